@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One error, by value: what went wrong, of which kind, and what the user can do about it.
+ *
+ * Convention of the whole house: a function that can fail takes `struct err *e` last, returns 0 (or >= 0)
+ * on success and a negative errno on failure, and leaves its out-parameters untouched on failure. The first
+ * error stays: setting a second one on the same struct changes nothing. `kind` is the stable interface (exit
+ * code, HTTP status, "kind" in JSON); `text` is for people. The struct is far below PIPE_BUF, so one write
+ * carries it whole from a child to its parent. `e` may be NULL where the caller does not want the text. */
+#pragma once
+#include <stdarg.h>
+#include <stdbool.h>
+
+enum err_kind {
+    ERR_NONE = 0,
+    ERR_INTERNAL,    /* a fault of ours or of the kernel              exit  1, HTTP 500 */
+    ERR_USAGE,       /* the command line                              exit  2, HTTP 400 */
+    ERR_NOT_FOUND,   /* no such zone, file, volume                    exit  3, HTTP 404 */
+    ERR_CONFLICT,    /* exists already, or wrong state                exit  4, HTTP 409 */
+    ERR_DENIED,      /* the peer may not                              exit  5, HTTP 403 */
+    ERR_BUSY,        /* another operation is under way, or in use     exit  6, HTTP 423 */
+    ERR_INVALID,     /* a spec or a value                             exit  7, HTTP 422 */
+    ERR_LIMIT,       /* a limit or admission refused                  exit  8, HTTP 429 */
+    ERR_UNSUPPORTED, /* this host cannot                              exit  9, HTTP 501 */
+    ERR_UNREACHABLE, /* zoned does not answer                         exit 10, HTTP 503 */
+    ERR_KIND_MAX,
+};
+
+struct err {
+    int code; /* positive errno; 0 = no error */
+    enum err_kind kind;
+    char text[560];
+    char hint[320]; /* one remedy, or empty */
+};
+
+/* Sets kind, errno and text (first one wins); returns -code. code 0 becomes EINVAL. */
+int err_set(struct err *e, enum err_kind kind, int code, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* From errno: text is "fmt: strerror", kind follows from errno (ENOENT not_found, EPERM/EACCES denied, EBUSY
+ * busy, EEXIST conflict, EINVAL invalid, ENOSPC/EDQUOT/EMFILE limit, ENOSYS/EOPNOTSUPP unsupported, else internal). */
+int err_sys(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The same with a given positive errno and a kind of the caller's choice. */
+int err_sysk(struct err *e, enum err_kind kind, int code, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* Puts "fmt: " before the text of an error that is set; returns -e->code. */
+int err_prefix(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Sets the remedy if none is there yet; returns -e->code so that it can stand in a return. */
+int err_hint(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void err_clear(struct err *e);
+bool err_is(const struct err *e);
+
+const char *err_kind_name(enum err_kind kind); /* "invalid", "not_found", … */
+enum err_kind err_kind_from_name(const char *name);
+int err_exit_status(enum err_kind kind);
+int err_http_status(enum err_kind kind);
+
+/* All problems of one input at once: each with file, line (0 = none), key and message. */
+struct problem {
+    char *file;
+    int line;
+    char *key;
+    char *message;
+    enum err_kind kind;
+};
+struct problems {
+    struct problem *at;
+    unsigned len, cap;
+};
+/* At most 100 are kept; the rest is counted by len staying at 100. file and key may be NULL. */
+void problem_add(struct problems *ps, enum err_kind kind, const char *file, int line, const char *key, const char *fmt, ...)
+    __attribute__((format(printf, 6, 7)));
+void problems_done(struct problems *ps);
+/* "FILE:LINE: KEY: message" into buf (truncated); empty parts are left out. */
+void problem_print(const struct problem *p, char *buf, unsigned size);
+/* Fills e from the problems: one problem gives its own text, several a summary; kind of the first. 0 if none. */
+int problems_to_err(const struct problems *ps, struct err *e, const char *what);
