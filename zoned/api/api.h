@@ -65,10 +65,10 @@ int api_frame_send(int fd, enum api_frame_type type, const void *payload, uint32
 /* A reader for non-blocking descriptors: feeds bytes, yields whole frames. */
 struct api_frames {
     unsigned char buf[API_FRAME_HEAD + API_FRAME_MAX];
-    uint32_t have;
+    uint32_t have, used; /* used: the frame given last, dropped by the next call */
 };
 /* Reads what is there. 1: a frame (payload points into f, valid until the next call); 0: need more; -EPIPE at end of file;
- * -EPROTO; -errno. Call until it gives 0. */
+ * -EPROTO (also an end of file within a frame); -errno. Call until it gives 0. */
 int api_frames_next(struct api_frames *f, int fd, enum api_frame_type *type, const unsigned char **payload, uint32_t *length);
 
 /* ---- client ---- */
@@ -82,6 +82,7 @@ struct api_answer {
     size_t text_len;
 };
 void api_answer_done(struct api_answer *a);
+/* Paths are given without /v1. */
 /* One request on the kept-alive connection; body may be NULL (stolen). An error object becomes e and details. */
 int api_call(struct api_client *c, const char *method, const char *path, json *body, struct api_answer *a, struct err *e,
              struct problems *details);
@@ -91,7 +92,7 @@ int api_transfer(struct api_client *c, const char *method, const char *path, int
 /* Streams the answer's body line by line to the callback until it ends or the callback returns non-zero. */
 int api_follow(struct api_client *c, const char *path, int (*line)(void *arg, const char *text, size_t n), void *arg,
                struct err *e, struct problems *details);
-/* Upgrade: returns the connection's fd (the caller's now), or an answer without upgrade in *a (>= 0 status) and -1… */
+/* Upgrade: 0 with *fd, the connection (the caller's now), or 0 with *fd = -1 and an answer without upgrade in *a. */
 int api_upgrade(struct api_client *c, const char *path, json *body, int *fd, struct api_answer *a, struct err *e,
                 struct problems *details);
 char *api_quote(const char *s); /* percent-encoding for a path or query part; malloc'd */
