@@ -32,7 +32,8 @@ struct spec_process {
     spec_map env;
     char *user; /* NULL = root */
     char *cwd;  /* NULL = / */
-    int stop_signal;
+    int stop_signal;         /* never 0: where not given, SIGTERM, or SIGRTMIN+3 for init: system */
+    bool stop_signal_given;  /* false: the image's own stop signal goes first */
     uint64_t stop_timeout_ms;
     bool terminal;
 };

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Published ports and addresses: text to struct and back. "[IP:]HOST[-HOST]:ZONE[-ZONE][/udp]". */
+#include "base/mem.h"
+#include "specs/value.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The shortest form of an IP address; 4, 6, or 0 if it is none. */
+static int normal_ip(const char *text, char out[INET6_ADDRSTRLEN], unsigned char raw[16])
+{
+    if (inet_pton(AF_INET, text, raw) == 1)
+        return inet_ntop(AF_INET, raw, out, INET6_ADDRSTRLEN) ? 4 : 0;
+    if (inet_pton(AF_INET6, text, raw) == 1)
+        return inet_ntop(AF_INET6, raw, out, INET6_ADDRSTRLEN) ? 6 : 0;
+    return 0;
+}
+
+/* Unspecified, loopback, multicast, link-local and mapped addresses are nobody's own. */
+char *spec_address_normal(const char *text)
+{
+    static const unsigned char zero[16];
+    char out[INET6_ADDRSTRLEN];
+    unsigned char a[16];
+    switch (normal_ip(text, out, a)) {
+    case 4:
+        return a[0] == 0 || a[0] == 127 || a[0] >= 224 ? NULL : xstrdup(out);
+    case 6:
+        if (!memcmp(a, zero, 12) || a[0] == 0xff || (a[0] == 0xfe && (a[1] & 0xc0) == 0x80) ||
+            (!memcmp(a, zero, 10) && a[10] == 0xff))
+            return NULL;
+        return xstrdup(out);
+    default:
+        return NULL;
+    }
+}
+
+/* "80" or "80-90". */
+static bool parse_range(const char *t, uint16_t *first, uint16_t *last)
+{
+    char low[8];
+    uint64_t a, b;
+    size_t n = strcspn(t, "-");
+    if (n >= sizeof(low))
+        return false;
+    memcpy(low, t, n);
+    low[n] = '\0';
+    if (parse_u64(low, 65535, &a) < 0 || !a)
+        return false;
+    b = a;
+    if (t[n] && (parse_u64(t + n + 1, 65535, &b) < 0 || b < a))
+        return false;
+    *first = (uint16_t)a;
+    *last = (uint16_t)b;
+    return true;
+}
+
+static bool parse_proto(char *text, enum spec_proto *proto)
+{
+    char *slash = strchr(text, '/');
+    *proto = SPEC_TCP;
+    if (!slash)
+        return true;
+    *slash = '\0';
+    if (!strcmp(slash + 1, "udp"))
+        *proto = SPEC_UDP;
+    else
+        return !strcmp(slash + 1, "tcp");
+    return true;
+}
+
+/* Cuts the address off the front: NULL = all addresses. false: there is one, and it is wrong. */
+static bool parse_ip(char **text, char **ip)
+{
+    char out[INET6_ADDRSTRLEN], *end, *colon = strchr(*text, ':');
+    unsigned char raw[16];
+    char *start = *text;
+    *ip = NULL;
+    if (*start == '[') {
+        end = strchr(++start, ']');
+        if (!end || end[1] != ':')
+            return false;
+        *end++ = '\0';
+    } else if (colon && strchr(colon + 1, ':')) {
+        end = colon;
+    } else {
+        return true;
+    }
+    *end = '\0';
+    int family = normal_ip(start, out, raw);
+    if (family != (**text == '[' ? 6 : 4))
+        return false;
+    *text = end + 1;
+    if (strcmp(out, "0.0.0.0") != 0 && strcmp(out, "::") != 0)
+        *ip = xstrdup(out);
+    return true;
+}
+
+int spec_parse_port(const char *text, struct spec_port *out, struct err *e)
+{
+    struct spec_port p = {0};
+    char show[SPEC_SHOW], buf[96];
+    uint16_t zone_last = 0;
+    size_t n = text ? strlen(text) : 0;
+    auto_free char *ip = NULL;
+    bool good = n && n < sizeof(buf);
+    if (good) {
+        char *rest = strcpy(buf, text);
+        good = parse_proto(rest, &p.proto) && parse_ip(&rest, &ip);
+        char *colon = good ? strchr(rest, ':') : NULL;
+        good = colon != NULL;
+        if (good) {
+            *colon = '\0';
+            good = parse_range(rest, &p.host_first, &p.host_last) &&
+                   parse_range(colon + 1, &p.zone_first, &zone_last);
+        }
+    }
+    if (!good)
+        return err_set(e, ERR_INVALID, EINVAL,
+                       "\"%s\" is not a port ([IP:]HOST[-HOST]:ZONE[-ZONE][/udp], 1 to 65535)",
+                       spec_show(text ? text : "", show));
+    if (zone_last - p.zone_first != p.host_last - p.host_first)
+        return err_set(e, ERR_INVALID, EINVAL, "\"%s\": the two ranges differ in length",
+                       spec_show(text, show));
+    p.host_ip = take_ptr(&ip);
+    *out = p;
+    return 0;
+}
+
+char *spec_print_port(const struct spec_port *p)
+{
+    char buf[128];
+    int n = 0;
+    if (p->host_ip)
+        n = snprintf(buf, sizeof(buf), strchr(p->host_ip, ':') ? "[%s]:" : "%s:", p->host_ip);
+    n += snprintf(buf + n, sizeof(buf) - (size_t)n, "%u", p->host_first);
+    if (p->host_last != p->host_first)
+        n += snprintf(buf + n, sizeof(buf) - (size_t)n, "-%u", p->host_last);
+    n += snprintf(buf + n, sizeof(buf) - (size_t)n, ":%u", p->zone_first);
+    if (p->host_last != p->host_first)
+        n += snprintf(buf + n, sizeof(buf) - (size_t)n, "-%u", p->zone_first + p->host_last - p->host_first);
+    snprintf(buf + n, sizeof(buf) - (size_t)n, "%s", p->proto == SPEC_UDP ? "/udp" : "");
+    return xstrdup(buf);
+}
