@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Cleanup by scope. Declare with auto_free, auto_fd, auto_dir, auto_file; hand over with take_ptr, take_fd. */
+/* Cleanup by scope. Declare with auto_free, auto_fd, auto_dir, auto_file; hand over with take_ptr, take_fd.
+ */
 #pragma once
 #include <dirent.h>
 #include <stdio.h>
@@ -29,14 +30,15 @@ static inline void auto_fclose_(FILE **f)
 #define auto_fd __attribute__((cleanup(auto_close_)))
 #define auto_dir __attribute__((cleanup(auto_closedir_)))
 #define auto_file __attribute__((cleanup(auto_fclose_)))
-/* For a type with a destructor `void x_free(struct x *)` that accepts NULL: DEFINE_AUTO(struct x, x_free) gives
- * auto_of(x_free). For a by-value type with `void x_done(struct x *)`: __attribute__((cleanup(x_done))). */
-#define DEFINE_AUTO(type, fn)                                                                                        \
-    static inline void auto_##fn##_(type **p)                                                                        \
-    {                                                                                                                \
-        if (*p)                                                                                                      \
-            fn(*p);                                                                                                  \
-    }                                                                                                                \
+/* For a type with a destructor `void x_free(struct x *)` that accepts NULL: DEFINE_AUTO(struct x, x_free)
+ * gives auto_of(x_free). For a by-value type with `void x_done(struct x *)`:
+ * __attribute__((cleanup(x_done))). */
+#define DEFINE_AUTO(type, fn)                                                                                \
+    static inline void auto_##fn##_(type **p)                                                                \
+    {                                                                                                        \
+        if (*p)                                                                                              \
+            fn(*p);                                                                                          \
+    }                                                                                                        \
     struct auto_##fn##_needs_a_semicolon
 #define auto_of(fn) __attribute__((cleanup(auto_##fn##_)))
 #define auto_done(fn) __attribute__((cleanup(fn)))
@@ -47,12 +49,12 @@ static inline int take_fd(int *fd)
     *fd = -1;
     return t;
 }
-#define take_ptr(pp)                                                                                                 \
-    ({                                                                                                               \
-        __typeof__(pp) pp_ = (pp);                                                                                   \
-        __typeof__(*pp) t_ = *pp_;                                                                                   \
-        *pp_ = NULL;                                                                                                 \
-        t_;                                                                                                          \
+#define take_ptr(pp)                                                                                         \
+    ({                                                                                                       \
+        __typeof__(pp) pp_ = (pp);                                                                           \
+        __typeof__(*pp) t_ = *pp_;                                                                           \
+        *pp_ = NULL;                                                                                         \
+        t_;                                                                                                  \
     })
 /* Closes and forgets; safe on -1 and twice. */
 static inline void close_fd(int *fd)

@@ -62,7 +62,8 @@ static enum err_kind kind_of_errno(int code)
     }
 }
 
-static int set_text(struct err *e, enum err_kind kind, int code, bool with_strerror, const char *fmt, va_list ap)
+static int set_text(struct err *e, enum err_kind kind, int code, bool with_strerror, const char *fmt,
+                    va_list ap)
 {
     if (code <= 0)
         code = EINVAL;
@@ -165,8 +166,8 @@ int err_http_status(enum err_kind kind)
     return (unsigned)kind < ERR_KIND_MAX ? kinds[kind].http_status : 500;
 }
 
-void problem_add(struct problems *ps, enum err_kind kind, const char *file, int line, const char *key, const char *fmt,
-                 ...)
+void problem_add(struct problems *ps, enum err_kind kind, const char *file, int line, const char *key,
+                 const char *fmt, ...)
 {
     if (!ps || ps->len >= PROBLEMS_MAX)
         return;
@@ -208,7 +209,7 @@ int problems_to_err(const struct problems *ps, struct err *e, const char *what)
         return 0;
     const struct problem *first = &ps->at[0];
     if (ps->len == 1)
-        return err_set(e, first->kind, EINVAL, "%s: %s%s%s", what, first->key ? first->key : "", first->key ? ": " : "",
-                       first->message);
+        return err_set(e, first->kind, EINVAL, "%s: %s%s%s", what, first->key ? first->key : "",
+                       first->key ? ": " : "", first->message);
     return err_set(e, first->kind, EINVAL, "%s: %u problems", what, ps->len);
 }

@@ -33,12 +33,15 @@ struct err {
 };
 
 /* Sets kind, errno and text (first one wins); returns -code. code 0 becomes EINVAL. */
-int err_set(struct err *e, enum err_kind kind, int code, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+int err_set(struct err *e, enum err_kind kind, int code, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
 /* From errno: text is "fmt: strerror", kind follows from errno (ENOENT not_found, EPERM/EACCES denied, EBUSY
- * busy, EEXIST conflict, EINVAL invalid, ENOSPC/EDQUOT/EMFILE limit, ENOSYS/EOPNOTSUPP unsupported, else internal). */
+ * busy, EEXIST conflict, EINVAL invalid, ENOSPC/EDQUOT/EMFILE limit, ENOSYS/EOPNOTSUPP unsupported, else
+ * internal). */
 int err_sys(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The same with a given positive errno and a kind of the caller's choice. */
-int err_sysk(struct err *e, enum err_kind kind, int code, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+int err_sysk(struct err *e, enum err_kind kind, int code, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
 /* Puts "fmt: " before the text of an error that is set; returns -e->code. */
 int err_prefix(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Sets the remedy if none is there yet; returns -e->code so that it can stand in a return. */
@@ -64,10 +67,11 @@ struct problems {
     unsigned len, cap;
 };
 /* At most 100 are kept; the rest is counted by len staying at 100. file and key may be NULL. */
-void problem_add(struct problems *ps, enum err_kind kind, const char *file, int line, const char *key, const char *fmt, ...)
-    __attribute__((format(printf, 6, 7)));
+void problem_add(struct problems *ps, enum err_kind kind, const char *file, int line, const char *key,
+                 const char *fmt, ...) __attribute__((format(printf, 6, 7)));
 void problems_done(struct problems *ps);
 /* "FILE:LINE: KEY: message" into buf (truncated); empty parts are left out. */
 void problem_print(const struct problem *p, char *buf, unsigned size);
-/* Fills e from the problems: one problem gives its own text, several a summary; kind of the first. 0 if none. */
+/* Fills e from the problems: one problem gives its own text, several a summary; kind of the first. 0 if none.
+ */
 int problems_to_err(const struct problems *ps, struct err *e, const char *what);

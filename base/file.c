@@ -61,7 +61,8 @@ int file_write(int dirfd, const char *path, const char *text, struct err *e)
     return r < 0 ? err_sys(e, "write \"%.60s\" to %s", text, path) : 0;
 }
 
-static int write_new(int dirfd, const char *path, const void *data, size_t n, mode_t mode, bool sync, struct err *e)
+static int write_new(int dirfd, const char *path, const void *data, size_t n, mode_t mode, bool sync,
+                     struct err *e)
 {
     auto_fd int fd = openat(dirfd, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
     if (fd < 0)
@@ -88,7 +89,8 @@ static int sync_parent(int dirfd, const char *path)
     return fd < 0 ? -errno : file_fsync_dir(fd);
 }
 
-int file_replace(int dirfd, const char *path, const void *data, size_t n, mode_t mode, bool sync, struct err *e)
+int file_replace(int dirfd, const char *path, const void *data, size_t n, mode_t mode, bool sync,
+                 struct err *e)
 {
     auto_free char *tmp = xasprintf("%s.new", path);
     if (unlinkat(dirfd, tmp, 0) < 0 && errno != ENOENT)

@@ -257,15 +257,16 @@ json *js_from_err(const struct err *e, const struct problems *details)
 void js_to_err(const json *error, struct err *e, struct problems *details)
 {
     int64_t code = js_get_int(error, "errno", EIO);
-    err_set(e, err_kind_from_name(js_get_str(error, "kind", "internal")), code > 0 && code < 4096 ? (int)code : EIO, "%s",
-            js_get_str(error, "message", "unknown error"));
+    err_set(e, err_kind_from_name(js_get_str(error, "kind", "internal")),
+            code > 0 && code < 4096 ? (int)code : EIO, "%s", js_get_str(error, "message", "unknown error"));
     const char *hint = js_get_str(error, "hint", NULL);
     if (hint)
         err_hint(e, "%s", hint);
     json *list = js_get(error, "details");
     for (size_t i = 0; details && i < js_len(list); i++) {
         json *d = js_at(list, i);
-        problem_add(details, err_kind_from_name(js_get_str(d, "kind", "invalid")), js_get_str(d, "file", NULL),
-                    (int)js_get_int(d, "line", 0), js_get_str(d, "key", NULL), "%s", js_get_str(d, "message", ""));
+        problem_add(details, err_kind_from_name(js_get_str(d, "kind", "invalid")),
+                    js_get_str(d, "file", NULL), (int)js_get_int(d, "line", 0), js_get_str(d, "key", NULL),
+                    "%s", js_get_str(d, "message", ""));
     }
 }

@@ -45,7 +45,8 @@ double js_real_of(const json *j, double def);
 enum js_type { JS_NONE, JS_OBJECT, JS_ARRAY, JS_STRING, JS_INT, JS_REAL, JS_BOOL, JS_NULL };
 enum js_type js_type_of(const json *j);
 bool js_is_true(const json *j);
-/* for (void *it = js_iter(obj); it; it = js_next(obj, it)) … js_iter_key(it), js_iter_value(it) (insertion order) */
+/* for (void *it = js_iter(obj); it; it = js_next(obj, it)) … js_iter_key(it), js_iter_value(it) (insertion
+ * order) */
 void *js_iter(json *obj);
 void *js_next(json *obj, void *it);
 const char *js_iter_key(void *it);

@@ -206,8 +206,8 @@ struct unit {
     const char *suffix;
     uint64_t factor;
 };
-static const struct unit size_units[] = {{"", 1},          {"B", 1},          {"K", 1ull << 10}, {"M", 1ull << 20},
-                                         {"G", 1ull << 30}, {"T", 1ull << 40}, {NULL, 0}};
+static const struct unit size_units[] = {
+    {"", 1}, {"B", 1}, {"K", 1ull << 10}, {"M", 1ull << 20}, {"G", 1ull << 30}, {"T", 1ull << 40}, {NULL, 0}};
 static const struct unit rate_units[] = {{"", 1}, {"K", 1000}, {"M", 1000000}, {"G", 1000000000}, {NULL, 0}};
 static const struct unit time_units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {NULL, 0}};
 

@@ -21,19 +21,20 @@ bool str_ends(const char *s, const char *suffix);
 
 /* strv: NULL-terminated array of owned strings; NULL is the empty one. */
 unsigned strv_len(char *const *v);
-void strv_add(char ***v, const char *s);          /* copies s */
-void strv_take(char ***v, char *s);               /* owns s */
+void strv_add(char ***v, const char *s); /* copies s */
+void strv_take(char ***v, char *s);      /* owns s */
 char **strv_copy(char *const *v);
 bool strv_has(char *const *v, const char *s);
-void strv_remove(char **v, const char *s);        /* all equal ones */
+void strv_remove(char **v, const char *s); /* all equal ones */
 bool strv_eq(char *const *a, char *const *b);
 void strv_free(char **v);
-char *strv_join(char *const *v, const char *sep); /* never NULL */
+char *strv_join(char *const *v, const char *sep);        /* never NULL */
 char **str_split(const char *s, const char *separators); /* empty parts are dropped */
 
 /* Strict: digits only, whole string, no sign, no space, no overflow, <= max. 0 or -EINVAL/-ERANGE. */
 int parse_u64(const char *s, uint64_t max, uint64_t *out);
-/* "512M": K M G T (and KiB-like KB forms are not taken) = 2^10n; a plain integer is bytes; "1.5G" is taken. */
+/* "512M": K M G T (and KiB-like KB forms are not taken) = 2^10n; a plain integer is bytes; "1.5G" is taken.
+ */
 int parse_size(const char *s, uint64_t *bytes);
 /* "100M": K M G = 10^3n bits per second. */
 int parse_rate(const char *s, uint64_t *bits);

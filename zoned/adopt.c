@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What ran before we came, and zones whose supervisor died. A held lock means a living supervisor: connect to
+ * it. A free lock means that we decide: a populated group gets a new supervisor that adopts, anything else
+ * one that undoes. */
+#include "base/file.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "zoned/zoned.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+
+static int load_plan(struct zone *z, int dir, struct err *e)
+{
+    auto_free char *text = NULL;
+    size_t n;
+    int r = file_read(dir, PLAN_FILE, 4u << 20, &text, &n, e);
+    if (r < 0)
+        return r;
+    auto_js json *j = js_parse(text, n, e);
+    struct plan *p = NULL;
+    r = j ? plan_from_json(j, &p, e) : -EINVAL;
+    if (r < 0)
+        return r;
+    plan_free(z->plan);
+    z->plan = p;
+    z->remove = p->remove;
+    z->start_no = p->start_no;
+    if (z->range < 0)
+        z->range = ranges_claim(z->d->ranges, p->uid_base);
+    return 0;
+}
+
+static void reclaim_tables(struct zone *z)
+{
+    struct problems ps = {0};
+    struct zd *d = z->d;
+    if (!z->links_claimed) {
+        (void)ports_claim(d, z, z->plan->spec, false, &ps);
+        problems_done(&ps);
+    }
+    for (unsigned i = 0; i < z->plan->links.len; i++) {
+        struct net_entry *n = network_find(d, z->plan->links.at[i].network.name);
+        if (n)
+            n->up = true;
+    }
+    if (!z->group)
+        (void)cg_open(d->cgroups, z->plan->cgroup_parent, z->plan->cgroup_name, &z->group, NULL);
+}
+
+/* A one-off run: its lease was only in memory; the plan's links say it again. */
+static void lease_from_plan(struct zone *z)
+{
+    if (z->lease.nlinks || !z->plan->links.len)
+        return;
+    unsigned n = z->plan->spec->network.len, k = 0;
+    z->lease.links = xcalloc(n + 1, sizeof(*z->lease.links));
+    z->lease.nlinks = n;
+    for (unsigned i = 0; i < n && k < z->plan->links.len; i++) {
+        const char *link = z->plan->spec->network.at[i].link;
+        const struct net_link_plan *l = &z->plan->links.at[k];
+        if (strcmp(link, l->network.name))
+            continue;
+        k++;
+        struct net_entry *net = network_find(z->d, link);
+        snprintf(z->lease.links[i].network, sizeof(z->lease.links[i].network), "%s", link);
+        z->lease.links[i].addr4 = l->addr4;
+        z->lease.links[i].addr6 = l->addr6;
+        if (net && l->addr4.family)
+            (void)net_pool_claim(net->pool, &l->addr4, NULL);
+        if (net && l->addr6.family)
+            (void)net_pool_claim(net->pool, &l->addr6, NULL);
+    }
+}
+
+static enum zone_state state_from(const char *s)
+{
+    static const struct {
+        const char *name;
+        enum zone_state state;
+    } map[] = {{"running", ZONE_RUNNING},  {"paused", ZONE_PAUSED},          {"starting", ZONE_READY},
+               {"restarting", ZONE_READY}, {"stopping", ZONE_SHUTTING_DOWN}, {"stopped", ZONE_DOWN}};
+    for (unsigned i = 0; i < ARRAY_LEN(map); i++)
+        if (str_eq(s, map[i].name))
+            return map[i].state;
+    return ZONE_READY;
+}
+
+static void status_known(struct zone *z, const json *reply, const struct err *e, void *arg)
+{
+    if (err_is(e) || !reply)
+        return;
+    const char *state = js_get_str(reply, "state", "");
+    z->pid = (pid_t)js_get_int(reply, "pid", 0);
+    z->started_us = (uint64_t)js_get_int(reply, "started_us", 0);
+    z->healthy = js_type_of(js_get(reply, "healthy")) == JS_BOOL ? js_get_bool(reply, "healthy", false) : -1;
+    z->state = state_from(state);
+    if (z->state == ZONE_RUNNING)
+        op_running(z);
+    if (z->state == ZONE_DOWN)
+        op_stopped(z, reply);
+}
+
+/* Connects to a living supervisor; its status is waited for, so that the first client sees the truth. */
+static int connect_living(struct zone *z, struct err *e)
+{
+    auto_free char *path = xasprintf("%s/zones/%s/%s", z->d->run_dir, z->name, PLAN_SOCKET);
+    int fd = sup_connect(path, e);
+    if (fd < 0)
+        return fd;
+    json *m = js_object(), *reply = NULL;
+    js_set_str(m, "op", "status");
+    js_set_int(m, "id", ++z->d->next_id);
+    unsigned none = 0;
+    int r = sup_call(fd, m, NULL, 0, &reply, NULL, &none, 2000, e);
+    if (r < 0) {
+        close(fd);
+        return r;
+    }
+    r = sup_attach_zone(z->d, z, fd, e);
+    if (r == 0)
+        status_known(z, reply, NULL, NULL);
+    js_free(reply);
+    return r;
+}
+
+static bool populated(struct zone *z)
+{
+    return z->group && cg_populated(z->group) == 1;
+}
+
+static int take_over(struct zone *z, int dir, struct err *e)
+{
+    const char *op = populated(z) ? "adopt" : "recover";
+    log_info("zone %s: %s", z->name, op);
+    if (z->state != ZONE_RUNNING && z->state != ZONE_PAUSED)
+        z->state = !strcmp(op, "adopt") ? ZONE_RUNNING : ZONE_SHUTTING_DOWN;
+    return keeper_start(z->d, z, op, dir, NULL, e);
+}
+
+int adopt_reclaim(struct zd *d, struct zone *z, struct err *e)
+{
+    auto_free char *dir_name = xasprintf("zones/%s", z->name),
+                   *lock = xasprintf("zones/%s/%s", z->name, PLAN_LOCK);
+    auto_fd int dir = openat(d->run_fd, dir_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0)
+        return err_sys(e, "run folder of zone %s", z->name);
+    int r = load_plan(z, dir, e);
+    if (r < 0)
+        return err_prefix(e, "zone %s", z->name);
+    reclaim_tables(z);
+    lease_from_plan(z);
+    auto_fd int fd = openat(d->run_fd, lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return err_sys(e, "%s", lock);
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        r = connect_living(z, e);
+        if (r == 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+            return r;
+        err_clear(e); /* it died while we asked */
+    }
+    close_fd(&z->lock_fd);
+    z->lock_fd = take_fd(&fd);
+    return take_over(z, dir, e);
+}
+
+static void leftover_dir(struct zd *d, const char *name, const struct err *e)
+{
+    log_warning("run folder of %s: %s; removed", name, e->text);
+    auto_fd int zones = openat(d->run_fd, "zones", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    (void)path_remove_tree(zones, name, NULL);
+}
+
+static void adopt_one(struct zd *d, const char *name)
+{
+    struct err e = {0};
+    struct zone *z = registry_find(d, name);
+    bool known = z != NULL;
+    if (!known) {
+        z = registry_add(d, name);
+        z->ephemeral = true;
+        z->state = ZONE_INSTALLED;
+        struct problems ps = {0};
+        (void)store_reload(d, z, &ps, NULL);
+        problems_done(&ps);
+    }
+    int r = adopt_reclaim(d, z, &e);
+    if (r == 0) {
+        if (!z->spec && z->plan)
+            z->spec = spec_copy(z->plan->spec);
+        return;
+    }
+    if (r == -ENOENT) /* killed before the plan was written: nothing is in the kernel */
+        leftover_dir(d, name, &e);
+    else
+        log_error("%s", e.text);
+    if (!known) {
+        (void)stor_zone_delete(d->pool, name, NULL);
+        registry_remove(d, z);
+    }
+}
+
+int adopt_all(struct zd *d, struct err *e)
+{
+    int fd = openat(d->run_fd, "zones", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    auto_dir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    char **names = NULL;
+    if (!dir)
+        return err_sys(e, "%s/zones", d->run_dir);
+    for (struct dirent *ent; (ent = readdir(dir));)
+        if (spec_check_name("zone", ent->d_name, NULL) == 0)
+            strv_add(&names, ent->d_name);
+    for (unsigned i = 0; i < strv_len(names); i++)
+        adopt_one(d, names[i]);
+    strv_free(names);
+    return 0;
+}

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Handlers that only look: statistics, processes, holders, changes, host, doctor, disk use, metrics, volumes,
+ * networks. */
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/str.h"
+#include "namespaces/namespaces.h"
+#include "zoned/zoned.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+static int send_stats(struct zd *d, struct zd_request *r, char *const *names, struct err *e)
+{
+    json *o = stats_object(d, names, e);
+    if (!o)
+        return -ENOENT;
+    zd_reply_json(r, 200, o);
+    return 0;
+}
+
+int h_zone_stats(struct zd *d, struct zd_request *r, struct err *e)
+{
+    char *names[] = {(char *)zd_param(r, 0), NULL};
+    return send_stats(d, r, names, e);
+}
+
+int h_list_stats(struct zd *d, struct zd_request *r, struct err *e)
+{
+    return send_stats(d, r, zd_query_all(r, "zone"), e);
+}
+
+/* ---- ps: host's /proc of the pids in the zone's group ---- */
+static uint64_t status_number(const char *status, const char *key)
+{
+    const char *p = strstr(status, key);
+    uint64_t v = 0;
+    if (p)
+        (void)!sscanf(p + strlen(key), "%" SCNu64, &v);
+    return v;
+}
+
+static int64_t inner_pid(const char *status)
+{
+    const char *p = strstr(status, "\nNSpid:");
+    int64_t last = 0;
+    const char *end = p ? strchr(p + 1, '\n') : NULL;
+    for (p = p ? p + 7 : NULL; p && p < end; p++)
+        if (*p >= '0' && *p <= '9') {
+            last = strtoll(p, (char **)&p, 10);
+            p--;
+        }
+    return last;
+}
+
+static char *command_of(pid_t pid, const char *status)
+{
+    char path[64];
+    auto_free char *text = NULL;
+    size_t n = 0;
+    snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+    if (file_read(AT_FDCWD, path, 4096, &text, &n, NULL) < 0 || !n) {
+        const char *name = strstr(status, "Name:\t");
+        const char *end = name ? strchr(name, '\n') : NULL;
+        return end ? xasprintf("[%.*s]", (int)(end - name - 6), name + 6) : xstrdup("?");
+    }
+    for (size_t i = 0; i + 1 < n; i++)
+        if (!text[i])
+            text[i] = ' ';
+    return xstrdup(text);
+}
+
+static json *process_row(const struct zone *z, pid_t pid)
+{
+    char path[64];
+    auto_free char *status = NULL, *stat = NULL;
+    snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+    if (file_read(AT_FDCWD, path, 65536, &status, NULL, NULL) < 0)
+        return NULL;
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    uint64_t user = 0, sys = 0;
+    if (file_read(AT_FDCWD, path, 4096, &stat, NULL, NULL) == 0) {
+        char *p = strrchr(stat, ')');
+        (void)!(p && sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64, &user,
+                            &sys));
+    }
+    auto_free char *command = command_of(pid, status);
+    uint64_t uid = status_number(status, "\nUid:\t"), base = z->plan->uid_base;
+    json *o = js_object();
+    js_set_int(o, "pid", inner_pid(status));
+    js_set_int(o, "host_pid", pid);
+    js_set_int(o, "user", uid >= base && uid < base + NSPACE_IDS ? (int64_t)(uid - base) : (int64_t)uid);
+    js_set_str(o, "command", command);
+    js_set_int(o, "cpu_usec", (int64_t)((user + sys) * 10000));
+    js_set_int(o, "rss", (int64_t)status_number(status, "VmRSS:") * 1024);
+    return o;
+}
+
+int h_zone_ps(struct zd *d, struct zd_request *r, struct err *e)
+{
+    struct zone *z;
+    auto_free pid_t *pids = NULL;
+    unsigned n = 0;
+    int k = registry_get(d, zd_param(r, 0), &z, e);
+    if (k < 0)
+        return k;
+    json *list = js_array();
+    if (z->group && z->plan && (k = cg_pids(z->group, &pids, &n, e)) < 0) {
+        js_free(list);
+        return k;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        json *row = process_row(z, pids[i]);
+        if (row)
+            js_add(list, row);
+    }
+    zd_reply_json(r, 200, list);
+    return 0;
+}
+
+int h_zone_holders(struct zd *d, struct zd_request *r, struct err *e)
+{
+    struct zone *z;
+    json *list = NULL;
+    int k = registry_get(d, zd_param(r, 0), &z, e);
+    if (k < 0)
+        return k;
+    if (z->plan && (k = sup_holders(z->plan, &list, e)) < 0)
+        return k;
+    zd_reply_json(r, 200, list ? list : js_array());
+    return 0;
+}
+
+static void add_diff(void *arg, char kind, const char *path)
+{
+    char k[2] = {kind, 0};
+    json *o = js_object();
+    js_set_str(o, "kind", k);
+    js_set_str(o, "path", path);
+    js_add(arg, o);
+}
+
+int h_zone_diff(struct zd *d, struct zd_request *r, struct err *e)
+{
+    struct zone *z;
+    struct stor_root_plan root = {0};
+    int k = registry_get(d, zd_param(r, 0), &z, e);
+    if (k < 0)
+        return k;
+    if (!z->spec)
+        return err_set(e, ERR_INVALID, EINVAL, "the spec of zone %s cannot be read", z->name);
+    json *list = js_array();
+    if (stor_image_ready(d->pool, z->spec->image)) {
+        k = stor_image_prepare(d->pool, z->spec->image, NULL, -1, &root, e);
+        if (k == 0)
+            k = stor_zone_diff(d->pool, z->name, &root, add_diff, list, e);
+        stor_root_done(&root);
+    }
+    if (k < 0) {
+        js_free(list);
+        return k;
+    }
+    zd_reply_json(r, 200, list);
+    return 0;
+}
+
+/* ---- host ---- */
+static json *network_row(struct zd *d, const struct net_entry *n)
+{
+    char buf[64];
+    json *o = js_object(), *zones = js_array();
+    js_set_str(o, "name", n->net.name);
+    js_set_str(o, "bridge", n->net.bridge);
+    net_addr_print(&n->net.subnet4, true, buf);
+    js_set_str(o, "subnet4", buf);
+    net_addr_print(&n->net.subnet6, true, buf);
+    js_set_str(o, "subnet6", buf);
+    js_set_bool(o, "up", n->up);
+    js_set_int(o, "addresses_used", net_pool_used(n->pool));
+    unsigned count;
+    auto_free struct zone **all = registry_sorted(d, &count);
+    for (unsigned i = 0; i < count; i++)
+        for (unsigned k = 0; k < all[i]->lease.nlinks; k++)
+            if (!strcmp(all[i]->lease.links[k].network, n->net.name))
+                js_add(zones, js_string(all[i]->name));
+    js_set(o, "zones", zones);
+    return o;
+}
+
+int h_list_networks(struct zd *d, struct zd_request *r, struct err *e)
+{
+    json *list = js_array();
+    for (unsigned i = 0; i < d->networks.len; i++)
+        js_add(list, network_row(d, &d->networks.at[i]));
+    zd_reply_json(r, 200, list);
+    return 0;
+}
+
+int h_get_network(struct zd *d, struct zd_request *r, struct err *e)
+{
+    struct net_entry *n = network_find(d, zd_param(r, 0));
+    if (!n)
+        return err_set(e, ERR_NOT_FOUND, ENOENT, "network %s does not exist", zd_param(r, 0));
+    zd_reply_json(r, 200, network_row(d, n));
+    return 0;
+}
+
+static const char *layout_name(enum cg_layout l)
+{
+    return l == CG_V1 ? "v1" : l == CG_V2 ? "v2" : "hybrid";
+}
+
+int h_get_host(struct zd *d, struct zd_request *r, struct err *e)
+{
+    json *o = js_object();
+    js_set_str(o, "version", ZONED_VERSION);
+    js_set_str(o, "instance", d->instance);
+    js_set_str(o, "kernel", d->facts.kernel);
+    js_set_int(o, "cpus", d->facts.cpus);
+    js_set_int(o, "memory", (int64_t)d->facts.memory);
+    js_set_str(o, "cgroups", layout_name(cg_layout_of(d->cgroups)));
+    js_set_strv(o, "controllers", cg_controllers(d->cgroups));
+    js_set_int(o, "zones", d->nzones);
+    js_set_str(o, "data", d->lib_dir);
+    js_set_str(o, "specs", d->etc_dir);
+    js_set_str(o, "run", d->run_dir);
+    js_set_int(o, "pid", getpid());
+    js_set_int(o, "uptime", (int64_t)((clock_mono_us() - d->started_us) / 1000000));
+    zd_reply_json(r, 200, o);
+    return 0;
+}
+
+int h_version(struct zd *d, struct zd_request *r, struct err *e)
+{
+    json *o = js_object();
+    js_set_str(o, "version", ZONED_VERSION);
+    js_set_str(o, "api", "v1");
+    js_set_str(o, "instance", d->instance);
+    zd_reply_json(r, 200, o);
+    return 0;
+}
+
+static void add_check(json *list, const char *check, const struct err *e, const char *remedy)
+{
+    json *o = js_object();
+    js_set_str(o, "check", check);
+    js_set_bool(o, "ok", !err_is(e));
+    js_set_str(o, "problem", err_is(e) ? e->text : NULL);
+    js_set_str(o, "remedy", err_is(e) ? (e->hint[0] ? e->hint : remedy) : NULL);
+    js_add(list, o);
+}
+
+static void check_controllers(struct zd *d, json *list)
+{
+    static const char *const wanted[] = {"cpu", "memory", "pids", "cpuset"};
+    for (unsigned i = 0; i < ARRAY_LEN(wanted); i++) {
+        struct err e = {0};
+        auto_free char *check = xasprintf("cgroup controller %s", wanted[i]);
+        if (!strv_has(cg_controllers(d->cgroups), wanted[i]))
+            err_set(&e, ERR_UNSUPPORTED, ENOTSUP, "the controller %s is not available", wanted[i]);
+        add_check(list, check, &e, "boot without cgroup_disable=, or let systemd delegate it");
+    }
+}
+
+int h_doctor(struct zd *d, struct zd_request *r, struct err *e)
+{
+    json *list = js_array();
+    struct err he = {0}, ne = {0};
+    (void)nspace_check_host(stor_pool_fd(d->pool), &he);
+    add_check(list, "kernel: user namespaces, openat2, idmapped mounts", &he,
+              "use a kernel of 6.1 or newer, data on ext4, xfs or btrfs");
+    check_controllers(d, list);
+    auto_js json *net = net_doctor(d->net);
+    if (!js_len(net))
+        add_check(list, "network: no foreign rule blocks zones", &ne, NULL);
+    for (size_t i = 0; i < js_len(net); i++) {
+        struct err pe = {0};
+        err_set(&pe, ERR_UNSUPPORTED, EINVAL, "%s", js_get_str(js_at(net, i), "problem", "?"));
+        err_hint(&pe, "%s", js_get_str(js_at(net, i), "remedy", ""));
+        add_check(list, "network", &pe, NULL);
+    }
+    zd_reply_json(r, 200, list);
+    return 0;
+}
+
+int h_df(struct zd *d, struct zd_request *r, struct err *e)
+{
+    json *o = NULL;
+    int k = stor_df(d->pool, &o, e);
+    if (k == 0)
+        zd_reply_json(r, 200, o);
+    return k;
+}
+
+int h_follow_events(struct zd *d, struct zd_request *r, struct err *e)
+{
+    event_follow(d, r, str_eq(zd_query(r, "follow"), "1"));
+    return 0;
+}
+
+/* The document lies beside the programs where installed, in the source tree while building. */
+int h_openapi(struct zd *d, struct zd_request *r, struct err *e)
+{
+    static const char *const places[] = {"%s/openapi.json", "%s/../../../specs/openapi.json",
+                                         "%s/../../specs/openapi.json", "%s/../share/zoned/openapi.json",
+                                         "%s/../../share/zoned/openapi.json"};
+    for (unsigned i = 0; i < ARRAY_LEN(places); i++) {
+        char path[4200];
+        char *text = NULL;
+        const char *rest = places[i] + 2;
+        snprintf(path, sizeof(path), "%s%s", d->bin_dir, rest);
+        if (file_read(AT_FDCWD, path, 4u << 20, &text, NULL, NULL) == 0) {
+            zd_reply_text(r, 200, "application/json", text);
+            return 0;
+        }
+    }
+    return err_set(e, ERR_NOT_FOUND, ENOENT, "openapi.json is not installed");
+}
+
+/* ---- Prometheus text ---- */
+static void metric(struct str *s, const char *name, const char *type, const char *help)
+{
+    str_addf(s, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void zone_metric(struct str *s, const char *name, const json *zones, const char *section,
+                        const char *key, double scale)
+{
+    for (size_t i = 0; i < js_len(zones); i++) {
+        json *v = js_get(js_get(js_at(zones, i), section), key);
+        if (js_type_of(v) == JS_INT)
+            str_addf(s, "%s{zone=\"%s\"} %.6f\n", name, js_get_str(js_at(zones, i), "name", ""),
+                     (double)js_int_of(v, 0) * scale);
+    }
+}
+
+int h_metrics(struct zd *d, struct zd_request *r, struct err *e)
+{
+    static const struct {
+        const char *name, *type, *help, *section, *key;
+        double scale;
+    } rows[] = {
+        {"zoned_zone_cpu_seconds_total", "counter", "CPU time used", "cpu", "usage_usec", 1e-6},
+        {"zoned_zone_cpu_throttled_seconds_total", "counter", "time held back by the cap", "cpu",
+         "throttled_usec", 1e-6},
+        {"zoned_zone_memory_bytes", "gauge", "memory in use", "memory", "usage", 1},
+        {"zoned_zone_memory_cap_bytes", "gauge", "memory cap", "memory", "cap", 1},
+        {"zoned_zone_oom_kills_total", "counter", "processes killed for lack of memory", "memory",
+         "oom_kills", 1},
+        {"zoned_zone_tasks", "gauge", "tasks", "tasks", "current", 1},
+        {"zoned_zone_io_read_bytes_total", "counter", "bytes read", "io", "read", 1},
+        {"zoned_zone_io_written_bytes_total", "counter", "bytes written", "io", "write", 1},
+    };
+    auto_js json *o = stats_object(d, NULL, e);
+    struct str s = {0};
+    metric(&s, "zoned_zones", "gauge", "zones known");
+    str_addf(&s, "zoned_zones %u\n", d->nzones);
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        metric(&s, rows[i].name, rows[i].type, rows[i].help);
+        zone_metric(&s, rows[i].name, js_get(o, "zones"), rows[i].section, rows[i].key, rows[i].scale);
+    }
+    zd_reply_text(r, 200, "text/plain; version=0.0.4", str_take(&s));
+    return 0;
+}
+
+int h_shutdown(struct zd *d, struct zd_request *r, struct err *e)
+{
+    if (d->shutting_down)
+        return err_set(e, ERR_BUSY, EALREADY, "a shutdown is under way");
+    d->shutting_down = true;
+    d->booting = false;
+    d->shutdown_request = r;
+    boot_shutdown_step(d);
+    return 0;
+}

@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Handlers around the spec: create, set, edit, apply, verify, export. One way in for every configuration:
+ * text, edits, parse, check, write, then what is live goes to the supervisor. */
+#include "zoned/h_spec.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "zoned/zoned.h"
+#include <errno.h>
+#include <stdio.h>
+#include <sys/random.h>
+
+static const char *source_file(const json *source)
+{
+    return js_get_str(source, "file", "(request)");
+}
+
+/* A YAML or JSON text that says which zone it is: only then may the name be left to it. */
+static bool names_a_zone(const char *text)
+{
+    const char *p = text + strspn(text, " \t\r\n");
+    if (*p == '{')
+        return strstr(p, "\"zone\"") != NULL;
+    return str_starts(text, "zone:") || strstr(text, "\nzone:") != NULL;
+}
+
+/* Text of the request: source with the edits of `set`; a text that names no zone gets the name. */
+int spec_text_of(const json *body, const char *name, char **out, struct problems *ps, struct err *e)
+{
+    const json *source = js_get(body, "source");
+    const char *text = js_get_str(source, "text", ""), *file = source_file(source);
+    char **edits = js_get_strv(body, "set");
+    bool lost;
+    if (name && !names_a_zone(text)) {
+        char **with_name = NULL;
+        strv_take(&with_name, xasprintf("zone=%s", name));
+        for (unsigned i = 0; i < strv_len(edits); i++)
+            strv_add(&with_name, edits[i]);
+        strv_free(edits);
+        edits = with_name;
+    }
+    int r = 0;
+    if (edits)
+        r = spec_edit(text, file, edits, out, &lost, ps);
+    else
+        *out = xstrdup(text);
+    strv_free(edits);
+    return r < 0 ? problems_to_err(ps, e, file) : 0;
+}
+
+/* The name that the text gives; one that differs from the request's is refused. */
+static int settle_name(const char *text, const char *name, const char *file, char out[SPEC_NAME_MAX + 1],
+                       struct problems *ps, struct err *e)
+{
+    auto_spec struct spec *s = NULL;
+    int r = spec_parse(text, strlen(text), file, &s, ps);
+    if (r < 0)
+        return problems_to_err(ps, e, file);
+    if (name && strcmp(s->zone, name)) {
+        problem_add(ps, ERR_INVALID, file, 0, "zone", "%s differs from the name %s that was asked for",
+                    s->zone, name);
+        return problems_to_err(ps, e, file);
+    }
+    snprintf(out, SPEC_NAME_MAX + 1, "%s", s->zone);
+    return 0;
+}
+
+int create_from_request(struct zd *d, struct zd_request *r, const char *name, bool ephemeral,
+                        struct zone **out, struct err *e)
+{
+    const json *body = zd_body_of(r);
+    auto_free char *text = NULL;
+    char chosen[SPEC_NAME_MAX + 1];
+    if (name && spec_check_name("zone", name, e) < 0)
+        return -EINVAL;
+    if (name && registry_find(d, name))
+        return err_set(e, ERR_CONFLICT, EEXIST, "zone %s exists already", name),
+               err_hint(e, "zonectl delete %s first, or zonectl set to change it", name);
+    int k = spec_text_of(body, name, &text, zd_problems(r), e);
+    if (k == 0)
+        k = settle_name(text, name, source_file(js_get(body, "source")), chosen, zd_problems(r), e);
+    return k < 0 ? k : op_create(d, chosen, text, ephemeral, out, zd_problems(r), e);
+}
+
+int h_create_zone(struct zd *d, struct zd_request *r, struct err *e)
+{
+    struct zone *z = NULL;
+    const json *body = zd_body_of(r);
+    int k = create_from_request(d, r, js_get_str(body, "name", NULL), false, &z, e);
+    if (k < 0)
+        return k;
+    if (js_get_bool(body, "start", false))
+        return op_start(d, z, r, NULL, e);
+    zd_reply_json(r, 201, zone_to_json(d, z, true));
+    return 0;
+}
+
+int h_get_zone_spec(struct zd *d, struct zd_request *r, struct err *e)
+{
+    struct zone *z;
+    char *text = NULL;
+    int k = registry_get(d, zd_param(r, 0), &z, e);
+    if (k < 0 || (k = store_read_text(d, z, &text, e)) < 0)
+        return k;
+    zd_reply_text(r, 200, "application/yaml", text);
+    return 0;
+}
+
+/* ---- change of an existing zone ---- */
+static json *changes_to_json(const spec_changes *changes, bool running)
+{
+    json *list = js_array();
+    for (unsigned i = 0; i < changes->len; i++) {
+        const struct spec_change *c = &changes->at[i];
+        json *o = js_object();
+        js_set_str(o, "key", c->key);
+        js_set_str(o, "before", c->before);
+        js_set_str(o, "after", c->after);
+        js_set_str(o, "when", !running || c->when == SPEC_LIVE ? "live" : "next boot");
+        js_add(list, o);
+    }
+    return list;
+}
+
+static bool is_running(const struct zone *z)
+{
+    return z->plan && (z->state == ZONE_RUNNING || z->state == ZONE_PAUSED);
+}
+
+struct change_job {
+    struct zd_request *r;
+    json *answer;
+    char *old_text;
+};
+
+static void change_done(struct zone *z, const json *reply, const struct err *e, void *arg)
+{
+    struct change_job *c = arg;
+    if (err_is(e)) { /* what the kernel refused is not written either */
+        struct problems ps = {0};
+        (void)store_write_text(z->d, z, c->old_text, NULL);
+        (void)store_reload(z->d, z, &ps, NULL);
+        problems_done(&ps);
+        zd_reply_error(c->r, e, NULL);
+        js_free(c->answer);
+    } else {
+        zd_reply_json(c->r, 200, c->answer);
+    }
+    free(c->old_text);
+    free(c);
+}
+
+/* The running plan with the live keys of the new spec: limits, ports, restart, health, labels. */
+static int send_update(struct zd *d, struct zone *z, struct zd_request *r, json *answer, char *old_text,
+                       struct err *e)
+{
+    struct plan *p = NULL;
+    uint32_t base = z->plan->uid_base;
+    z->start_no--; /* op_plan numbers the next start; an update keeps this one's names */
+    int k = lease_make(d, z, e);
+    if (k == 0)
+        k = op_plan(d, z, &p, zd_problems(r), e);
+    z->start_no++;
+    if (k == 0 && ports_claim(d, z, z->spec, false, zd_problems(r)) < 0)
+        k = problems_to_err(zd_problems(r), e, z->name);
+    if (k < 0) {
+        plan_free(p);
+        return k;
+    }
+    p->uid_base = base;
+    json *m = js_object();
+    js_set_str(m, "op", "update");
+    js_set(m, "plan", plan_to_json(p));
+    struct change_job *c = xcalloc(1, sizeof(*c));
+    *c = (struct change_job){r, answer, old_text};
+    k = sup_request(z, m, NULL, 0, change_done, c, e);
+    if (k < 0) {
+        free(c);
+        plan_free(p);
+        return k;
+    }
+    plan_free(z->plan);
+    z->plan = p;
+    return 0;
+}
+
+static int write_change(struct zd *d, struct zone *z, const char *text, struct zd_request *r, struct err *e)
+{
+    int k = store_write_text(d, z, text, e);
+    return k < 0 ? k : store_reload(d, z, zd_problems(r), e);
+}
+
+static void put_back(struct zd *d, struct zone *z, const char *old_text)
+{
+    struct problems ps = {0};
+    (void)store_write_text(d, z, old_text, NULL);
+    (void)store_reload(d, z, &ps, NULL);
+    problems_done(&ps);
+}
+
+static bool any_live(const spec_changes *c)
+{
+    for (unsigned i = 0; i < c->len; i++)
+        if (c->at[i].when == SPEC_LIVE)
+            return true;
+    return false;
+}
+
+/* New text for a zone: checked, written, applied where it is live. Answers r. */
+static int change_zone(struct zd *d, struct zone *z, struct zd_request *r, const char *text, bool lost,
+                       struct err *e)
+{
+    auto_spec struct spec *s = NULL;
+    auto_free char *old_text = NULL, *path = store_path(d, z);
+    spec_changes changes = {0};
+    int k = spec_parse(text, strlen(text), path, &s, zd_problems(r));
+    if (k < 0)
+        return problems_to_err(zd_problems(r), e, path);
+    if (s->zone && strcmp(s->zone, z->name))
+        return err_set(e, ERR_INVALID, EINVAL, "zone: a change of the name is zonectl rename %s %s", z->name,
+                       s->zone);
+    k = store_read_text(d, z, &old_text, e);
+    if (k < 0)
+        return k;
+    auto_spec struct spec *old = spec_copy(is_running(z) ? z->plan->spec : z->spec ? z->spec : s);
+    spec_diff(old, s, &changes);
+    if (is_running(z))
+        for (unsigned i = 0; i < changes.len; i++)
+            z->pending = z->pending || changes.at[i].when == SPEC_NEXT_BOOT;
+    json *answer = js_object(), *notes = js_array();
+    js_set(answer, "changes", changes_to_json(&changes, is_running(z)));
+    if (lost)
+        js_add(notes, js_string("comments in a rewritten part were lost"));
+    js_set(answer, "messages", notes);
+    k = write_change(d, z, text, r, e);
+    bool sent = false;
+    if (k == 0 && is_running(z) && any_live(&changes)) {
+        k = send_update(d, z, r, answer, old_text, e);
+        sent = k == 0;
+        if (k < 0)
+            put_back(d, z, old_text);
+        else
+            old_text = NULL;
+    } else if (k == 0) {
+        k = lease_make(d, z, e);
+        if (k == 0)
+            k = lease_save(d, z, e);
+        if (k < 0)
+            put_back(d, z, old_text);
+    }
+    spec_changes_done(&changes);
+    if (k == 0 && !sent)
+        zd_reply_json(r, 200, answer);
+    else if (k < 0)
+        js_free(answer);
+    if (k == 0)
+        event_publish(d, "changed", z->name, NULL);
+    return k;
+}
+
+int h_patch_zone(struct zd *d, struct zd_request *r, struct err *e)
+{
+    struct zone *z;
+    auto_free char *text = NULL, *edited = NULL, *path = NULL;
+    bool lost = false;
+    int k = registry_get(d, zd_param(r, 0), &z, e);
+    if (k < 0)
+        return k;
+    path = store_path(d, z);
+    char **edits = js_get_strv(zd_body_of(r), "set");
+    k = store_read_text(d, z, &text, e);
+    if (k == 0 && spec_edit(text, path, edits, &edited, &lost, zd_problems(r)) < 0)
+        k = problems_to_err(zd_problems(r), e, path);
+    strv_free(edits);
+    return k < 0 ? k : change_zone(d, z, r, edited, lost, e);
+}
+
+int h_put_zone(struct zd *d, struct zd_request *r, struct err *e)
+{
+    struct zone *z;
+    int k = registry_get(d, zd_param(r, 0), &z, e);
+    const char *text = js_get_str(js_get(zd_body_of(r), "source"), "text", NULL);
+    if (k < 0)
+        return k;
+    if (!text)
+        return err_set(e, ERR_INVALID, EINVAL, "the request has no source.text");
+    return change_zone(d, z, r, text, false, e);
+}
+
+int h_verify_spec(struct zd *d, struct zd_request *r, struct err *e)
+{
+    auto_free char *text = NULL;
+    auto_spec struct spec *s = NULL;
+    const json *body = zd_body_of(r);
+    const char *file = source_file(js_get(body, "source"));
+    int k = spec_text_of(body, NULL, &text, zd_problems(r), e);
+    if (k < 0)
+        return k;
+    if (spec_parse(text, strlen(text), file, &s, zd_problems(r)) < 0)
+        return problems_to_err(zd_problems(r), e, file);
+    struct cg_limits l = {.cpu = &s->cpu,
+                          .memory = &s->memory,
+                          .io = &s->io,
+                          .tasks = s->tasks,
+                          .devices = s->devices,
+                          .system = s->init == SPEC_INIT_SYSTEM};
+    cg_check(d->cgroups, &l, zd_problems(r));
+    struct err ie = {0};
+    if (stor_image_check(s->image, &ie) < 0)
+        problem_add(zd_problems(r), ie.kind, file, 0, "image", "%s", ie.text);
+    if (zd_problems(r)->len)
+        return problems_to_err(zd_problems(r), e, file);
+    json *o = js_object();
+    js_set_bool(o, "ok", true);
+    js_set(o, "spec", spec_to_json(s));
+    zd_reply_json(r, 200, o);
+    return 0;
+}
+
+/* ---- apply: several files, created or changed ---- */
+static json *apply_new(struct zd *d, const char *name, const char *text, bool dry, struct problems *ps,
+                       struct err *e)
+{
+    json *o = js_object();
+    struct zone *z = NULL;
+    js_set_str(o, "name", name);
+    js_set_str(o, "action", "create");
+    if (!dry && op_create(d, name, text, false, &z, ps, e) < 0) {
+        js_free(o);
+        return NULL;
+    }
+    return o;
+}
+
+static json *apply_change(struct zd *d, struct zone *z, const struct spec *s, const char *text, bool dry,
+                          struct err *e)
+{
+    spec_changes changes = {0};
+    auto_free char *old = NULL;
+    json *o = js_object();
+    spec_diff(is_running(z) ? z->plan->spec : z->spec ? z->spec : s, s, &changes);
+    js_set_str(o, "name", z->name);
+    if (store_read_text(d, z, &old, e) < 0) {
+        spec_changes_done(&changes);
+        js_free(o);
+        return NULL;
+    }
+    bool same = !strcmp(old, text) && !changes.len;
+    js_set_str(o, "action", same ? "none" : "change");
+    js_set(o, "changes", changes_to_json(&changes, is_running(z)));
+    bool live = is_running(z) && any_live(&changes);
+    spec_changes_done(&changes);
+    if (dry || same)
+        return o;
+    int k = store_write_text(d, z, text, e);
+    struct problems ps = {0};
+    if (k == 0)
+        k = store_reload(d, z, &ps, e);
+    if (k == 0 && live)
+        k = update_running(d, z, e);
+    if (k < 0)
+        put_back(d, z, old);
+    problems_done(&ps);
+    if (k < 0) {
+        js_free(o);
+        return NULL;
+    }
+    return o;
+}
+
+/* Sends the new limits and does not wait for the answer (apply of many files). */
+int update_running(struct zd *d, struct zone *z, struct err *e)
+{
+    struct plan *p = NULL;
+    struct problems ps = {0};
+    uint32_t base = z->plan->uid_base;
+    z->start_no--;
+    int k = op_plan(d, z, &p, &ps, e);
+    z->start_no++;
+    if (k == 0) {
+        p->uid_base = base;
+        json *m = js_object();
+        js_set_str(m, "op", "update");
+        js_set(m, "plan", plan_to_json(p));
+        k = sup_request(z, m, NULL, 0, NULL, NULL, e);
+        plan_free(z->plan);
+        z->plan = p;
+    }
+    problems_done(&ps);
+    return k;
+}
+
+static int apply_one(struct zd *d, const json *source, bool dry, json *list, struct problems *ps,
+                     struct err *e)
+{
+    auto_spec struct spec *s = NULL;
+    const char *text = js_get_str(source, "text", ""), *file = source_file(source);
+    if (spec_parse(text, strlen(text), file, &s, ps) < 0)
+        return problems_to_err(ps, e, file);
+    if (!s->zone) {
+        problem_add(ps, ERR_INVALID, file, 0, "zone", "is missing (the zone's name)");
+        return problems_to_err(ps, e, file);
+    }
+    struct zone *z = registry_find(d, s->zone);
+    json *o = z ? apply_change(d, z, s, text, dry, e) : apply_new(d, s->zone, text, dry, ps, e);
+    if (!o)
+        return -EINVAL;
+    js_add(list, o);
+    return 0;
+}
+
+int h_apply_specs(struct zd *d, struct zd_request *r, struct err *e)
+{
+    const json *body = zd_body_of(r), *sources = js_get(body, "sources");
+    bool dry = js_get_bool(body, "dry_run", false);
+    json *list = js_array();
+    int k = 0;
+    for (int pass = dry ? 1 : 0; pass < 2 && k == 0; pass++) { /* all are checked before one is changed */
+        js_free(list);
+        list = js_array();
+        for (size_t i = 0; i < js_len(sources) && k == 0; i++)
+            k = apply_one(d, js_at(sources, i), dry || pass == 0, list, zd_problems(r), e);
+    }
+    if (k < 0) {
+        js_free(list);
+        return k;
+    }
+    json *o = js_object();
+    js_set(o, "zones", list);
+    zd_reply_json(r, 200, o);
+    return 0;
+}
+
+/* A name for a run that was given none: from the image, with four random hex digits. */
+void make_up_name(struct zd *d, const char *image, char out[SPEC_NAME_MAX + 1])
+{
+    char base[20] = "";
+    const char *from = image ? image : "zone";
+    const char *slash = strrchr(from, '/');
+    from = slash ? slash + 1 : from;
+    size_t n = 0;
+    for (; *from && n < 16 && *from != ':' && *from != '.'; from++) {
+        char c = *from >= 'A' && *from <= 'Z' ? (char)(*from + 32) : *from;
+        if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c == '-' && n))
+            base[n++] = c;
+    }
+    do {
+        uint16_t x = 0;
+        (void)!getrandom(&x, sizeof(x), 0);
+        snprintf(out, SPEC_NAME_MAX + 1, "%s-%04x", n ? base : "zone", x);
+    } while (registry_find(d, out));
+}

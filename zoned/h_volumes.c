@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Handlers of named volumes, which live longer than the zones that use them. */
+#include "base/str.h"
+#include "zoned/zoned.h"
+#include <errno.h>
+
+static bool uses(const struct spec *s, const char *volume)
+{
+    for (unsigned i = 0; s && i < s->filesystems.len; i++)
+        if (s->filesystems.at[i].kind == SPEC_MOUNT_VOLUME && str_eq(s->filesystems.at[i].source, volume))
+            return true;
+    return false;
+}
+
+static json *users(struct zd *d, const char *volume)
+{
+    unsigned n;
+    auto_free struct zone **all = registry_sorted(d, &n);
+    json *list = js_array();
+    for (unsigned i = 0; i < n; i++)
+        if (uses(all[i]->spec, volume) || (all[i]->plan && uses(all[i]->plan->spec, volume)))
+            js_add(list, js_string(all[i]->name));
+    return list;
+}
+
+static json *row(struct zd *d, const char *name)
+{
+    uint64_t bytes = 0;
+    json *o = js_object();
+    js_set_str(o, "name", name);
+    js_set(o, "bytes",
+           stor_volume_usage(d->pool, name, &bytes, NULL) < 0 ? js_null() : js_int((int64_t)bytes));
+    js_set(o, "used_by", users(d, name));
+    return o;
+}
+
+int h_list_volumes(struct zd *d, struct zd_request *r, struct err *e)
+{
+    char **names = NULL;
+    int k = stor_volume_list(d->pool, &names, e);
+    if (k < 0)
+        return k;
+    json *list = js_array();
+    for (unsigned i = 0; i < strv_len(names); i++)
+        js_add(list, row(d, names[i]));
+    strv_free(names);
+    zd_reply_json(r, 200, list);
+    return 0;
+}
+
+int h_create_volume(struct zd *d, struct zd_request *r, struct err *e)
+{
+    const char *name = js_get_str(zd_body_of(r), "name", NULL);
+    int k = spec_check_name("volume", name, e);
+    if (k == 0)
+        k = stor_volume_create(d->pool, name, e);
+    if (k == 0)
+        zd_reply_json(r, 201, row(d, name));
+    return k;
+}
+
+static int find(struct zd *d, const char *name, struct err *e)
+{
+    int k = spec_check_name("volume", name, e);
+    if (k < 0)
+        return k;
+    auto_fd int fd = stor_volume_open(d->pool, name, e);
+    return fd < 0 ? fd : 0;
+}
+
+int h_get_volume(struct zd *d, struct zd_request *r, struct err *e)
+{
+    int k = find(d, zd_param(r, 0), e);
+    if (k == 0)
+        zd_reply_json(r, 200, row(d, zd_param(r, 0)));
+    return k;
+}
+
+int h_delete_volume(struct zd *d, struct zd_request *r, struct err *e)
+{
+    const char *name = zd_param(r, 0);
+    int k = find(d, name, e);
+    if (k < 0)
+        return k;
+    auto_js json *list = users(d, name);
+    if (js_len(list)) {
+        err_set(e, ERR_BUSY, EBUSY, "volume %s is used by zone %s", name, js_str_of(js_at(list, 0), "?"));
+        return err_hint(e, "delete the zone or unset its filesystems entry first");
+    }
+    k = stor_volume_delete(d->pool, name, e);
+    if (k == 0)
+        zd_reply_json(r, 200, js_object());
+    return k;
+}

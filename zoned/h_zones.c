@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Handlers of the verbs on one zone's life: they check the request and start an operation; they decide
+ * nothing else. */
+#include "base/log.h"
+#include "base/str.h"
+#include "zoned/zoned.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+
+static bool has_label(const struct zone *z, const char *want)
+{
+    for (unsigned i = 0; z->spec && i < z->spec->labels.len; i++) {
+        const struct spec_kv *kv = &z->spec->labels.at[i];
+        size_t n = strlen(kv->key);
+        if (!strncmp(want, kv->key, n) && (!want[n] || (want[n] == '=' && !strcmp(want + n + 1, kv->value))))
+            return true;
+    }
+    return false;
+}
+
+int h_list_zones(struct zd *d, struct zd_request *r, struct err *e)
+{
+    unsigned n;
+    auto_free struct zone **all = registry_sorted(d, &n);
+    char *const *labels = zd_query_all(r, "label");
+    json *list = js_array();
+    for (unsigned i = 0; i < n; i++) {
+        bool keep = true;
+        for (unsigned k = 0; labels && labels[k]; k++)
+            keep = keep && has_label(all[i], labels[k]);
+        if (keep)
+            js_add(list, zone_to_json(d, all[i], false));
+    }
+    zd_reply_json(r, 200, list);
+    return 0;
+}
+
+int h_get_zone(struct zd *d, struct zd_request *r, struct err *e)
+{
+    struct zone *z;
+    int k = registry_get(d, zd_param(r, 0), &z, e);
+    if (k == 0)
+        zd_reply_json(r, 200, zone_to_json(d, z, true));
+    return k;
+}
+
+int h_delete_zone(struct zd *d, struct zd_request *r, struct err *e)
+{
+    struct zone *z;
+    int k = registry_get(d, zd_param(r, 0), &z, e);
+    return k < 0 ? k : op_delete(d, z, r, str_eq(zd_query(r, "force"), "1"), e);
+}
+
+static int dry_run(struct zd *d, struct zone *z, struct zd_request *r, struct err *e)
+{
+    struct plan *p = NULL;
+    int k = store_reload(d, z, zd_problems(r), e);
+    if (k == 0)
+        k = lease_make(d, z, e);
+    if (k == 0 && !stor_image_ready(d->pool, z->spec->image)) {
+        err_set(e, ERR_CONFLICT, ENOENT, "the image %s is not unpacked yet", z->spec->image);
+        return err_hint(e, "start the zone once");
+    }
+    if (k == 0)
+        k = op_plan(d, z, &p, zd_problems(r), e);
+    if (k < 0)
+        return k;
+    json *o = js_object();
+    js_set(o, "plan", plan_describe(p));
+    plan_free(p);
+    zd_reply_json(r, 200, o);
+    return 0;
+}
+
+int h_start_zone(struct zd *d, struct zd_request *r, struct err *e)
+{
+    struct zone *z;
+    int k = registry_get(d, zd_param(r, 0), &z, e);
+    if (k < 0)
+        return k;
+    if (js_get_bool(zd_body_of(r), "dry_run", false))
+        return dry_run(d, z, r, e);
+    if (d->shutting_down)
+        return err_set(e, ERR_BUSY, ESHUTDOWN, "zoned is shutting down");
+    return op_start(d, z, r, NULL, e);
+}
+
+static uint64_t timeout_of(const struct zone *z, const json *body)
+{
+    int64_t given = js_get_int(body, "timeout_ms", -1);
+    if (given >= 0)
+        return given > 86400000 ? 86400000 : (uint64_t)given;
+    return z->spec ? z->spec->process.stop_timeout_ms : 10000;
+}
+
+int h_stop_zone(struct zd *d, struct zd_request *r, struct err *e)
+{
+    struct zone *z;
+    const json *b = zd_body_of(r);
+    int k = registry_get(d, zd_param(r, 0), &z, e);
+    return k < 0 ? k : op_stop(d, z, r, timeout_of(z, b), js_get_bool(b, "force", false), OP_STOP, e);
+}
+
+int h_restart_zone(struct zd *d, struct zd_request *r, struct err *e)
+{
+    struct zone *z;
+    int k = registry_get(d, zd_param(r, 0), &z, e);
+    return k < 0 ? k : op_stop(d, z, r, timeout_of(z, zd_body_of(r)), false, OP_RESTART, e);
+}
+
+/* ---- verbs that the supervisor answers ---- */
+static void relay_zone(struct zone *z, const json *reply, const struct err *e, void *arg)
+{
+    struct zd_request *r = arg;
+    if (err_is(e))
+        zd_reply_error(r, e, NULL);
+    else
+        zd_reply_json(r, 200, zone_to_json(z->d, z, true));
+}
+
+static int simple_verb(struct zd *d, struct zd_request *r, enum zone_verb verb, json *message, struct err *e)
+{
+    struct zone *z;
+    int k = registry_get(d, zd_param(r, 0), &z, e);
+    enum verb_answer v = k < 0 ? VERB_REFUSED : state_allows(z->state, verb, z->name, e);
+    if (v == VERB_OK)
+        return sup_request(z, message, NULL, 0, relay_zone, r, e);
+    js_free(message);
+    if (v == VERB_REFUSED)
+        return k < 0 ? k : -EBUSY;
+    json *o = zone_to_json(d, z, true), *notes = js_array();
+    auto_free char *note = xasprintf("zone %s is already %s", z->name, state_name(z->state));
+    js_add(notes, js_string(note));
+    js_set(o, "messages", notes);
+    zd_reply_json(r, 200, o);
+    return 0;
+}
+
+static json *message(const char *op)
+{
+    json *m = js_object();
+    js_set_str(m, "op", op);
+    return m;
+}
+
+int h_pause_zone(struct zd *d, struct zd_request *r, struct err *e)
+{
+    return simple_verb(d, r, VERB_PAUSE, message("pause"), e);
+}
+
+int h_resume_zone(struct zd *d, struct zd_request *r, struct err *e)
+{
+    return simple_verb(d, r, VERB_RESUME, message("resume"), e);
+}
+
+int h_kill_zone(struct zd *d, struct zd_request *r, struct err *e)
+{
+    int sig = SIGKILL;
+    const char *name = js_get_str(zd_body_of(r), "signal", "KILL");
+    if (spec_parse_signal(name, &sig) < 0)
+        return err_set(e, ERR_INVALID, EINVAL, "%s is no signal", name);
+    json *m = message("signal");
+    js_set_int(m, "signal", sig);
+    return simple_verb(d, r, VERB_KILL, m, e);
+}
+
+int h_clear_zone(struct zd *d, struct zd_request *r, struct err *e)
+{
+    struct zone *z;
+    int k = registry_get(d, zd_param(r, 0), &z, e);
+    if (k < 0 || state_allows(z->state, VERB_CLEAR, z->name, e) == VERB_REFUSED)
+        return k < 0 ? k : -EBUSY;
+    if (z->state == ZONE_FAILED) {
+        zone_set_error(z, NULL);
+        zone_set_state(z, ZONE_INSTALLED);
+        auto_js json *rec = js_object();
+        js_set_str(rec, "event", "clear");
+        js_set_int(rec, "start_no", (int64_t)z->start_no);
+        js_set_int(rec, "exit_status", z->exit_status);
+        auto_fd int dir = stor_zone_fd(d->pool, z->name, e);
+        if (dir < 0 || sup_history_append(dir, rec, e) < 0)
+            return -EIO;
+    }
+    zd_reply_json(r, 200, zone_to_json(d, z, true));
+    return 0;
+}
+
+/* ---- rename, clone ---- */
+static int new_name(struct zd *d, struct zd_request *r, const char **name, struct err *e)
+{
+    *name = js_get_str(zd_body_of(r), "new", NULL);
+    int k = spec_check_name("zone", *name, e);
+    if (k < 0)
+        return k;
+    if (registry_find(d, *name))
+        return err_set(e, ERR_CONFLICT, EEXIST, "zone %s exists already", *name);
+    return 0;
+}
+
+/* The text with its `zone:` key naming another zone. */
+static int renamed_text(struct zd *d, struct zone *z, const char *name, char **out, struct err *e)
+{
+    auto_free char *text = NULL, *edit = xasprintf("zone=%s", name), *path = store_path(d, z);
+    char *edits[] = {edit, NULL};
+    bool lost;
+    struct problems ps = {0};
+    int k = store_read_text(d, z, &text, e);
+    if (k == 0 && (k = spec_edit(text, path, edits, out, &lost, &ps)) < 0)
+        k = problems_to_err(&ps, e, path);
+    problems_done(&ps);
+    return k;
+}
+
+int h_rename_zone(struct zd *d, struct zd_request *r, struct err *e)
+{
+    struct zone *z;
+    const char *name;
+    auto_free char *text = NULL;
+    int k = registry_get(d, zd_param(r, 0), &z, e);
+    if (k < 0 || (k = new_name(d, r, &name, e)) < 0)
+        return k;
+    if (z->op != OP_NONE || state_allows(z->state, VERB_RENAME, z->name, e) == VERB_REFUSED)
+        return err_set(e, ERR_BUSY, EBUSY, "zone %s: another operation is under way", z->name);
+    k = renamed_text(d, z, name, &text, e);
+    if (k == 0)
+        k = stor_zone_rename(d->pool, z->name, name, e);
+    if (k < 0)
+        return k;
+    if ((k = store_rename(d, z->name, name, e)) < 0) {
+        (void)stor_zone_rename(d->pool, name, z->name, NULL);
+        return k;
+    }
+    event_publish(d, "renamed", z->name, NULL);
+    (void)registry_rename(d, z, name);
+    if ((k = store_write_text(d, z, text, e)) < 0 || (k = store_reload(d, z, zd_problems(r), e)) < 0)
+        return k;
+    zd_reply_json(r, 200, zone_to_json(d, z, true));
+    return 0;
+}
+
+struct clone_job {
+    struct zd_request *r;
+    char from[SPEC_NAME_MAX + 1], to[SPEC_NAME_MAX + 1];
+    char *text;
+};
+
+static json *clone_work(struct zd *d, void *arg)
+{
+    struct clone_job *c = arg;
+    struct err e = {0};
+    json *o = js_object();
+    if (stor_zone_clone(d->pool, c->from, c->to, &e) < 0)
+        js_set(o, "error", js_from_err(&e, NULL));
+    return o;
+}
+
+/* The copy is there: give it a name, an identity and addresses of its own. */
+static int clone_adopt(struct zd *d, struct clone_job *c, struct zone **out, struct err *e)
+{
+    struct problems ps = {0};
+    struct zone *z = registry_add(d, c->to);
+    z->state = ZONE_CONFIGURED;
+    int k = store_write_text(d, z, c->text, e);
+    if (k == 0)
+        k = store_reload(d, z, &ps, e);
+    if (k == 0)
+        k = lease_make(d, z, e);
+    if (k == 0)
+        k = lease_save(d, z, e);
+    problems_done(&ps);
+    if (k < 0) {
+        (void)store_delete(d, z, NULL);
+        (void)stor_zone_delete(d->pool, c->to, NULL);
+        registry_remove(d, z);
+        return k;
+    }
+    zone_set_state(z, ZONE_INSTALLED);
+    event_publish(d, "created", z->name, NULL);
+    *out = z;
+    return 0;
+}
+
+static void clone_done(struct zd *d, json *result, void *arg)
+{
+    struct clone_job *c = arg;
+    struct err e = {0};
+    struct zone *z = NULL;
+    if (js_get(result, "error"))
+        js_to_err(js_get(result, "error"), &e, NULL);
+    else
+        (void)clone_adopt(d, c, &z, &e);
+    if (z)
+        zd_reply_json(c->r, 201, zone_to_json(d, z, true));
+    else
+        zd_reply_error(c->r, &e, NULL);
+    free(c->text);
+    free(c);
+}
+
+int h_clone_zone(struct zd *d, struct zd_request *r, struct err *e)
+{
+    struct zone *z;
+    const char *name;
+    auto_free char *text = NULL;
+    auto_js json *spec = NULL;
+    int k = registry_get(d, zd_param(r, 0), &z, e);
+    if (k < 0 || (k = new_name(d, r, &name, e)) < 0)
+        return k;
+    if (state_allows(z->state, VERB_CLONE, z->name, e) == VERB_REFUSED)
+        return -EBUSY;
+    for (unsigned i = 0; i < z->spec->network.len; i++)
+        if (z->spec->network.at[i].address)
+            return err_set(e, ERR_CONFLICT, EADDRINUSE,
+                           "zone %s has a fixed address, which its clone cannot share", z->name),
+                   err_hint(e, "zonectl set %s 'network[%u].address=' first, or export, edit and create",
+                            z->name, i);
+    if ((k = renamed_text(d, z, name, &text, e)) < 0)
+        return k;
+    struct clone_job *c = xcalloc(1, sizeof(*c));
+    c->r = r;
+    c->text = take_ptr(&text);
+    snprintf(c->from, sizeof(c->from), "%s", z->name);
+    snprintf(c->to, sizeof(c->to), "%s", name);
+    k = worker_run(d, clone_work, c, clone_done, e);
+    if (k < 0) {
+        free(c->text);
+        free(c);
+    }
+    return k;
+}
+
+int h_wait_zone(struct zd *d, struct zd_request *r, struct err *e)
+{
+    struct zone *z;
+    const char *what = zd_query(r, "for");
+    uint64_t timeout = 0;
+    int k = registry_get(d, zd_param(r, 0), &z, e);
+    if (k < 0)
+        return k;
+    what = what ? what : "stopped";
+    if (strcmp(what, "running") && strcmp(what, "stopped") && strcmp(what, "healthy"))
+        return err_set(e, ERR_INVALID, EINVAL, "for=%s is not known (running, stopped, healthy)", what);
+    const char *t = zd_query(r, "timeout_ms");
+    if (t && parse_u64(t, 86400000, &timeout) < 0)
+        return err_set(e, ERR_INVALID, EINVAL, "timeout_ms=%s is no number of milliseconds", t);
+    waits_add(d, r, z, what, timeout);
+    return 0;
+}

@@ -1,0 +1,639 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The operations that change a zone: create, start, stop, restart, delete. One at a time per zone; the same
+ * one asked twice is joined, another is refused as busy. Each is a chain of small steps driven by events;
+ * nothing here waits.
+ *
+ *   start: reload spec -> (worker: prepare the image) -> lease, network, plan -> run folder -> fork server ->
+ * "running" stop:  ask the supervisor -> "stopped" -> bookkeeping -> installed (or start again, or delete)
+ *
+ * The undo of everything that a start makes in the kernel is zone-sup's; here only the run folder and our
+ * tables. */
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "zoned/api/api.h"
+#include "zoned/zoned.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <systemd/sd-event.h>
+
+#define STOP_GRACE_MS 20000 /* for the undo, beyond the zone's own time to stop */
+
+void zone_note(struct zone *z, const char *fmt, ...)
+{
+    char text[400];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    if (!z->messages)
+        z->messages = js_array();
+    js_add(z->messages, js_string(text));
+}
+
+/* ---- the answer to everybody who waits for the operation ---- */
+static void answer_one(struct zone *z, struct zd_request *r, const struct err *e, const struct problems *ps)
+{
+    if (err_is(e)) {
+        zd_reply_error(r, e, ps);
+        return;
+    }
+    json *o = zone_to_json(z->d, z, true);
+    js_set(o, "messages", z->messages ? js_ref(z->messages) : js_array());
+    zd_reply_json(r, 200, o);
+}
+
+static void op_end(struct zone *z, const struct err *e, const struct problems *ps)
+{
+    z->op = OP_NONE;
+    z->deadline = sd_event_source_disable_unref(z->deadline);
+    struct waiter *at = z->waiters.at;
+    unsigned n = z->waiters.len;
+    memset(&z->waiters, 0, sizeof(z->waiters));
+    for (unsigned i = 0; i < n; i++)
+        answer_one(z, at[i].r, e, ps);
+    free(at);
+    js_free(z->messages);
+    z->messages = NULL;
+}
+
+static int op_begin(struct zone *z, enum op_kind kind, struct zd_request *r, struct err *e)
+{
+    static const char *const names[] = {"none", "start", "stop", "restart", "delete", "create"};
+    bool joins = z->op == kind || (z->op == OP_RESTART && kind == OP_START);
+    if (z->op != OP_NONE && !joins) {
+        err_set(e, ERR_BUSY, EBUSY, "zone %s: a %s is under way", z->name, names[z->op]);
+        return err_hint(e, "try again when it is done: zonectl wait %s", z->name);
+    }
+    if (r)
+        *vec_add(&z->waiters) = (struct waiter){.r = r};
+    if (z->op != OP_NONE)
+        return 1;
+    z->op = kind;
+    return 0;
+}
+
+/* A session that could not be handed over ends with one frame that says why. */
+static void session_fail(struct session_start *s, const struct err *e)
+{
+    if (!s)
+        return;
+    if (s->fd >= 0) {
+        auto_js json *o = js_object();
+        js_set_int(o, "exit_status", 125);
+        js_set(o, "error", js_from_err(e, NULL));
+        auto_free char *text = js_dump(o, false);
+        (void)api_frame_send(s->fd, API_EXIT, text, (uint32_t)strlen(text));
+        close_fd(&s->fd);
+    } else if (s->request) {
+        zd_reply_error(s->request, e, NULL);
+    }
+    free(s);
+}
+
+/* ---- start ---- */
+static void release_run_state(struct zone *z)
+{
+    struct zd *d = z->d;
+    sup_detach_zone(z);
+    cg_close(z->group);
+    z->group = NULL;
+    plan_free(z->plan);
+    z->plan = NULL;
+    ports_release(d, z);
+    ranges_release(d->ranges, z->range);
+    z->range = -1;
+    z->pid = 0;
+    z->healthy = -1;
+    z->restarts = 0;
+    z->pending = false;
+}
+
+static void remove_run_dir(struct zone *z)
+{
+    auto_fd int zones = openat(z->d->run_fd, "zones", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    struct err e = {0};
+    if (zones >= 0 && path_remove_tree(zones, z->name, &e) < 0)
+        log_warning("zone %s: %s", z->name, e.text);
+    close_fd(&z->lock_fd);
+}
+
+static void start_failed(struct zone *z, const struct err *e, const struct problems *ps)
+{
+    struct session_start *s = take_ptr(&z->session);
+    bool remove = z->remove && z->ephemeral;
+    release_run_state(z);
+    if (z->lock_fd >= 0 && !z->ephemeral)
+        remove_run_dir(z);
+    if (z->state == ZONE_READY)
+        zone_set_state(z, ZONE_INSTALLED);
+    session_fail(s, e);
+    op_end(z, e, ps);
+    if (remove)
+        (void)op_delete(z->d, z, NULL, true, NULL);
+}
+
+static int make_run_dir(struct zone *z, struct err *e)
+{
+    struct zd *d = z->d;
+    auto_free char *dir = xasprintf("zones/%s", z->name),
+                   *lock = xasprintf("zones/%s/%s", z->name, PLAN_LOCK);
+    if (mkdirat(d->run_fd, dir, 0700) < 0 && errno != EEXIST)
+        return err_sys(e, "run folder of zone %s", z->name);
+    z->lock_fd = openat(d->run_fd, lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (z->lock_fd < 0 || flock(z->lock_fd, LOCK_EX | LOCK_NB) < 0)
+        return err_sysk(e, ERR_BUSY, errno, "run folder of zone %s", z->name);
+    return 0;
+}
+
+static int write_plan(struct zone *z, struct err *e)
+{
+    auto_js json *j = plan_to_json(z->plan);
+    auto_free char *text = js_dump(j, false), *path = xasprintf("zones/%s/%s", z->name, PLAN_FILE),
+                   *journal = xasprintf("zones/%s/%s", z->name, PLAN_JOURNAL);
+    (void)unlinkat(z->d->run_fd, path, 0);
+    (void)unlinkat(z->d->run_fd, journal, 0);
+    return file_create(z->d->run_fd, path, text, strlen(text), 0600, e);
+}
+
+static int join_target(struct zd *d, const struct spec *s, char **run_dir)
+{
+    for (unsigned i = 0; i < s->network.len; i++) {
+        if (!str_starts(s->network.at[i].link, "zone:"))
+            continue;
+        struct zone *other = registry_find(d, s->network.at[i].link + 5);
+        if (other && other->state == ZONE_RUNNING)
+            *run_dir = xasprintf("%s/zones/%s", d->run_dir, other->name);
+    }
+    return 0;
+}
+
+static void check_limits(struct zd *d, const struct spec *s, struct problems *ps)
+{
+    struct cg_limits l = {.cpu = &s->cpu,
+                          .memory = &s->memory,
+                          .io = &s->io,
+                          .tasks = s->tasks,
+                          .devices = s->devices,
+                          .system = s->init == SPEC_INIT_SYSTEM};
+    cg_check(d->cgroups, &l, ps);
+}
+
+int op_plan(struct zd *d, struct zone *z, struct plan **out, struct problems *ps, struct err *e)
+{
+    struct stor_root_plan root = {0};
+    auto_free char *join = NULL;
+    check_limits(d, z->spec, ps);
+    join_target(d, z->spec, &join);
+    int r = stor_image_prepare(d->pool, z->spec->image, NULL, -1, &root, e);
+    if (r < 0)
+        return r;
+    struct plan_inputs in = {.instance = d->instance,
+                             .run_dir = d->run_dir,
+                             .data_dir = d->lib_dir,
+                             .keeper_socket = d->keeper_socket,
+                             .cgroup_parent = d->cgroup_parent,
+                             .spec = z->spec,
+                             .lease = &z->lease,
+                             .networks = d->networks.at,
+                             .nnetworks = d->networks.len,
+                             .root = &root,
+                             .host_resolv = d->facts.host_resolv,
+                             .start_no = z->start_no + 1,
+                             .remove = z->remove,
+                             .join_run_dir = join};
+    r = plan_build(&in, out, ps, e);
+    if (r == 0 && ps->len)
+        r = problems_to_err(ps, e, z->name);
+    stor_root_done(&root);
+    return r;
+}
+
+static int networks_needed(struct zd *d, const struct plan *p, struct err *e)
+{
+    for (unsigned i = 0; i < p->links.len; i++) {
+        struct net_entry *n = network_find(d, p->links.at[i].network.name);
+        int r = n ? network_ensure_up(d, n, e)
+                  : err_set(e, ERR_NOT_FOUND, ENOENT, "network %s", p->links.at[i].network.name);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* Everything up to the hand-over; leaves run folder and tables to start_failed. */
+static int prepare_start(struct zone *z, struct problems *ps, struct err *e)
+{
+    struct zd *d = z->d;
+    struct plan *p = NULL;
+    int r = lease_make(d, z, e);
+    if (r == 0)
+        r = op_plan(d, z, &p, ps, e);
+    if (r < 0)
+        return r;
+    z->plan = p;
+    if (ports_claim(d, z, z->spec, true, ps) < 0)
+        return problems_to_err(ps, e, z->name);
+    r = networks_needed(d, p, e);
+    if (r < 0)
+        return r;
+    r = ranges_take(d->ranges, &p->uid_base, e);
+    if (r < 0)
+        return r;
+    z->range = r;
+    r = lease_save(d, z, e);
+    if (r == 0)
+        r = make_run_dir(z, e);
+    return r == 0 ? write_plan(z, e) : r;
+}
+
+static void hand_over(struct zone *z)
+{
+    struct err e = {0};
+    auto_free char *dir = xasprintf("zones/%s", z->name);
+    auto_fd int run = openat(z->d->run_fd, dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    struct session_start *s = take_ptr(&z->session);
+    z->start_no++;
+    zone_set_state(z, ZONE_READY);
+    int r = run < 0 ? err_sys(&e, "%s", dir) : keeper_start(z->d, z, "start", run, s, &e);
+    if (r < 0) {
+        z->session = s;
+        start_failed(z, &e, NULL);
+        return;
+    }
+    if (s)
+        close_fd(&s->fd);
+    free(s);
+}
+
+static void session_upgraded(void *arg, int fd)
+{
+    struct zone *z = arg;
+    if (fd < 0) {
+        struct err e = {0};
+        err_set(&e, ERR_INTERNAL, ECANCELED, "the client went away");
+        z->session->request = NULL;
+        start_failed(z, &e, NULL);
+        return;
+    }
+    z->session->fd = fd;
+    z->session->request = NULL;
+    hand_over(z);
+}
+
+static void continue_start(struct zone *z)
+{
+    struct err e = {0};
+    struct problems ps = {0};
+    if (prepare_start(z, &ps, &e) < 0)
+        start_failed(z, &e, &ps);
+    else if (z->session && z->session->request)
+        zd_reply_upgrade(z->session->request, session_upgraded, z);
+    else
+        hand_over(z);
+    problems_done(&ps);
+}
+
+/* Slow part in a worker: unpack. It makes the layers; the plan then finds them ready. */
+struct prepare_arg {
+    char zone[SPEC_NAME_MAX + 1];
+    char *image;
+};
+
+static json *prepare_work(struct zd *d, void *arg)
+{
+    struct prepare_arg *a = arg;
+    struct err e = {0};
+    struct stor_root_plan root = {0};
+    json *o = js_object();
+    if (stor_image_prepare(d->pool, a->image, NULL, -1, &root, &e) < 0)
+        js_set(o, "error", js_from_err(&e, NULL));
+    return o;
+}
+
+static void prepare_done(struct zd *d, json *result, void *arg)
+{
+    struct prepare_arg *a = arg;
+    struct zone *z = registry_find(d, a->zone);
+    if (z && js_get(result, "error")) {
+        struct err e = {0};
+        js_to_err(js_get(result, "error"), &e, NULL);
+        start_failed(z, &e, NULL);
+    } else if (z) {
+        continue_start(z);
+    }
+    free(a->image);
+    free(a);
+}
+
+static int begin_start(struct zd *d, struct zone *z, struct err *e)
+{
+    int r = stor_image_check(z->spec->image, e);
+    if (r < 0)
+        return r;
+    if (stor_image_ready(d->pool, z->spec->image)) {
+        continue_start(z);
+        return 0;
+    }
+    struct prepare_arg *a = xcalloc(1, sizeof(*a));
+    snprintf(a->zone, sizeof(a->zone), "%s", z->name);
+    a->image = xstrdup(z->spec->image);
+    r = worker_run(d, prepare_work, a, prepare_done, e);
+    if (r < 0) {
+        free(a->image);
+        free(a);
+    }
+    return r;
+}
+
+int op_start(struct zd *d, struct zone *z, struct zd_request *r, struct session_start *s, struct err *e)
+{
+    if (z->op == OP_NONE) {
+        enum verb_answer v = state_allows(z->state, VERB_START, z->name, e);
+        if (v == VERB_REFUSED)
+            return -EBUSY;
+        if (v == VERB_ALREADY) {
+            zone_note(z, "zone %s is already %s", z->name, state_name(z->state));
+            if (r)
+                *vec_add(&z->waiters) = (struct waiter){.r = r};
+            op_end(z, NULL, NULL);
+            return 0;
+        }
+    }
+    int k = op_begin(z, OP_START, r, e);
+    if (k != 0)
+        return k < 0 ? k : 0;
+    struct problems ps = {0};
+    struct err se = {0};
+    z->session = s;
+    z->operator_stop = false;
+    k = store_reload(d, z, &ps, &se);
+    if (k == 0)
+        k = begin_start(d, z, &se);
+    if (k < 0)
+        start_failed(z, &se, &ps);
+    problems_done(&ps);
+    return 0;
+}
+
+void op_running(struct zone *z)
+{
+    struct err e = {0};
+    zone_set_error(z, NULL);
+    if (!z->group && z->plan)
+        (void)cg_open(z->d->cgroups, z->plan->cgroup_parent, z->plan->cgroup_name, &z->group, &e);
+    zone_set_state(z, ZONE_RUNNING);
+    if (z->op == OP_START || z->op == OP_RESTART)
+        op_end(z, NULL, NULL);
+}
+
+/* ---- stop ---- */
+static int on_stop_deadline(sd_event_source *s, uint64_t usec, void *arg)
+{
+    struct zone *z = arg;
+    struct err e = {0};
+    err_set(&e, ERR_BUSY, ETIMEDOUT, "zone %s does not come down", z->name);
+    err_hint(&e, "zonectl holders %s names what blocks it", z->name);
+    op_end(z, &e, NULL);
+    return 0;
+}
+
+static int ask_to_stop(struct zone *z, uint64_t timeout_ms, bool force, struct err *e)
+{
+    json *m = js_object();
+    js_set_str(m, "op", "stop");
+    js_set_int(m, "timeout_ms", (int64_t)timeout_ms);
+    js_set_bool(m, "force", force);
+    int r = sup_request(z, m, NULL, 0, NULL, NULL, e);
+    if (r < 0)
+        return r;
+    if (z->state != ZONE_READY)
+        zone_set_state(z, ZONE_SHUTTING_DOWN);
+    z->deadline = sd_event_source_disable_unref(z->deadline);
+    (void)sd_event_add_time_relative(z->d->event, &z->deadline, CLOCK_MONOTONIC,
+                                     (timeout_ms + STOP_GRACE_MS) * 1000, 0, on_stop_deadline, z);
+    return 0;
+}
+
+int op_stop(struct zd *d, struct zone *z, struct zd_request *r, uint64_t timeout_ms, bool force,
+            enum op_kind kind, struct err *e)
+{
+    enum verb_answer v = state_allows(z->state, kind == OP_RESTART ? VERB_RESTART : VERB_STOP, z->name, e);
+    if (v == VERB_REFUSED)
+        return -EBUSY;
+    if (kind == OP_STOP && z->op == OP_START && force) /* halt cuts a start short */
+        return ask_to_stop(z, 0, true, e) < 0 ? -EBUSY
+                                              : (zd_reply_json(r, 202, zone_to_json(d, z, false)), 0);
+    int k = op_begin(z, kind, r, e);
+    if (k < 0)
+        return k;
+    if (k > 0)
+        return force ? ask_to_stop(z, 0, true, NULL), 0 : 0;
+    if (v == VERB_ALREADY) {
+        zone_note(z, "zone %s is already down (%s)", z->name, state_name(z->state));
+        op_end(z, NULL, NULL);
+        return 0;
+    }
+    if (kind == OP_RESTART && z->state != ZONE_RUNNING && z->state != ZONE_PAUSED) {
+        struct waiter *w = &z->waiters.at[0];
+        struct zd_request *request = w->r;
+        z->waiters.len = 0;
+        z->op = OP_NONE;
+        return op_start(d, z, request, NULL, e);
+    }
+    z->operator_stop = kind != OP_RESTART;
+    k = ask_to_stop(z, timeout_ms, force, e);
+    if (k < 0) {
+        struct err copy = *e;
+        op_end(z, &copy, NULL);
+    }
+    return 0;
+}
+
+static void record_operator_stop(struct zone *z)
+{
+    if (!z->operator_stop || z->ephemeral)
+        return;
+    auto_fd int dir = stor_zone_fd(z->d->pool, z->name, NULL);
+    json *last = NULL;
+    if (dir >= 0 && sup_history_last(dir, &last) == 0 && last) {
+        js_set_bool(last, "operator", true);
+        (void)sup_history_append(dir, last, NULL);
+    }
+    js_free(last);
+}
+
+static void say_bye(struct zone *z)
+{
+    json *m = js_object();
+    js_set_str(m, "op", "bye");
+    (void)sup_request(z, m, NULL, 0, NULL, NULL, NULL);
+}
+
+/* The zone left the kernel: our tables follow, then the supervisor may go, then whoever waits is told. */
+void op_stopped(struct zone *z, const json *event)
+{
+    struct err e = {0};
+    bool failed = js_get(event, "error") != NULL;
+    if (failed)
+        js_to_err(js_get(event, "error"), &e, NULL);
+    log_debug("zone %s stopped%s%s", z->name, failed ? ": " : "", e.text);
+    enum op_kind op = z->op;
+    bool remove = z->remove && z->ephemeral && op != OP_RESTART;
+    record_operator_stop(z);
+    if (z->state != ZONE_DOWN)
+        zone_set_state(z, ZONE_DOWN);
+    if (remove) {
+        z->op = OP_NONE;
+        remove_run_dir(z);
+        (void)stor_zone_delete(z->d->pool, z->name, NULL);
+        say_bye(z);
+        struct waiter *at = z->waiters.at;
+        unsigned n = z->waiters.len;
+        memset(&z->waiters, 0, sizeof(z->waiters));
+        for (unsigned i = 0; i < n; i++)
+            answer_one(z, at[i].r, failed ? &e : NULL, NULL);
+        free(at);
+        zone_set_state(z, ZONE_INSTALLED);
+        event_publish(z->d, "deleted", z->name, NULL);
+        registry_remove(z->d, z);
+        return;
+    }
+    if (!z->ephemeral)
+        remove_run_dir(z);
+    else
+        close_fd(&z->lock_fd);
+    say_bye(z);
+    release_run_state(z);
+    zone_set_error(z, failed ? e.text : NULL);
+    zone_set_state(z, failed && op != OP_STOP && op != OP_DELETE ? ZONE_FAILED : ZONE_INSTALLED);
+    if (op == OP_DELETE) {
+        z->op = OP_NONE;
+        (void)op_delete(z->d, z, NULL, false, &e);
+    } else if (op == OP_RESTART) {
+        z->op = OP_START;
+        struct problems ps = {0};
+        struct err se = {0};
+        if (store_reload(z->d, z, &ps, &se) < 0 || begin_start(z->d, z, &se) < 0)
+            start_failed(z, &se, &ps);
+        problems_done(&ps);
+    } else {
+        op_end(z, failed && op == OP_START ? &e : NULL, NULL);
+    }
+    boot_shutdown_step(z->d);
+}
+
+/* The supervisor died without "stopped": another one takes over, or undoes. */
+void op_lost(struct zone *z)
+{
+    struct err e = {0};
+    log_warning("zone %s: its supervisor went away", z->name);
+    close_fd(&z->lock_fd);
+    if (adopt_reclaim(z->d, z, &e) < 0)
+        log_error("zone %s: %s", z->name, e.text);
+}
+
+/* ---- create and delete ---- */
+int op_create(struct zd *d, const char *name, const char *text, bool ephemeral, struct zone **out,
+              struct problems *ps, struct err *e)
+{
+    if (registry_find(d, name)) {
+        err_set(e, ERR_CONFLICT, EEXIST, "zone %s exists already", name);
+        return err_hint(e, "zonectl delete %s first, or zonectl set to change it", name);
+    }
+    struct spec *s = NULL;
+    auto_free char *file = xasprintf("%s/zones/%s.yaml", d->etc_dir, name);
+    int r = spec_parse(text, strlen(text), file, &s, ps);
+    if (r < 0)
+        return problems_to_err(ps, e, "the spec");
+    struct zone *z = registry_add(d, name);
+    z->state = ZONE_CONFIGURED;
+    z->ephemeral = ephemeral;
+    z->spec = s;
+    check_limits(d, s, ps);
+    r = ps->len ? problems_to_err(ps, e, name) : stor_image_check(s->image, e);
+    if (r == 0)
+        r = lease_make(d, z, e);
+    if (r == 0)
+        r = stor_zone_create(d->pool, name, e);
+    bool made = r == 0;
+    if (r == 0 && ephemeral) {
+        auto_free char *dir = xasprintf("zones/%s", name);
+        if (mkdirat(d->run_fd, dir, 0700) < 0 && errno != EEXIST)
+            r = err_sys(e, "run folder of zone %s", name);
+    }
+    if (r == 0)
+        r = lease_save(d, z, e);
+    if (r == 0)
+        r = store_write_text(d, z, text, e);
+    if (r < 0) {
+        if (made)
+            (void)stor_zone_delete(d->pool, name, NULL);
+        if (ephemeral)
+            remove_run_dir(z);
+        registry_remove(d, z);
+        return r;
+    }
+    zone_set_state(z, ZONE_INSTALLED);
+    event_publish(d, "created", name, NULL);
+    *out = z;
+    return 0;
+}
+
+static const char *user_of(struct zd *d, const struct zone *z)
+{
+    auto_free char *link = xasprintf("zone:%s", z->name);
+    for (unsigned i = 0; i < d->table_size; i++)
+        for (struct zone *o = d->table[i]; o; o = o->next)
+            for (unsigned k = 0; o->plan && k < o->spec->network.len; k++)
+                if (str_eq(o->spec->network.at[k].link, link))
+                    return o->name;
+    return NULL;
+}
+
+int op_delete(struct zd *d, struct zone *z, struct zd_request *r, bool force, struct err *e)
+{
+    struct err own = {0};
+    e = e ? e : &own;
+    bool alive = z->state == ZONE_RUNNING || z->state == ZONE_PAUSED || z->state == ZONE_READY ||
+                 z->state == ZONE_SHUTTING_DOWN;
+    if (z->op != OP_NONE && !(force && alive && z->op == OP_DELETE)) {
+        err_set(e, ERR_BUSY, EBUSY, "zone %s: another operation is under way", z->name);
+        return err_hint(e, "try again when it is done");
+    }
+    if (alive && !force) {
+        state_allows(z->state, VERB_DELETE, z->name, e);
+        return -EBUSY;
+    }
+    const char *user = user_of(d, z);
+    if (user)
+        return err_set(e, ERR_BUSY, EBUSY, "zone %s shares its network: stop %s first", user, user);
+    if (alive) {
+        int k = op_begin(z, OP_DELETE, r, e);
+        return k != 0 ? (k < 0 ? k : 0) : ask_to_stop(z, 0, true, e);
+    }
+    int k = store_delete(d, z, e);
+    if (k == 0)
+        k = stor_zone_delete(d->pool, z->name, e);
+    struct waiter *at = z->waiters.at;
+    unsigned n = z->waiters.len;
+    memset(&z->waiters, 0, sizeof(z->waiters));
+    for (unsigned i = 0; i < n; i++)
+        k < 0 ? zd_reply_error(at[i].r, e, NULL) : zd_reply_json(at[i].r, 200, js_object());
+    free(at);
+    if (k < 0)
+        return k;
+    if (r)
+        zd_reply_json(r, 200, js_object());
+    if (z->ephemeral)
+        remove_run_dir(z);
+    event_publish(d, "deleted", z->name, NULL);
+    registry_remove(d, z);
+    return 0;
+}

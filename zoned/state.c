@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* States and verbs as tables. Pure: decides nothing but what the tables say. Names follow illumos. */
+#include "zoned/zoned.h"
+#include <errno.h>
+
+static const char *const names[ZONE_STATE_MAX] = {
+    [ZONE_CONFIGURED] = "configured",
+    [ZONE_INCOMPLETE] = "incomplete",
+    [ZONE_INSTALLED] = "installed",
+    [ZONE_READY] = "ready",
+    [ZONE_RUNNING] = "running",
+    [ZONE_PAUSED] = "paused",
+    [ZONE_SHUTTING_DOWN] = "shutting_down",
+    [ZONE_DOWN] = "down",
+    [ZONE_FAILED] = "failed",
+};
+
+#define S(x) (1u << ZONE_##x)
+static const unsigned follows[ZONE_STATE_MAX] = {
+    [ZONE_CONFIGURED] = S(INCOMPLETE) | S(INSTALLED),
+    [ZONE_INCOMPLETE] = S(CONFIGURED) | S(INSTALLED) | S(FAILED),
+    [ZONE_INSTALLED] = S(READY) | S(FAILED) | S(INCOMPLETE) | S(CONFIGURED),
+    [ZONE_READY] = S(RUNNING) | S(SHUTTING_DOWN) | S(DOWN) | S(FAILED) | S(INSTALLED),
+    [ZONE_RUNNING] = S(PAUSED) | S(SHUTTING_DOWN) | S(DOWN) | S(READY),
+    [ZONE_PAUSED] = S(RUNNING) | S(SHUTTING_DOWN) | S(DOWN),
+    [ZONE_SHUTTING_DOWN] = S(DOWN) | S(RUNNING),
+    [ZONE_DOWN] = S(INSTALLED) | S(FAILED) | S(READY),
+    [ZONE_FAILED] = S(INSTALLED) | S(READY) | S(INCOMPLETE),
+};
+
+#define AT_REST (S(CONFIGURED) | S(INSTALLED) | S(FAILED))
+#define ALIVE (S(RUNNING) | S(PAUSED))
+static const struct {
+    const char *name;
+    unsigned ok, already;
+    const char *remedy;
+} verbs[VERB_MAX] = {
+    [VERB_START] = {"start", AT_REST & ~S(FAILED), ALIVE | S(READY),
+                    "zonectl clear %s, or wait until it is down"},
+    [VERB_STOP] = {"stop", ALIVE | S(READY) | S(SHUTTING_DOWN),
+                   S(CONFIGURED) | S(INSTALLED) | S(DOWN) | S(FAILED), ""},
+    [VERB_RESTART] = {"restart", ALIVE | S(INSTALLED) | S(CONFIGURED), 0, "zonectl clear %s"},
+    [VERB_PAUSE] = {"pause", S(RUNNING), S(PAUSED), "zonectl start %s"},
+    [VERB_RESUME] = {"resume", S(PAUSED), S(RUNNING), "zonectl start %s"},
+    [VERB_KILL] = {"kill", ALIVE | S(SHUTTING_DOWN), 0, "zonectl start %s"},
+    [VERB_DELETE] = {"delete", AT_REST | S(INCOMPLETE), 0, "zonectl stop %s, or zonectl delete --force"},
+    [VERB_EXEC] = {"exec", S(RUNNING), 0, "zonectl start %s"},
+    [VERB_CLEAR] = {"clear", S(FAILED), S(CONFIGURED) | S(INSTALLED), "zonectl stop %s"},
+    [VERB_RENAME] = {"rename", AT_REST, 0, "zonectl stop %s"},
+    [VERB_CLONE] = {"clone", AT_REST | S(PAUSED), 0, "zonectl stop %s, or zonectl pause"},
+    [VERB_SET] = {"set", ~0u, 0, ""},
+    [VERB_COPY] = {"cp", S(RUNNING) | S(PAUSED) | S(INSTALLED) | S(FAILED), 0, "zonectl start %s"},
+};
+
+const char *state_name(enum zone_state s)
+{
+    return (unsigned)s < ZONE_STATE_MAX ? names[s] : "unknown";
+}
+
+bool state_may_follow(enum zone_state from, enum zone_state to)
+{
+    return from == to || (follows[from] & (1u << to));
+}
+
+enum verb_answer state_allows(enum zone_state s, enum zone_verb v, const char *zone, struct err *e)
+{
+    unsigned bit = 1u << s;
+    if (verbs[v].already & bit)
+        return VERB_ALREADY;
+    if (verbs[v].ok & bit)
+        return VERB_OK;
+    err_set(e, ERR_CONFLICT, EBUSY, "zone %s is %s: cannot %s", zone, names[s], verbs[v].name);
+    if (v == VERB_START && s != ZONE_FAILED)
+        err_hint(e, "wait until it is down: zonectl wait %s --for stopped", zone);
+    else if (v == VERB_START)
+        err_hint(e, "see zonectl logs %s, then zonectl clear %s", zone, zone);
+    else if (verbs[v].remedy[0] && e)
+        err_hint(e, "%s (zone %s)",
+                 verbs[v].name[0] ? "change its state first: see zonectl start, stop, clear" : "", zone);
+    return VERB_REFUSED;
+}

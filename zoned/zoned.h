@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The daemon's inside: what its rooms share. zoned coordinates and may die at any moment; it is never the
+ * parent of a zone. Truth lives outside it: specs in ETC/zones, data and leases in LIB, run folders and
+ * supervisors in RUN. The registry is a picture of that, rebuilt at every start before the first connection
+ * is accepted. */
+#pragma once
+#include "base/err.h"
+#include "base/json.h"
+#include "base/vec.h"
+#include "cgroups/cgroups.h"
+#include "netstack/netstack.h"
+#include "specs/specs.h"
+#include "storage/storage.h"
+#include "zoned/server.h"
+#include "zoned/sup/sup.h"
+
+struct sd_event;
+struct sd_event_source;
+
+/* ---- states (contract.md) ---- */
+enum zone_state {
+    ZONE_CONFIGURED,
+    ZONE_INCOMPLETE,
+    ZONE_INSTALLED,
+    ZONE_READY,
+    ZONE_RUNNING,
+    ZONE_PAUSED,
+    ZONE_SHUTTING_DOWN,
+    ZONE_DOWN,
+    ZONE_FAILED,
+    ZONE_STATE_MAX
+};
+enum zone_verb {
+    VERB_START,
+    VERB_STOP,
+    VERB_RESTART,
+    VERB_PAUSE,
+    VERB_RESUME,
+    VERB_KILL,
+    VERB_DELETE,
+    VERB_EXEC,
+    VERB_CLEAR,
+    VERB_RENAME,
+    VERB_CLONE,
+    VERB_SET,
+    VERB_COPY,
+    VERB_MAX
+};
+enum verb_answer { VERB_REFUSED, VERB_OK, VERB_ALREADY };
+const char *state_name(enum zone_state s);
+/* What a verb does in a state: table, no side effects. Refused: e says the state and the remedy. */
+enum verb_answer state_allows(enum zone_state s, enum zone_verb v, const char *zone, struct err *e);
+/* May a zone go from one state to the other? Asserted at every move. */
+bool state_may_follow(enum zone_state from, enum zone_state to);
+
+/* ---- a zone in the registry ---- */
+struct zone_lease { /* what is the zone's own for life: written once, read at every start */
+    char machine_id[33];
+    struct lease_link {
+        char network[SPEC_NAME_MAX + 1];
+        struct net_addr addr4, addr6;
+    } * links;
+    unsigned nlinks;
+};
+enum op_kind { OP_NONE, OP_START, OP_STOP, OP_RESTART, OP_DELETE, OP_CREATE };
+struct waiter {
+    struct zd_request *r;
+    bool want_zone;
+};
+struct zone {
+    struct zd *d;
+    char name[SPEC_NAME_MAX + 1];
+    enum zone_state state;
+    struct spec *spec;      /* as the file was read last */
+    bool ephemeral, remove; /* spec in run state only; delete after the stop */
+    struct zone_lease lease;
+    uint64_t start_no, started_us;
+    int exit_status; /* -1: never ran */
+    int healthy;     /* -1: no check */
+    bool oom, pending, operator_stop;
+    char *error;
+    uint64_t restarts;
+    /* while it runs */
+    struct plan *plan;
+    int range; /* uid range, -1 */
+    pid_t pid;
+    int sup_fd, lock_fd, pidfd;
+    struct sd_event_source *sup_io, *deadline, *pidfd_io;
+    struct cg_group *group;
+    uint64_t cpu_last_usec, cpu_last_time;
+    double cpu_use;
+    bool links_claimed;
+    uint64_t boot_start_no;
+    /* the one operation under way */
+    enum op_kind op;
+    VEC(struct waiter) waiters;
+    struct json_t *messages;
+    bool dry_run;
+    struct session_start *session; /* run: the stream to hand over */
+    VEC(struct sup_reply) replies; /* requests sent to the supervisor that wait for an answer */
+    struct zone *next;
+};
+/* An answer of a supervisor to a request with an id. */
+struct sup_reply {
+    int64_t id;
+    void (*done)(struct zone *z, const json *reply, const struct err *e, void *arg);
+    void *arg;
+};
+struct session_start {
+    struct zd_request *request; /* until the upgrade */
+    int fd;
+    bool tty, wants_stdin;
+    int rows, cols;
+};
+
+struct host_facts {
+    char *kernel;
+    unsigned cpus;
+    uint64_t memory;
+    char *host_resolv; /* text for zones, made at start and refreshed when the host's file changes */
+};
+struct uid_ranges;
+struct event_hub;
+struct net_entry {
+    struct net_network net;
+    struct net_pool *pool;
+    bool up;
+    json *saved;
+};
+
+struct zd {
+    struct sd_event *event;
+    struct zd_server *server;
+    char *etc_dir, *lib_dir, *run_dir, *socket_path, *instance, *bin_dir, *cgroup_parent, *keeper_socket,
+        *root;
+    int lock_fd, etc_fd, run_fd, tmp_fd;
+    struct cg_host *cgroups;
+    struct stor_pool *pool;
+    struct net_ctx *net;
+    VEC(struct net_entry) networks;
+    struct host_facts facts;
+    struct uid_ranges *ranges;
+    struct event_hub *events;
+    struct zone **table; /* hash of chains by name */
+    unsigned table_size, nzones;
+    struct port_claim *ports[2][1024]; /* by port modulo 1024, tcp and udp */
+    int64_t next_id;
+    uint64_t share_sum; /* of all running zones, for the entitlement */
+    bool shutting_down, booting, in_boot;
+    struct zd_request *shutdown_request;
+    int exit_code;
+    uint64_t started_us;
+    VEC(void *) waits; /* of waits.c */
+};
+
+/* registry.c */
+struct zone *registry_find(struct zd *d, const char *name);
+struct zone *registry_add(struct zd *d, const char *name);
+void registry_remove(struct zd *d, struct zone *z); /* frees it */
+int registry_rename(struct zd *d, struct zone *z, const char *name);
+/* All zones sorted by name; free() the array. */
+struct zone **registry_sorted(struct zd *d, unsigned *n);
+int registry_get(struct zd *d, const char *name, struct zone **out, struct err *e); /* not_found */
+void zone_set_state(struct zone *z, enum zone_state s);
+void zone_set_error(struct zone *z, const char *text);
+
+/* store.c: specs and leases on disk */
+int store_load_all(struct zd *d, struct err *e);
+int store_read_text(struct zd *d, const struct zone *z, char **text, struct err *e);
+int store_write_text(struct zd *d, const struct zone *z, const char *text, struct err *e);
+int store_reload(struct zd *d, struct zone *z, struct problems *ps, struct err *e); /* reads the file again */
+int store_delete(struct zd *d, const struct zone *z, struct err *e);
+int store_rename(struct zd *d, const char *from, const char *to, struct err *e);
+char *store_path(struct zd *d, const struct zone *z); /* of the spec file */
+int lease_load(struct zd *d, struct zone *z, struct err *e);
+int lease_make(struct zd *d, struct zone *z,
+               struct err *e); /* fits the spec: keeps what fits, takes what lacks */
+int lease_save(struct zd *d, const struct zone *z, struct err *e);
+void lease_release(struct zd *d, struct zone *z);
+void lease_machine_id(char out[33]);
+
+/* networks.c */
+int networks_open(struct zd *d, struct err *e);
+struct net_entry *network_find(struct zd *d, const char *name);
+int network_ensure_up(struct zd *d, struct net_entry *n, struct err *e);
+void networks_down(struct zd *d); /* all, when no zone runs */
+void networks_free(struct zd *d);
+
+/* ports.c: which zone publishes what; refuses a conflict before the start */
+/* ask_host: also look for programs of the host that hold a port (not when adopting: the holder is our
+ * supervisor). */
+int ports_claim(struct zd *d, struct zone *z, const struct spec *s, bool ask_host, struct problems *ps);
+void ports_release(struct zd *d, struct zone *z);
+
+/* ranges.c: uid ranges, machine-wide */
+int ranges_open(const char *owner_dir, struct uid_ranges **out, struct err *e);
+int ranges_take(struct uid_ranges *r, uint32_t *base, struct err *e); /* index, or -errno */
+int ranges_claim(struct uid_ranges *r, uint32_t base);                /* adopt; index or -errno */
+void ranges_release(struct uid_ranges *r, int index);
+void ranges_free(struct uid_ranges *r, bool give_back);
+
+/* plan.c: pure */
+struct plan_inputs {
+    const char *instance, *run_dir, *data_dir, *keeper_socket, *cgroup_parent;
+    const struct spec *spec;
+    const struct zone_lease *lease;
+    const struct net_entry *networks;
+    unsigned nnetworks;
+    const struct stor_root_plan *root;
+    const char *host_resolv;
+    uint64_t start_no;
+    uint32_t uid_base;
+    bool remove;
+    const char *join_run_dir;
+};
+int plan_build(const struct plan_inputs *in, struct plan **out, struct problems *ps, struct err *e);
+
+/* keeper.c: the fork server */
+int keeper_ensure(struct zd *d, struct err *e);
+int keeper_start(struct zd *d, struct zone *z, const char *op, int run_dirfd, const struct session_start *s,
+                 struct err *e);
+void keeper_drop(struct zd *d, const char *zone);
+int keeper_quit(struct zd *d);
+
+/* supconn.c: one connection per running zone */
+int sup_attach_zone(struct zd *d, struct zone *z, int fd, struct err *e);
+void sup_detach_zone(struct zone *z);
+int sup_request(struct zone *z, json *message, const int *fds, unsigned nfds,
+                void (*done)(struct zone *, const json *, const struct err *, void *), void *arg,
+                struct err *e);
+
+/* ops.c: the operations */
+int op_start(struct zd *d, struct zone *z, struct zd_request *r, struct session_start *s, struct err *e);
+int op_stop(struct zd *d, struct zone *z, struct zd_request *r, uint64_t timeout_ms, bool force,
+            enum op_kind kind, struct err *e);
+int op_delete(struct zd *d, struct zone *z, struct zd_request *r, bool force, struct err *e);
+int op_create(struct zd *d, const char *name, const char *text, bool ephemeral, struct zone **out,
+              struct problems *ps, struct err *e);
+void op_running(struct zone *z);                    /* the supervisor says so */
+void op_stopped(struct zone *z, const json *event); /* … */
+void op_lost(struct zone *z);                       /* the supervisor's connection ended */
+int op_plan(struct zd *d, struct zone *z, struct plan **out, struct problems *ps, struct err *e);
+void zone_note(struct zone *z, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* adopt.c */
+int adopt_all(struct zd *d, struct err *e);
+int adopt_reclaim(struct zd *d, struct zone *z, struct err *e);
+
+/* boot.c */
+void boot_autostart(struct zd *d);
+bool boot_dependencies_ready(struct zd *d, const struct zone *z);
+void boot_zone_changed(struct zd *d);
+void boot_shutdown_step(struct zd *d);
+
+/* worker.c: a forked process for slow work; result is a JSON object */
+int worker_run(struct zd *d, json *(*work)(struct zd *d, void *arg), void *arg,
+               void (*done)(struct zd *d, json *result, void *arg), struct err *e);
+
+/* view.c: zone object, statistics */
+json *zone_to_json(struct zd *d, struct zone *z, bool with_spec);
+json *zone_stats(struct zd *d, struct zone *z);
+json *host_stats(struct zd *d);
+json *stats_object(struct zd *d, char *const *names, struct err *e);
+
+/* events.c */
+struct event_hub *event_hub_new(void);
+void event_hub_free(struct event_hub *h);
+void event_publish(struct zd *d, const char *event, const char *zone, json *extra /* stolen, may be NULL */);
+void event_follow(struct zd *d, struct zd_request *r, bool follow);
+
+/* waits.c: requests that wait for a zone's state */
+void waits_add(struct zd *d, struct zd_request *r, struct zone *z, const char *what, uint64_t timeout_ms);
+void waits_check(struct zd *d, struct zone *z);
+
+/* dispatch.c */
+extern const struct zd_route zd_routes[];
+extern const unsigned zd_nroutes;
+/* handlers, by file */
+int h_list_zones(struct zd *, struct zd_request *, struct err *);
+int h_create_zone(struct zd *, struct zd_request *, struct err *);
+int h_run_zone(struct zd *, struct zd_request *, struct err *);
+int h_get_zone(struct zd *, struct zd_request *, struct err *);
+int h_patch_zone(struct zd *, struct zd_request *, struct err *);
+int h_put_zone(struct zd *, struct zd_request *, struct err *);
+int h_delete_zone(struct zd *, struct zd_request *, struct err *);
+int h_get_zone_spec(struct zd *, struct zd_request *, struct err *);
+int h_start_zone(struct zd *, struct zd_request *, struct err *);
+int h_stop_zone(struct zd *, struct zd_request *, struct err *);
+int h_restart_zone(struct zd *, struct zd_request *, struct err *);
+int h_pause_zone(struct zd *, struct zd_request *, struct err *);
+int h_resume_zone(struct zd *, struct zd_request *, struct err *);
+int h_clear_zone(struct zd *, struct zd_request *, struct err *);
+int h_kill_zone(struct zd *, struct zd_request *, struct err *);
+int h_rename_zone(struct zd *, struct zd_request *, struct err *);
+int h_clone_zone(struct zd *, struct zd_request *, struct err *);
+int h_exec_zone(struct zd *, struct zd_request *, struct err *);
+int h_attach_zone(struct zd *, struct zd_request *, struct err *);
+int h_console_zone(struct zd *, struct zd_request *, struct err *);
+int h_zone_logs(struct zd *, struct zd_request *, struct err *);
+int h_zone_stats(struct zd *, struct zd_request *, struct err *);
+int h_list_stats(struct zd *, struct zd_request *, struct err *);
+int h_zone_ps(struct zd *, struct zd_request *, struct err *);
+int h_zone_holders(struct zd *, struct zd_request *, struct err *);
+int h_zone_diff(struct zd *, struct zd_request *, struct err *);
+int h_get_archive(struct zd *, struct zd_request *, struct err *);
+int h_put_archive(struct zd *, struct zd_request *, struct err *);
+int h_wait_zone(struct zd *, struct zd_request *, struct err *);
+int h_verify_spec(struct zd *, struct zd_request *, struct err *);
+int h_apply_specs(struct zd *, struct zd_request *, struct err *);
+int h_list_volumes(struct zd *, struct zd_request *, struct err *);
+int h_create_volume(struct zd *, struct zd_request *, struct err *);
+int h_get_volume(struct zd *, struct zd_request *, struct err *);
+int h_delete_volume(struct zd *, struct zd_request *, struct err *);
+int h_list_networks(struct zd *, struct zd_request *, struct err *);
+int h_get_network(struct zd *, struct zd_request *, struct err *);
+int h_follow_events(struct zd *, struct zd_request *, struct err *);
+int h_metrics(struct zd *, struct zd_request *, struct err *);
+int h_get_host(struct zd *, struct zd_request *, struct err *);
+int h_doctor(struct zd *, struct zd_request *, struct err *);
+int h_df(struct zd *, struct zd_request *, struct err *);
+int h_version(struct zd *, struct zd_request *, struct err *);
+int h_openapi(struct zd *, struct zd_request *, struct err *);
+int h_shutdown(struct zd *, struct zd_request *, struct err *);
+
+/* daemon.c */
+struct zd_options {
+    const char *root, *socket;
+    bool foreground, shutdown, debug;
+};
+void zd_exit(struct zd *d, int code); /* leaves the loop; zones run on */
+int zd_main(const struct zd_options *o, const char *bin_dir);
