@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* create and run. What argv means is in options.c; here the request is sent and its answer told. */
+#include "cmd/zonectl/zonectl.h"
+#include <stdio.h>
+
+/* 0, or CTL_BAD with *status. */
+static int parse(struct ctl *c, int argc, char **argv, bool run, struct ctl_create *k, json **source,
+                 int *status)
+{
+    struct err e = {0};
+    struct ctl_args a = {.argc = argc, .argv = argv, .format = &c->format};
+    int r = ctl_parse_create(&a, run, k, &e);
+    if (a.socket)
+        c->socket = a.socket;
+    if (r == CTL_HELP) {
+        ctl_help_verb(c->verb, stdout);
+        *status = 0;
+        return CTL_BAD;
+    }
+    if (r == 0 && k->file && !(*source = ctl_source(k->file, &e))) {
+        ctl_create_done(k);
+        r = CTL_BAD;
+    }
+    if (r == 0)
+        return 0;
+    if (e.kind == ERR_USAGE)
+        err_hint(&e, "usage: zonectl %s %s", c->verb->name, c->verb->args);
+    *status = ctl_fail(c, &e, NULL, c->called);
+    return CTL_BAD;
+}
+
+int ctl_create(struct ctl *c, int argc, char **argv)
+{
+    struct ctl_create k = {0};
+    json *source = NULL;
+    auto_js json *answer = NULL;
+    int status;
+    if (parse(c, argc, argv, false, &k, &source, &status) < 0)
+        return status;
+    auto_free char *what = xasprintf("create%s%s", k.name ? " " : "", k.name ? k.name : "");
+    json *body = ctl_create_body(&k, source, false, 0, 0);
+    ctl_create_done(&k);
+    status = ctl_call(c, "POST", "/zones", body, &answer, what);
+    if (status)
+        return status;
+    ctl_messages(answer);
+    ctl_print_data(c, answer);
+    return 0;
+}
+
+static int run_detached(struct ctl *c, json *body)
+{
+    auto_js json *answer = NULL;
+    int status = ctl_call(c, "POST", "/run", body, &answer, "run");
+    if (status)
+        return status;
+    ctl_messages(answer);
+    if (!ctl_print_data(c, answer))
+        puts(js_get_str(answer, "name", ""));
+    return 0;
+}
+
+int ctl_run(struct ctl *c, int argc, char **argv)
+{
+    struct ctl_create k = {0};
+    json *source = NULL;
+    int status, rows = 24, cols = 80;
+    c->own_failure = CTL_OWN_FAILURE;
+    if (parse(c, argc, argv, true, &k, &source, &status) < 0)
+        return status;
+    if (k.tty)
+        ctl_window(&rows, &cols);
+    json *body = ctl_create_body(&k, source, true, rows, cols);
+    ctl_create_done(&k);
+    if (k.detach)
+        return run_detached(c, body);
+    struct err e = {0};
+    struct problems details = {0};
+    struct api_answer a = {0};
+    int fd = -1, r = ctl_connect(c, &e);
+    if (r < 0)
+        js_free(body);
+    else
+        r = api_upgrade(c->client, "/run", body, &fd, &a, &e, &details);
+    status = r < 0 ? ctl_fail(c, &e, &details, "run") : 0;
+    if (fd >= 0)
+        status = ctl_stream(c, fd, &(struct ctl_session){.tty = k.tty, .stdin_ = k.stdin_, .what = "run"});
+    api_answer_done(&a);
+    problems_done(&details);
+    return status;
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Verbs that take zones from state to state. Several names: all are tried, the first failure's status counts.
+ */
+#include "cmd/zonectl/zonectl.h"
+#include <stdio.h>
+#include <string.h>
+
+static int one(struct ctl *c, const char *method, const char *name, const char *tail, json *body, bool data)
+{
+    auto_free char *path = ctl_zone_path(name, tail), *what = xasprintf("%s %s", c->called, name);
+    auto_js json *answer = NULL;
+    int status = ctl_call(c, method, path, body, &answer, what);
+    if (status)
+        return status;
+    ctl_messages(answer);
+    if (data)
+        ctl_print_data(c, answer);
+    return 0;
+}
+
+static int dry_run(struct ctl *c, const char *name)
+{
+    auto_free char *path = ctl_zone_path(name, "start"), *what = xasprintf("start %s", name);
+    auto_js json *answer = NULL;
+    json *body = js_object();
+    js_set_bool(body, "dry_run", true);
+    int status = ctl_call(c, "POST", path, body, &answer, what);
+    if (status || ctl_print_data(c, answer))
+        return status;
+    json *plan = js_get(answer, "plan");
+    for (size_t i = 0; i < js_len(plan); i++) {
+        struct str line = {0};
+        ctl_value(js_at(plan, i), &line);
+        printf("%3zu  %s\n", i + 1, line.p ? line.p : "");
+        str_done(&line);
+    }
+    return 0;
+}
+
+static int parse_seconds(struct ctl *c, const char *text, uint64_t *ms)
+{
+    if (parse_u64(text, 31536000, ms) == 0)
+        *ms *= 1000;
+    else if (parse_time(text, ms) < 0)
+        return ctl_usage(c, "%s: seconds are wanted, or a time such as 500ms", text);
+    return 0;
+}
+
+int ctl_start(struct ctl *c, int argc, char **argv)
+{
+    struct ctl_args a = {.argc = argc, .argv = argv, .opts = c->verb->opts, .format = &c->format};
+    int id, at, status = 0, first = 0;
+    bool dry = false;
+    uint64_t ms = UINT64_MAX;
+    while ((id = ctl_option(c, &a, &at, &status)) != CTL_END) {
+        if (id == CTL_BAD)
+            return status;
+        if (id == 't' && (status = parse_seconds(c, a.value, &ms)))
+            return status;
+        dry |= id == 'n';
+    }
+    if (at >= argc)
+        return ctl_usage(c, "the zone's name is missing");
+    for (; at < argc; at++) {
+        json *body = js_object();
+        if (ms != UINT64_MAX)
+            js_set_int(body, "timeout_ms", (int64_t)ms);
+        status = dry ? dry_run(c, argv[at]) : one(c, "POST", argv[at], "start", js_ref(body), true);
+        js_free(body);
+        first = first ? first : status;
+    }
+    return first;
+}
+
+int ctl_stop(struct ctl *c, int argc, char **argv)
+{
+    struct ctl_args a = {.argc = argc, .argv = argv, .opts = c->verb->opts, .format = &c->format};
+    bool force = !strcmp(c->called, "halt");
+    int id, at, status = 0, first = 0;
+    uint64_t ms = UINT64_MAX;
+    while ((id = ctl_option(c, &a, &at, &status)) != CTL_END) {
+        if (id == CTL_BAD)
+            return status;
+        if (id == 't' && (status = parse_seconds(c, a.value, &ms)))
+            return status;
+        force |= id == 'f';
+    }
+    if (at >= argc)
+        return ctl_usage(c, "the zone's name is missing");
+    for (; at < argc; at++) {
+        json *body = js_object();
+        js_set(body, "timeout_ms", ms == UINT64_MAX ? js_null() : js_int((int64_t)ms));
+        js_set_bool(body, "force", force);
+        status = one(c, "POST", argv[at], "stop", body, true);
+        first = first ? first : status;
+    }
+    return first;
+}
+
+int ctl_simple(struct ctl *c, int argc, char **argv)
+{
+    int status, first = 0, at = ctl_positionals(c, argc, argv, 1, -1, &status);
+    if (at < 0)
+        return status;
+    for (; at < argc; at++) {
+        status = one(c, "POST", argv[at], c->verb->name, js_object(), true);
+        first = first ? first : status;
+    }
+    return first;
+}
+
+int ctl_kill(struct ctl *c, int argc, char **argv)
+{
+    struct ctl_args a = {.argc = argc, .argv = argv, .opts = c->verb->opts};
+    const char *sig = "KILL";
+    int id, at, status = 0, first = 0;
+    while ((id = ctl_option(c, &a, &at, &status)) != CTL_END) {
+        if (id == CTL_BAD)
+            return status;
+        sig = a.value;
+    }
+    if (at >= argc)
+        return ctl_usage(c, "the zone's name is missing");
+    for (; at < argc; at++) {
+        json *body = js_object();
+        js_set_str(body, "signal", sig);
+        status = one(c, "POST", argv[at], "kill", body, false);
+        first = first ? first : status;
+    }
+    return first;
+}
+
+int ctl_delete(struct ctl *c, int argc, char **argv)
+{
+    struct ctl_args a = {.argc = argc, .argv = argv, .opts = c->verb->opts};
+    bool force = false;
+    int id, at, status = 0, first = 0;
+    while ((id = ctl_option(c, &a, &at, &status)) != CTL_END) {
+        if (id == CTL_BAD)
+            return status;
+        force = true;
+    }
+    if (at >= argc)
+        return ctl_usage(c, "the zone's name is missing");
+    for (; at < argc; at++) {
+        status = one(c, "DELETE", argv[at], force ? "?force=1" : "", NULL, false);
+        first = first ? first : status;
+    }
+    return first;
+}
+
+int ctl_rename(struct ctl *c, int argc, char **argv)
+{
+    int status, at = ctl_positionals(c, argc, argv, 2, 2, &status);
+    if (at < 0)
+        return status;
+    json *body = js_object();
+    js_set_str(body, "new", argv[at + 1]);
+    return one(c, "POST", argv[at], c->verb->name, body, true);
+}
+
+int ctl_wait(struct ctl *c, int argc, char **argv)
+{
+    struct ctl_args a = {.argc = argc, .argv = argv, .opts = c->verb->opts, .format = &c->format};
+    const char *state = "stopped";
+    uint64_t ms = UINT64_MAX;
+    int id, at, status = 0, first = 0;
+    while ((id = ctl_option(c, &a, &at, &status)) != CTL_END) {
+        if (id == CTL_BAD)
+            return status;
+        if (id == 't' && (status = parse_seconds(c, a.value, &ms)))
+            return status;
+        if (id == 256)
+            state = a.value;
+    }
+    if (at >= argc)
+        return ctl_usage(c, "the zone's name is missing");
+    if (strcmp(state, "running") != 0 && strcmp(state, "stopped") != 0 && strcmp(state, "healthy") != 0)
+        return ctl_usage(c, "--for %s: running, stopped or healthy is wanted", state);
+    auto_free char *limit =
+        ms == UINT64_MAX ? xstrdup("") : xasprintf("&timeout_ms=%llu", (unsigned long long)ms);
+    auto_free char *tail = xasprintf("wait?for=%s%s", state, limit);
+    for (; at < argc; at++) {
+        status = one(c, "GET", argv[at], tail, NULL, true);
+        first = first ? first : status;
+    }
+    return first;
+}

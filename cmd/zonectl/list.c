@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* list and show. Tables are for people; -o json is the API's own object. */
+#include "cmd/zonectl/zonectl.h"
+#include <stdio.h>
+#include <string.h>
+
+/* The items of the arrays under key in every link, joined by commas. */
+static char *of_links(const json *zone, const char *key)
+{
+    struct str s = {0};
+    json *links = js_get(zone, "network");
+    for (size_t i = 0; i < js_len(links); i++) {
+        json *list = js_get(js_at(links, i), key);
+        for (size_t k = 0; k < js_len(list); k++) {
+            if (s.len)
+                str_add(&s, ",");
+            ctl_value(js_at(list, k), &s);
+        }
+    }
+    return str_take(&s);
+}
+
+static json *stats_of(const json *stats, const char *name)
+{
+    json *zones = js_get(stats, "zones");
+    for (size_t i = 0; i < js_len(zones); i++)
+        if (str_eq(js_get_str(js_at(zones, i), "name", NULL), name))
+            return js_at(zones, i);
+    return NULL;
+}
+
+/* CPUs in use: what zoned measured, else the mean since the start. */
+static void cpu_cell(struct ctl_table *t, const json *zone, const json *stat)
+{
+    json *cpu = js_get(stat, "cpu");
+    double use = js_get_real(cpu, "use", -1), uptime = js_get_real(zone, "uptime", 0);
+    int64_t shares = js_get_int(js_get(js_get(zone, "spec"), "cpu"), "shares", 100);
+    if (use < 0 && cpu && uptime > 0)
+        use = (double)js_get_int(cpu, "usage_usec", 0) / 1e6 / uptime;
+    if (use >= 0 && cpu)
+        ctl_cellf(t, "%lld/%.2f", (long long)shares, use);
+    else
+        ctl_cellf(t, "%lld/-", (long long)shares);
+}
+
+static void memory_cell(struct ctl_table *t, const json *zone, const json *stat)
+{
+    json *memory = js_get(stat, "memory");
+    char use[24] = "-", cap[24] = "-";
+    json *limit = js_get(js_get(js_get(zone, "spec"), "memory"), "cap");
+    int64_t used = js_get_int(memory, "usage", js_get_int(memory, "current", js_get_int(memory, "use", -1)));
+    if (used >= 0)
+        ctl_size(used, use);
+    if (js_type_of(limit) == JS_INT)
+        ctl_size(js_int_of(limit, 0), cap);
+    else
+        snprintf(cap, sizeof(cap), "%s", js_str_of(limit, "-"));
+    ctl_cellf(t, "%s/%s", use, cap);
+}
+
+static void zone_row(struct ctl_table *t, const json *zone, const json *stats)
+{
+    const char *name = js_get_str(zone, "name", "");
+    auto_free char *addresses = of_links(zone, "addresses"), *ports = of_links(zone, "ports");
+    json *stat = stats_of(stats, name), *uptime = js_get(zone, "uptime");
+    char up[24] = "-";
+    ctl_cell(t, name);
+    ctl_cell(t, js_get_str(zone, "state", "?"));
+    ctl_cell(t, js_get_str(zone, "image", "-"));
+    ctl_cell(t, addresses);
+    ctl_cell(t, ports);
+    cpu_cell(t, zone, stat);
+    memory_cell(t, zone, stat);
+    if (js_type_of(uptime) == JS_INT || js_type_of(uptime) == JS_REAL)
+        ctl_duration((int64_t)js_real_of(uptime, 0), up);
+    ctl_cell(t, up);
+}
+
+static int list_table(struct ctl *c, const json *zones)
+{
+    static const char *const heads[] = {"NAME",  "STATE", "IMAGE",  "ADDRESS",
+                                        "PORTS", "CPU",   "MEMORY", "UPTIME"};
+    struct ctl_table t = {.columns = ARRAY_LEN(heads)};
+    struct api_answer stats = {0};
+    bool running = false;
+    for (size_t i = 0; i < js_len(zones); i++)
+        running |= js_get_int(js_at(zones, i), "pid", 0) > 0;
+    if (running && api_call(c->client, "GET", "/stats", NULL, &stats, NULL, NULL) < 0)
+        stats.body = NULL; /* the table stands without them */
+    for (unsigned i = 0; i < t.columns; i++)
+        ctl_cell(&t, heads[i]);
+    for (size_t i = 0; i < js_len(zones); i++)
+        zone_row(&t, js_at(zones, i), stats.body);
+    ctl_table_print(&t, stdout);
+    api_answer_done(&stats);
+    return 0;
+}
+
+int ctl_list(struct ctl *c, int argc, char **argv)
+{
+    struct ctl_args a = {.argc = argc, .argv = argv, .opts = c->verb->opts, .format = &c->format};
+    struct str path = {0};
+    bool quiet = false;
+    int id, at, status = 0;
+    str_add(&path, "/zones");
+    while ((id = ctl_option(c, &a, &at, &status)) != CTL_END) {
+        if (id == CTL_BAD) {
+            str_done(&path);
+            return status;
+        }
+        quiet |= id == 'q';
+        if (id == 'l') {
+            auto_free char *q = api_quote(a.value);
+            str_addf(&path, "%slabel=%s", strchr(path.p, '?') ? "&" : "?", q);
+        }
+    }
+    auto_free char *p = str_take(&path);
+    auto_js json *zones = NULL;
+    if (at < argc)
+        return ctl_usage(c, "%s: list takes no name; see show", argv[at]);
+    if ((status = ctl_call(c, "GET", p, NULL, &zones, "list")))
+        return status;
+    for (size_t i = 0; quiet && i < js_len(zones); i++)
+        puts(js_get_str(js_at(zones, i), "name", ""));
+    if (quiet || ctl_print_data(c, zones))
+        return 0;
+    return list_table(c, zones);
+}
+
+static void show_value(const char *key, const json *v, unsigned depth)
+{
+    enum js_type type = js_type_of(v);
+    if (type == JS_NULL || ((type == JS_OBJECT || type == JS_ARRAY) && !js_len(v)))
+        return;
+    if (type == JS_OBJECT) {
+        printf("%*s%s:\n", (int)depth * 2, "", key);
+        for (void *it = js_iter((json *)v); it; it = js_next((json *)v, it))
+            show_value(js_iter_key(it), js_iter_value(it), depth + 1);
+        return;
+    }
+    struct str s = {0};
+    for (size_t i = 0; type == JS_ARRAY && i < js_len(v); i++) {
+        if (i)
+            str_add(&s, ", ");
+        ctl_value(js_at(v, i), &s);
+    }
+    if (type != JS_ARRAY)
+        ctl_value(v, &s);
+    for (char *p = s.p; p && *p; p++)
+        if ((unsigned char)*p < 0x20 || *p == 0x7f)
+            *p = '?';
+    printf("%*s%s: %s\n", (int)depth * 2, "", key, s.p ? s.p : "");
+    str_done(&s);
+}
+
+static void show_network(const json *links)
+{
+    for (size_t i = 0; i < js_len(links); i++) {
+        json *l = js_at(links, i);
+        char key[40];
+        snprintf(key, sizeof(key), "network[%zu]", i);
+        show_value(key, l, 0);
+    }
+}
+
+static void show_zone(const json *z)
+{
+    for (void *it = js_iter((json *)z); it; it = js_next((json *)z, it)) {
+        const char *key = js_iter_key(it);
+        json *v = js_iter_value(it);
+        char up[24];
+        if (!strcmp(key, "network")) {
+            show_network(v);
+        } else if (!strcmp(key, "uptime") && (js_type_of(v) == JS_INT || js_type_of(v) == JS_REAL)) {
+            ctl_duration((int64_t)js_real_of(v, 0), up);
+            printf("uptime: %s\n", up);
+        } else {
+            show_value(key, v, 0);
+        }
+    }
+}
+
+int ctl_show(struct ctl *c, int argc, char **argv)
+{
+    int status, first = 0, at = ctl_positionals(c, argc, argv, 1, -1, &status);
+    if (at < 0)
+        return status;
+    for (int start = at; at < argc; at++) {
+        auto_free char *path = ctl_zone_path(argv[at], ""), *what = xasprintf("show %s", argv[at]);
+        auto_js json *zone = NULL;
+        status = ctl_call(c, "GET", path, NULL, &zone, what);
+        first = first ? first : status;
+        if (status)
+            continue;
+        if (at > start && c->format <= CTL_TABLE)
+            putchar('\n');
+        if (!ctl_print_data(c, zone))
+            show_zone(zone);
+    }
+    return first;
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Specs: set, edit, apply, verify, export. The text travels as it is; zoned alone knows what it means. */
+#include "base/fd.h"
+#include "base/file.h"
+#include "cmd/zonectl/zonectl.h"
+#include "specs/specs.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+/* "cpu.shares: 100 -> 200 (applied live)" for each change. */
+static void print_changes(const json *answer, const char *prefix, bool planned)
+{
+    json *changes = js_get(answer, "changes");
+    for (size_t i = 0; i < js_len(changes); i++) {
+        json *ch = js_at(changes, i);
+        bool live = str_eq(js_get_str(ch, "when", ""), "live");
+        struct str before = {0}, after = {0};
+        ctl_value(js_get(ch, "before"), &before);
+        ctl_value(js_get(ch, "after"), &after);
+        printf("%s%s: %s -> %s (%s)\n", prefix, js_get_str(ch, "key", "?"), before.p ? before.p : "-",
+               after.p ? after.p : "-",
+               !live     ? "at next boot"
+               : planned ? "live"
+                         : "applied live");
+        str_done(&before);
+        str_done(&after);
+    }
+}
+
+int ctl_set(struct ctl *c, int argc, char **argv)
+{
+    int status, at = ctl_positionals(c, argc, argv, 2, -1, &status);
+    if (at < 0)
+        return status;
+    const char *name = argv[at++];
+    for (int i = at; i < argc; i++)
+        if (!strchr(argv[i], '=') || argv[i][0] == '=')
+            return ctl_usage(c, "%s: KEY=VALUE is wanted", argv[i]);
+    json *body = js_object();
+    js_set_strv(body, "set", argv + at);
+    auto_free char *path = ctl_zone_path(name, ""), *what = xasprintf("set %s", name);
+    auto_js json *answer = NULL;
+    if ((status = ctl_call(c, "PATCH", path, body, &answer, what)))
+        return status;
+    ctl_messages(answer);
+    if (!ctl_print_data(c, answer))
+        print_changes(answer, "", false);
+    return 0;
+}
+
+/* The spec's text, or NULL with *status. */
+static char *fetch_spec(struct ctl *c, const char *name, size_t *len, int *status)
+{
+    auto_free char *path = ctl_zone_path(name, "spec"), *what = xasprintf("%s %s", c->called, name);
+    struct err e = {0};
+    struct problems details = {0};
+    struct api_answer a = {0};
+    int r = ctl_connect(c, &e);
+    if (r == 0)
+        r = api_call(c->client, "GET", path, NULL, &a, &e, &details);
+    char *text = r == 0 ? take_ptr(&a.text) : NULL;
+    *len = a.text_len;
+    *status = r < 0 ? ctl_fail(c, &e, &details, what) : 0;
+    if (r == 0 && !text)
+        text = xstrdup("");
+    api_answer_done(&a);
+    problems_done(&details);
+    return text;
+}
+
+int ctl_export(struct ctl *c, int argc, char **argv)
+{
+    int status, at = ctl_positionals(c, argc, argv, 1, 1, &status);
+    size_t n;
+    if (at < 0)
+        return status;
+    auto_free char *text = fetch_spec(c, argv[at], &n, &status);
+    if (text)
+        fwrite(text, 1, n, stdout);
+    return status;
+}
+
+/* Runs the editor on path; 0 or an error. $VISUAL and $EDITOR may hold arguments, as everywhere. */
+static int run_editor(const char *path, struct err *e)
+{
+    const char *editor = getenv("VISUAL");
+    if (!editor || !*editor)
+        editor = getenv("EDITOR");
+    char **words = str_split(editor && *editor ? editor : "vi", " \t");
+    strv_add(&words, path);
+    pid_t pid = fork();
+    if (pid == 0) {
+        execvp(words[0], words);
+        _exit(127);
+    }
+    int ws = 0, r = 0;
+    while (pid > 0 && waitpid(pid, &ws, 0) < 0 && errno == EINTR)
+        ;
+    if (pid < 0)
+        r = err_sys(e, "fork");
+    else if (!WIFEXITED(ws) || WEXITSTATUS(ws) != 0)
+        r = err_set(e, ERR_CONFLICT, ECANCELED, "the editor %s failed: nothing is changed", words[0]);
+    strv_free(words);
+    return r;
+}
+
+static bool ask_again(void)
+{
+    char line[16];
+    if (!isatty(0) || !isatty(2))
+        return false;
+    fputs("Edit again? [Y/n] ", stderr);
+    return fgets(line, sizeof(line), stdin) && line[0] != 'n' && line[0] != 'N';
+}
+
+/* One round: editor, then PUT. 0 done; 1 unchanged; -1 refused, with *status. */
+static int edit_round(struct ctl *c, const char *name, const char *file, const char *before, int *status)
+{
+    struct err e = {0};
+    auto_free char *text = NULL, *path = ctl_zone_path(name, ""), *what = xasprintf("edit %s", name);
+    auto_js json *answer = NULL;
+    int r = run_editor(file, &e);
+    if (r == 0)
+        r = file_read(AT_FDCWD, file, SPEC_TEXT_MAX, &text, NULL, &e);
+    if (r < 0) {
+        *status = ctl_fail(c, &e, NULL, what);
+        return -1;
+    }
+    if (!strcmp(text, before))
+        return 1;
+    json *source = js_object(), *body = js_object();
+    js_set_str(source, "file", name);
+    js_set_str(source, "text", text);
+    js_set(body, "source", source);
+    if ((*status = ctl_call(c, "PUT", path, body, &answer, what)))
+        return -1;
+    ctl_messages(answer);
+    if (!ctl_print_data(c, answer))
+        print_changes(answer, "", false);
+    return 0;
+}
+
+int ctl_edit(struct ctl *c, int argc, char **argv)
+{
+    int status, at = ctl_positionals(c, argc, argv, 1, 1, &status);
+    size_t n;
+    if (at < 0)
+        return status;
+    auto_free char *text = fetch_spec(c, argv[at], &n, &status);
+    if (!text)
+        return status;
+    const char *tmp = getenv("TMPDIR");
+    auto_free char *file = xasprintf("%s/zonectl-XXXXXX.yaml", tmp && *tmp ? tmp : "/tmp");
+    struct err e = {0};
+    auto_fd int fd = mkostemps(file, 5, O_CLOEXEC); /* 0600 */
+    int r = fd < 0 ? -errno : fd_write_full(fd, text, n);
+    if (r < 0) {
+        err_sysk(&e, ERR_INTERNAL, -r, "%s", file);
+        return ctl_fail(c, &e, NULL, "edit");
+    }
+    close_fd(&fd);
+    while ((r = edit_round(c, argv[at], file, text, &status)) < 0 && ask_again())
+        ;
+    if (r < 0 && isatty(2) && status == 7) {
+        fprintf(stderr, "Your text is kept in %s\n", file);
+        return status;
+    }
+    unlink(file);
+    if (r == 1)
+        fprintf(stderr, "%s: nothing is changed\n", argv[at]);
+    return r < 0 ? status : 0;
+}
+
+int ctl_verify(struct ctl *c, int argc, char **argv)
+{
+    struct ctl_args a = {.argc = argc, .argv = argv, .opts = c->verb->opts, .format = &c->format};
+    const char *file = NULL;
+    char **set = NULL;
+    int id, at, status = 0;
+    struct err e = {0};
+    while ((id = ctl_option(c, &a, &at, &status)) != CTL_END) {
+        if (id == CTL_BAD) {
+            strv_free(set);
+            return status;
+        }
+        if (id == 'f')
+            file = a.value;
+        else
+            strv_add(&set, a.value);
+    }
+    if (!file && argc - at == 1)
+        file = argv[at++];
+    json *source = file && at == argc ? ctl_source(file, &e) : NULL;
+    if (!source) {
+        strv_free(set);
+        return err_is(&e) ? ctl_fail(c, &e, NULL, "verify") : ctl_usage(c, "one spec is wanted: -f SPEC");
+    }
+    json *body = js_object();
+    js_set(body, "source", source);
+    js_set_strv(body, "set", set);
+    strv_free(set);
+    auto_js json *answer = NULL;
+    auto_free char *what = xasprintf("verify %s", file);
+    if ((status = ctl_call(c, "POST", "/verify", body, &answer, what)))
+        return status;
+    ctl_messages(answer);
+    if (!ctl_print_data(c, answer) && isatty(1))
+        printf("%s: good\n", file);
+    return 0;
+}

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Volumes, networks, and what the host says of itself. Lists of objects become tables by a list of columns.
+ */
+#include "cmd/zonectl/zonectl.h"
+#include <stdio.h>
+#include <string.h>
+
+struct column {
+    const char *key, *head;
+    bool size;
+};
+
+static void cell(struct ctl_table *t, const json *v, bool size)
+{
+    char human[24];
+    struct str s = {0};
+    if (size && js_type_of(v) == JS_INT) {
+        ctl_size(js_int_of(v, 0), human);
+        ctl_cell(t, human);
+        return;
+    }
+    if (js_type_of(v) == JS_ARRAY) {
+        for (size_t i = 0; i < js_len(v); i++) {
+            if (i)
+                str_add(&s, ",");
+            ctl_value(js_at(v, i), &s);
+        }
+    } else {
+        ctl_value(v, &s);
+    }
+    ctl_cell(t, s.p);
+    str_done(&s);
+}
+
+static void table(const json *list, const struct column *cols, unsigned n)
+{
+    struct ctl_table t = {.columns = n};
+    for (unsigned i = 0; i < n; i++)
+        ctl_cell(&t, cols[i].head);
+    for (size_t k = 0; k < js_len(list); k++)
+        for (unsigned i = 0; i < n; i++)
+            cell(&t, js_get(js_at(list, k), cols[i].key), cols[i].size);
+    ctl_table_print(&t, stdout);
+}
+
+static void pairs(const json *obj, const char *prefix)
+{
+    for (void *it = js_iter((json *)obj); it; it = js_next((json *)obj, it)) {
+        auto_free char *key = xasprintf("%s%s%s", prefix, *prefix ? "." : "", js_iter_key(it));
+        json *v = js_iter_value(it);
+        if (js_type_of(v) == JS_OBJECT) {
+            pairs(v, key);
+            continue;
+        }
+        struct str s = {0};
+        ctl_value(v, &s);
+        printf("%s: %s\n", key, s.p ? s.p : "");
+        str_done(&s);
+    }
+}
+
+static int get(struct ctl *c, const char *path, json **out, const char *what)
+{
+    int status = ctl_call(c, "GET", path, NULL, out, what);
+    return status ? status : ctl_print_data(c, *out) ? -1 : 0;
+}
+
+static int get_table(struct ctl *c, const char *path, const struct column *cols, unsigned n, const char *what)
+{
+    auto_js json *list = NULL;
+    int r = get(c, path, &list, what);
+    if (r == 0)
+        table(list, cols, n);
+    return r < 0 ? 0 : r;
+}
+
+static int each_name(struct ctl *c, const char *kind, const char *method, char **names)
+{
+    int first = 0;
+    for (; *names; names++) {
+        auto_free char *q = api_quote(*names), *path = xasprintf("/%ss/%s", kind, q);
+        auto_free char *what =
+            xasprintf("%s %s %s", kind, !strcmp(method, "GET") ? "show" : "delete", *names);
+        auto_js json *answer = NULL;
+        int status = ctl_call(c, method, path, NULL, &answer, what);
+        first = first ? first : status;
+        if (!status)
+            ctl_messages(answer);
+        if (!status && !strcmp(method, "GET") && !ctl_print_data(c, answer))
+            pairs(answer, "");
+    }
+    return first;
+}
+
+static int volume_create(struct ctl *c, char **names)
+{
+    int first = 0;
+    for (; *names; names++) {
+        auto_free char *what = xasprintf("volume create %s", *names);
+        auto_js json *answer = NULL;
+        json *body = js_object();
+        js_set_str(body, "name", *names);
+        int status = ctl_call(c, "POST", "/volumes", body, &answer, what);
+        first = first ? first : status;
+    }
+    return first;
+}
+
+static int subverb(struct ctl *c, const char *word, const char *const *words, unsigned n)
+{
+    const char *near = ctl_nearest(word, words, n);
+    return ctl_usage(c, "unknown word %s%s%s%s", word, near ? " (did you mean " : "", near ? near : "",
+                     near ? "?)" : "");
+}
+
+int ctl_volume(struct ctl *c, int argc, char **argv)
+{
+    static const struct column cols[] = {
+        {"name", "NAME", false}, {"bytes", "SIZE", true}, {"used_by", "USED-BY", false}};
+    static const char *const words[] = {"create", "list", "show", "delete"};
+    int status, at = ctl_positionals(c, argc, argv, 0, -1, &status);
+    if (at < 0)
+        return status;
+    const char *word = at < argc ? argv[at++] : "list";
+    if (!strcmp(word, "list") || !strcmp(word, "ls"))
+        return at < argc ? ctl_usage(c, "volume list takes no name")
+                         : get_table(c, "/volumes", cols, ARRAY_LEN(cols), "volume list");
+    bool create = !strcmp(word, "create"), show = !strcmp(word, "show"),
+         del = !strcmp(word, "delete") || !strcmp(word, "rm");
+    if (!create && !show && !del)
+        return subverb(c, word, words, ARRAY_LEN(words));
+    if (at >= argc)
+        return ctl_usage(c, "the volume's name is missing");
+    return create ? volume_create(c, argv + at) : each_name(c, "volume", show ? "GET" : "DELETE", argv + at);
+}
+
+int ctl_network(struct ctl *c, int argc, char **argv)
+{
+    static const struct column cols[] = {{"name", "NAME", false},
+                                         {"bridge", "BRIDGE", false},
+                                         {"subnet4", "SUBNET4", false},
+                                         {"subnet6", "SUBNET6", false},
+                                         {"zones", "ZONES", false}};
+    static const char *const words[] = {"list", "show"};
+    int status, at = ctl_positionals(c, argc, argv, 0, -1, &status);
+    if (at < 0)
+        return status;
+    const char *word = at < argc ? argv[at++] : "list";
+    if (!strcmp(word, "list") || !strcmp(word, "ls"))
+        return at < argc ? ctl_usage(c, "network list takes no name")
+                         : get_table(c, "/networks", cols, ARRAY_LEN(cols), "network list");
+    if (strcmp(word, "show") != 0)
+        return subverb(c, word, words, ARRAY_LEN(words));
+    return at < argc ? each_name(c, "network", "GET", argv + at)
+                     : ctl_usage(c, "the network's name is missing");
+}
+
+static int of_zone(struct ctl *c, int argc, char **argv, const struct column *cols, unsigned n)
+{
+    int status, at = ctl_positionals(c, argc, argv, 1, 1, &status);
+    if (at < 0)
+        return status;
+    auto_free char *path = ctl_zone_path(argv[at], c->verb->name),
+                   *what = xasprintf("%s %s", c->called, argv[at]);
+    return get_table(c, path, cols, n, what);
+}
+
+int ctl_holders(struct ctl *c, int argc, char **argv)
+{
+    static const struct column cols[] = {{"what", "WHAT", false},
+                                         {"pid", "PID", false},
+                                         {"name", "NAME", false},
+                                         {"fd", "FD", false},
+                                         {"path", "PATH", false}};
+    return of_zone(c, argc, argv, cols, ARRAY_LEN(cols));
+}
+
+int ctl_diff(struct ctl *c, int argc, char **argv)
+{
+    int status, at = ctl_positionals(c, argc, argv, 1, 1, &status);
+    if (at < 0)
+        return status;
+    auto_free char *path = ctl_zone_path(argv[at], "diff"), *what = xasprintf("diff %s", argv[at]);
+    auto_js json *list = NULL;
+    int r = get(c, path, &list, what);
+    for (size_t i = 0; r == 0 && i < js_len(list); i++)
+        printf("%s %s\n", js_get_str(js_at(list, i), "kind", "?"), js_get_str(js_at(list, i), "path", ""));
+    return r < 0 ? 0 : r;
+}
+
+int ctl_doctor(struct ctl *c, int argc, char **argv)
+{
+    int status, at = ctl_positionals(c, argc, argv, 0, 0, &status);
+    bool colour = ctl_colours(1), bad = false;
+    auto_js json *list = NULL;
+    if (at < 0)
+        return status;
+    if ((status = ctl_call(c, "GET", "/doctor", NULL, &list, "doctor")))
+        return status;
+    bool printed = ctl_print_data(c, list);
+    for (size_t i = 0; i < js_len(list); i++) {
+        json *d = js_at(list, i);
+        bool good = js_get_bool(d, "ok", false);
+        const char *problem = js_get_str(d, "problem", ""), *remedy = js_get_str(d, "remedy", "");
+        bad |= !good;
+        if (printed)
+            continue;
+        printf("%s%s%s %s%s%s\n", colour ? (good ? "\033[32m" : "\033[31m") : "", good ? "ok  " : "LACK",
+               colour ? "\033[0m" : "", js_get_str(d, "check", "?"), *problem ? ": " : "", problem);
+        if (!good && *remedy)
+            printf("     remedy: %s\n", remedy);
+    }
+    return bad ? err_exit_status(ERR_UNSUPPORTED) : 0;
+}
+
+int ctl_df(struct ctl *c, int argc, char **argv)
+{
+    int status, at = ctl_positionals(c, argc, argv, 0, 0, &status);
+    if (at < 0)
+        return status;
+    auto_js json *j = NULL;
+    int r = get(c, "/df", &j, "df");
+    if (r)
+        return r < 0 ? 0 : r;
+    if (js_type_of(j) == JS_ARRAY) {
+        static const struct column cols[] = {
+            {"what", "WHAT", false}, {"name", "NAME", false}, {"bytes", "SIZE", true}};
+        table(j, cols, ARRAY_LEN(cols));
+    } else {
+        for (void *it = js_iter(j); it; it = js_next(j, it)) {
+            struct str s = {0};
+            char human[24];
+            if (js_type_of(js_iter_value(it)) == JS_INT) {
+                ctl_size(js_int_of(js_iter_value(it), 0), human);
+                str_add(&s, human);
+            } else {
+                ctl_value(js_iter_value(it), &s);
+            }
+            printf("%s: %s\n", js_iter_key(it), s.p ? s.p : "");
+            str_done(&s);
+        }
+    }
+    return 0;
+}
+
+/* zonectl's own version always; zoned's where it answers. */
+int ctl_version(struct ctl *c, int argc, char **argv)
+{
+    int status, at = ctl_positionals(c, argc, argv, 0, 0, &status);
+    if (at < 0)
+        return status;
+    struct api_answer a = {0};
+    struct err e = {0};
+    bool there = ctl_connect(c, &e) == 0 && api_call(c->client, "GET", "/version", NULL, &a, &e, NULL) == 0;
+    auto_js json *j = js_object();
+    js_set_str(j, "zonectl", ZONED_VERSION);
+    js_set_str(j, "zoned", there ? js_get_str(a.body, "version", "?") : NULL);
+    api_answer_done(&a);
+    if (!ctl_print_data(c, j))
+        printf("zonectl %s\nzoned   %s\n", ZONED_VERSION,
+               there ? js_get_str(j, "zoned", "?") : "not reachable");
+    return 0;
+}

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The table of verbs: help, completion and the manual page follow it. */
+#include "cmd/zonectl/zonectl.h"
+#include <stdio.h>
+#include <string.h>
+
+#define PLAIN NULL, CTL_KEY_PLAIN
+#define OPTS(...)                                                                                            \
+    (const struct ctl_opt[])                                                                                 \
+    {                                                                                                        \
+        __VA_ARGS__,                                                                                         \
+        {                                                                                                    \
+            0                                                                                                \
+        }                                                                                                    \
+    }
+#define TIMEOUT                                                                                              \
+    {                                                                                                        \
+        "timeout", 't', "SECONDS", "give up after so long", PLAIN                                            \
+    }
+#define STOP_TIMEOUT                                                                                         \
+    {                                                                                                        \
+        "timeout", 't', "SECONDS", "time to stop by itself before it is killed", PLAIN                       \
+    }
+
+#define FORCE                                                                                                \
+    {                                                                                                        \
+        "force", 'f', NULL, "do it at once: kill what runs", PLAIN                                           \
+    }
+
+#define EXEC_OPTS                                                                                            \
+    OPTS({"interactive", 'i', NULL, "pass standard input on", PLAIN},                                        \
+         {"tty", 't', NULL, "give it a terminal", PLAIN},                                                    \
+         {"detach", 'd', NULL, "do not wait for it", PLAIN},                                                 \
+         {"user", 'u', "USER", "user in the zone (root)", PLAIN},                                            \
+         {"workdir", 'w', "DIR", "working folder in the zone", PLAIN},                                       \
+         {"env", 'e', "NAME[=VALUE]", "environment of the command", PLAIN})
+
+static const char zones[] = "Zones", programs[] = "Programs and files", configuration[] = "Configuration",
+                  looking[] = "Looking", things[] = "Networks, volumes, host";
+#define ESCAPE "~. at the start of a line leaves, ~~ sends a tilde."
+
+const struct ctl_verb ctl_verbs[] = {
+    {"create", NULL, "NAME [OPTION…] [-- CMD…]", "write the spec of a zone and install its root", zones,
+     ctl_create_opts, ctl_create, "With -f the options change what the spec says."},
+    {"run", NULL, "[OPTION…] IMAGE [CMD…]", "create, start and attach; the exit status is the program's",
+     zones, ctl_run_opts, ctl_run, "Options end at IMAGE: what follows is the command."},
+    {"start", "boot", "NAME…", "start zones", zones,
+     OPTS(TIMEOUT, {"dry-run", 'n', NULL, "print the plan and do nothing", PLAIN}), ctl_start, NULL},
+    {"stop", "shutdown halt", "NAME…", "stop zones; halt is stop --force", zones, OPTS(STOP_TIMEOUT, FORCE),
+     ctl_stop, NULL},
+    {"restart", "reboot", "NAME…", "stop and start again, with the spec as it is now", zones, NULL,
+     ctl_simple, NULL},
+    {"pause", NULL, "NAME…", "freeze all processes", zones, NULL, ctl_simple, NULL},
+    {"resume", "unpause", "NAME…", "thaw a paused zone", zones, NULL, ctl_simple, NULL},
+    {"kill", NULL, "NAME…", "send a signal to PID 1 of the zone", zones,
+     OPTS({"signal", 's', "SIG", "the signal (KILL)", PLAIN}), ctl_kill, NULL},
+    {"delete", "rm", "NAME…", "delete zones with their roots; volumes stay", zones,
+     OPTS({"force", 'f', NULL, "also a running one", PLAIN}), ctl_delete, NULL},
+    {"clear", NULL, "NAME…", "failed becomes installed", zones, NULL, ctl_simple, NULL},
+    {"rename", NULL, "NAME NEW", "give a stopped zone another name", zones, NULL, ctl_rename, NULL},
+    {"clone", NULL, "NAME NEW", "copy a zone; the copy has its own identity", zones, NULL, ctl_rename, NULL},
+    {"wait", NULL, "NAME…", "wait until zones have stopped, run or are healthy", zones,
+     OPTS({"for", 256, "STATE", "running, stopped or healthy (stopped)", PLAIN}, TIMEOUT), ctl_wait, NULL},
+
+    {"exec", NULL, "[OPTION…] NAME -- CMD…", "run a command in a running zone", programs, EXEC_OPTS, ctl_exec,
+     NULL},
+    {"login", NULL, "NAME", "a login shell in a zone", programs,
+     OPTS({"user", 'u', "USER", "user in the zone (root)", PLAIN}), ctl_login, ESCAPE},
+    {"console", NULL, "NAME", "the zone's console", programs, NULL, ctl_attach, ESCAPE},
+    {"attach", NULL, "NAME", "the standard streams of the zone's program", programs, NULL, ctl_attach,
+     ESCAPE},
+    {"logs", NULL, "NAME", "what the zone's program has written", programs,
+     OPTS({"follow", 'f', NULL, "go on as it is written", PLAIN},
+          {"tail", 'n', "N", "the last N lines only", PLAIN},
+          {"since", 256, "TIME", "from then: RFC 3339, @SECONDS, or how long ago (10m)", PLAIN},
+          {"timestamps", 257, NULL, "with the time of each line", PLAIN}),
+     ctl_logs, NULL},
+    {"cp", NULL, "SRC DST", "copy files; either side may be NAME:PATH", programs, NULL, ctl_cp,
+     "- as a side is a tar stream on standard input or output."},
+    {"diff", NULL, "NAME", "files that differ from the image", programs, NULL, ctl_diff,
+     "A added, C changed, D deleted."},
+
+    {"list", "ls", "", "all zones", looking,
+     OPTS({"label", 'l', "KEY=VALUE", "those with this label", PLAIN},
+          {"quiet", 'q', NULL, "names alone", PLAIN}),
+     ctl_list, NULL},
+    {"show", NULL, "NAME…", "all about a zone", looking, NULL, ctl_show, NULL},
+    {"ps", NULL, "NAME", "processes of a zone", looking, NULL, ctl_ps, NULL},
+    {"stats", "zonestat", "[NAME…]", "use of CPU, memory, I/O and network", looking,
+     OPTS({"watch", 'w', NULL, "again and again", PLAIN},
+          {"interval", 'i', "SECONDS", "between two looks (2)", PLAIN}),
+     ctl_stats, NULL},
+    {"top", NULL, "[NAME…]", "stats, refreshed", looking,
+     OPTS({"interval", 'i', "SECONDS", "between two looks (2)", PLAIN}), ctl_stats, NULL},
+    {"events", NULL, "", "what happens to the zones", looking,
+     OPTS({"follow", 'f', NULL, "go on as they happen", PLAIN}), ctl_events, NULL},
+    {"holders", NULL, "NAME", "what keeps a zone from being torn down", looking, NULL, ctl_holders, NULL},
+
+    {"set", NULL, "NAME|@host KEY=VALUE…", "change the spec; live where that is possible", configuration,
+     NULL, ctl_set, "KEY is a path such as network[0].ports[]; KEY= unsets. Several are one transaction."},
+    {"edit", NULL, "NAME", "change the spec in an editor", configuration, NULL, ctl_edit, NULL},
+    {"apply", NULL, "-f FILE|DIR", "make zones as the specs say", configuration,
+     OPTS({"file", 'f', "FILE|DIR", "a spec, or a folder of them; again for more", PLAIN},
+          {"dry-run", 'n', NULL, "say only what would be done", PLAIN}),
+     ctl_apply, NULL},
+    {"verify", NULL, "-f SPEC", "check a spec", configuration,
+     OPTS({"file", 'f', "SPEC", "the spec (- is standard input)", PLAIN},
+          {"set", 256, "KEY=VALUE", "with this change", PLAIN}),
+     ctl_verify, NULL},
+    {"export", NULL, "NAME", "the spec, as it is", configuration, NULL, ctl_export,
+     "create -f takes it back."},
+
+    {"volume", NULL, "create|list|show|delete [NAME…]", "data that outlives zones", things, NULL, ctl_volume,
+     NULL},
+    {"network", NULL, "list|show [NAME…]", "networks", things, NULL, ctl_network, NULL},
+    {"df", NULL, "", "use of the disk", things, NULL, ctl_df, NULL},
+    {"doctor", NULL, "", "what this host lacks, and the remedy", things, NULL, ctl_doctor, NULL},
+    {"version", NULL, "", "versions of zonectl and zoned", things, NULL, ctl_version, NULL},
+    {"completion", NULL, "bash|zsh|fish", "print a completion script", things, NULL, ctl_completion, NULL},
+    {"help", NULL, "[VERB]", "this help", things, NULL, ctl_help, NULL},
+    {0},
+};
+
+static bool has_word(const char *list, const char *word)
+{
+    size_t n = strlen(word);
+    for (const char *p = list; p && n && (p = strstr(p, word)); p += n)
+        if ((p == list || p[-1] == ' ') && (!p[n] || p[n] == ' '))
+            return true;
+    return false;
+}
+
+const struct ctl_verb *ctl_find_verb(const char *name)
+{
+    for (const struct ctl_verb *v = ctl_verbs; v->name; v++)
+        if (!strcmp(v->name, name) || (has_word(v->aliases, name) && !strchr(name, ' ')))
+            return v;
+    return NULL;
+}
+
+const char *ctl_nearest_verb(const char *name)
+{
+    const char *names[ARRAY_LEN(ctl_verbs) + 16];
+    static char aliases[256];
+    char *at = aliases, *save = NULL;
+    unsigned n = 0;
+    for (const struct ctl_verb *v = ctl_verbs; v->name; v++) {
+        names[n++] = v->name;
+        if (v->aliases)
+            at += snprintf(at, sizeof(aliases) - (size_t)(at - aliases), "%s ", v->aliases);
+    }
+    for (char *w = strtok_r(aliases, " ", &save); w && n < ARRAY_LEN(names); w = strtok_r(NULL, " ", &save))
+        names[n++] = w;
+    return ctl_nearest(name, names, n);
+}
+
+static void help_option(FILE *to, int id, const char *name, const char *arg, const char *help)
+{
+    char left[80], letter[8] = "    ";
+    if (id > 0 && id < 256)
+        snprintf(letter, sizeof(letter), "-%c, ", id);
+    snprintf(left, sizeof(left), "%s--%s%s%s", letter, name, arg ? " " : "", arg ? arg : "");
+    fprintf(to, "  %-34s  %s\n", left, help);
+}
+
+void ctl_help_verb(const struct ctl_verb *v, FILE *to)
+{
+    fprintf(to, "Usage: zonectl %s %s\n%s.\n", v->name, v->args, v->help);
+    if (v->aliases)
+        fprintf(to, "Also: %s\n", v->aliases);
+    fputc('\n', to);
+    for (const struct ctl_opt *o = v->opts; o && o->name; o++)
+        help_option(to, o->id, o->name, o->arg, o->help);
+    help_option(to, 'o', "output", "table|json|yaml", "form of the data printed");
+    help_option(to, 0, "socket", "PATH", "zoned's socket (ZONED_SOCKET, " CTL_SOCKET ")");
+    help_option(to, 'h', "help", NULL, "this help");
+    if (v->note)
+        fprintf(to, "\n%s\n", v->note);
+}
+
+int ctl_help(struct ctl *c, int argc, char **argv)
+{
+    const char *group = NULL;
+    bool bold = ctl_colours(1);
+    if (argc > 1 && argv[1][0] != '-') {
+        const struct ctl_verb *v = ctl_find_verb(argv[1]);
+        const char *near = v ? NULL : ctl_nearest_verb(argv[1]);
+        if (!v)
+            return ctl_usage(c, "unknown verb %s%s%s%s", argv[1], near ? " (did you mean " : "",
+                             near ? near : "", near ? "?)" : "");
+        ctl_help_verb(v, stdout);
+        return 0;
+    }
+    puts("Usage: zonectl [--socket PATH] VERB [OPTION…] [ARGUMENT…]\nZones of this host, by way of zoned.");
+    for (const struct ctl_verb *v = ctl_verbs; v->name; v++) {
+        if (group != v->group)
+            printf("\n%s%s%s\n", bold ? "\033[1m" : "", v->group, bold ? "\033[0m" : "");
+        group = v->group;
+        printf("  %-12s%s%s%s%s\n", v->name, v->help, v->aliases ? " (also: " : "",
+               v->aliases ? v->aliases : "", v->aliases ? ")" : "");
+    }
+    puts("\n`zonectl help VERB` tells more; the manual is zonectl(1), the spec's keys are in zone.yaml(5).");
+    return 0;
+}
