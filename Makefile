@@ -120,6 +120,85 @@ $(addprefix $(O)/fuzz/,$(FUZZERS)): $(O)/fuzz/%: $(O)/tests/fuzz/%.o $(L_zoned)
 $(addprefix $(O)/replay/,$(FUZZERS)): $(O)/replay/%: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/replay.o $(L_zoned)
 	$(call link,$(T_zoned))
 
+# ---- everything that CI runs: arrows, unit tests, replayed fuzz corpora, system and fault tests; prove sums up ----
+REPLAYS := $(addprefix $(O)/replay/,$(FUZZERS))
+SYSTEM := $(sort $(wildcard tests/system/*.t))
+FAULT := $(sort $(wildcard tests/fault/*.t))
+PROVE := prove --timer --nocolor --exec ''
+export ZONED_BIN := $(CURDIR)/build/release/bin
+export ZONED_DEBUG_BIN := $(CURDIR)/build/debug/bin
+
+arrows:
+	$(Q)tools/arrows
+format:
+	$(Q)clang-format -i $(SOURCES)
+SOURCES = $(shell git ls-files '*.c' '*.h')
+format-check:
+	$(Q)clang-format --dry-run --Werror $(SOURCES)
+unit: $(UNITS) $(BIN)
+	$(PROVE) $(UNITS)
+replay: $(REPLAYS)
+	$(Q)for f in $(FUZZERS); do $(O)/replay/$$f tests/fuzz/corpus/$$f/* || exit 1; done
+system: all
+	$(PROVE) $(SYSTEM)
+fault: all
+	$(Q)$(MAKE) --no-print-directory VARIANT=debug build/debug/bin/zoned build/debug/bin/zonectl build/debug/bin/zone-sup build/debug/bin/zone-init
+	$(PROVE) $(FAULT)
+.PHONY: replay
+check: deps
+	$(Q)$(MAKE) --no-print-directory WERROR=1 all unit-progs arrows format-check replay
+	$(Q)$(MAKE) --no-print-directory WERROR=1 VARIANT=debug $(addprefix build/debug/bin/,$(PROGRAMS))
+	$(PROVE) $(UNITS) $(SYSTEM) $(FAULT)
+asan:
+	$(Q)$(MAKE) --no-print-directory VARIANT=asan all unit-progs
+	$(Q)ASAN_OPTIONS=detect_leaks=0 $(MAKE) --no-print-directory VARIANT=asan unit
+	$(Q)ASAN_OPTIONS=detect_leaks=0 ZONED_BIN=$(CURDIR)/build/asan/bin $(PROVE) tests/system/10-life.t
+
+FUZZ_SECONDS ?= 60
+fuzz:
+	$(Q)$(MAKE) --no-print-directory VARIANT=fuzz $(addprefix build/fuzz/fuzz/,$(FUZZERS))
+	$(Q)for f in $(FUZZERS); do mkdir -p build/fuzz/corpus/$$f tests/fuzz/corpus/$$f; echo "# $$f"; \
+		build/fuzz/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -print_final_stats=0 -verbosity=0 \
+			build/fuzz/corpus/$$f tests/fuzz/corpus/$$f || exit 1; done
+bench: all
+	$(Q)tests/bench/run
+tidy:
+	$(Q)tools/tidy
+
+# One command on a fresh machine: installs what is needed, builds, tells a story on something real.
+demo: deps
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)tools/demo
+
+BUILD_DEPS := gcc make pkg-config libcgroup-dev libnl-3-dev libnl-route-3-dev libseccomp-dev libyaml-dev libmicrohttpd-dev \
+	libjansson-dev libarchive-dev libcap-dev libnftables-dev libnftnl-dev libmnl-dev libsystemd-dev libssl-dev
+TEST_DEPS := iproute2 nftables curl perl python3 busybox-static mmdebstrap clang-format clang libclang-rt-14-dev apache2-utils \
+	iputils-ping util-linux procps jq strace
+deps:
+	$(Q)missing=$$(for p in $(BUILD_DEPS) $(TEST_DEPS); do dpkg-query -W -f '$${Status}\n' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
+	if [ -n "$$missing" ]; then echo "installing:" $$missing; \
+		apt-get update -q >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $$missing >/dev/null; fi
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(UNITDIR) \
+		$(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(PREFIX)/share/zoned \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions \
+		$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	install -m 755 $(O)/bin/zoned $(O)/bin/zone-sup $(O)/bin/zone-init $(DESTDIR)$(LIBEXECDIR)
+	install -m 755 $(O)/bin/zonectl $(DESTDIR)$(PREFIX)/bin/zonectl
+	ln -sf $(LIBEXECDIR)/zoned $(DESTDIR)$(PREFIX)/sbin/zoned
+	install -m 644 specs/openapi.json $(DESTDIR)$(LIBEXECDIR)/openapi.json
+	sed 's|@LIBEXECDIR@|$(LIBEXECDIR)|g' packaging/zoned.service >$(DESTDIR)$(UNITDIR)/zoned.service
+	install -m 644 packaging/zoned.socket $(DESTDIR)$(UNITDIR)/zoned.socket
+	install -m 644 cmd/zonectl/zonectl.1 $(DESTDIR)$(MANDIR)/man1/zonectl.1
+	install -m 644 cmd/zoned/zoned.8 $(DESTDIR)$(MANDIR)/man8/zoned.8
+	$(O)/bin/zoned --spec-reference man >$(DESTDIR)$(MANDIR)/man5/zone.yaml.5
+	$(O)/bin/zonectl completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/zonectl
+	$(O)/bin/zonectl completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_zonectl
+	$(O)/bin/zonectl completion fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/zonectl.fish
+deb: all
+	$(Q)tools/deb $(VERSION)
+
 clean:
 	rm -rf build
 help:

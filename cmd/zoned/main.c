@@ -8,6 +8,22 @@
 #include <limits.h>
 #include <stdio.h>
 
+/* The reference of the spec, from the one table of keys. */
+static int print_reference(const char *form)
+{
+    char *text = !strcmp(form, "man")        ? spec_reference(false)
+                 : !strcmp(form, "markdown") ? spec_reference(true)
+                 : !strcmp(form, "keys")     ? spec_keys()
+                                             : NULL;
+    if (!text) {
+        fprintf(stderr, "zoned: --spec-reference takes man, markdown or keys\n");
+        return 2;
+    }
+    fputs(text, stdout);
+    free(text);
+    return 0;
+}
+
 static void usage(FILE *out)
 {
     fputs("usage: zoned [--root DIR] [--socket PATH] [--foreground] [--debug]\n"
@@ -18,17 +34,22 @@ static void usage(FILE *out)
           "  --foreground    stay in the foreground (the default: nothing forks away)\n"
           "  --shutdown      ask a running zoned to stop all zones, in reverse order of depends, and to end\n"
           "  --debug         say more\n"
+          "  --spec-reference man|markdown|keys   print the reference of all spec keys\n"
           "  --version, --help\n",
           out);
 }
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"root", required_argument, NULL, 'r'}, {"socket", required_argument, NULL, 's'},
-        {"foreground", no_argument, NULL, 'f'}, {"shutdown", no_argument, NULL, 'x'},
-        {"debug", no_argument, NULL, 'd'},      {"version", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},       {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"root", required_argument, NULL, 'r'},
+                                            {"socket", required_argument, NULL, 's'},
+                                            {"foreground", no_argument, NULL, 'f'},
+                                            {"shutdown", no_argument, NULL, 'x'},
+                                            {"debug", no_argument, NULL, 'd'},
+                                            {"version", no_argument, NULL, 'v'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {"spec-reference", required_argument, NULL, 'k'},
+                                            {NULL, 0, NULL, 0}};
     struct zd_options o = {0};
     proc_fix_stdio();
     for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
@@ -51,6 +72,8 @@ int main(int argc, char **argv)
         case 'v':
             puts("zoned " ZONED_VERSION);
             return 0;
+        case 'k':
+            return print_reference(optarg);
         case 'h':
             usage(stdout);
             return 0;

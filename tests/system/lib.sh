@@ -1,0 +1,97 @@
+# Shared by the system tests: a private zoned below a temporary root, in network and mount namespaces of its own, TAP, and
+# pictures of what the kernel and the disk hold. Source it first: it re-executes the test inside the namespaces.
+set -u
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+top=$(cd "$here/../.." && pwd)
+BIN=${ZONED_BIN:-$top/build/release/bin}
+if [ "${ZONED_TEST_INSIDE:-}" != "$0" ]; then
+    export ZONED_TEST_INSIDE=$0
+    exec unshare -nm --propagation private bash "$0" "$@"
+fi
+ip link set lo up
+n=0
+failed=0
+ok() { # ok STATUS NAME
+    n=$((n + 1))
+    if [ "$1" = 0 ]; then echo "ok $n - $2"; else
+        failed=1
+        echo "not ok $n - $2"
+        [ -n "${3:-}" ] && printf '%s\n' "$3" | sed 's/^/#   /' | head -${TAP_LINES:-15}
+    fi
+}
+is() { # is GOT WANT NAME
+    if [ "$1" = "$2" ]; then ok 0 "$3"; else ok 1 "$3" "got: $1
+want: $2"; fi
+}
+like() { # like TEXT PATTERN NAME
+    if printf '%s' "$1" | grep -qE -- "$2"; then ok 0 "$3"; else ok 1 "$3" "got: $1
+want: /$2/"; fi
+}
+# status_is WANT NAME COMMAND…: exit status; output is in $out
+status_is() {
+    local want=$1 name=$2
+    shift 2
+    out=$("$@" 2>&1)
+    local got=$?
+    if [ $got = "$want" ]; then ok 0 "$name"; else ok 1 "$name" "status $got, want $want: $out"; fi
+}
+T=$(mktemp -d /var/tmp/zoned-test.XXXXXX)
+ROOT=$T/root
+mkdir -p "$ROOT"
+export ZONED_SOCKET=$ROOT/run/zoned.sock
+zc() { "$BIN/zonectl" "$@"; }
+zoned_pid=
+start_zoned() { # waits until it answers
+    "$BIN/zoned" --root "$ROOT" ${ZONED_DEBUG:+--debug} >>"$T/zoned.log" 2>&1 &
+    zoned_pid=$!
+    for _ in $(seq 200); do
+        [ -S "$ZONED_SOCKET" ] && zc version >/dev/null 2>&1 && return 0
+        kill -0 $zoned_pid 2>/dev/null || return 1
+        sleep 0.05
+    done
+    return 1
+}
+kill9_zoned() {
+    kill -9 "$zoned_pid" 2>/dev/null
+    wait "$zoned_pid" 2>/dev/null
+    zoned_pid=
+}
+instance() { zc version -o json | jq -r .instance; }
+# What a start makes, in one text: mounts, links, nft, cgroups, loop devices, our processes, state folders.
+picture() {
+    local inst=$1
+    echo "[mounts]"
+    grep -c . /proc/self/mountinfo
+    grep "$ROOT" /proc/self/mountinfo | cut -d' ' -f5
+    echo "[links]"
+    ip -o link | sed 's/^[0-9]*: \([^:@]*\).*/\1/' | sort
+    echo "[nft]"
+    nft list ruleset 2>/dev/null | grep -vE '^\s*(counter|handle)'
+    echo "[cgroups]"
+    find /sys/fs/cgroup -type d -path "*/$inst.slice/*" 2>/dev/null | sort
+    echo "[loops]"
+    losetup -n -O NAME 2>/dev/null | sort
+    echo "[processes]"
+    pgrep -fa "$ROOT" | grep -v -e "zoned --root" -e "zone-sup --server" -e pgrep -e bash | sed 's/^[0-9]* //' | sort
+    echo "[run]"
+    (cd "$ROOT/run" && find . -mindepth 1 ! -name '*.sock' ! -path './keeper*' | sort)
+    echo "[lib]"
+    (cd "$ROOT/lib" && find zones volumes staging tmp -maxdepth 1 2>/dev/null | sort)
+    echo "[etc]"
+    ls "$ROOT/etc/zones"
+}
+finish() {
+    local status=$?
+    trap - EXIT
+    [ -n "$zoned_pid" ] && zc delete --force $(zc list -q 2>/dev/null) >/dev/null 2>&1
+    [ -n "$zoned_pid" ] && kill "$zoned_pid" 2>/dev/null && wait "$zoned_pid" 2>/dev/null
+    for p in $(pgrep -f "zone-sup --server $ROOT"); do kill -9 "$p" 2>/dev/null; done
+    echo "1..$n"
+    if [ $failed = 1 ] || [ $status != 0 ]; then
+        echo "# zoned's own words:"
+        tail -40 "$T/zoned.log" 2>/dev/null | sed 's/^/# /'
+    fi
+    rm -rf --one-file-system "$T"
+    exit $((failed ? 1 : status))
+}
+trap finish EXIT
