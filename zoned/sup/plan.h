@@ -43,6 +43,7 @@ struct plan {
     char **env;          /* K=V that the start adds */
     uint64_t log_size;   /* bytes a file, default 10 MiB */
     unsigned log_files;  /* default 3 */
+    char *fault;         /* "STEP:fail|kill-begin|kill-done": builds with -DZONED_FAULTS only, else ignored */
 };
 void plan_free(struct plan *p);
 DEFINE_AUTO(struct plan, plan_free);

@@ -19,7 +19,7 @@
  *   stop {timeout_ms, force} (answered at once; the end is told by the event "stopped") · signal {signal} · pause · resume
  *   exec {args, env, user, cwd, login, tty, rows, cols, stdin, detach} + session fd unless detach -> {pid}
  *   attach {stdin, console} + session fd · update {plan: whole new plan; what differs live is applied}
- *   archive {direction: "get"|"put", path} + data fd -> answered when done · status -> the status object
+ *   archive {direction: "get"|"put", path} + data fd -> answered when done · status -> the status object (+ pidfd)
  *   bye (after "stopped": zoned has done its bookkeeping; the supervisor answers its sessions and exits)
  * Events: {"event": …, "zone": N, …status}: running (+ pidfd) · exited {exit_status, oom} · restarting {in_ms} · paused ·
  *   resumed · oom · health {healthy} · failed {error} · stopped {exit_status (null = never ran), oom, error?, leftover?}
@@ -37,6 +37,8 @@
 
 /* Main of `zone-sup --server`. init_path: zone-init. Returns the exit status. */
 int sup_server_main(const char *run_dir, const char *init_path);
+/* The same; writes one byte to ready_fd (or -1) once it listens, and closes it. */
+int sup_server_run(const char *run_dir, const char *init_path, int ready_fd);
 
 /* ---- what zoned uses to talk to both; blocking for at most timeout_ms where they wait ---- */
 int sup_connect(const char *socket_path, struct err *e); /* SOCK_SEQPACKET client, close-on-exec; fd or -errno */

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* cp into and out of a running zone: a process that has entered the zone packs or unpacks a tar over one
+ * descriptor. What that process says is data of the zone: one error record, bounded. */
+#include "zoned/sup/rt.h"
+
+struct archive {
+    bool put;
+    char *path;
+};
+
+/* In the zone, with its credentials; 0-2 and job_fd are all that is open. */
+static int archive_job(int job_fd, void *arg)
+{
+    const struct archive *a = arg;
+    struct err e = {0};
+    int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int r = root < 0 ? err_sys(&e, "root folder") : 0;
+    if (r == 0)
+        r = a->put ? stor_archive_unpack(root, a->path, job_fd, NULL, &e)
+                   : stor_archive_pack(root, a->path, job_fd, &e);
+    if (r < 0)
+        (void)fd_write_full(1, &e, sizeof(e));
+    return r < 0;
+}
+
+static void archive_done(struct sup *s, struct job *j, int wait_status)
+{
+    struct err told = {0}, e = {0};
+    if (wait_status != 0) {
+        if (fd_read_full(j->out_fd, &told, sizeof(told)) == (ssize_t)sizeof(told) && told.code > 0 &&
+            told.kind > ERR_NONE && told.kind < ERR_KIND_MAX) {
+            told.text[sizeof(told.text) - 1] = told.hint[sizeof(told.hint) - 1] = '\0';
+            e = told;
+        } else {
+            err_set(&e, ERR_INTERNAL, EIO, "the copy ended with status %d", exit_status_of(wait_status));
+        }
+    }
+    sup_reply(s, j->reply_id, NULL, e.code ? &e : NULL, NULL, 0);
+}
+
+int archive_request(struct sup *s, const json *m, int data_fd, int64_t reply_id, struct err *e)
+{
+    struct archive a = {.put = str_eq(js_get_str(m, "direction", ""), "put"),
+                        .path = (char *)js_get_str(m, "path", "")};
+    struct nspace_exec n;
+    struct nspace_child c = {.pidfd = -1, .userns_fd = -1, .netns_fd = -1, .sync_fd = -1};
+    int p[2];
+    if (!path_is_clean_absolute(a.path))
+        return err_set(e, ERR_INVALID, EINVAL, "path %.200s is not absolute", a.path);
+    if (pipe2(p, O_CLOEXEC) < 0)
+        return err_sys(e, "pipe");
+    auto_fd int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    exec_setup(s, &n);
+    n.job = archive_job;
+    n.job_arg = &a;
+    n.job_fd = data_fd;
+    n.stdio[0] = n.stdio[2] = null;
+    n.stdio[1] = p[1];
+    int r = nspace_enter(s->kit, s->rt.pidfd, &n, &c, e);
+    if (r >= 0)
+        r = exec_attach_go(s, &c, e);
+    close(p[1]);
+    if (r < 0) {
+        close(p[0]);
+        return r;
+    }
+    fd_nonblock(p[0], true);
+    struct job *j = job_add(s, c.pid, c.pidfd, archive_done, NULL);
+    j->out_fd = p[0];
+    j->reply_id = reply_id;
+    return 0;
+}

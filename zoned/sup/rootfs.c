@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The step ROOTFS: the zone's files of ours, its root and its filesystems as detached mounts. Mounts are
+ * nowhere attached on the host: they live by descriptors only, so the undo is to close them, and a kill -9
+ * leaves none. */
+#include "zoned/sup/rt.h"
+
+void rootfs_release(struct rt *rt)
+{
+    stor_root_fds_done(&rt->fds);
+    memset(&rt->fds, 0, sizeof(rt->fds));
+    rt->fds.layers_fd = rt->fds.zone_fd = rt->fds.usr_fd = -1;
+    close_fd(&rt->root.layers_fd);
+    close_fd(&rt->root.zone_fd);
+    close_fd(&rt->root.usr_fd);
+    rt->root.lowers = NULL;
+    for (unsigned i = 0; i < rt->nmounts; i++) {
+        close_fd(&rt->mounts[i].fd);
+        free(rt->mounts[i].target);
+    }
+    free(rt->mounts);
+    rt->mounts = NULL;
+    rt->nmounts = 0;
+}
+
+int rt_open_pool(struct sup *s, struct err *e)
+{
+    if (!s->rt.pool) {
+        int r = stor_pool_open(s->plan->data_dir, &s->rt.pool, e);
+        if (r < 0)
+            return r;
+    }
+    if (s->rt.zone_dirfd < 0)
+        s->rt.zone_dirfd = stor_zone_fd(s->rt.pool, s->plan->zone, e);
+    return s->rt.zone_dirfd < 0 ? s->rt.zone_dirfd : 0;
+}
+
+static int clone_one(int from, int *to, struct err *e)
+{
+    if (from < 0)
+        return 0;
+    *to = nspace_clone_mount(from, e);
+    return *to < 0 ? *to : 0;
+}
+
+static int open_root(struct sup *s, struct err *e)
+{
+    struct rt *rt = &s->rt;
+    int r = stor_root_open(rt->pool, s->plan->zone, &s->plan->root, &rt->fds, e);
+    if (r < 0)
+        return r;
+    rt->root.lowers = rt->fds.lowers;
+    rt->root.read_only = s->plan->spec->security.read_only_root;
+    if ((r = clone_one(rt->fds.layers_fd, &rt->root.layers_fd, e)) < 0 ||
+        (r = clone_one(rt->fds.zone_fd, &rt->root.zone_fd, e)) < 0 ||
+        (r = clone_one(rt->fds.usr_fd, &rt->root.usr_fd, e)) < 0)
+        return r;
+    return 0;
+}
+
+static int open_filesystem(struct sup *s, const struct spec_mount *m, struct nspace_mount *out, struct err *e)
+{
+    auto_fd int fd = -1;
+    out->fd = -1;
+    out->target = xstrdup(m->target);
+    out->read_only = m->read_only;
+    out->size = m->size;
+    if (m->kind == SPEC_MOUNT_TMPFS)
+        return 0;
+    fd = m->kind == SPEC_MOUNT_BIND ? stor_bind_open(s->rt.pool, m->source, &out->is_file, e)
+                                    : stor_volume_open(s->rt.pool, m->source, e);
+    if (fd < 0)
+        return err_prefix(e, "filesystem %s", m->target), fd;
+    out->fd = nspace_clone_mount(fd, e);
+    return out->fd < 0 ? (err_prefix(e, "filesystem %s", m->target), out->fd) : 0;
+}
+
+int step_rootfs(struct sup *s, struct err *e)
+{
+    int r = rt_open_pool(s, e);
+    if (r < 0)
+        return r;
+    const struct plan *p = s->plan;
+    for (unsigned i = 0; i < p->files.len; i++) {
+        const struct plan_file *f = &p->files.at[i];
+        if ((r = stor_zone_put(s->rt.pool, p->zone, f->path, f->text, f->mode, e)) < 0)
+            return err_prefix(e, "%s", f->path), r;
+    }
+    if ((r = open_root(s, e)) < 0)
+        return r;
+    unsigned n = p->spec->filesystems.len;
+    s->rt.mounts = n ? xcalloc(n, sizeof(*s->rt.mounts)) : NULL;
+    for (unsigned i = 0; i < n; i++) {
+        s->rt.nmounts = i + 1;
+        if ((r = open_filesystem(s, &p->spec->filesystems.at[i], &s->rt.mounts[i], e)) < 0)
+            return r;
+    }
+    return 0;
+}
+
+int step_rootfs_undo(struct sup *s, struct err *e)
+{
+    rootfs_release(&s->rt);
+    return 0;
+}

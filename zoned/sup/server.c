@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The fork server and keeper: everything slow is done once (libraries, seccomp programs, sealed zone-init,
+ * groups), then a start is a fork. It keeps duplicates of descriptors per zone, and as child subreaper it
+ * inherits and reaps the PID 1 of a supervisor that died, so that the exit status is known on every kernel.
+ * It survives zoned and refuses garbage; it must never do anything that can block on a zone. */
+#include "base/log.h"
+#include "zoned/sup/rt.h"
+#include <sched.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define CLIENTS_MAX 256u
+
+struct keeper {
+    char *zone;
+    json *names;
+    int fds[FD_MSG_MAX_FDS];
+    unsigned n;
+    pid_t pid;
+    bool ended;
+    int wait_status;
+};
+
+struct server {
+    struct nspace_kit *kit;
+    struct cg_host *cgh;
+    int listen_fd, signal_fd, base_fd; /* base_fd: the highest descriptor of the preloaded things */
+    bool quit;
+    VEC(int) clients;
+    VEC(struct keeper) kept;
+};
+
+/* ---- keeper ---- */
+static void keeper_clear(struct keeper *k)
+{
+    fd_close_all(k->fds, k->n);
+    js_free(k->names);
+    k->names = NULL;
+    k->n = 0;
+    k->ended = false;
+    k->pid = 0;
+}
+
+static struct keeper *keeper_find(struct server *v, const char *zone)
+{
+    for (unsigned i = 0; i < v->kept.len; i++)
+        if (str_eq(v->kept.at[i].zone, zone))
+            return &v->kept.at[i];
+    return NULL;
+}
+
+static void keeper_drop(struct server *v, const char *zone)
+{
+    for (unsigned i = 0; i < v->kept.len; i++)
+        if (str_eq(v->kept.at[i].zone, zone)) {
+            keeper_clear(&v->kept.at[i]);
+            free(v->kept.at[i].zone);
+            vec_remove(&v->kept, i);
+            return;
+        }
+}
+
+static void keeper_ended(struct server *v, pid_t pid, int status)
+{
+    for (unsigned i = 0; i < v->kept.len; i++)
+        if (v->kept.at[i].pid == pid) {
+            v->kept.at[i].ended = true;
+            v->kept.at[i].wait_status = status;
+        }
+}
+
+/* ---- operations ---- */
+struct call {
+    const json *m;
+    int *fds; /* taken ones become -1 */
+    unsigned nfds;
+    json *reply;
+    int *rfds;
+    unsigned nrfds;
+};
+
+static int check_zone(const struct call *c, const char **zone, struct err *e)
+{
+    *zone = js_get_str(c->m, "zone", "");
+    return spec_check_name("zone", *zone, e);
+}
+
+static int op_hello(struct server *v, struct call *c, struct err *e)
+{
+    js_set_int(c->reply, "protocol", SUP_PROTOCOL);
+    js_set_str(c->reply, "version", ZONED_VERSION);
+    js_set_int(c->reply, "pid", getpid());
+    return 0;
+}
+
+static int op_keep(struct server *v, struct call *c, struct err *e)
+{
+    const char *zone;
+    json *names = js_get(c->m, "names");
+    int r = check_zone(c, &zone, e);
+    if (r < 0)
+        return r;
+    if (js_len(names) != c->nfds || js_type_of(names) != JS_ARRAY)
+        return err_set(e, ERR_INVALID, EPROTO, "keep: names and descriptors differ");
+    struct keeper *k = keeper_find(v, zone);
+    if (!k) {
+        k = vec_add(&v->kept);
+        k->zone = xstrdup(zone);
+    }
+    keeper_clear(k);
+    k->names = js_ref(names);
+    k->n = c->nfds;
+    for (unsigned i = 0; i < c->nfds; i++)
+        k->fds[i] = take_fd(&c->fds[i]);
+    k->pid = (pid_t)js_get_int(c->m, "pid", 0);
+    return 0;
+}
+
+static int op_kept(struct server *v, struct call *c, struct err *e)
+{
+    const char *zone;
+    int r = check_zone(c, &zone, e);
+    if (r < 0)
+        return r;
+    struct keeper *k = keeper_find(v, zone);
+    js_set(c->reply, "names", k ? js_ref(k->names) : js_array());
+    if (k && k->ended)
+        js_set_int(c->reply, "wait_status", k->wait_status);
+    if (k) {
+        c->rfds = k->fds;
+        c->nrfds = k->n;
+    }
+    return 0;
+}
+
+static int op_drop(struct server *v, struct call *c, struct err *e)
+{
+    const char *zone;
+    int r = check_zone(c, &zone, e);
+    if (r == 0)
+        keeper_drop(v, zone);
+    return r;
+}
+
+static int op_quit(struct server *v, struct call *c, struct err *e)
+{
+    v->quit = true;
+    return 0;
+}
+
+/* Closes what is the server's own, so that a supervisor holds nothing of another zone. Own descriptors were
+ * received after the preloaded ones, so they lie above them. */
+static void close_others(const struct server *v, int *own, unsigned n)
+{
+    unsigned next = (unsigned)v->base_fd + 1;
+    for (;;) {
+        int best = -1;
+        for (unsigned i = 0; i < n; i++)
+            if (own[i] >= (int)next && (best < 0 || own[i] < best))
+                best = own[i];
+        if (best < 0)
+            break;
+        if ((unsigned)best > next)
+            close_range(next, (unsigned)best - 1, 0);
+        next = (unsigned)best + 1;
+    }
+    close_range(next, ~0u, 0);
+}
+
+static _Noreturn void in_child(struct server *v, struct call *c, enum sup_mode mode)
+{
+    int own[4] = {-1, -1, -1, -1};
+    for (unsigned i = 0; i < c->nfds && i < 4; i++)
+        own[i] = c->fds[i];
+    close_others(v, own, ARRAY_LEN(own));
+    (void)setsid();
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    bool session = c->nfds > 3;
+    sup_main(v->kit, v->cgh, mode, c->m, own[0], own[1], own[2], session ? own[3] : -1);
+}
+
+static int fork_supervisor(struct server *v, struct call *c, enum sup_mode mode, struct err *e)
+{
+    const char *zone;
+    int r = check_zone(c, &zone, e);
+    if (r < 0)
+        return r;
+    if (c->nfds < 3 || c->nfds > 4)
+        return err_set(e, ERR_INVALID, EPROTO, "start: needs lock, run folder and connection");
+    pid_t pid = fork();
+    if (pid < 0)
+        return err_sys(e, "fork");
+    if (pid == 0)
+        in_child(v, c, mode);
+    js_set_int(c->reply, "pid", pid);
+    return 0;
+}
+
+static int op_start(struct server *v, struct call *c, struct err *e)
+{
+    return fork_supervisor(v, c, SUP_MODE_START, e);
+}
+
+static int op_adopt(struct server *v, struct call *c, struct err *e)
+{
+    return fork_supervisor(v, c, SUP_MODE_ADOPT, e);
+}
+
+static int op_recover(struct server *v, struct call *c, struct err *e)
+{
+    return fork_supervisor(v, c, SUP_MODE_RECOVER, e);
+}
+
+static const struct {
+    const char *name;
+    int (*fn)(struct server *v, struct call *c, struct err *e);
+} operations[] = {
+    {"hello", op_hello}, {"start", op_start}, {"adopt", op_adopt}, {"recover", op_recover},
+    {"keep", op_keep},   {"kept", op_kept},   {"drop", op_drop},   {"quit", op_quit},
+};
+
+/* ---- sockets ---- */
+static void dispatch(struct server *v, int sock, const json *m, int *fds, unsigned nfds)
+{
+    auto_js json *reply = js_object();
+    struct call c = {.m = m, .fds = fds, .nfds = nfds, .reply = reply};
+    struct err e = {0};
+    const char *op = js_get_str(m, "op", "");
+    int r = -ENOENT;
+    js_set_bool(reply, "ok", true);
+    for (unsigned i = 0; i < ARRAY_LEN(operations); i++)
+        if (str_eq(operations[i].name, op))
+            r = operations[i].fn(v, &c, &e);
+    if (r < 0) {
+        err_set(&e, ERR_USAGE, -r, "operation %.40s is not known", op);
+        js_del(reply, "ok");
+        js_set(reply, "error", js_from_err(&e, NULL));
+    }
+    /* a client that does not read its reply must not block us */
+    fd_nonblock(sock, true);
+    (void)sup_send(sock, reply, c.rfds, c.nrfds, NULL);
+}
+
+/* false: the connection is over. */
+static bool read_client(struct server *v, int sock)
+{
+    auto_js json *m = NULL;
+    int fds[FD_MSG_MAX_FDS];
+    unsigned nfds = ARRAY_LEN(fds);
+    int r = sup_recv(sock, 0, &m, fds, &nfds, NULL);
+    if (r == -EAGAIN)
+        return true;
+    if (r <= 0)
+        return false;
+    dispatch(v, sock, m, fds, nfds);
+    fd_close_all(fds, nfds);
+    return true;
+}
+
+static void accept_client(struct server *v)
+{
+    struct ucred c = {0};
+    socklen_t n = sizeof(c);
+    int fd = accept4(v->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+    if (fd < 0)
+        return;
+    if (v->clients.len >= CLIENTS_MAX || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &c, &n) < 0 || c.uid != 0) {
+        close(fd);
+        return;
+    }
+    *vec_add(&v->clients) = fd;
+}
+
+static void reap(struct server *v)
+{
+    struct signalfd_siginfo si;
+    while (read(v->signal_fd, &si, sizeof(si)) == (ssize_t)sizeof(si))
+        ;
+    int status;
+    pid_t pid;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+        keeper_ended(v, pid, status);
+}
+
+static void serve(struct server *v)
+{
+    VEC(struct pollfd) polls = {0};
+    while (!v->quit) {
+        polls.len = 0;
+        *vec_add(&polls) = (struct pollfd){v->listen_fd, POLLIN, 0};
+        *vec_add(&polls) = (struct pollfd){v->signal_fd, POLLIN, 0};
+        for (unsigned i = 0; i < v->clients.len; i++)
+            *vec_add(&polls) = (struct pollfd){v->clients.at[i], POLLIN, 0};
+        if (poll(polls.at, polls.len, -1) < 0)
+            continue;
+        if (polls.at[1].revents)
+            reap(v);
+        /* in the order of their arrival: a zone's "keep" comes before its "drop" */
+        for (unsigned i = 2, at = 0; i < polls.len; i++) {
+            if (polls.at[i].revents && !read_client(v, polls.at[i].fd)) {
+                close(polls.at[i].fd);
+                vec_remove(&v->clients, at);
+                continue;
+            }
+            at++;
+        }
+        if (polls.at[0].revents)
+            accept_client(v);
+    }
+    vec_done(&polls);
+}
+
+static void harden(void)
+{
+    struct rlimit none = {0, 0}, files;
+    umask(077);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    (void)setrlimit(RLIMIT_CORE, &none);
+    /* one descriptor table for all zones' kept ones */
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+        files.rlim_cur = files.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &files);
+    }
+    (void)prctl(PR_SET_DUMPABLE, 0);
+    (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+}
+
+/* The lock of the server itself: two on one folder would each keep half of the zones. */
+static int lock_dir(int dirfd, struct err *e)
+{
+    int fd = openat(dirfd, "keeper.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return err_sys(e, "keeper.lock");
+    struct flock fl = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    /* a record lock: forked supervisors do not hold it */
+    if (fcntl(fd, F_SETLK, &fl) < 0) {
+        close(fd);
+        return err_set(e, ERR_CONFLICT, EEXIST, "a fork server runs in this folder already");
+    }
+    return fd;
+}
+
+static int prepare(struct server *v, const char *run_dir, const char *init_path, struct err *e)
+{
+    sigset_t set;
+    int dirfd = open(run_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dirfd < 0)
+        return err_sys(e, "%s", run_dir);
+    int r = lock_dir(dirfd, e);
+    if (r < 0 || (r = nspace_kit_new(init_path, &v->kit, e)) < 0 ||
+        (r = cg_detect("/proc/self/mountinfo", &v->cgh, e)) < 0)
+        return r;
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    v->base_fd = fcntl(dirfd, F_DUPFD_CLOEXEC, 3); /* all below is taken, so this tells how far they reach */
+    if (v->base_fd < 0)
+        return err_sys(e, "dup");
+    v->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (v->signal_fd < 0)
+        return err_sys(e, "signalfd");
+    v->listen_fd = sup_listen_at(dirfd, KEEPER_SOCKET, e);
+    return v->listen_fd < 0 ? v->listen_fd : 0;
+}
+
+int sup_server_run(const char *run_dir, const char *init_path, int ready_fd)
+{
+    struct server v = {.listen_fd = -1, .signal_fd = -1};
+    struct err e = {0};
+    proc_fix_stdio();
+    harden();
+    if (ready_fd >= 0)
+        fd_cloexec(ready_fd, true);
+    if (prepare(&v, run_dir, init_path, &e) < 0) {
+        log_error("fork server: %s", e.text);
+        return err_exit_status(e.kind);
+    }
+    if (ready_fd >= 0) {
+        (void)!write(ready_fd, "1", 1);
+        close(ready_fd);
+    }
+    serve(&v);
+    return 0;
+}
+
+int sup_server_main(const char *run_dir, const char *init_path)
+{
+    return sup_server_run(run_dir, init_path, -1);
+}

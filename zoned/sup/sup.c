@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The main loop of one supervisor: a plain poll over zoned's connection, its own socket, PID 1, console,
+ * sessions, children and timers. It may assume the zone's lock in its hands. It never blocks on a zone, a
+ * client or zoned, holds no big buffers while nobody is connected, and ends only when nothing of the zone is
+ * left (or what is left was told). */
+#include "zoned/sup/rt.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+
+#define PLAN_TEXT_MAX (1u << 20)
+#define LINGER_US 600000000u
+
+void sup_watch(struct sup *s, int fd, short events, void (*fn)(struct sup *, void *, short), void *arg)
+{
+    *vec_add(&s->polls) = (struct pollfd){fd, events, 0};
+    *vec_add(&s->watches) = (struct watch){fn, arg};
+}
+
+static void on_pid1(struct sup *s, void *arg, short revents)
+{
+    int status;
+    if (s->rt.pidfd < 0)
+        return;
+    /* of a process that is not our child the status comes when its parent has reaped it */
+    if (sup_wait_pid1(s, s->rt.adopted ? 2000 : 0, &status) == 0)
+        sup_pid1_ended(s, status);
+    else if (s->rt.adopted)
+        sup_pid1_ended(s, 255 << 8);
+}
+
+static void on_oom(struct sup *s, void *arg, short revents)
+{
+    int r = s->rt.cg ? cg_oom_read(s->rt.cg, s->rt.oom_fd) : -1;
+    if (r < 0) {
+        close_fd(&s->rt.oom_fd);
+        return;
+    }
+    if (r == 0)
+        return;
+    s->oom = true;
+    sup_event(s, "oom", NULL, NULL, 0);
+    /* on v2 the kernel does it (memory.oom.group) */
+    if (s->plan->spec->memory.oom == SPEC_OOM_ZONE && cg_layout_of(s->cgh) != CG_V2)
+        sup_kill(s);
+}
+
+static void build_watches(struct sup *s)
+{
+    s->polls.len = s->watches.len = 0;
+    if (s->conn >= 0)
+        sup_watch(s, s->conn, POLLIN, request_read, NULL);
+    if (s->listen_fd >= 0)
+        sup_watch(s, s->listen_fd, POLLIN, request_accept, NULL);
+    jobs_watch(s); /* before PID 1: their exit status goes out before its */
+    console_watch(s);
+    if (s->rt.oom_fd >= 0)
+        sup_watch(s, s->rt.oom_fd, s->rt.oom_events, on_oom, NULL);
+    for (unsigned i = 0; i < s->sessions.len; i++)
+        session_watch(s, s->sessions.at[i]);
+    if (s->rt.pidfd >= 0 && s->state != SUP_STARTING)
+        sup_watch(s, s->rt.pidfd, POLLIN, on_pid1, NULL);
+}
+
+static void earlier(uint64_t *at, uint64_t t)
+{
+    if (t && (!*at || t < *at))
+        *at = t;
+}
+
+static int next_timeout(const struct sup *s)
+{
+    uint64_t at = 0, now = clock_mono_us();
+    earlier(&at, s->stop_deadline);
+    earlier(&at, s->state == SUP_RESTARTING ? s->restart_at : 0);
+    earlier(&at, s->bye_deadline);
+    earlier(&at, s->state == SUP_RUNNING && !s->health.busy ? s->health.next : 0);
+    for (unsigned i = 0; i < s->jobs.len; i++)
+        earlier(&at, s->jobs.at[i]->deadline);
+    if (!at)
+        return -1;
+    return at <= now ? 0 : (int)((at - now) / 1000 + 1);
+}
+
+static void run_timers(struct sup *s)
+{
+    uint64_t now = clock_mono_us();
+    for (unsigned i = 0; i < s->jobs.len; i++) {
+        struct job *j = s->jobs.at[i];
+        if (j->deadline && now >= j->deadline) {
+            j->deadline = 0;
+            j->timed_out = true;
+            (void)pidfd_kill(j->pidfd, SIGKILL);
+        }
+    }
+    if (s->stop_deadline && now >= s->stop_deadline) {
+        s->stop_deadline = 0;
+        sup_kill(s);
+        if (s->rt.cg)
+            (void)cg_freeze(s->rt.cg, false, 0, NULL);
+    }
+    if (s->state == SUP_RESTARTING && now >= s->restart_at)
+        sup_begin(s);
+    if (s->state == SUP_RUNNING)
+        health_tick(s, now);
+}
+
+static void loop_once(struct sup *s)
+{
+    build_watches(s);
+    int n = poll(s->polls.at, s->polls.len, next_timeout(s));
+    /* a callback may use the arrays itself (waiting for PID 1), so work on a copy of what fired */
+    struct {
+        struct watch w;
+        short revents;
+    } fired[32];
+    unsigned nf = 0;
+    for (unsigned i = 0; n > 0 && i < s->polls.len && nf < ARRAY_LEN(fired); i++)
+        if (s->polls.at[i].revents) {
+            fired[nf].w = s->watches.at[i];
+            fired[nf++].revents = s->polls.at[i].revents;
+        }
+    for (unsigned i = 0; i < nf; i++)
+        fired[i].w.fn(s, fired[i].w.arg, fired[i].revents);
+    run_timers(s);
+    sessions_sweep(s); /* only here: the callbacks above hold pointers to sessions */
+}
+
+static bool over(const struct sup *s)
+{
+    return s->state == SUP_STOPPED && (s->bye || s->conn < 0 || clock_mono_us() >= s->bye_deadline);
+}
+
+/* The zone is gone and zoned knows. Its lock is free again; what sessions have not read yet may take its
+ * time. */
+static _Noreturn void finish(struct sup *s)
+{
+    s->bye_deadline = clock_mono_us() + LINGER_US;
+    sessions_end_zone(s);
+    close_fd(&s->conn);
+    close_fd(&s->lock_fd);
+    close_fd(&s->run_dirfd);
+    sessions_sweep(s);
+    while (sessions_pending(s) && clock_mono_us() < s->bye_deadline)
+        loop_once(s);
+    _exit(0);
+}
+
+static int load_plan(struct sup *s, struct err *e)
+{
+    auto_free char *text = NULL;
+    size_t n = 0;
+    int r = file_read(s->run_dirfd, PLAN_FILE, PLAN_TEXT_MAX, &text, &n, e);
+    if (r < 0)
+        return err_prefix(e, "plan of zone %s", s->zone), r;
+    auto_js json *j = js_parse(text, n, e);
+    if (!j)
+        return -EINVAL;
+    r = plan_from_json(j, &s->plan, e);
+    if (r == 0 && !str_eq(s->plan->zone, s->zone))
+        r = err_set(e, ERR_INVALID, EINVAL, "plan is of zone %s, not of %s", s->plan->zone, s->zone);
+    return r;
+}
+
+/* Takes over what the dead supervisor had: PID 1, console, groups. */
+static void adopt(struct sup *s)
+{
+    struct rt *rt = &s->rt;
+    struct kept k = {0};
+    (void)rt_open_pool(s, NULL);
+    rt->adopted = true;
+    s->ran = true;
+    if (keep_fetch(s->plan->keeper_socket, s->zone, &k, NULL) == 0) {
+        rt->pidfd = kept_take(&k, "pidfd");
+        rt->io.out = kept_take(&k, "pty");
+        rt->io.tty = rt->io.out >= 0;
+        if (!rt->io.tty)
+            rt->io.out = kept_take(&k, "out");
+        rt->io.err = kept_take(&k, "err");
+        rt->devpts_fd = kept_take(&k, "devpts");
+        kept_done(&k);
+    }
+    if (cg_open(s->cgh, s->plan->cgroup_parent, s->plan->cgroup_name, &rt->cg, NULL) == 0)
+        rt->oom_fd = cg_oom_fd(rt->cg, &rt->oom_events, NULL);
+    log_open(&s->log, rt->zone_dirfd, s->plan->log_size, s->plan->log_files);
+}
+
+static int64_t journal_pid(const struct sup *s, unsigned *done)
+{
+    struct journal_state j = {0};
+    (void)journal_read(s->run_dirfd, &j, NULL);
+    *done = j.done;
+    return j.pid;
+}
+
+static void take_over(struct sup *s, enum sup_mode mode)
+{
+    unsigned done = 0;
+    int64_t pid = journal_pid(s, &done);
+    int status = 0;
+    adopt(s);
+    bool all = (done & (1u << STEP_GO)) != 0;
+    if (mode == SUP_MODE_ADOPT && all && s->rt.pidfd >= 0 && pid > 0) {
+        s->rt.pid = (pid_t)pid;
+        s->state = SUP_RUNNING;
+        s->started_us = clock_real_us();
+        s->up_since = clock_mono_us();
+        health_start(s);
+        sup_event(s, "running", NULL, &s->rt.pidfd, 1);
+        return;
+    }
+    /* recovery, or a start that was cut off: undo all. The end of one that ran keeps its exit status. */
+    if (s->rt.pidfd >= 0) {
+        s->rt.pid = (pid_t)pid;
+        if (mode == SUP_MODE_RECOVER || !all)
+            sup_kill(s);
+        if (all && sup_wait_pid1(s, 10000, &status) == 0)
+            s->exit_status = exit_status_of(status);
+    }
+    console_drain(s);
+    s->ran = all;
+    if (!all) {
+        s->failed = true;
+        err_set(&s->error, ERR_INTERNAL, ECANCELED, "the start was cut off: its supervisor was killed");
+    }
+    s->stop_asked = true;
+    s->state = SUP_STOPPING;
+    sup_recover_end(s);
+}
+
+static _Noreturn void die(struct sup *s, const struct err *e)
+{
+    s->error = *e;
+    s->failed = true;
+    s->state = SUP_STOPPED;
+    json *x = js_object();
+    js_set(x, "error", js_from_err(e, NULL));
+    js_set_bool(x, "failed", true);
+    sup_event(s, "stopped", x, NULL, 0);
+    finish(s);
+}
+
+static void first_session(struct sup *s, const json *m, int fd)
+{
+    if (fd < 0)
+        return;
+    struct session *x = session_add(s, SESSION_ZONE, fd, js_get_bool(m, "session_stdin", false));
+    x->origin = true;
+}
+
+_Noreturn void sup_main(struct nspace_kit *kit, struct cg_host *cgh, enum sup_mode mode, const json *m,
+                        int lock_fd, int run_dirfd, int conn, int session_fd)
+{
+    struct sup *s = xcalloc(1, sizeof(*s));
+    struct err e = {0};
+    s->kit = kit;
+    s->cgh = cgh;
+    s->zone = xstrdup(js_get_str(m, "zone", ""));
+    s->lock_fd = lock_fd;
+    s->run_dirfd = run_dirfd;
+    s->conn = conn;
+    s->listen_fd = s->journal_fd = s->log.fd = s->log.dirfd = -1;
+    s->exit_status = s->health.value = -1;
+    rt_init(&s->rt);
+    char title[16];
+    snprintf(title, sizeof(title), "sup:%s", s->zone);
+    (void)prctl(PR_SET_NAME, title);
+    first_session(s, m, session_fd);
+    s->rows = (unsigned)js_get_int(m, "rows", 0);
+    s->cols = (unsigned)js_get_int(m, "cols", 0);
+    if (load_plan(s, &e) < 0 || (s->listen_fd = sup_listen_at(run_dirfd, PLAN_SOCKET, &e)) < 0 ||
+        (s->journal_fd = journal_open(run_dirfd, mode == SUP_MODE_START, &e)) < 0)
+        die(s, &e);
+    if (mode == SUP_MODE_START)
+        sup_begin(s);
+    else
+        take_over(s, mode);
+    while (!over(s))
+        loop_once(s);
+    finish(s);
+}
