@@ -109,7 +109,7 @@ static int bad_option(const struct ctl_args *a, const struct built *b, bool miss
         err_set(e, ERR_USAGE, EINVAL, "unknown option %s", word);
     else
         err_set(e, ERR_USAGE, EINVAL, "unknown option -%c", optopt);
-    if (is_long && !missing) {
+    if (is_long && !missing && !optopt) {
         auto_free char *bare = xstrndup(word + 2, strcspn(word + 2, "="));
         const char *near = ctl_nearest(bare, b->names, b->n);
         if (near)

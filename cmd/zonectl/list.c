@@ -20,80 +20,55 @@ static char *of_links(const json *zone, const char *key)
     return str_take(&s);
 }
 
-static json *stats_of(const json *stats, const char *name)
+static void cpu_cell(struct ctl_table *t, const json *zone)
 {
-    json *zones = js_get(stats, "zones");
-    for (size_t i = 0; i < js_len(zones); i++)
-        if (str_eq(js_get_str(js_at(zones, i), "name", NULL), name))
-            return js_at(zones, i);
-    return NULL;
-}
-
-/* CPUs in use: what zoned measured, else the mean since the start. */
-static void cpu_cell(struct ctl_table *t, const json *zone, const json *stat)
-{
-    json *cpu = js_get(stat, "cpu");
-    double use = js_get_real(cpu, "use", -1), uptime = js_get_real(zone, "uptime", 0);
-    int64_t shares = js_get_int(js_get(js_get(zone, "spec"), "cpu"), "shares", 100);
-    if (use < 0 && cpu && uptime > 0)
-        use = (double)js_get_int(cpu, "usage_usec", 0) / 1e6 / uptime;
-    if (use >= 0 && cpu)
-        ctl_cellf(t, "%lld/%.2f", (long long)shares, use);
+    json *cpu = js_get(zone, "cpu");
+    double use = js_get_real(cpu, "use", -1);
+    long long shares = js_get_int(cpu, "shares", 100);
+    if (use >= 0 && js_get_int(zone, "pid", 0) > 0)
+        ctl_cellf(t, "%lld/%.2f", shares, use);
     else
-        ctl_cellf(t, "%lld/-", (long long)shares);
+        ctl_cellf(t, "%lld/-", shares);
 }
 
-static void memory_cell(struct ctl_table *t, const json *zone, const json *stat)
+static void memory_cell(struct ctl_table *t, const json *zone)
 {
-    json *memory = js_get(stat, "memory");
+    json *memory = js_get(zone, "memory");
     char use[24] = "-", cap[24] = "-";
-    json *limit = js_get(js_get(js_get(zone, "spec"), "memory"), "cap");
-    int64_t used = js_get_int(memory, "usage", js_get_int(memory, "current", js_get_int(memory, "use", -1)));
-    if (used >= 0)
-        ctl_size(used, use);
-    if (js_type_of(limit) == JS_INT)
-        ctl_size(js_int_of(limit, 0), cap);
-    else
-        snprintf(cap, sizeof(cap), "%s", js_str_of(limit, "-"));
+    if (js_get_int(memory, "usage", -1) >= 0)
+        ctl_size(js_get_int(memory, "usage", 0), use);
+    if (js_get_int(memory, "cap", -1) >= 0)
+        ctl_size(js_get_int(memory, "cap", 0), cap);
     ctl_cellf(t, "%s/%s", use, cap);
 }
 
-static void zone_row(struct ctl_table *t, const json *zone, const json *stats)
+static void zone_row(struct ctl_table *t, const json *zone)
 {
-    const char *name = js_get_str(zone, "name", "");
     auto_free char *addresses = of_links(zone, "addresses"), *ports = of_links(zone, "ports");
-    json *stat = stats_of(stats, name), *uptime = js_get(zone, "uptime");
+    json *uptime = js_get(zone, "uptime");
     char up[24] = "-";
-    ctl_cell(t, name);
+    ctl_cell(t, js_get_str(zone, "name", ""));
     ctl_cell(t, js_get_str(zone, "state", "?"));
     ctl_cell(t, js_get_str(zone, "image", "-"));
     ctl_cell(t, addresses);
     ctl_cell(t, ports);
-    cpu_cell(t, zone, stat);
-    memory_cell(t, zone, stat);
+    cpu_cell(t, zone);
+    memory_cell(t, zone);
     if (js_type_of(uptime) == JS_INT || js_type_of(uptime) == JS_REAL)
         ctl_duration((int64_t)js_real_of(uptime, 0), up);
     ctl_cell(t, up);
 }
 
-static int list_table(struct ctl *c, const json *zones)
+static void list_table(const json *zones)
 {
     static const char *const heads[] = {"NAME",  "STATE", "IMAGE",  "ADDRESS",
                                         "PORTS", "CPU",   "MEMORY", "UPTIME"};
     struct ctl_table t = {.columns = ARRAY_LEN(heads)};
-    struct api_answer stats = {0};
-    bool running = false;
-    for (size_t i = 0; i < js_len(zones); i++)
-        running |= js_get_int(js_at(zones, i), "pid", 0) > 0;
-    if (running && api_call(c->client, "GET", "/stats", NULL, &stats, NULL, NULL) < 0)
-        stats.body = NULL; /* the table stands without them */
     for (unsigned i = 0; i < t.columns; i++)
         ctl_cell(&t, heads[i]);
     for (size_t i = 0; i < js_len(zones); i++)
-        zone_row(&t, js_at(zones, i), stats.body);
+        zone_row(&t, js_at(zones, i));
     ctl_table_print(&t, stdout);
-    api_answer_done(&stats);
-    return 0;
 }
 
 int ctl_list(struct ctl *c, int argc, char **argv)
@@ -122,9 +97,9 @@ int ctl_list(struct ctl *c, int argc, char **argv)
         return status;
     for (size_t i = 0; quiet && i < js_len(zones); i++)
         puts(js_get_str(js_at(zones, i), "name", ""));
-    if (quiet || ctl_print_data(c, zones))
-        return 0;
-    return list_table(c, zones);
+    if (!quiet && !ctl_print_data(c, zones))
+        list_table(zones);
+    return 0;
 }
 
 static void show_value(const char *key, const json *v, unsigned depth)

@@ -185,7 +185,8 @@ static int take_exit(struct stream *t, const unsigned char *payload, uint32_t n)
         struct err e = {0};
         struct problems details = {0};
         js_to_err(error, &e, &details);
-        ctl_fail(t->c, &e, &details, t->s->what);
+        int own = ctl_fail(t->c, &e, &details, t->s->what);
+        status = t->c->own_failure ? status : own;
         problems_done(&details);
     }
     return status & 255;

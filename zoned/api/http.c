@@ -155,6 +155,8 @@ static ssize_t wire_fill(struct api_wire *w, int flags)
     do
         r = recv(w->fd, w->buf + w->have, sizeof(w->buf) - w->have, flags);
     while (r < 0 && errno == EINTR);
+    if (r > 0 && !(flags & MSG_PEEK))
+        w->have += (size_t)r;
     return r < 0 ? -errno : r;
 }
 
@@ -168,15 +170,15 @@ static size_t head_end(const struct api_wire *w, size_t have)
 static int fill_head(struct api_wire *w, bool exact, size_t *len)
 {
     while (!(*len = head_end(w, w->have))) {
+        bool none = w->have == w->pos;
         ssize_t r = wire_fill(w, exact ? MSG_PEEK : 0);
-        if (r < 0)
-            return (int)r == -ECONNRESET && w->have == w->pos ? -EPIPE : (int)r;
-        if (!r)
-            return w->have == w->pos ? -EPIPE : -ECONNRESET;
-        size_t end = exact ? head_end(w, w->have + (size_t)r) : 0;
+        if (r <= 0)
+            return none && (!r || r == -ECONNRESET) ? -EPIPE : r ? (int)r : -ECONNRESET;
+        if (!exact)
+            continue;
         /* Peeked: take what belongs to the head and leave the first frames in the socket. */
-        size_t take = end ? w->pos + end - w->have : (size_t)r;
-        if (exact && recv(w->fd, w->buf + w->have, take, MSG_WAITALL) != (ssize_t)take)
+        size_t end = head_end(w, w->have + (size_t)r), take = end ? w->pos + end - w->have : (size_t)r;
+        if (recv(w->fd, w->buf + w->have, take, MSG_WAITALL) != (ssize_t)take)
             return -EIO;
         w->have += take;
     }
