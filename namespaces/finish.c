@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The last part of every way into a zone, the same for its first process and for exec: terminal, limits,
+ * user, capabilities, filter. May assume a process in all of the zone's namespaces, with the zone's root as
+ * "/", uid 0 of the zone and a full capability set in its user namespace. The order matters: each line gives
+ * away something that the next ones must not have, or still need. */
+#include "base/mem.h"
+#include "namespaces/inner.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Raw, since libc's setters may signal threads and check nothing that we need. */
+static int become(uid_t uid, gid_t gid, const gid_t *groups, unsigned n)
+{
+    return syscall(SYS_setgroups, n, groups) < 0 || syscall(SYS_setresgid, gid, gid, gid) < 0 ||
+                   syscall(SYS_setresuid, uid, uid, uid) < 0
+               ? -errno
+               : 0;
+}
+
+static int take_stdio(const int stdio[3], bool terminal, struct err *e)
+{
+    int high[3];
+    for (int i = 0; i < 3; i++) /* away from 0–2 first, so that none is overwritten before it is used */
+        if ((high[i] = fcntl(stdio[i], F_DUPFD_CLOEXEC, 3)) < 0)
+            return err_sys(e, "standard stream %d", i);
+    for (int i = 0; i < 3; i++) {
+        if (dup2(high[i], i) < 0)
+            return err_sys(e, "standard stream %d", i);
+        close(high[i]);
+    }
+    if (terminal && ioctl(0, TIOCSCTTY, 0) < 0)
+        return err_sys(e, "controlling terminal");
+    return 0;
+}
+
+static void reset_signals(void)
+{
+    sigset_t none;
+    for (int s = 1; s < NSIG; s++)
+        (void)signal(s, SIG_DFL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* After the change of user: a folder that the user cannot enter is an error, and so is one outside the root
+ * (R4). */
+static int enter_cwd(const char *cwd, struct err *e)
+{
+    char now[4096];
+    if (chdir(cwd && *cwd ? cwd : "/") < 0)
+        return err_sysk(e, ERR_INVALID, errno == ENOENT ? ENOTDIR : errno, "working folder %s", cwd);
+    if (!getcwd(now, sizeof(now)) || now[0] != '/')
+        return err_set(e, ERR_DENIED, EXDEV, "working folder %s is outside the zone", cwd);
+    return 0;
+}
+
+/* The streams of a program that is not root must be its own to reopen (/dev/stderr), as with Docker. */
+static void own_stdio(const struct nspace_user *u)
+{
+    struct stat st;
+    for (int i = 0; u->uid != 0 && i < 3; i++)
+        if (fstat(i, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode) || isatty(i)))
+            (void)!fchown(i, u->uid,
+                          (gid_t)-1); /* EPERM for streams of another owner: they stay as they are */
+}
+
+static int drop(const struct nspace_final *f, const struct nspace_user *u, struct err *e)
+{
+    /* Without no_new_privs a filter needs CAP_SYS_ADMIN, so it must come before the capabilities go. */
+    bool early = !f->no_new_privs && !(u->uid == 0 && (f->caps & (1ull << CAP_SYS_ADMIN)));
+    int r = 0;
+    if (f->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return err_sys(e, "no_new_privs");
+    if (early)
+        r = nspace_filter_load(f->filter, e);
+    if (r == 0)
+        r = nspace_caps_drop_bounding(f->caps, e);
+    if (r == 0 && (r = become(u->uid, u->gid, u->groups, u->ngroups)) < 0)
+        r = err_sysk(e, ERR_INTERNAL, -r, "become user %u of the zone", u->uid);
+    if (r == 0)
+        r = nspace_caps_set(u->uid == 0 ? f->caps : 0, e);
+    if (r == 0)
+        r = enter_cwd(f->cwd, e);
+    if (r == 0 && !early)
+        r = nspace_filter_load(f->filter, e);
+    return r;
+}
+
+int nspace_finish(const struct nspace_final *f, char ***env, char **shell, struct err *e)
+{
+    struct nspace_user u = {0};
+    int r = take_stdio(f->stdio, f->terminal, e);
+    if (r == 0)
+        r = nspace_limits_set(f->limits, e);
+    umask(022);
+    reset_signals();
+    if (r == 0)
+        r = nspace_user_find(AT_FDCWD, f->user, &u, e);
+    if (r < 0)
+        return r;
+    own_stdio(&u);
+    *env = nspace_env_build(f, &u);
+    if (shell)
+        *shell = xstrdup(u.shell && u.shell[0] == '/' ? u.shell : "/bin/sh");
+    r = drop(f, &u, e);
+    nspace_user_done(&u);
+    return r;
+}
+
+static bool is_exec_error(int code)
+{
+    return code == EACCES || code == ENOEXEC || code == EPERM || code == ENOTDIR || code == EISDIR ||
+           code == ELOOP;
+}
+
+int nspace_exec_search(char *const *args, char *const *env)
+{
+    const char *path = NULL;
+    char full[4096];
+    for (char *const *p = env; p && *p; p++)
+        if (!strncmp(*p, "PATH=", 5))
+            path = *p + 5;
+    if (strchr(args[0], '/') || !path) {
+        execve(args[0], args, env);
+        return errno;
+    }
+    int worst = ENOENT;
+    for (const char *p = path; p; p = strchr(p, ':') ? strchr(p, ':') + 1 : NULL) {
+        int n = (int)strcspn(p, ":");
+        if (n == 0 || n + strlen(args[0]) + 2 > sizeof(full)) /* an empty entry would be the working folder */
+            continue;
+        memcpy(full, p, (size_t)n);
+        full[n] = '/';
+        strcpy(full + n + 1, args[0]);
+        execve(full, args, env);
+        if (is_exec_error(errno) && errno != ENOTDIR)
+            worst = EACCES;
+        else if (errno != ENOENT && errno != ENOTDIR)
+            return errno;
+    }
+    return worst;
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The two ends of a start: blocking the child, letting it go, and one record back. What comes back was
+ * perhaps written by a zone's process that got hold of the descriptor: lengths are checked and texts ended
+ * before anything is believed. */
+#include "base/clock.h"
+#include "base/proc.h"
+#include "namespaces/inner.h"
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define KILL_WAIT_MS 5000
+
+int nspace_sync_pair(int fds[2], struct err *e)
+{
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
+        return err_sys(e, "socket pair");
+    return 0;
+}
+
+/* In the child. End of file: the parent is gone or gave up. */
+int nspace_sync_wait(int fd, char want)
+{
+    char c = 0;
+    ssize_t n;
+    do
+        n = read(fd, &c, 1);
+    while (n < 0 && errno == EINTR);
+    return n == 1 && c == want ? 0 : -ECANCELED;
+}
+
+void nspace_sync_fail(int fd, const struct err *e)
+{
+    (void)!send(fd, e, sizeof(*e), MSG_NOSIGNAL);
+    _exit(127);
+}
+
+void nspace_child_kill(pid_t pid, int pidfd)
+{
+    if (pid <= 0)
+        return;
+    if (pidfd < 0 || pidfd_kill(pidfd, SIGKILL) < 0)
+        kill(pid, SIGKILL);
+    struct pollfd p = {.fd = pidfd, .events = POLLIN};
+    if (pidfd >= 0)
+        poll(&p, 1, KILL_WAIT_MS); /* a process stuck in the kernel must not hold us for ever */
+    waitpid(pid, NULL, pidfd >= 0 ? WNOHANG : 0);
+}
+
+/* zone-init's record: the errno of execve, as a shell would judge it. */
+static int exec_error(int code, struct err *e)
+{
+    if (code == ENOENT)
+        return err_set(e, ERR_INVALID, ENOENT, "command not found in the zone");
+    if (code == EACCES || code == ENOEXEC || code == EPERM || code == ENOTDIR || code == EISDIR ||
+        code == ELOOP)
+        return err_set(e, ERR_INVALID, EACCES, "command cannot be executed: %s", strerror(code));
+    return err_sysk(e, ERR_INTERNAL, code > 0 && code < 4096 ? code : EIO, "start the command");
+}
+
+static int take_record(const void *buf, size_t n, struct err *e)
+{
+    struct err got;
+    int code;
+    if (n == sizeof(code)) {
+        memcpy(&code, buf, sizeof(code));
+        return exec_error(code, e);
+    }
+    if (n != sizeof(got))
+        return err_set(e, ERR_INTERNAL, EPROTO, "the zone's first process answered with %zu bytes", n);
+    memcpy(&got, buf, sizeof(got));
+    got.text[sizeof(got.text) - 1] = got.hint[sizeof(got.hint) - 1] = '\0';
+    if (got.code <= 0 || got.code > 4095 || got.kind <= ERR_NONE || got.kind >= ERR_KIND_MAX)
+        return err_set(e, ERR_INTERNAL, EPROTO, "the zone's first process answered with a broken record");
+    int r = err_set(e, got.kind, got.code, "%s", got.text);
+    if (got.hint[0])
+        err_hint(e, "%s", got.hint);
+    return r;
+}
+
+/* 0: end of file. The descriptor is non-blocking only in effect: poll bounds the wait. */
+static int wait_answer(int fd, uint64_t timeout_ms, struct err *e)
+{
+    uint64_t until = clock_mono_us() / 1000 + timeout_ms;
+    char buf[sizeof(struct err) + 1];
+    for (;;) {
+        uint64_t now = clock_mono_us() / 1000;
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        int n = poll(&p, 1, now < until ? (int)(until - now) : 0);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n == 0)
+            return err_set(e, ERR_INTERNAL, ETIMEDOUT, "the zone's first process did not start in %llu ms",
+                           (unsigned long long)timeout_ms);
+        ssize_t got = n < 0 ? -1 : recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
+        if (got < 0 && (errno == EINTR || errno == EAGAIN))
+            continue;
+        if (got < 0 && errno != ECONNRESET)
+            return err_sys(e, "answer of the zone's first process");
+        return got <= 0 ? 0 : take_record(buf, (size_t)got, e);
+    }
+}
+
+int nspace_go(struct nspace_child *c, uint64_t timeout_ms, struct err *e)
+{
+    char go = NSPACE_GO;
+    /* EPIPE: it failed while it built the root; its record is waiting */
+    if (send(c->sync_fd, &go, 1, MSG_NOSIGNAL) < 0 && errno != EPIPE && errno != ECONNRESET)
+        return err_sys(e, "go");
+    int r = wait_answer(c->sync_fd, timeout_ms, e);
+    close_fd(&c->sync_fd);
+    if (r < 0) {
+        nspace_child_kill(c->pid, c->pidfd);
+        c->pid = 0;
+    }
+    return r;
+}
+
+void nspace_child_done(struct nspace_child *c)
+{
+    if (c->sync_fd >= 0)
+        nspace_child_kill(c->pid, c->pidfd);
+    close_fd(&c->sync_fd);
+    close_fd(&c->pidfd);
+    close_fd(&c->userns_fd);
+    close_fd(&c->netns_fd);
+}
