@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# Addresses, names, published ports from everywhere, egress, what must not be reachable. The namespace plays the host; another
+# one, joined by a veth pair, plays the LAN.
+. "$(dirname "$0")/lib.sh"
+mount -t tmpfs tmpfs /run/netns 2>/dev/null || { mkdir -p /run/netns && mount -t tmpfs tmpfs /run/netns; }
+ip netns add lan
+ip link add up0 type veth peer name eth0 netns lan
+ip addr add 192.0.2.1/24 dev up0 && ip link set up0 up
+ip -n lan addr add 192.0.2.2/24 dev eth0 && ip -n lan link set eth0 up && ip -n lan link set lo up
+lan() { ip netns exec lan "$@"; }
+sysctl -qw net.ipv4.ip_forward=${FORWARD:-0}
+nft add table inet mine && nft 'add chain inet mine input { type filter hook input priority 0; policy accept; }' && nft add rule inet mine input tcp dport 7 drop
+foreign=$(nft list table inet mine)
+start_zoned
+ok $? "zoned answers"
+inst=$(instance)
+zc run --rm --image host -- true
+before=$(picture "$inst")
+web='mkdir -p /srv/www && hostname >/srv/www/index.html && exec busybox httpd -f -p 80 -h /srv/www'
+status_is 0 "create with ports" zc create web -p 8080:80 -p 127.0.0.1:8081:80 --image host -- sh -c "$web"
+status_is 0 "start" zc start web
+status_is 0 "a second zone on port 80" bash -c "$BIN/zonectl create two -p 8082:80 --image host -- sh -c '$web' && $BIN/zonectl start two"
+addr=$(zc show web -o json | jq -r '.network[0].addresses[0]')
+addr2=$(zc show two -o json | jq -r '.network[0].addresses[0]')
+[ "$addr" != "$addr2" ]
+ok $? "each has an address of its own ($addr, $addr2)"
+get() { curl -fsS -m 5 "$1" 2>&1; }
+for _ in 1 2 3 4 5 6 7 8 9; do get http://$addr/ >/dev/null && break; sleep 0.2; done
+is "$(get http://$addr/)" web "host to zone"
+is "$(get http://127.0.0.1:8080/)" web "localhost, published port"
+is "$(get http://127.0.0.1:8081/)" web "published on localhost only: from localhost"
+is "$(get http://192.0.2.1:8080/)" web "host's own address, published port"
+is "$(lan curl -fsS -m 5 http://192.0.2.1:8080/)" web "LAN, published port"
+lan curl -fsS -m 2 http://192.0.2.1:8081/ >/dev/null 2>&1
+[ $? != 0 ]
+ok $? "published on localhost only: not from the LAN"
+is "$(zc exec two -- busybox wget -qO- -T 5 http://$addr/)" web "zone to zone"
+is "$(zc exec two -- busybox wget -qO- -T 5 http://192.0.2.1:8080/)" web "zone to another's published port"
+is "$(zc exec web -- busybox wget -qO- -T 5 http://192.0.2.1:8080/)" web "zone to its own published port"
+lan ip route add "$addr/32" via 192.0.2.1
+lan curl -fsS -m 2 "http://$addr/" >/dev/null 2>&1
+[ $? != 0 ]
+ok $? "a LAN host with a route does not reach an unpublished port"
+(lan busybox nc -l -p 9999 -e echo from-lan >/dev/null 2>&1 &)
+sleep 0.2
+is "$(zc exec web -- busybox nc -w 3 192.0.2.2 9999 </dev/null)" from-lan "egress to the LAN"
+(busybox nc -l -s 127.0.0.1 -p 9998 -e echo secret >/dev/null 2>&1 & echo $! >"$T/nc")
+sleep 0.2
+gw=$(zc network show default -o json | jq -r .subnet4 | sed 's|0\.0/16|0.1|')
+like "$(zc exec web -- busybox nc -w 1 "$gw" 9998 </dev/null 2>&1; echo end)" "^end$|refused|timed" "a zone does not reach the host's loopback services"
+kill "$(cat "$T/nc")" 2>/dev/null
+status_is 4 "a port that another zone publishes is refused" bash -c "$BIN/zonectl create c3 -p 8080:80 --image host -- sleep 9 && $BIN/zonectl start c3"
+(busybox nc -l -p 8099 >/dev/null 2>&1 & echo $! >"$T/nc2")
+sleep 0.2
+zc set c3 'network[0].ports[0]=8099:80' >/dev/null
+status_is 4 "a port that a program holds is refused" zc start c3
+kill "$(cat "$T/nc2")" 2>/dev/null
+status_is 0 "live: another port on a running zone" zc set web 'network[0].ports[]=8085:80'
+is "$(get http://127.0.0.1:8085/)" web "... which serves at once"
+zc stop -t 1 web && zc start web
+is "$(zc show web -o json | jq -r '.network[0].addresses[0]')" "$addr" "the address is stable over a restart"
+status_is 7 "an address outside the network" bash -c "$BIN/zonectl create c4 --address 203.0.113.9 --image host -- sleep 9"
+status_is 4 "an address that is taken" zc create c5 --address "$addr" --image host -- sleep 9
+like "$(zc run --rm --network none --image host -- busybox ip -o link)" "^1: lo" "link: none has loopback alone"
+is "$(zc run --rm --network none --image host -- busybox ip -o link | wc -l)" 1 "... and nothing else"
+is "$(zc run --rm --network host --image host -- busybox ip -o link | grep -c up0)" 1 "link: host sees the host's links"
+like "$(zc exec web -- cat /etc/hosts)" "$addr.*web" "/etc/hosts knows the zone"
+zc delete --force web two c3 >/dev/null
+is "$(picture "$inst")" "$before" "nothing is left"
+is "$(nft list table inet mine)" "$foreign" "a foreign table is untouched"
+kill "$zoned_pid" && wait "$zoned_pid" 2>/dev/null
+zoned_pid=
+is "$(cat /proc/sys/net/ipv4/ip_forward)" "${FORWARD:-0}" "forwarding is as it was"
+is "$(nft list tables)" "table inet mine" "only the foreign table is left"

@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# Division: what the spec says is what the kernel has; shares, caps, memory, tasks seen to hold; what cannot be enforced refused.
+. "$(dirname "$0")/lib.sh"
+start_zoned
+ok $? "zoned answers"
+inst=$(instance)
+zc run --rm --image host -- true
+before=$(picture "$inst")
+spin='while :; do :; done'
+for z in one three; do
+    zc create $z --cpu-shares $([ $z = one ] && echo 100 || echo 300) --image host -- sh -c "($spin) & $spin"
+done
+zc create capped --cpu-cap 0.25 --image host -- sh -c "$spin"
+zc start one three
+use() { zc stats -o json | jq -r --arg z "$1" '.zones[] | select(.name == $z) | .cpu.usage_usec'; }
+sleep 0.5
+a0=$(use one) b0=$(use three)
+sleep 6
+a1=$(use one) b1=$(use three)
+share=$(awk -v a=$((a1 - a0)) -v b=$((b1 - b0)) 'BEGIN { printf "%.3f", b / (a + b) }')
+# The machine is shared: the figure is printed, the test asks only that the greater share got clearly more.
+echo "# shares 1:3 under full load: the second got $share (entitled 0.750)"
+awk -v s="$share" 'BEGIN { exit !(s > 0.6 && s < 0.9) }'
+ok $? "CPU shares divide"
+zc stop --force one three >/dev/null
+zc start capped
+sleep 0.3
+c0=$(use capped) t0=$(date +%s%N)
+sleep 4
+c1=$(use capped) t1=$(date +%s%N)
+echo "# cap 0.25: used $(awk -v c=$((c1 - c0)) -v t=$((t1 - t0)) 'BEGIN { printf "%.3f", c * 1000 / t }') CPUs"
+[ "$(zc stats capped -o json | jq '.zones[0].cpu.throttled_usec > 0')" = true ]
+ok $? "the capped zone is throttled"
+status_is 0 "live: another cap" zc set capped cpu.cap=0.5
+is "$(zc show capped -o json | jq .spec.cpu.cap)" 0.5 "the spec says so"
+quota=$(cat /sys/fs/cgroup/cpu/$inst.slice/capped/cpu.cfs_quota_us 2>/dev/null || cut -d' ' -f1 /sys/fs/cgroup/$inst.slice/capped/cpu.max)
+period=$(cat /sys/fs/cgroup/cpu/$inst.slice/capped/cpu.cfs_period_us 2>/dev/null || cut -d' ' -f2 /sys/fs/cgroup/$inst.slice/capped/cpu.max)
+is "$(awk -v q="$quota" -v p="$period" 'BEGIN { print q / p }')" 0.5 "and so does the kernel"
+zc delete --force capped one three >/dev/null
+
+zc create hog --memory 32M --image host -- python3 -c 'x = bytearray(200 << 20); import time; time.sleep(100)'
+zc start hog
+zc wait hog --for stopped
+is "$(zc show hog -o json | jq -r .oom)" true "a zone over its memory cap says oom"
+like "$(zc show hog -o json | jq -r .exit_status)" "^137$" "and died of SIGKILL"
+zc delete hog
+zc create bomb --tasks 50 --image host -- sh -c 'b() { b | b & }; b; sleep 20'
+zc create calm --image host -- sleep 100
+zc start calm bomb
+sleep 1
+is "$(zc exec calm -- echo fine)" fine "a fork bomb leaves the others responsive"
+tasks=$(zc stats bomb -o json | jq '.zones[0].tasks.current')
+[ "$tasks" -le 50 ]
+ok $? "and stays within its tasks ($tasks)"
+zc delete --force bomb calm >/dev/null
+status_is 7 "shares 0" zc create x --cpu-shares 0 --image host -- true
+like "$out" "1 to 10000" "... says what is allowed"
+status_is 7 "shares 10001" zc create x --cpu-shares 10001 --image host -- true
+status_is 7 "cap -1" zc create x --cpu-cap -1 --image host -- true
+status_is 7 "a cap of more CPUs than there are" zc create x --cpu-cap 1000 --image host -- true
+status_is 7 "memory 1 byte" zc create x --memory 1 --image host -- true
+status_is 9 "a key that this host cannot enforce is refused" zc create x --set cpu.pool=batch --image host -- true
+is "$(picture "$inst")" "$before" "nothing is left"

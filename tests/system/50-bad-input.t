@@ -1,0 +1,112 @@
+#!/usr/bin/env bash
+# Bad input: each refused with a clear error, and nothing is left behind.
+. "$(dirname "$0")/lib.sh"
+start_zoned
+ok $? "zoned answers"
+inst=$(instance)
+zc run --rm --image host -- true
+before=$(picture "$inst")
+for name in '..' 'a/b' 'Abc' '-a' 'a-' '' "$(printf 'a%.0s' {1..33})" 'a b' 'ä'; do
+    status_is 7 "name '$name'" zc create "$name" --image host -- true
+done
+spec() { printf '%s\n' "$1" >"$T/s.yaml"; }
+spec 'zone: x
+image: host
+cpu: {shares: 5, shares: 6}
+process: {args: [true]}'
+status_is 7 "duplicate key" zc verify -f "$T/s.yaml"
+like "$out" "s.yaml:3" "... with file and line"
+spec 'zone: x
+image: host
+colour: red
+cpu: {shares: 0, cap: -1}
+memory: {cap: 1}'
+status_is 7 "several problems" zc verify -f "$T/s.yaml"
+is "$(echo "$out" | grep -c 's.yaml:')" 4 "... all at once"
+spec 'a: &a [x, x, x, x, x, x, x, x, x]
+b: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a]
+c: &c [*b, *b, *b, *b, *b, *b, *b, *b, *b]
+d: &d [*c, *c, *c, *c, *c, *c, *c, *c, *c]
+e: [*d, *d, *d, *d, *d, *d, *d, *d, *d]'
+status_is 7 "an alias bomb" zc verify -f "$T/s.yaml"
+head -c 3000 /dev/urandom >"$T/s.yaml"
+status_is 7 "binary garbage" zc verify -f "$T/s.yaml"
+(echo 'zone: x'; head -c 2097152 /dev/zero | tr '\0' '#') >"$T/s.yaml"
+out=$(zc verify -f "$T/s.yaml" 2>&1)
+like "$?" "^(7|8)$" "a 2 MiB spec"
+mkdir "$T/empty" && : >"$T/file" && ln -s / "$T/link" && mkdir "$T/ro"
+for image in "dir:$T/none" "dir:$T/empty" "dir:$T/file" "dir:$T/link" "tar:$T/none" "tar:$T/empty" "dir:/" 'nginx:1'; do
+    out=$(zc create x --image "$image" -- true 2>&1)
+    like "$?" "^(3|7|9)$" "image $image"
+done
+hostile() { # NAME PYTHON: a tar made by python
+    python3 - "$T/$1.tar" <<EOF
+import tarfile, io, sys
+t = tarfile.open(sys.argv[1], "w")
+def add(name, **kw):
+    i = tarfile.TarInfo(name)
+    for k, v in kw.items(): setattr(i, k, v)
+    t.addfile(i, io.BytesIO(b"x" * i.size))
+add("bin", type=tarfile.DIRTYPE, mode=0o755)
+$2
+t.close()
+EOF
+    zc create h --image "tar:$T/$1.tar" -- true >/dev/null 2>&1
+    out=$(zc start h 2>&1)
+    local got=$?
+    [ $got != 0 ] && [ $got != 1 ]
+    ok $? "tar with $1 is refused ($got)" "$out"
+    zc delete --force h >/dev/null 2>&1
+}
+hostile dotdot 'add("../evil", size=1)'
+hostile hardlink-outside 'add("l", type=tarfile.LNKTYPE, linkname="../../etc/passwd")'
+hostile device 'add("bin/sda", type=tarfile.BLKTYPE, devmajor=8, devminor=0)'
+hostile through-symlink 'add("s", type=tarfile.SYMTYPE, linkname="/etc"); add("s/evil", size=1)'
+[ ! -e /etc/evil ] && [ ! -e "$ROOT/lib/evil" ]
+ok $? "nothing was written outside"
+head -c 100000 /dev/urandom | gzip >"$T/t.gz" && head -c 5000 "$T/t.gz" >"$T/trunc.tar"
+zc create h --image "tar:$T/trunc.tar" -- true >/dev/null 2>&1
+status_is 7 "a truncated archive" zc start h
+zc delete --force h >/dev/null 2>&1
+is "$(ls "$ROOT/lib/staging" | wc -l)" 0 "staging is empty"
+
+raw() { timeout 20 python3 - "$ZONED_SOCKET" <<EOF
+import socket, sys
+s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.settimeout(15)
+$1
+EOF
+}
+like "$(raw 's.sendall(b"POST /v1/zones HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1073741824\r\n\r\n"); print(s.recv(200))')" "413" "a 1 GiB Content-Length is refused at once"
+like "$(raw 's.sendall(b"POST /v1/zones HTTP/1.1\r\nHost: x\r\nContent-Le"); print(s.recv(200) or "closed")')" "closed|408|400" "half a request and silence"
+like "$(raw 's.sendall(b"\x00\xff garbage\r\n\r\n"); print(s.recv(200) or "closed")')" "closed|400" "garbage"
+raw '
+c = []
+try:
+    for i in range(5000):
+        k = socket.socket(socket.AF_UNIX); k.setblocking(False); c.append(k)
+        try: k.connect(sys.argv[1])
+        except BlockingIOError: pass
+except OSError: pass
+' 2>/dev/null
+status_is 0 "5,000 connections later it still answers" zc list
+"$BIN/zoned" --root "$ROOT" >"$T/second.log" 2>&1
+is $? 4 "a second zoned on the same root is refused"
+chmod 711 "$T" "$ROOT" "$ROOT/run"
+chmod 666 "$ZONED_SOCKET"
+status_is 5 "an unprivileged user is refused" setpriv --reuid 65534 --regid 65534 --clear-groups "$BIN/zonectl" list
+zc create same --image host -- sleep 100
+for i in $(seq 20); do zc start same >"$T/s$i" 2>&1 & pids[$i]=$!; done
+bad=0
+for i in $(seq 20); do wait "${pids[$i]}" || bad=$((bad + 1)); done
+is $bad 0 "start from 20 clients at once: one start, 20 successes"
+(zc stop -t 2 same >/dev/null 2>&1 &)
+sleep 0.1
+out=$(zc start same 2>&1)
+like "$?" "^(0|4|6)$" "start while stopping has a clear answer"
+sleep 3
+zc delete --force same >/dev/null 2>&1
+status_is 3 "exec in a zone that is not there" zc exec nope -- true
+status_is 2 "an unknown verb" zc frobnicate
+status_is 2 "an unknown option" zc list --frobnicate
+status_is 10 "zoned not reachable" env ZONED_SOCKET=/nonexistent "$BIN/zonectl" list
+is "$(picture "$inst")" "$before" "nothing is left"
