@@ -43,8 +43,8 @@ struct spec_row {
     enum spec_type type;
     unsigned offset;
     uint64_t min, max;
-    uint64_t unset;        /* what stands for "not given" in a number */
-    const char *def;       /* as a user would write it; NULL = not given */
+    uint64_t unset;  /* what stands for "not given" in a number */
+    const char *def; /* as a user would write it; NULL = not given */
     const struct spec_word *words;
     const struct spec_table *items;
     spec_check_fn check;     /* of the text, or of each item or value */

@@ -40,7 +40,8 @@ const char *spec_type_name(enum spec_type t)
 bool spec_type_is_text(enum spec_type t)
 {
     return t == SPEC_T_STR || t == SPEC_T_STRV || t == SPEC_T_MAP || t == SPEC_T_PORTS ||
-           t == SPEC_T_ADDRESS || t == SPEC_T_SOURCE || t == SPEC_T_WORDSTR || t == SPEC_T_SIGNAL;
+           t == SPEC_T_ADDRESS || t == SPEC_T_SOURCE || t == SPEC_T_WORDSTR || t == SPEC_T_SIGNAL ||
+           t == SPEC_T_WORD || t == SPEC_T_MODE;
 }
 
 bool spec_type_is_list(enum spec_type t)
