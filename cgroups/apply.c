@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Writes limits: all of a new group, or the difference of two specs (live). May assume that cg_check let them
+ * pass. Must never leave a limit silently unwritten: a given value whose file is missing is an error. Undo of
+ * cg_update: the rows that were written are set back. */
+#include "cgroups/internal.h"
+#include <errno.h>
+#include <string.h>
+
+/* Several lines are several writes (one per disk). */
+static int write_value(const struct cg_group *g, int hier, const char *file, const char *value)
+{
+    const char *p = value;
+    do {
+        char line[CG_VALUE_MAX];
+        size_t n = strcspn(p, "\n");
+        snprintf(line, sizeof(line), "%.*s\n", (int)n, p);
+        int r = cg_group_write(g, hier, file, line);
+        if (r < 0)
+            return r;
+        p += n + (p[n] == '\n');
+    } while (*p);
+    return 0;
+}
+
+/* Files that some kernels lack without harm: swap accounting where the host has no swap (cg_check saw to it),
+ * and whatever has its default anyway. */
+static bool may_lack(const struct cg_key *k, enum cg_val val)
+{
+    return val == CG_VAL_DEFAULT || k->v1_fmt == F_MEMSW || k->v2_fmt == F_OOM;
+}
+
+static int fail(const struct cg_group *g, const struct cg_key *k, int hier, const char *file,
+                const char *value, int r, struct err *e)
+{
+    char shown[80];
+    snprintf(shown, sizeof(shown), "%.60s", value);
+    shown[strcspn(shown, "\n")] = 0;
+    if (r == -ENOENT)
+        return err_sysk(e, ERR_UNSUPPORTED, -r, "%s: this kernel has no %s", k->key, file);
+    enum err_kind kind = r == -EINVAL || r == -ERANGE || r == -ENODEV ? ERR_INVALID
+                         : r == -EBUSY                                ? ERR_BUSY
+                                                                      : ERR_INTERNAL;
+    err_sysk(e, kind, -r, "%s: writing \"%s\" to %s of %s", k->key, shown, file, g->name);
+    return r == -EBUSY && k->ctrl == CG_MEMORY
+               ? err_hint(e, "the zone uses more than that, and it cannot be reclaimed")
+               : r;
+}
+
+int cg_apply(const struct cg_group *g, const struct cg_limits *l, bool fresh, struct err *e)
+{
+    bool reserve = false;
+    for (unsigned i = 0; i < cg_keys_len; i++) {
+        char value[CG_VALUE_MAX];
+        const char *file;
+        int hier;
+        enum cg_val val = cg_value(g->h, &cg_keys[i], l, value, &hier, &file);
+        if (val == CG_VAL_NONE || (val == CG_VAL_DEFAULT && fresh))
+            continue;
+        int r = write_value(g, hier, file, value);
+        if (r == -ENOENT && may_lack(&cg_keys[i], val))
+            continue;
+        if (r < 0)
+            return fail(g, &cg_keys[i], hier, file, value, r, e);
+        reserve |= g->h->at[hier].v2 && cg_keys[i].v2_fmt == F_RESERVED && val == CG_VAL_GIVEN;
+    }
+    return reserve ? cg_parent_reserve(g->h, g->parent, e) : 0;
+}
+
+enum row { ROW_SAME, ROW_TODO, ROW_DONE };
+struct change {
+    enum row state;
+    bool may_lack;
+    int hier;
+    const char *file;
+    char before[CG_VALUE_MAX], after[CG_VALUE_MAX];
+};
+
+static void plan_row(const struct cg_group *g, const struct cg_key *k, const struct cg_limits *before,
+                     const struct cg_limits *after, struct change *c)
+{
+    enum cg_val b = cg_value(g->h, k, before, c->before, &c->hier, &c->file);
+    enum cg_val a = cg_value(g->h, k, after, c->after, &c->hier, &c->file);
+    if (b == CG_VAL_NONE)
+        c->before[0] = 0;
+    if (a == CG_VAL_NONE || (a == b && str_eq(c->before, c->after)))
+        return;
+    c->may_lack = may_lack(k, a);
+    c->state = ROW_TODO;
+}
+
+/* Rows that the kernel refuses in the table's order (lower memsw before limit, burst before quota) go round
+ * again while that brings something. Returns the row that stays refused, or -1; *r its reason. */
+static int write_rows(const struct cg_group *g, struct change *c, int *r)
+{
+    for (bool progress = true; progress;) {
+        int refused = -1;
+        progress = false;
+        for (unsigned i = 0; i < cg_keys_len; i++) {
+            if (c[i].state != ROW_TODO)
+                continue;
+            int w = write_value(g, c[i].hier, c[i].file, c[i].after);
+            if (w == 0 || (w == -ENOENT && c[i].may_lack)) {
+                c[i].state = ROW_DONE;
+                progress = true;
+            } else if (refused < 0) {
+                refused = (int)i;
+                *r = w;
+            }
+        }
+        if (refused < 0 || !progress)
+            return refused;
+    }
+    return -1;
+}
+
+static void set_back(const struct cg_group *g, struct change *c)
+{
+    for (int pass = 0; pass < 2; pass++) /* twice: the order may be wrong for the way back */
+        for (unsigned i = cg_keys_len; i-- > 0;)
+            if (c[i].state == ROW_DONE && c[i].before[0])
+                (void)write_value(g, c[i].hier, c[i].file, c[i].before);
+}
+
+/* v2 kills at once when memory.max falls below what cannot be reclaimed; v1 refuses with EBUSY. The same
+ * answer on both. */
+static int check_shrink(const struct cg_group *g, const struct cg_limits *after, struct err *e)
+{
+    char buf[8192];
+    int hier = g->h->of[CG_MEMORY];
+    if (hier < 0 || !g->h->at[hier].v2 || !after->memory || after->memory->cap == SPEC_UNSET ||
+        cg_group_read(g, hier, "memory.stat", buf, sizeof(buf)) < 0)
+        return 0;
+    uint64_t anon = cg_field(buf, "anon"), shmem = cg_field(buf, "shmem");
+    if (anon == UINT64_MAX || shmem == UINT64_MAX || anon + shmem <= after->memory->cap)
+        return 0;
+    err_set(e, ERR_BUSY, EBUSY, "memory.cap: %s uses %llu MiB that cannot be reclaimed", g->name,
+            (unsigned long long)((anon + shmem) >> 20));
+    return err_hint(e, "stop programs in the zone, or restart it with the new cap");
+}
+
+int cg_update(const struct cg_group *g, const struct cg_limits *before, const struct cg_limits *after,
+              struct err *e)
+{
+    int r = check_shrink(g, after, e);
+    if (r < 0)
+        return r;
+    auto_free struct change *c = xcalloc(cg_keys_len, sizeof(*c));
+    for (unsigned i = 0; i < cg_keys_len; i++)
+        plan_row(g, &cg_keys[i], before, after, &c[i]);
+    int bad = write_rows(g, c, &r);
+    if (bad >= 0) {
+        fail(g, &cg_keys[bad], c[bad].hier, c[bad].file, c[bad].after, r, e);
+        set_back(g, c);
+        return r;
+    }
+    r = cg_devices_update(g, before, after, e);
+    if (r < 0)
+        set_back(g, c);
+    for (unsigned i = 0; i < cg_keys_len; i++)
+        if (cg_keys[i].v2_fmt == F_RESERVED && c[i].state == ROW_DONE && g->h->at[c[i].hier].v2 && r == 0)
+            r = cg_parent_reserve(g->h, g->parent, e);
+    return r;
+}
