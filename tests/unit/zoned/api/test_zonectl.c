@@ -10,7 +10,7 @@
 
 int ctl_fail(struct ctl *c, const struct err *e, const struct problems *details, const char *what)
 {
-    return err_exit_status(e->kind);
+    return c->own_failure ? c->own_failure : err_exit_status(e->kind);
 }
 void ctl_help_verb(const struct ctl_verb *v, FILE *to)
 {
@@ -178,6 +178,8 @@ static int session(const char *stdin_text, void (*peer)(int fd), char *out, size
     pid_t server = fork();
     if (server == 0) {
         close(s[0]);
+        close(in[1]);
+        close(o[1]);
         alarm(5);
         peer(s[1]);
         _exit(0);
