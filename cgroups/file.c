@@ -8,11 +8,22 @@
 #include <poll.h>
 #include <string.h>
 
+/* v1 has a file `tasks` in every group, so a zone of that name needs another folder. It is the only file of
+ * the kernel's whose name a zone may have (the others hold a dot or an underscore). */
+#define TASKS_FOLDER "tasks.zone"
+
 int cg_path(char buf[CG_PATH_MAX], const char *parent, const char *name, const char *file)
 {
+    if (name && str_eq(name, "tasks"))
+        name = TASKS_FOLDER;
     int n = snprintf(buf, CG_PATH_MAX, "%s%s%s%s%s", parent, name ? "/" : "", name ? name : "",
                      file ? "/" : "", file ? file : "");
     return n < 0 || n >= CG_PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
+const char *cg_name_of_folder(const char *folder)
+{
+    return str_eq(folder, TASKS_FOLDER) ? "tasks" : folder;
 }
 
 int cg_write_at(int dirfd, const char *path, const char *text)

@@ -257,8 +257,8 @@ int cg_list(const struct cg_host *h, const char *parent, char ***names, struct e
         int d = openat(h->at[i].fd, parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
         auto_dir DIR *dir = d < 0 ? NULL : fdopendir(d);
         for (struct dirent *de; dir && (de = readdir(dir));)
-            if (de->d_type == DT_DIR && de->d_name[0] != '.' && !strv_has(v, de->d_name))
-                strv_add(&v, de->d_name);
+            if (de->d_type == DT_DIR && de->d_name[0] != '.' && !strv_has(v, cg_name_of_folder(de->d_name)))
+                strv_add(&v, cg_name_of_folder(de->d_name));
     }
     *names = v;
     return 0;

@@ -75,6 +75,7 @@ bool cg_host_has_swap(const struct cg_host *h);
 /* file.c: small files of a group, relative to a hierarchy's folder. All return 0 or -errno and set no error.
  */
 int cg_path(char buf[CG_PATH_MAX], const char *parent, const char *name, const char *file);
+const char *cg_name_of_folder(const char *folder);
 int cg_write_at(int dirfd, const char *path, const char *text);
 ssize_t cg_read_at(int dirfd, const char *path, char *buf, size_t size);
 int cg_group_write(const struct cg_group *g, int hier, const char *file, const char *text);

@@ -3,7 +3,6 @@
  * or checks limits walks it. Pure but for cg_disks (which disk). Sources: cgroup-v2.rst;
  * cgroup-v1/{cpusets,memory, blkio-controller,pids}.rst; scheduler/sched-bwc.rst. */
 #include "cgroups/internal.h"
-#include <math.h>
 #include <string.h>
 
 /* Order matters: idle before shares (shares of an idle group are EINVAL), period before quota before burst
@@ -31,14 +30,20 @@ const struct cg_key cg_keys[] = {
 };
 const unsigned cg_keys_len = ARRAY_LEN(cg_keys);
 
+/* libm stays out of the link line for one rounding. */
+static uint64_t rounded(double v)
+{
+    return (uint64_t)(v + 0.5);
+}
+
 /* Period 100 ms; longer only where the quota would fall below the 1 ms that the kernel demands (EINVAL), at
  * most 1 s. */
 void cg_cpu_quota(double cap, uint64_t *quota_us, uint64_t *period_us)
 {
     *period_us = 100000;
     if (cap * 100000 < 999.5)
-        *period_us = cap > 0.001 ? (uint64_t)ceil(1000 / cap) : 1000000;
-    *quota_us = (uint64_t)llround(cap * (double)*period_us);
+        *period_us = cap > 0.001 ? rounded(1000 / cap + 0.5) : 1000000;
+    *quota_us = rounded(cap * (double)*period_us);
     if (*quota_us < 1000)
         *quota_us = 1000;
 }
@@ -86,7 +91,7 @@ static enum cg_val value_cpu(const struct cg_host *h, enum cg_fmt f, const struc
             snprintf(buf, CG_VALUE_MAX, "%llu %llu", (unsigned long long)quota, (unsigned long long)period);
         return capped ? CG_VAL_GIVEN : CG_VAL_DEFAULT;
     default: /* F_BURST: a share of a period's quota */
-        return c->burst > 0 && capped ? put(buf, CG_VAL_GIVEN, (uint64_t)llround(c->burst * (double)period))
+        return c->burst > 0 && capped ? put(buf, CG_VAL_GIVEN, rounded(c->burst * (double)period))
                                       : put(buf, CG_VAL_DEFAULT, 0);
     }
 }

@@ -104,10 +104,10 @@ int cg_populated(const struct cg_group *g)
  * found. */
 static bool still_inside(const struct cg_group *g, pid_t pid)
 {
-    char file[64], lines[8192], want[CG_PATH_MAX + 4];
+    char file[64], lines[8192], want[CG_PATH_MAX + 2] = ":/";
     snprintf(file, sizeof(file), "%.40s/%d/cgroup", g->h->proc, (int)pid);
-    snprintf(want, sizeof(want), ":/%s/%s", g->parent, g->name);
-    if (cg_read_at(AT_FDCWD, file, lines, sizeof(lines)) <= 0)
+    if (cg_path(want + 2, g->parent, g->name, NULL) < 0 ||
+        cg_read_at(AT_FDCWD, file, lines, sizeof(lines)) <= 0)
         return false;
     size_t n = strlen(want);
     for (const char *p = strstr(lines, want); p; p = strstr(p + 1, want))
