@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define EDITS_MAX 1000
+#define EDITS_MAX 256
 
 struct edit_reader {
     struct spec_edit_one *e;

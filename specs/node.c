@@ -117,16 +117,35 @@ static uint32_t hash_key(const char *key)
     return h;
 }
 
-static bool key_is_new(struct spec_node *parent, const char *key, uint32_t hash, int line,
-                       struct spec_load *l)
+/* The dotted key of a node, as far as keys go. */
+static void node_path(const struct spec_node *n, struct str *out)
+{
+    int index = 0;
+    if (!n || !n->parent)
+        return;
+    node_path(n->parent, out);
+    if (n->key) {
+        str_add(out, out->len ? "." : "");
+        str_add(out, n->key);
+        return;
+    }
+    for (const struct spec_node *c = n->parent->first; c && c != n; c = c->next)
+        index++;
+    str_addf(out, "[%d]", index);
+}
+
+static void check_key_is_new(const struct spec_node *parent, const char *key, uint32_t hash, int line,
+                             struct spec_load *l)
 {
     for (const struct spec_node *c = parent->first; c; c = c->next)
         if (c->key_hash == hash && !strcmp(c->key, key)) {
-            struct spec_where w = {NULL, key, -1};
+            struct str path = {0};
+            node_path(c, &path);
+            struct spec_where w = {NULL, path.p ? path.p : key, -1};
             spec_bad(l, line, &w, "is given twice (first in line %d)", c->key_line);
-            return false;
+            str_done(&path);
+            return;
         }
-    return true;
 }
 
 static bool fits(struct spec_doc *d, const struct spec_node *parent, int line, struct spec_load *l)
@@ -158,7 +177,7 @@ struct spec_node *spec_node_new(struct spec_doc *d, struct spec_node *parent, en
     if (key) {
         n->key = key;
         n->key_hash = hash_key(key);
-        (void)key_is_new(parent, key, n->key_hash, line, l); /* goes on, to find all problems at once */
+        check_key_is_new(parent, key, n->key_hash, line, l); /* goes on, to find all problems at once */
     }
     if (parent->last)
         parent->last->next = n;

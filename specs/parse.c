@@ -8,18 +8,19 @@
 #include <string.h>
 
 #define KEY_MAX 64 /* longer than every key of the table */
-#define ROWS_MAX 128
+#define GUESSES_MAX 100
 
 struct reader {
     struct spec_load *l;
     const struct spec_table *t;
     void *base;
-    bool seen[ROWS_MAX];
+    bool seen[SPEC_ROWS_MAX];
 };
 
 static void unknown_key(struct reader *rd, const char *dotted, int line, const struct spec_where *w)
 {
-    auto_free char *near = spec_row_nearest(rd->t, dotted);
+    /* beyond what a list of problems keeps, a guess is wasted time */
+    auto_free char *near = rd->l->bad < GUESSES_MAX ? spec_row_nearest(rd->t, dotted) : NULL;
     if (rd->t == &spec_table_zone && !strcmp(dotted, "disk"))
         spec_bad(rd->l, line, w, "is not available in this version (leave it out)");
     else if (near)

@@ -191,6 +191,7 @@ static const struct spec_row zone_rows[] = {
 };
 /* clang-format on */
 const struct spec_table spec_table_zone = ROWS(zone_rows, struct spec);
+_Static_assert(ARRAY_LEN(zone_rows) <= SPEC_ROWS_MAX, "the reader keeps a flag for each row");
 
 const struct spec_row *spec_row_find(const struct spec_table *t, const char *key, bool *section)
 {

@@ -52,6 +52,7 @@ struct spec_row {
     bool live;
     const char *doc;
 };
+#define SPEC_ROWS_MAX 128 /* of one table */
 struct spec_table {
     const struct spec_row *rows;
     unsigned n;

@@ -81,6 +81,8 @@ static void test_text(void)
     refused(HEAD "cpu: {shares: 1\n", "is not YAML");
     refused(HEAD "? [a]\n: b\n", "a key must be plain text");
     refused("zone: a\nimage: host\nshm: 1M\nzone: b\n", "t.yaml:4: zone: is given twice (first in line 1)");
+    refused(HEAD "cpu:\n  cap: 1\n  cap: 2\n", "t.yaml:5: cpu.cap: is given twice (first in line 4)");
+    refused(HEAD "network: [{}, {link: a, link: b}]\n", "network[1].link: is given twice");
     refused("{\"zone\": \"a\", \"image\": \"host\", \"zone\": \"b\"}",
             "zone: is given twice (first in line 1)");
     auto_free char *deep = xasprintf(HEAD "a: %0*d\n", 40, 0);
