@@ -95,51 +95,53 @@ static int transfer(struct ctl *c, const char *method, const char *path, int in,
     return r < 0 ? r : api_transfer(c->client, method, path, in, out, e, ps);
 }
 
-/* "NAME:/dir/" takes the file into the folder; "NAME:/dir/new" gives it that name, as zoned's path is the
- * folder. */
-static int to_zone(struct ctl *c, const char *src, const struct side *dst, struct err *e, struct problems *ps)
+/* Packs dir/name and sends it to dst; with new_name the copy is called so. */
+static int put(struct ctl *c, char *dir, char *name, const char *new_name, const struct side *dst,
+               struct err *e, struct problems *ps)
 {
-    auto_free char *dir = NULL, *name = NULL, *rename = NULL;
-    struct side target = *dst;
-    auto_free char *parent = NULL;
+    /* r and h leave the targets of symbolic links alone. */
+    auto_free char *rename = new_name ? xasprintf("--transform=flags=rh;s|^%s|%s|S", name, new_name) : NULL;
     char *args[12] = {(char *)"tar", (char *)"-c", (char *)"-f", (char *)"-", (char *)"--numeric-owner"};
     unsigned n = 5;
     int fd = -1;
-    struct stat st;
-    if (strcmp(src, "-") != 0 && lstat(src, &st) < 0)
-        return err_sys(e, "%s", src);
-    if (!strcmp(src, "-")) {
-        auto_free char *path = archive_path(dst);
-        return transfer(c, "PUT", path, 0, -1, e, ps);
-    }
-    split(src, &dir, &name);
-    size_t len = strlen(dst->path);
-    if (len && dst->path[len - 1] != '/' && strcmp(name, ".") != 0) {
-        char *new_name = NULL;
-        split(dst->path, &parent, &new_name);
-        target.path = parent;
-        if (strpbrk(name, "|*.[\\^$") || strpbrk(new_name, "|&\\")) {
-            free(new_name);
-            return err_set(e, ERR_UNSUPPORTED, ENOTSUP,
-                           "cannot give the copy of %s another name: end DST with a slash", name);
-        }
-        /* r and H leave the targets of symbolic links alone. */
-        rename = xasprintf("--transform=flags=rh;s|^%s|%s|S", name, new_name);
-        free(new_name);
+    if (rename)
         args[n++] = rename;
-    }
     args[n++] = (char *)"-C";
     args[n++] = dir;
     args[n++] = (char *)"--";
     args[n++] = name;
-    args[n] = NULL;
     pid_t pid = start_tar(args, true, &fd, e);
     if (pid < 0)
         return (int)pid;
-    auto_free char *path = archive_path(&target);
+    auto_free char *path = archive_path(dst);
     int r = transfer(c, "PUT", path, fd, -1, e, ps);
     close(fd);
     return end_tar(pid, e) < 0 && r == 0 ? -e->code : r;
+}
+
+/* DST is a folder of the zone, or for one file its new name: zoned knows which. A folder whose DST is not
+ * there yet is sent again, to the parent and under the new name. */
+static int to_zone(struct ctl *c, const char *src, const struct side *dst, struct err *e, struct problems *ps)
+{
+    auto_free char *dir = NULL, *name = NULL, *parent = NULL, *new_name = NULL;
+    struct stat st;
+    if (!strcmp(src, "-")) {
+        auto_free char *path = archive_path(dst);
+        return transfer(c, "PUT", path, 0, -1, e, ps);
+    }
+    if (lstat(src, &st) < 0)
+        return err_sys(e, "%s", src);
+    split(src, &dir, &name);
+    int r = put(c, dir, name, NULL, dst, e, ps);
+    if (r == 0 || e->kind != ERR_NOT_FOUND || !S_ISDIR(st.st_mode) || str_ends(dst->path, "/"))
+        return r;
+    split(dst->path, &parent, &new_name);
+    if (!strcmp(name, ".") || strpbrk(name, "|*.[\\^$") || strpbrk(new_name, "|&\\"))
+        return r;
+    err_clear(e);
+    problems_done(ps);
+    struct side target = {dst->zone, parent};
+    return put(c, dir, name, new_name, &target, e, ps);
 }
 
 static int from_zone(struct ctl *c, const struct side *src, const char *dst, struct err *e,
