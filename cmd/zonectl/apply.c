@@ -49,7 +49,9 @@ static int add_path(json *sources, const char *path, struct err *e)
 static void print_zone(const json *z, bool dry)
 {
     const char *name = js_get_str(z, "name", "?");
-    printf("%s: %s%s\n", name, js_get_str(z, "action", "unchanged"), dry ? " (dry run)" : "");
+    printf("%s: %s%s\n", name,
+           str_eq(js_get_str(z, "action", "none"), "none") ? "unchanged" : js_get_str(z, "action", ""),
+           dry ? " (dry run)" : "");
     json *changes = js_get(z, "changes");
     for (size_t i = 0; i < js_len(changes); i++) {
         json *ch = js_at(changes, i);
