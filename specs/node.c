@@ -66,8 +66,9 @@ void spec_where_print(const struct spec_where *w, struct str *out)
         str_addf(out, "[%d]", w->index);
 }
 
-static void bad_text(struct spec_load *l, enum err_kind kind, int line, const struct spec_where *w,
-                     const char *fmt, va_list ap)
+__attribute__((format(printf, 5, 0))) static void bad_text(struct spec_load *l, enum err_kind kind, int line,
+                                                           const struct spec_where *w, const char *fmt,
+                                                           va_list ap)
 {
     struct str key = {0};
     char message[400];

@@ -139,7 +139,7 @@ char *spec_print_port(const struct spec_port *p)
         n += snprintf(buf + n, sizeof(buf) - (size_t)n, "-%u", p->host_last);
     n += snprintf(buf + n, sizeof(buf) - (size_t)n, ":%u", p->zone_first);
     if (p->host_last != p->host_first)
-        n += snprintf(buf + n, sizeof(buf) - (size_t)n, "-%u", p->zone_first + p->host_last - p->host_first);
+        n += snprintf(buf + n, sizeof(buf) - (size_t)n, "-%d", p->zone_first + p->host_last - p->host_first);
     snprintf(buf + n, sizeof(buf) - (size_t)n, "%s", p->proto == SPEC_UDP ? "/udp" : "");
     return xstrdup(buf);
 }
