@@ -10,8 +10,10 @@
 
 struct stor_pool; /* the data folder: DIR/{layers,zones,volumes,staging,tmp}, each below a 0700 folder of root */
 /* Makes missing folders (0700 root), checks owner and mode of what is there; refuses an unknown format version, and a
- * filesystem where overlay or idmapped mounts cannot work is the caller's check. Clears staging/ of dead workers. */
+ * filesystem where overlay or idmapped mounts cannot work is the caller's check. */
 int stor_pool_open(const char *dir, struct stor_pool **out, struct err *e);
+/* Deletes what dead workers left in staging/ and tmp/. Only the daemon that owns the pool, before its first worker. */
+void stor_pool_clear(struct stor_pool *p);
 void stor_pool_free(struct stor_pool *p);
 int stor_pool_fd(const struct stor_pool *p); /* the folder's fd, borrowed */
 

@@ -133,6 +133,7 @@ static int open_rooms(struct zd *d, struct err *e)
     r = r < 0 ? r : networks_open(d, e);
     if (r < 0)
         return r;
+    stor_pool_clear(d->pool);
     gather_facts(d);
     r = cg_parent_ensure(d->cgroups, d->cgroup_parent, e);
     r = r < 0 ? r : keeper_ensure(d, e);

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Where a zone's root comes from: host, dir:, tar:. Makes layers, once per content, adopted by one rename. */
+#include "base/auto.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "storage/internal.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+json *stor_root_to_json(const struct stor_root_plan *r)
+{
+    json *o = js_object();
+    js_set_str(o, "image", r->image);
+    js_set_strv(o, "lowers", r->lowers);
+    js_set_str(o, "lower_dir", r->lower_dir);
+    js_set_bool(o, "host_usr", r->host_usr);
+    return o;
+}
+
+int stor_root_from_json(const json *j, struct stor_root_plan *out, struct err *e)
+{
+    struct stor_root_plan r = {0};
+    const char *image = js_get_str(j, "image", NULL), *dir = js_get_str(j, "lower_dir", NULL);
+    if (!image || (dir && !path_is_clean_absolute(dir)))
+        return err_set(e, ERR_INVALID, EINVAL, "plan: root is malformed");
+    r.lowers = js_get_strv(j, "lowers");
+    for (char **l = r.lowers; l && *l; l++)
+        if (!path_is_component(*l)) {
+            strv_free(r.lowers);
+            return err_set(e, ERR_INVALID, EINVAL, "plan: a layer's name is malformed");
+        }
+    r.image = xstrdup(image);
+    r.lower_dir = xstrdup(dir);
+    r.host_usr = js_get_bool(j, "host_usr", false);
+    *out = r;
+    return 0;
+}
+
+void stor_root_done(struct stor_root_plan *r)
+{
+    free(r->image);
+    free(r->lower_dir);
+    strv_free(r->lowers);
+    memset(r, 0, sizeof(*r));
+}
+
+/* ---- checks ---- */
+static int check_dir(const char *path, struct err *e)
+{
+    struct stat st;
+    if (!strcmp(path, "/"))
+        return err_set(e, ERR_INVALID, EINVAL, "dir:/ is the host itself: use image: host");
+    if (lstat(path, &st) < 0)
+        return errno == ENOENT ? err_set(e, ERR_NOT_FOUND, ENOENT, "dir:%s does not exist", path)
+                               : err_sys(e, "dir:%s", path);
+    if (S_ISLNK(st.st_mode))
+        return err_set(e, ERR_INVALID, ELOOP, "dir:%s is a symbolic link: name the folder itself", path);
+    if (!S_ISDIR(st.st_mode))
+        return err_set(e, ERR_INVALID, ENOTDIR, "dir:%s is not a folder", path);
+    auto_dir DIR *d = opendir(path);
+    if (!d)
+        return err_sys(e, "dir:%s", path);
+    for (struct dirent *ent; (ent = readdir(d));)
+        if (strcmp(ent->d_name, ".") && strcmp(ent->d_name, ".."))
+            return 0;
+    return err_set(e, ERR_INVALID, EINVAL, "dir:%s is empty", path);
+}
+
+static int check_tar(const char *path, struct err *e)
+{
+    struct stat st;
+    if (stat(path, &st) < 0)
+        return errno == ENOENT ? err_set(e, ERR_NOT_FOUND, ENOENT, "tar:%s does not exist", path)
+                               : err_sys(e, "tar:%s", path);
+    if (!S_ISREG(st.st_mode) || !st.st_size)
+        return err_set(e, ERR_INVALID, EINVAL, "tar:%s is %s", path,
+                       S_ISREG(st.st_mode) ? "empty" : "not a regular file");
+    return 0;
+}
+
+int stor_image_check(const char *image, struct err *e)
+{
+    if (!strcmp(image, "host"))
+        return 0;
+    if (str_starts(image, "dir:"))
+        return check_dir(image + 4, e);
+    if (str_starts(image, "tar:"))
+        return check_tar(image + 4, e);
+    err_set(e, ERR_UNSUPPORTED, ENOTSUP, "image %s: this version has no image store yet", image);
+    return err_hint(e, "use host, dir:/PATH or tar:/PATH");
+}
+
+/* ---- layers ---- */
+static bool layer_there(const struct stor_pool *p, const char *key)
+{
+    return file_exists(p->layers_fd, key);
+}
+
+static int layer_key(struct stor_pool *p, const char *image, bool compute, char key[80], struct err *e)
+{
+    return !strcmp(image, "host") ? stor_skeleton_key(key, e) : stor_tar_key(p, image + 4, compute, key, e);
+}
+
+bool stor_image_ready(struct stor_pool *p, const char *image)
+{
+    char key[80];
+    return str_starts(image, "dir:") || (layer_key(p, image, false, key, NULL) == 0 && layer_there(p, key));
+}
+
+static int fill_layer(struct stor_pool *p, const char *image, int dirfd, const struct stor_bounds *b,
+                      int progress_fd, struct err *e)
+{
+    if (!strcmp(image, "host"))
+        return stor_skeleton_write(dirfd, e);
+    auto_fd int in = open(image + 4, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (in < 0)
+        return err_sys(e, "%s", image);
+    int r = stor_unpack_caged(in, dirfd, b, progress_fd, e);
+    return r < 0 ? err_prefix(e, "%s", image) : 0;
+}
+
+/* In staging under a lock per layer, so that two at once do the work once; one rename adopts. */
+static int make_layer(struct stor_pool *p, const char *image, const char *key, const struct stor_bounds *b,
+                      int progress_fd, struct err *e)
+{
+    auto_free char *lock_name = xasprintf("%s.lock", key), *staged = xasprintf("%s.d", key);
+    auto_fd int lock = openat(p->staging_fd, lock_name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (lock < 0 || flock(lock, LOCK_EX) < 0)
+        return err_sys(e, "lock of layer %s", key);
+    int r = 0;
+    if (!layer_there(p, key)) {
+        r = path_remove_tree(p->staging_fd, staged, e);
+        if (r == 0 && mkdirat(p->staging_fd, staged, 0755) < 0)
+            r = err_sys(e, "staging of layer %s", key);
+        auto_fd int dir = r < 0 ? -1 : openat(p->staging_fd, staged, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (r == 0 && fchmod(dir, 0755) < 0)
+            r = err_sys(e, "staging of layer %s", key);
+        if (r == 0)
+            r = fill_layer(p, image, dir, b, progress_fd, e);
+        if (r == 0 && (syncfs(dir) < 0 || renameat(p->staging_fd, staged, p->layers_fd, key) < 0))
+            r = err_sys(e, "layer %s", key);
+        if (r == 0)
+            (void)file_fsync_dir(p->layers_fd);
+        else
+            (void)path_remove_tree(p->staging_fd, staged, NULL);
+    }
+    (void)unlinkat(p->staging_fd, lock_name, 0);
+    return r;
+}
+
+static int prepare_dir(const struct stor_pool *p, const char *path, struct stor_root_plan *out, struct err *e)
+{
+    int r = check_dir(path, e);
+    if (r < 0)
+        return r;
+    char *real = realpath(path, NULL);
+    if (!real)
+        return err_sys(e, "dir:%s", path);
+    if (str_starts(real, p->dir) || str_starts(p->dir, real)) {
+        free(real);
+        return err_set(e, ERR_INVALID, EINVAL, "dir:%s overlaps the data folder of zoned", path);
+    }
+    out->lower_dir = real;
+    return 0;
+}
+
+int stor_image_prepare(struct stor_pool *p, const char *image, const struct stor_bounds *b, int progress_fd,
+                       struct stor_root_plan *out, struct err *e)
+{
+    char key[80];
+    struct stor_root_plan root = {0};
+    int r = stor_image_check(image, e);
+    if (r < 0)
+        return r;
+    if (str_starts(image, "dir:")) {
+        r = prepare_dir(p, image + 4, &root, e);
+    } else {
+        r = layer_key(p, image, true, key, e);
+        if (r == 0 && !layer_there(p, key))
+            r = make_layer(p, image, key, b, progress_fd, e);
+        if (r == 0)
+            strv_add(&root.lowers, key);
+    }
+    if (r < 0)
+        return r;
+    root.image = xstrdup(image);
+    root.host_usr = !strcmp(image, "host");
+    *out = root;
+    return 0;
+}
+
+/* ---- the key of a tar: sha-free, by what identifies the file and its content's first and last bytes ---- */
+static uint64_t hash_range(int fd, off_t at, size_t n, uint64_t seed)
+{
+    char buf[65536];
+    ssize_t r = pread(fd, buf, n < sizeof(buf) ? n : sizeof(buf), at);
+    return seed * 31 + (r > 0 ? hash64(buf, (size_t)r) : 0);
+}
+
+int stor_tar_key(struct stor_pool *p, const char *path, bool compute, char out[80], struct err *e)
+{
+    struct stat st;
+    auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return err_sys(e, "tar:%s", path);
+    /* Inode, size and both times change with any rewrite; the ends of the content guard against a reused
+     * inode. */
+    uint64_t id[] = {st.st_dev,
+                     st.st_ino,
+                     (uint64_t)st.st_size,
+                     (uint64_t)st.st_mtim.tv_sec,
+                     (uint64_t)st.st_mtim.tv_nsec,
+                     (uint64_t)st.st_ctim.tv_sec,
+                     (uint64_t)st.st_ctim.tv_nsec};
+    uint64_t h = hash_range(fd, 0, 65536, hash64(id, sizeof(id)));
+    off_t tail = st.st_size > 65536 ? st.st_size - 65536 : 0;
+    uint64_t h2 = hash_range(fd, tail, 65536, ~h);
+    snprintf(out, 80, "tar-%016llx%016llx", (unsigned long long)h, (unsigned long long)h2);
+    return 0;
+}

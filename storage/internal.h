@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the rooms of storage/ share. */
+#pragma once
+#include "base/err.h"
+#include "storage/storage.h"
+struct stor_pool {
+    char *dir;
+    int fd, layers_fd, zones_fd, volumes_fd, staging_fd, tmp_fd;
+};
+/* Archive members into the folder dirfd, following nothing. skipped: device nodes below ./dev. */
+struct stor_unpack_stats {
+    uint64_t entries, bytes, skipped_devices;
+};
+int stor_unpack(int in_fd, int dirfd, const struct stor_bounds *b, int progress_fd, uint64_t total,
+                struct stor_unpack_stats *st, struct err *e);
+/* The same in a process of its own that can reach nothing but the staging folder. */
+int stor_unpack_caged(int in_fd, int dirfd, const struct stor_bounds *b, int progress_fd, struct err *e);
+int stor_skeleton_key(char out[80], struct err *e); /* host-HEX, from what the skeleton would copy */
+int stor_skeleton_write(int dirfd, struct err *e);  /* into an empty folder */
+int stor_tar_key(struct stor_pool *p, const char *path, bool compute, char out[80], struct err *e);
+/* Copies a tree with all metadata, by reflink where it can. */
+int stor_copy_tree(int from, int to, const char *what, struct err *e);
+int stor_tree_usage(int dirfd, const char *name, uint64_t *bytes);

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The data folder: layers, zones, volumes, staging, tmp. Checked at the door, cleared of what dead workers
+ * left. */
+#include "base/auto.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "storage/internal.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define FORMAT_TEXT "zoned-data 1\n"
+
+/* Host users must never reach a zone's own setuid file: the pool lies below a 0700 folder of root. */
+static int check_owner(const char *dir, int fd, struct err *e)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return err_sys(e, "%s", dir);
+    if (st.st_uid == geteuid() && !(st.st_mode & 077))
+        return 0;
+    err_set(e, ERR_DENIED, EPERM, "data folder %s must belong to root with mode 0700", dir);
+    return err_hint(e, "chown root %s; chmod 0700 %s", dir, dir);
+}
+
+static int check_format(int fd, const char *dir, struct err *e)
+{
+    auto_free char *text = NULL;
+    struct err re = {0};
+    int r = file_read(fd, "format", 64, &text, NULL, &re);
+    if (r == -ENOENT)
+        return file_replace(fd, "format", FORMAT_TEXT, strlen(FORMAT_TEXT), 0600, true, e);
+    if (r < 0)
+        return err_set(e, re.kind, re.code, "%s", re.text);
+    if (strcmp(text, FORMAT_TEXT))
+        return err_set(e, ERR_UNSUPPORTED, EINVAL,
+                       "data folder %s has a format that this version does not know", dir);
+    return 0;
+}
+
+static int open_sub(int fd, const char *name, int *out, struct err *e)
+{
+    if (mkdirat(fd, name, 0700) < 0 && errno != EEXIST)
+        return err_sys(e, "data folder %s", name);
+    *out = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return *out < 0 ? err_sys(e, "data folder %s", name) : 0;
+}
+
+static void clear(int fd)
+{
+    auto_dir DIR *d = fdopendir(openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    for (struct dirent *ent; d && (ent = readdir(d));)
+        if (strcmp(ent->d_name, ".") && strcmp(ent->d_name, ".."))
+            (void)path_remove_tree(fd, ent->d_name, NULL);
+}
+
+int stor_pool_open(const char *dir, struct stor_pool **out, struct err *e)
+{
+    struct stor_pool *p = xcalloc(1, sizeof(*p));
+    p->dir = xstrdup(dir);
+    p->fd = p->layers_fd = p->zones_fd = p->volumes_fd = p->staging_fd = p->tmp_fd = -1;
+    int r = path_mkdirs(dir, 0700, e);
+    if (r == 0) {
+        p->fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        r = p->fd < 0 ? err_sys(e, "%s", dir) : check_owner(dir, p->fd, e);
+    }
+    r = r < 0 ? r : check_format(p->fd, dir, e);
+    r = r < 0 ? r : open_sub(p->fd, "layers", &p->layers_fd, e);
+    r = r < 0 ? r : open_sub(p->fd, "zones", &p->zones_fd, e);
+    r = r < 0 ? r : open_sub(p->fd, "volumes", &p->volumes_fd, e);
+    r = r < 0 ? r : open_sub(p->fd, "staging", &p->staging_fd, e);
+    r = r < 0 ? r : open_sub(p->fd, "tmp", &p->tmp_fd, e);
+    if (r < 0) {
+        stor_pool_free(p);
+        return r;
+    }
+    (void)fchmod(p->layers_fd, 0755); /* seen from inside a zone, below the 0700 pool */
+    *out = p;
+    return 0;
+}
+
+/* Only the daemon that owns the pool calls this, before it forks workers. */
+void stor_pool_clear(struct stor_pool *p)
+{
+    clear(p->staging_fd);
+    clear(p->tmp_fd);
+}
+
+void stor_pool_free(struct stor_pool *p)
+{
+    if (!p)
+        return;
+    close_fd(&p->fd);
+    close_fd(&p->layers_fd);
+    close_fd(&p->zones_fd);
+    close_fd(&p->volumes_fd);
+    close_fd(&p->staging_fd);
+    close_fd(&p->tmp_fd);
+    free(p->dir);
+    free(p);
+}
+
+int stor_pool_fd(const struct stor_pool *p)
+{
+    return p->fd;
+}
+
+static void df_rows(json *list, int fd, const char *what)
+{
+    auto_dir DIR *d = fdopendir(openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    for (struct dirent *ent; d && (ent = readdir(d));) {
+        uint64_t bytes = 0;
+        if (ent->d_name[0] == '.' || stor_tree_usage(fd, ent->d_name, &bytes) < 0)
+            continue;
+        json *o = js_object();
+        js_set_str(o, "what", what);
+        js_set_str(o, "name", ent->d_name);
+        js_set_int(o, "bytes", (int64_t)bytes);
+        js_set_bool(o, "shared", !strcmp(what, "layers"));
+        js_add(list, o);
+    }
+}
+
+int stor_df(const struct stor_pool *p, json **out, struct err *e)
+{
+    json *list = js_array();
+    df_rows(list, p->layers_fd, "layers");
+    df_rows(list, p->zones_fd, "zones");
+    df_rows(list, p->volumes_fd, "volumes");
+    *out = list;
+    return 0;
+}

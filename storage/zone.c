@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A zone's own folder: upper and work of its overlay, log, history, lease. Ids on disk are the zone's. */
+#include "base/auto.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "storage/internal.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+int stor_zone_create(struct stor_pool *p, const char *zone, struct err *e)
+{
+    static const struct {
+        const char *name;
+        mode_t mode;
+    } sub[] = {{"upper", 0755}, {"work", 0700}, {"log", 0700}};
+    int r = 0;
+    if (mkdirat(p->zones_fd, zone, 0700) < 0)
+        return errno == EEXIST ? err_set(e, ERR_CONFLICT, EEXIST, "data of a zone %s is there already", zone)
+                               : err_sys(e, "data of zone %s", zone);
+    auto_fd int dir = openat(p->zones_fd, zone, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (unsigned i = 0; dir >= 0 && r == 0 && i < ARRAY_LEN(sub); i++)
+        if (mkdirat(dir, sub[i].name, sub[i].mode) < 0 || fchmodat(dir, sub[i].name, sub[i].mode, 0) < 0)
+            r = err_sys(e, "data of zone %s", zone);
+    if (dir < 0)
+        r = err_sys(e, "data of zone %s", zone);
+    if (r < 0)
+        (void)path_remove_tree(p->zones_fd, zone, NULL);
+    return r;
+}
+
+/* Renamed away first: the name is free at once and a kill leaves only tmp/, which is cleared at the next
+ * start. */
+int stor_zone_delete(struct stor_pool *p, const char *zone, struct err *e)
+{
+    char away[96];
+    snprintf(away, sizeof(away), "%s.%" PRIx64, zone, clock_boot_us());
+    if (renameat(p->zones_fd, zone, p->tmp_fd, away) < 0)
+        return errno == ENOENT ? 0 : err_sys(e, "delete the data of zone %s", zone);
+    return path_remove_tree(p->tmp_fd, away, e);
+}
+
+int stor_zone_rename(struct stor_pool *p, const char *from, const char *to, struct err *e)
+{
+    if (renameat2(p->zones_fd, from, p->zones_fd, to, RENAME_NOREPLACE) < 0 && errno != ENOENT)
+        return err_sys(e, "rename the data of zone %s", from);
+    return 0;
+}
+
+int stor_zone_clone(struct stor_pool *p, const char *src, const char *dst, struct err *e)
+{
+    char staged[96];
+    snprintf(staged, sizeof(staged), "clone-%s.%" PRIx64, dst, clock_boot_us());
+    auto_fd int from = path_open_beneath(p->zones_fd, src, O_RDONLY | O_DIRECTORY, 0);
+    if (from < 0)
+        return err_sysk(e, ERR_NOT_FOUND, -from, "data of zone %s", src);
+    auto_fd int upper = openat(from, "upper", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (mkdirat(p->staging_fd, staged, 0700) < 0)
+        return err_sys(e, "clone of %s", src);
+    auto_fd int to = openat(p->staging_fd, staged, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int r = 0;
+    if (mkdirat(to, "upper", 0755) < 0 || mkdirat(to, "work", 0700) < 0 || mkdirat(to, "log", 0700) < 0)
+        r = err_sys(e, "clone of %s", src);
+    auto_fd int new_upper = r < 0 ? -1 : openat(to, "upper", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (r == 0)
+        r = stor_copy_tree(upper, new_upper, src, e);
+    if (r == 0 && renameat2(p->staging_fd, staged, p->zones_fd, dst, RENAME_NOREPLACE) < 0)
+        r = err_sys(e, "clone to %s", dst);
+    if (r < 0)
+        (void)path_remove_tree(p->staging_fd, staged, NULL);
+    return r;
+}
+
+int stor_zone_fd(const struct stor_pool *p, const char *zone, struct err *e)
+{
+    int fd = openat(p->zones_fd, zone, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return fd < 0 ? err_sys(e, "data of zone %s", zone) : fd;
+}
+
+static int list_names(int fd, char ***names, struct err *e)
+{
+    auto_dir DIR *d = fdopendir(openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    char **v = NULL;
+    if (!d)
+        return err_sys(e, "data folder");
+    for (struct dirent *ent; (ent = readdir(d));)
+        if (ent->d_name[0] != '.')
+            strv_add(&v, ent->d_name);
+    *names = v;
+    return 0;
+}
+
+int stor_zone_list(const struct stor_pool *p, char ***names, struct err *e)
+{
+    return list_names(p->zones_fd, names, e);
+}
+
+int stor_zone_usage(const struct stor_pool *p, const char *zone, uint64_t *bytes, struct err *e)
+{
+    int r = stor_tree_usage(p->zones_fd, zone, bytes);
+    return r < 0 ? err_sysk(e, ERR_NOT_FOUND, -r, "data of zone %s", zone) : 0;
+}
+
+/* Parents of path inside the upper folder, made where missing; nothing is followed. Returns the last one's
+ * fd. */
+static int open_parents(int upper, char **parts, unsigned n, struct err *e)
+{
+    int fd = openat(upper, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    for (unsigned i = 0; fd >= 0 && i + 1 < n; i++) {
+        if (mkdirat(fd, parts[i], 0755) == 0)
+            (void)fchmodat(fd, parts[i], 0755, 0);
+        int next = path_open_beneath(fd, parts[i], O_PATH | O_DIRECTORY, 0);
+        close(fd);
+        fd = next;
+        if (next < 0)
+            return err_sysk(e, ERR_INVALID, -next, "the zone's /%s is no folder", parts[i]);
+    }
+    return fd < 0 ? err_sys(e, "the zone's root") : fd;
+}
+
+int stor_zone_put(const struct stor_pool *p, const char *zone, const char *path, const char *text,
+                  unsigned mode, struct err *e)
+{
+    auto_free char *upper_path = xasprintf("%s/upper", zone);
+    auto_fd int upper = path_open_beneath(p->zones_fd, upper_path, O_PATH | O_DIRECTORY, 0);
+    if (upper < 0)
+        return err_sysk(e, ERR_NOT_FOUND, -upper, "data of zone %s", zone);
+    char **parts = str_split(path, "/");
+    unsigned n = strv_len(parts);
+    auto_fd int dir = n ? open_parents(upper, parts, n, e) : -EINVAL;
+    int r = dir < 0 ? dir : 0;
+    if (r == 0) {
+        /* What the zone left there (a link, a fifo) is replaced, never written through. */
+        if (unlinkat(dir, parts[n - 1], 0) < 0 && errno != ENOENT)
+            r = err_sys(e, "the zone's /%s", path);
+        auto_fd int fd =
+            r < 0 ? -1
+                  : openat(dir, parts[n - 1], O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+        if (r == 0 && (fd < 0 || fchmod(fd, mode) < 0))
+            r = err_sys(e, "the zone's /%s", path);
+        if (r == 0 && (r = fd_write_full(fd, text, strlen(text))) < 0)
+            r = err_sysk(e, ERR_LIMIT, -r, "the zone's /%s", path);
+    }
+    strv_free(parts);
+    return r;
+}
+
+bool stor_zone_has(const struct stor_pool *p, const char *zone, const char *path)
+{
+    auto_free char *full = xasprintf("%s/upper/%s", zone, path);
+    auto_fd int fd = path_open_beneath(p->zones_fd, full, O_PATH | O_NOFOLLOW, 0);
+    return fd >= 0;
+}
+
+/* ---- descriptors for the rootfs step ---- */
+static int split_lower_dir(const char *dir, struct stor_root_fds *out, struct err *e)
+{
+    auto_free char *parent = xstrdup(dir);
+    char *slash = strrchr(parent, '/');
+    strv_add(&out->lowers, slash + 1);
+    *(slash == parent ? slash + 1 : slash) = '\0';
+    out->layers_fd = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return out->layers_fd < 0 ? err_sys(e, "%s", parent) : 0;
+}
+
+int stor_root_open(const struct stor_pool *p, const char *zone, const struct stor_root_plan *rp,
+                   struct stor_root_fds *out, struct err *e)
+{
+    struct stor_root_fds f = {.layers_fd = -1, .zone_fd = -1, .usr_fd = -1};
+    int r = 0;
+    if (rp->lower_dir)
+        r = split_lower_dir(rp->lower_dir, &f, e);
+    else {
+        f.lowers = strv_copy(rp->lowers);
+        f.layers_fd = fcntl(p->layers_fd, F_DUPFD_CLOEXEC, 3);
+    }
+    if (r == 0 && (f.zone_fd = stor_zone_fd(p, zone, e)) < 0)
+        r = f.zone_fd;
+    if (r == 0 && rp->host_usr && (f.usr_fd = open("/usr", O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0)
+        r = err_sys(e, "/usr");
+    if (r < 0) {
+        stor_root_fds_done(&f);
+        return r;
+    }
+    *out = f;
+    return 0;
+}
+
+void stor_root_fds_done(struct stor_root_fds *f)
+{
+    close_fd(&f->layers_fd);
+    close_fd(&f->zone_fd);
+    close_fd(&f->usr_fd);
+    strv_free(f->lowers);
+    f->lowers = NULL;
+}
+
+/* ---- volumes ---- */
+int stor_volume_create(struct stor_pool *p, const char *name, struct err *e)
+{
+    if (mkdirat(p->volumes_fd, name, 0755) < 0)
+        return errno == EEXIST ? err_set(e, ERR_CONFLICT, EEXIST, "volume %s exists already", name)
+                               : err_sys(e, "volume %s", name);
+    return fchmodat(p->volumes_fd, name, 0755, 0) < 0 ? err_sys(e, "volume %s", name) : 0;
+}
+
+int stor_volume_delete(struct stor_pool *p, const char *name, struct err *e)
+{
+    char away[96];
+    snprintf(away, sizeof(away), "vol-%s.%" PRIx64, name, clock_boot_us());
+    if (renameat(p->volumes_fd, name, p->tmp_fd, away) < 0)
+        return errno == ENOENT ? 0 : err_sys(e, "delete volume %s", name);
+    return path_remove_tree(p->tmp_fd, away, e);
+}
+
+int stor_volume_open(const struct stor_pool *p, const char *name, struct err *e)
+{
+    int fd = openat(p->volumes_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd >= 0)
+        return fd;
+    if (errno != ENOENT)
+        return err_sys(e, "volume %s", name);
+    err_set(e, ERR_NOT_FOUND, ENOENT, "volume %s does not exist", name);
+    return err_hint(e, "zonectl volume create %s", name);
+}
+
+int stor_volume_list(const struct stor_pool *p, char ***names, struct err *e)
+{
+    return list_names(p->volumes_fd, names, e);
+}
+
+int stor_volume_usage(const struct stor_pool *p, const char *name, uint64_t *bytes, struct err *e)
+{
+    int r = stor_tree_usage(p->volumes_fd, name, bytes);
+    return r < 0 ? err_sysk(e, ERR_NOT_FOUND, -r, "volume %s", name) : 0;
+}
+
+int stor_bind_open(const struct stor_pool *p, const char *path, bool *is_file, struct err *e)
+{
+    static const char *const never[] = {"/", "/proc", "/sys", "/dev", "/run/zoned", NULL};
+    struct stat st;
+    auto_free char *real = realpath(path, NULL);
+    if (!real)
+        return err_sys(e, "bind %s", path);
+    for (unsigned i = 0; never[i]; i++)
+        if (!strcmp(real, never[i]) || (i && str_starts(real, never[i]) && real[strlen(never[i])] == '/'))
+            return err_set(e, ERR_DENIED, EPERM, "bind %s: %s is never given to a zone", path, never[i]);
+    if (str_starts(real, p->dir))
+        return err_set(e, ERR_DENIED, EPERM, "bind %s: lies in the data folder of zoned", path);
+    int fd = open(real, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return err_sys(e, "bind %s", path);
+    if (fstat(fd, &st) < 0 || !(S_ISDIR(st.st_mode) || S_ISREG(st.st_mode) || S_ISSOCK(st.st_mode))) {
+        close(fd);
+        return err_set(e, ERR_INVALID, EINVAL, "bind %s is no folder, file or socket", path);
+    }
+    *is_file = !S_ISDIR(st.st_mode);
+    return fd;
+}
