@@ -205,6 +205,7 @@ void sup_pid1_ended(struct sup *s, int wait_status)
     console_drain(s);
     close_fd(&s->rt.pidfd); /* reaped: the undo of SPAWN has nobody to wait for */
     s->rt.pid = 0;
+    s->rt.reaped = true;
     sup_event(s, "exited", NULL, NULL, 0);
     int r = sup_undo(s, STEP_COUNT, &e);
     if (clock_mono_us() - s->up_since > SETTLED_US)

@@ -47,6 +47,7 @@ struct rt {
     bool blocked;              /* child is cloned and not let go */
     pid_t pid;                 /* PID 1, 0 = none */
     int pidfd;
+    bool reaped;  /* PID 1 has ended and was waited for: nobody to look for */
     bool adopted; /* PID 1 is not our child */
     struct net_ctx *net;
     int hold[64];

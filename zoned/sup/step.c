@@ -165,7 +165,7 @@ static int step_spawn(struct sup *s, struct err *e)
     rt->pidfd = fcntl(rt->child.pidfd, F_DUPFD_CLOEXEC, 3);
     if (rt->pidfd < 0)
         return err_sys(e, "dup");
-    rt->adopted = false;
+    rt->adopted = rt->reaped = false;
     if ((r = cg_attach(rt->cg, rt->pid, setup.cgroup_fd >= 0, e)) < 0)
         return r;
     keep_all(s);
@@ -181,7 +181,7 @@ static void find_pid1(struct sup *s)
 {
     struct journal_state j;
     uint64_t now = 0;
-    if (s->rt.pidfd >= 0 || journal_read(s->run_dirfd, &j, NULL) < 0 || j.pid <= 1 || j.pid > INT32_MAX)
+    if (s->rt.pidfd >= 0 || s->rt.reaped || journal_read(s->run_dirfd, &j, NULL) < 0 || j.pid <= 1 || j.pid > INT32_MAX)
         return;
     int fd = pidfd_open_pid((pid_t)j.pid);
     if (fd < 0)

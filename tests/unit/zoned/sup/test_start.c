@@ -181,14 +181,14 @@ static void test_kill(struct zone_under_test *z)
 
 static void test_health(struct zone_under_test *z)
 {
-    zone_start(z, "\"health\":{\"exec\":[\"/bin/true\"],\"interval\":\"50ms\",\"timeout\":\"2s\"}," SLEEPER,
+    zone_start(z, "\"health\":{\"exec\":[\"/bin/true\"],\"interval\":\"100ms\",\"timeout\":\"2s\"}," SLEEPER,
                false, false);
     auto_js json *m = zone_wait(z, "health", 0);
     ok(js_get_bool(m, "healthy", false), "health: exec says yes");
     js_free(zone_ask(z, rig_op("stop", NULL), NULL, 0));
     end(z, 143, "health");
     zone_start(z,
-               "\"health\":{\"tcp\":5432,\"interval\":\"50ms\",\"timeout\":\"2s\",\"retries\":2,\"action\":"
+               "\"health\":{\"tcp\":5432,\"interval\":\"100ms\",\"timeout\":\"2s\",\"retries\":2,\"action\":"
                "\"stop\"}," SLEEPER,
                false, false);
     auto_js json *n = zone_wait(z, "health", 0);

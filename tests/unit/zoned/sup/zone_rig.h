@@ -121,6 +121,8 @@ static inline bool rig_up(struct rig *g)
     if (access(g->init, X_OK) < 0)
         return printf("# no %s\n", g->init), false;
     mkdir(g->run, 0700);
+    if (mount("zoned-run", g->run, "tmpfs", 0, "mode=0700") < 0) /* as /run is */
+        return false;
     mkdir(g->data, 0700);
     snprintf(p, sizeof(p), "%s/zones", g->run);
     mkdir(p, 0700);
@@ -142,6 +144,7 @@ static inline void rig_down(struct rig *g)
     ok(cg_parent_remove(g->cgh, g->parent, &e) == 0, "the groups' parent is empty %s", e.text);
     stor_pool_free(g->pool);
     cg_host_free(g->cgh);
+    (void)umount2(g->run, MNT_DETACH);
     int t = open("/var/tmp", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (path_remove_tree(t, g->dir + 9, &e) < 0)
         printf("# %s\n", e.text);
