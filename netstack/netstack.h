@@ -21,6 +21,14 @@ void net_addr_print(const struct net_addr *a, bool with_prefix, char buf[64]);
 bool net_addr_in(const struct net_addr *a, const struct net_addr *subnet);
 bool net_addr_eq(const struct net_addr *a, const struct net_addr *b); /* family and bytes */
 
+/* Names and MACs: pure, stable, from instance and name. A host link's first five letters follow from the instance alone
+ * (net_link_prefix), so that leftovers can be told; start_no (modulo 1,296) keeps two starts apart, link is below 36. */
+void net_host_ifname(const char *instance, const char *zone, unsigned start_no, unsigned link, char out[16]);
+void net_link_prefix(const char *instance, char out[6]);
+void net_bridge_name(const char *instance, const char *network, char out[16]);
+void net_mac_of(const char *instance, const char *zone, unsigned link, unsigned char mac[6]);
+void net_bridge_mac(const char *instance, const char *network, unsigned char mac[6]);
+
 /* A network as zoned keeps it (and writes to its state). */
 struct net_network {
     char name[SPEC_NAME_MAX + 1];
@@ -32,6 +40,9 @@ struct net_network {
 /* Chooses free subnets (IPv4 /16 inside 10/8 or 172.16/12 or 192.168/16, ULA /64 derived from machine-id and instance)
  * that hide no route of the host; deterministic from instance and name where free. */
 int net_network_choose(const char *instance, const char *name, struct net_network *out, struct err *e);
+/* The same, and beside networks that zoned knows but that may not be up. */
+int net_network_choose_beside(const char *instance, const char *name, const struct net_network *others, unsigned nothers,
+                              struct net_network *out, struct err *e);
 json *net_network_to_json(const struct net_network *n);
 int net_network_from_json(const json *j, struct net_network *out, struct err *e);
 
@@ -52,7 +63,9 @@ struct net_ctx;
 int net_ctx_new(const char *instance, struct net_ctx **out, struct err *e); /* instance: "zoned" or a hash; names the table */
 void net_ctx_free(struct net_ctx *c);
 /* Makes what is missing: table and chains, bridge with MAC, addresses, up, forwarding on these links only, with what was
- * there remembered in *saved (JSON for the state file). Idempotent: also repairs. */
+ * there remembered in *saved (JSON for the state file). Idempotent: also repairs. *saved comes in as what an earlier call
+ * gave, or NULL, and goes out complete; the links opened for forwarding also stand in the table, so a crash forgets none.
+ * A second network needs the same record: one for the instance. saved itself may be NULL. */
 int net_network_up(struct net_ctx *c, const struct net_network *n, json **saved, struct err *e);
 /* Takes it away again and restores; with the last network the table goes too. Missing is success. */
 int net_network_down(struct net_ctx *c, const struct net_network *n, bool last, const json *saved, struct err *e);

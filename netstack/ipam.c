@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which addresses of a network are taken: a bit per host number, for each family. Next-fit: the search goes
+ * on where the last address was given, so a released address rests until the pool has gone round. Pure. */
+#include "netstack/priv.h"
+#include <errno.h>
+
+#define HOSTS_MAX 65536u /* host numbers below this are handed out; a claimed IPv6 address may lie above */
+
+struct family {
+    struct net_addr subnet, gateway;
+    unsigned hosts; /* host numbers 0 … hosts-1 exist; 0 = family absent */
+    unsigned used;
+    unsigned char taken[HOSTS_MAX / 8];
+    VEC(struct net_addr) far; /* claimed beyond HOSTS_MAX */
+};
+struct net_pool {
+    struct family four, six;
+    unsigned next;
+};
+
+static uint64_t host_number(const struct net_addr *a, const struct net_addr *subnet)
+{
+    uint64_t n = 0;
+    unsigned len = (unsigned)net_addr_len(a);
+    for (unsigned i = len > 8 ? len - 8 : 0; i < len; i++) {
+        unsigned bits =
+            subnet->prefix > 8 * i ? (subnet->prefix - 8 * i > 8 ? 8 : subnet->prefix - 8 * i) : 0;
+        n = n << 8 | (a->bytes[i] & (0xffu >> bits));
+    }
+    for (unsigned i = subnet->prefix / 8; i + 8 < len;
+         i++) /* a subnet wider than /64: bits above the low 64 */
+        if (a->bytes[i] & (i == subnet->prefix / 8 ? 0xffu >> subnet->prefix % 8 : 0xffu))
+            return UINT64_MAX;
+    return n;
+}
+
+static struct net_addr number_host(const struct family *f, unsigned n)
+{
+    struct net_addr a = f->subnet;
+    unsigned len = (unsigned)net_addr_len(&a);
+    for (unsigned i = len; n && i-- > 0; n >>= 8)
+        a.bytes[i] |= (unsigned char)n;
+    return a;
+}
+
+static bool test(const struct family *f, unsigned n)
+{
+    return f->taken[n / 8] & 1u << n % 8;
+}
+
+static void mark(struct family *f, unsigned n)
+{
+    f->used += !test(f, n);
+    f->taken[n / 8] |= (unsigned char)(1u << n % 8);
+}
+
+static void family_init(struct family *f, const struct net_addr *subnet, const struct net_addr *gateway)
+{
+    if (!subnet->family)
+        return;
+    unsigned bits = 8 * (unsigned)net_addr_len(subnet) - subnet->prefix;
+    f->subnet = *subnet;
+    f->gateway = *gateway;
+    f->hosts = bits >= 16 ? HOSTS_MAX : 1u << bits;
+    mark(f, 0); /* the network's own address; in IPv6 the routers' anycast */
+    if (f->hosts > 2 && subnet->family == AF_INET && bits <= 16)
+        mark(f, f->hosts - 1); /* broadcast */
+    uint64_t g = gateway->family ? host_number(gateway, subnet) : 0;
+    if (g < f->hosts)
+        mark(f, (unsigned)g);
+    f->used = 0;
+}
+
+struct net_pool *net_pool_new(const struct net_network *n)
+{
+    struct net_pool *p = xcalloc(1, sizeof(*p));
+    family_init(&p->four, &n->subnet4, &n->gateway4);
+    family_init(&p->six, &n->subnet6, &n->gateway6);
+    p->next = 2;
+    return p;
+}
+
+void net_pool_free(struct net_pool *p)
+{
+    if (!p)
+        return;
+    vec_done(&p->four.far);
+    vec_done(&p->six.far);
+    free(p);
+}
+
+unsigned net_pool_used(const struct net_pool *p)
+{
+    return p->four.used > p->six.used ? p->four.used : p->six.used;
+}
+
+static int full(const struct net_pool *p, struct err *e)
+{
+    if (net_pool_used(p) < NET_BRIDGE_ZONES)
+        return 0;
+    err_set(e, ERR_LIMIT, ENOSPC, "the network has its %u zones (a bridge holds 1,023 ports)",
+            NET_BRIDGE_ZONES);
+    return err_hint(e, "put the zone on another network");
+}
+
+int net_pool_take(struct net_pool *p, struct net_addr *v4, struct net_addr *v6, struct err *e)
+{
+    unsigned hosts = p->four.hosts ? p->four.hosts : p->six.hosts;
+    if (p->four.hosts && p->six.hosts && p->six.hosts < hosts)
+        hosts = p->six.hosts;
+    int r = full(p, e);
+    if (r < 0)
+        return r;
+    for (unsigned i = 0; i < hosts; i++) {
+        unsigned n = (p->next + i) % hosts;
+        if ((p->four.hosts && test(&p->four, n)) || (p->six.hosts && test(&p->six, n)))
+            continue;
+        struct net_addr none = {0};
+        if (p->four.hosts)
+            mark(&p->four, n);
+        if (p->six.hosts)
+            mark(&p->six, n);
+        *v4 = p->four.hosts ? number_host(&p->four, n) : none;
+        *v6 = p->six.hosts ? number_host(&p->six, n) : none;
+        p->next = n + 1;
+        return 0;
+    }
+    return err_set(e, ERR_LIMIT, ENOSPC, "no free address in the network");
+}
+
+static struct family *family_of(struct net_pool *p, const struct net_addr *a)
+{
+    struct family *f = a->family == AF_INET6 ? &p->six : &p->four;
+    return f->hosts && net_addr_in(a, &f->subnet) ? f : NULL;
+}
+
+static int find_far(const struct family *f, const struct net_addr *a)
+{
+    for (unsigned i = 0; i < f->far.len; i++)
+        if (net_addr_eq(&f->far.at[i], a))
+            return (int)i;
+    return -1;
+}
+
+int net_pool_claim(struct net_pool *p, const struct net_addr *a, struct err *e)
+{
+    char text[64], net[64];
+    struct family *f = family_of(p, a);
+    net_addr_print(a, false, text);
+    if (!f) {
+        net_addr_print(a->family == AF_INET6 ? &p->six.subnet : &p->four.subnet, true, net);
+        return err_set(e, ERR_INVALID, EINVAL, "address %s is not in the network's subnet %s", text,
+                       *net ? net : "(none)");
+    }
+    uint64_t n = host_number(a, &f->subnet);
+    bool broadcast = a->family == AF_INET && f->hosts > 2 && 32 - f->subnet.prefix <= 16 && n == f->hosts - 1;
+    if (net_addr_eq(a, &f->gateway) || n == 0 || broadcast)
+        return err_set(e, ERR_INVALID, EINVAL, "address %s is the network's own (%s)", text,
+                       broadcast ? "broadcast"
+                       : n       ? "gateway"
+                                 : "network address");
+    if (n < f->hosts ? test(f, (unsigned)n) : find_far(f, a) >= 0)
+        return err_set(e, ERR_CONFLICT, EADDRINUSE, "address %s is taken", text);
+    int r = f->used < NET_BRIDGE_ZONES ? 0 : full(p, e);
+    if (r < 0)
+        return r;
+    if (n < f->hosts) {
+        mark(f, (unsigned)n);
+    } else {
+        *vec_add(&f->far) = *a;
+        f->used++;
+    }
+    return 0;
+}
+
+void net_pool_release(struct net_pool *p, const struct net_addr *a)
+{
+    struct family *f = family_of(p, a);
+    uint64_t n = f ? host_number(a, &f->subnet) : 0;
+    if (!f || !n || net_addr_eq(a, &f->gateway))
+        return;
+    if (n < f->hosts) {
+        bool broadcast =
+            a->family == AF_INET && f->hosts > 2 && 32 - f->subnet.prefix <= 16 && n == f->hosts - 1;
+        if (!broadcast && test(f, (unsigned)n)) {
+            f->taken[n / 8] &= (unsigned char)~(1u << n % 8);
+            f->used--;
+        }
+        return;
+    }
+    int i = find_far(f, a);
+    if (i >= 0) {
+        vec_remove(&f->far, (unsigned)i);
+        f->used--;
+    }
+}

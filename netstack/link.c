@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Links, addresses and routes as netlink messages, added to a batch; nothing is sent here. Must never name a
+ * link by an index that was read before something else could have happened to it, save within one call.
+ * Sources: rtnetlink(7), linux/if_link.h, linux/veth.h. */
+#include "netstack/nl_api.h"
+#include "netstack/priv.h"
+#include <errno.h>
+#include <linux/if_addr.h>
+#include <linux/if_bridge.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+
+int net_ifindex(int sock, const char *name)
+{
+    struct ifreq r = {0};
+    snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", name);
+    return ioctl(sock, SIOCGIFINDEX, &r) < 0 ? -errno : r.ifr_ifindex;
+}
+
+static void put_name(struct nl_msg *m, const char *name)
+{
+    nla_put_string(m, IFLA_IFNAME, name);
+}
+
+/* One request bears both ends: the peer with its name, MAC and namespace, already up; the host end in its
+ * bridge, still down. The host end goes up by a later message of the same batch, because the kernel looks at
+ * the addrgen mode only in a change of an existing link (6.18: rtnl_newlink ignores IFLA_AF_SPEC), and up
+ * without it means a link-local address, multicast reports and DAD on a port that needs none. Undo:
+ * net_msg_del of the host end. */
+void net_msg_veth(struct net_batch *b, const struct net_link_plan *l, int bridge, int ns)
+{
+    struct ifinfomsg i = {.ifi_family = AF_UNSPEC};
+    struct nl_msg *m =
+        net_batch_add(b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &i, sizeof(i), "create the veth pair");
+    put_name(m, l->host_ifname);
+    nla_put_u32(m, IFLA_MASTER, (uint32_t)bridge);
+    nla_put_u32(m, IFLA_NUM_TX_QUEUES, 1);
+    nla_put_u32(m, IFLA_NUM_RX_QUEUES, 1);
+    if (l->network.mtu)
+        nla_put_u32(m, IFLA_MTU, l->network.mtu);
+    struct nlattr *info = nla_nest_start(m, IFLA_LINKINFO);
+    nla_put_string(m, IFLA_INFO_KIND, "veth");
+    struct nlattr *data = nla_nest_start(m, IFLA_INFO_DATA);
+    struct nlattr *peer = nla_nest_start(m, VETH_INFO_PEER);
+    struct ifinfomsg pi = {0};
+    nlmsg_append(m, &pi, sizeof(pi), NLMSG_ALIGNTO);
+    put_name(m, l->ifname);
+    nla_put(m, IFLA_ADDRESS, 6, l->mac);
+    nla_put_u32(m, IFLA_NUM_TX_QUEUES, 1);
+    nla_put_u32(m, IFLA_NUM_RX_QUEUES, 1);
+    if (l->network.mtu)
+        nla_put_u32(m, IFLA_MTU, l->network.mtu);
+    nla_put_u32(m, IFLA_NET_NS_FD, (uint32_t)ns);
+    nla_nest_end(m, peer);
+    nla_nest_end(m, data);
+    nla_nest_end(m, info);
+}
+
+void net_msg_no_addrconf(struct net_batch *b, const char *ifname)
+{
+    struct ifinfomsg i = {.ifi_family = AF_UNSPEC};
+    struct nl_msg *m = net_batch_add(b, RTM_SETLINK, 0, &i, sizeof(i), "turn IPv6 autoconfiguration off");
+    put_name(m, ifname);
+    struct nlattr *spec = nla_nest_start(m, IFLA_AF_SPEC);
+    struct nlattr *six = nla_nest_start(m, AF_INET6);
+    nla_put_u8(m, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+    nla_nest_end(m, six);
+    nla_nest_end(m, spec);
+    net_batch_fine(b, EAFNOSUPPORT); /* a kernel without IPv6 */
+}
+
+void net_msg_up(struct net_batch *b, const char *ifname, int index)
+{
+    struct ifinfomsg i = {.ifi_index = index, .ifi_flags = IFF_UP, .ifi_change = IFF_UP};
+    struct nl_msg *m = net_batch_add(b, RTM_SETLINK, 0, &i, sizeof(i), "set the link up");
+    if (ifname)
+        put_name(m, ifname);
+}
+
+void net_msg_del(struct net_batch *b, const char *ifname)
+{
+    struct ifinfomsg i = {.ifi_family = AF_UNSPEC};
+    put_name(net_batch_add(b, RTM_DELLINK, 0, &i, sizeof(i), "delete the link"), ifname);
+    net_batch_fine(b, ENODEV);
+}
+
+/* A bridge takes the lowest MAC of its ports unless one is given. No STP, no delay before it forwards;
+ * snooping off, because without a querier it only costs timers per port. Repeats are harmless: no NLM_F_EXCL.
+ */
+void net_msg_bridge(struct net_batch *b, const struct net_network *n)
+{
+    struct ifinfomsg i = {.ifi_family = AF_UNSPEC};
+    struct nl_msg *m = net_batch_add(b, RTM_NEWLINK, NLM_F_CREATE, &i, sizeof(i), "create the bridge");
+    put_name(m, n->bridge);
+    nla_put(m, IFLA_ADDRESS, 6, n->mac);
+    if (n->mtu)
+        nla_put_u32(m, IFLA_MTU, n->mtu);
+    struct nlattr *info = nla_nest_start(m, IFLA_LINKINFO);
+    nla_put_string(m, IFLA_INFO_KIND, "bridge");
+    struct nlattr *data = nla_nest_start(m, IFLA_INFO_DATA);
+    nla_put_u32(m, IFLA_BR_STP_STATE, 0);
+    nla_put_u32(m, IFLA_BR_FORWARD_DELAY, 0);
+    nla_put_u16(m, IFLA_BR_GROUP_FWD_MASK, 0);
+    nla_put_u8(m, IFLA_BR_MCAST_SNOOPING, 0);
+    nla_nest_end(m, data);
+    nla_nest_end(m, info);
+}
+
+void net_msg_addr(struct net_batch *b, int index, const struct net_addr *a)
+{
+    struct ifaddrmsg i = {.ifa_family = (unsigned char)a->family,
+                          .ifa_prefixlen = (unsigned char)a->prefix,
+                          .ifa_index = (unsigned)index,
+                          .ifa_flags = a->family == AF_INET6 ? IFA_F_NODAD : 0};
+    struct nl_msg *m =
+        net_batch_add(b, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, &i, sizeof(i), "set the address");
+    nla_put(m, IFA_LOCAL, net_addr_len(a), a->bytes);
+    nla_put(m, IFA_ADDRESS, net_addr_len(a), a->bytes);
+    if (a->family == AF_INET && a->prefix < 31) {
+        unsigned char all[4];
+        for (unsigned k = 0; k < 4; k++) {
+            unsigned bits = a->prefix > 8 * k ? (a->prefix - 8 * k > 8 ? 8 : a->prefix - 8 * k) : 0;
+            all[k] = (unsigned char)(a->bytes[k] | (0xff >> bits));
+        }
+        nla_put(m, IFA_BROADCAST, 4, all);
+    }
+}
+
+void net_msg_default_route(struct net_batch *b, int index, const struct net_addr *gateway)
+{
+    struct rtmsg r = {.rtm_family = (unsigned char)gateway->family,
+                      .rtm_table = RT_TABLE_MAIN,
+                      .rtm_protocol = RTPROT_STATIC,
+                      .rtm_scope = RT_SCOPE_UNIVERSE,
+                      .rtm_type = RTN_UNICAST};
+    struct nl_msg *m =
+        net_batch_add(b, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, &r, sizeof(r), "set the default route");
+    nla_put(m, RTA_GATEWAY, net_addr_len(gateway), gateway->bytes);
+    nla_put_u32(m, RTA_OIF, (uint32_t)index);
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the kernel has: links, addresses, routes, counters. Reads only. Source: rtnetlink(7). */
+#include "netstack/nl_api.h"
+#include "netstack/priv.h"
+#include <errno.h>
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+
+static void copy_stats(struct net_counters *c, struct nlattr *at)
+{
+    struct rtnl_link_stats64 s;
+    if (!at || nla_len(at) < (int)sizeof(s))
+        return;
+    memcpy(&s, nla_data(at), sizeof(s));
+    *c = (struct net_counters){.rx_bytes = s.rx_bytes,
+                               .tx_bytes = s.tx_bytes,
+                               .rx_packets = s.rx_packets,
+                               .tx_packets = s.tx_packets};
+}
+
+static void on_link(struct nlmsghdr *h, void *data)
+{
+    net_link_list *v = data;
+    struct nlattr *at[IFLA_MAX + 1], *info[IFLA_INFO_MAX + 1];
+    struct ifinfomsg *i = nlmsg_data(h);
+    if (h->nlmsg_type != RTM_NEWLINK || nlmsg_parse(h, sizeof(*i), at, IFLA_MAX, NULL) < 0 ||
+        !at[IFLA_IFNAME])
+        return;
+    struct net_link_info *l = vec_add(v);
+    snprintf(l->name, sizeof(l->name), "%s", (char *)nla_data(at[IFLA_IFNAME]));
+    l->index = i->ifi_index;
+    l->master = at[IFLA_MASTER] ? (int)nla_get_u32(at[IFLA_MASTER]) : 0;
+    copy_stats(&l->count, at[IFLA_STATS64]);
+    if (at[IFLA_LINKINFO] && nla_parse_nested(info, IFLA_INFO_MAX, at[IFLA_LINKINFO], NULL) >= 0 &&
+        info[IFLA_INFO_KIND])
+        snprintf(l->kind, sizeof(l->kind), "%s", (char *)nla_data(info[IFLA_INFO_KIND]));
+}
+
+/* only: one link by name, else all. */
+int net_links(struct nl_sock *s, const char *only, net_link_list *out, struct err *e)
+{
+    struct {
+        struct ifinfomsg i;
+        struct nlattr at;
+        char name[16];
+    } q = {.i = {.ifi_family = AF_UNSPEC}, .at = {.nla_len = sizeof(q.at) + 16, .nla_type = IFLA_IFNAME}};
+    if (!only)
+        return net_nl_dump(s, RTM_GETLINK, NLM_F_DUMP, &q.i, sizeof(q.i), on_link, out, e);
+    snprintf(q.name, sizeof(q.name), "%s", only);
+    return net_nl_dump(s, RTM_GETLINK, 0, &q, sizeof(q), on_link, out, e);
+}
+
+static void on_addr(struct nlmsghdr *h, void *data)
+{
+    struct nlattr *at[IFA_MAX + 1];
+    struct ifaddrmsg *i = nlmsg_data(h);
+    if (h->nlmsg_type != RTM_NEWADDR || nlmsg_parse(h, sizeof(*i), at, IFA_MAX, NULL) < 0)
+        return;
+    struct net_addr a = {.family = i->ifa_family, .prefix = i->ifa_prefixlen};
+    struct nlattr *which = at[IFA_LOCAL] ? at[IFA_LOCAL] : at[IFA_ADDRESS];
+    if (!which || !net_addr_len(&a) || nla_len(which) < net_addr_len(&a))
+        return;
+    memcpy(a.bytes, nla_data(which), (size_t)net_addr_len(&a));
+    *vec_add((net_addr_list *)data) =
+        (struct net_addr_info){.addr = a, .index = (int)i->ifa_index, .scope = i->ifa_scope};
+}
+
+int net_addrs(struct nl_sock *s, net_addr_list *out, struct err *e)
+{
+    struct ifaddrmsg i = {.ifa_family = AF_UNSPEC};
+    return net_nl_dump(s, RTM_GETADDR, NLM_F_DUMP, &i, sizeof(i), on_addr, out, e);
+}
+
+static void on_route(struct nlmsghdr *h, void *data)
+{
+    struct nlattr *at[RTA_MAX + 1];
+    struct rtmsg *r = nlmsg_data(h);
+    if (h->nlmsg_type != RTM_NEWROUTE || nlmsg_parse(h, sizeof(*r), at, RTA_MAX, NULL) < 0)
+        return;
+    struct net_addr a = {.family = r->rtm_family, .prefix = r->rtm_dst_len};
+    if (!at[RTA_DST] || !a.prefix || !net_addr_len(&a) || nla_len(at[RTA_DST]) < net_addr_len(&a))
+        return; /* default routes hide nothing */
+    memcpy(a.bytes, nla_data(at[RTA_DST]), (size_t)net_addr_len(&a));
+    *vec_add((net_subnets *)data) = a;
+}
+
+int net_routes(struct nl_sock *s, net_subnets *out, struct err *e)
+{
+    struct rtmsg r = {.rtm_family = AF_UNSPEC};
+    return net_nl_dump(s, RTM_GETROUTE, NLM_F_DUMP, &r, sizeof(r), on_route, out, e);
+}
+
+int net_link_counters(struct net_ctx *c, const char *host_ifname, struct net_counters *out)
+{
+    struct nl_sock *s;
+    struct err e = {0};
+    net_link_list v = {0};
+    int r = net_ctx_rt(c, &s, &e);
+    if (r == 0)
+        r = net_links(s, host_ifname, &v, &e);
+    if (r == 0 && v.len != 1)
+        r = -ENODEV;
+    if (r == 0) /* what the host end sends, the zone receives */
+        *out = (struct net_counters){.rx_bytes = v.at[0].count.tx_bytes,
+                                     .tx_bytes = v.at[0].count.rx_bytes,
+                                     .rx_packets = v.at[0].count.tx_packets,
+                                     .tx_packets = v.at[0].count.rx_packets};
+    vec_done(&v);
+    return r;
+}
+
+int net_leftovers(struct net_ctx *c, char ***links, struct err *e)
+{
+    struct nl_sock *s;
+    net_link_list v = {0};
+    char prefix[6], **found = NULL;
+    net_link_prefix(c->instance, prefix);
+    int r = net_ctx_rt(c, &s, e);
+    if (r == 0)
+        r = net_links(s, NULL, &v, e);
+    for (unsigned i = 0; r == 0 && i < v.len; i++) {
+        char name[16]; /* an ifb bears its veth's name with another second letter */
+        snprintf(name, sizeof(name), "%s", v.at[i].name);
+        if (name[1] == 'i')
+            name[1] = 'z';
+        if (str_starts(name, prefix))
+            strv_add(&found, v.at[i].name);
+    }
+    vec_done(&v);
+    if (r == 0)
+        *links = found;
+    return r;
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A zone's published ports and source addresses as elements of our maps and sets. Pure: what it makes, elem.c
+ * sends. The layout of the keys follows the types of the sets in table.c: each part padded to four bytes. */
+#include "netstack/priv.h"
+#include <arpa/inet.h>
+#include <linux/netfilter.h>
+
+static void key_part(struct net_elem *x, const void *data, unsigned n)
+{
+    memcpy(x->key + x->key_len, data, n);
+    x->key_len = (unsigned char)(x->key_len + (n + 3) / 4 * 4);
+}
+
+static void data_part(struct net_elem *x, const void *data, unsigned n)
+{
+    memcpy(x->data + x->data_len, data, n);
+    x->data_len = (unsigned char)(x->data_len + (n + 3) / 4 * 4);
+}
+
+static void port_elem(net_elems *v, const struct net_addr *host, enum spec_proto proto, unsigned port,
+                      const struct net_addr *to, unsigned zone_port)
+{
+    struct net_elem *x = vec_add(v);
+    bool six = to->family == AF_INET6;
+    unsigned char l4 = (unsigned char)proto;
+    uint16_t from = htons((uint16_t)port), dest = htons((uint16_t)zone_port);
+    x->family = NFPROTO_INET;
+    x->set = host ? (six ? "one6" : "one4") : (six ? "any6" : "any4");
+    if (host)
+        key_part(x, host->bytes, (unsigned)net_addr_len(host));
+    key_part(x, &l4, 1);
+    key_part(x, &from, 2);
+    data_part(x, to->bytes, (unsigned)net_addr_len(to));
+    data_part(x, &dest, 2);
+}
+
+static void rule_elems(net_elems *v, const struct net_port_rule *r, const struct net_addr *to)
+{
+    struct net_addr host = {0};
+    bool given = r->port.host_ip && net_addr_parse(r->port.host_ip, &host) == 0;
+    if (!to->family || (given && host.family != to->family))
+        return;
+    struct net_addr zero = {.family = host.family};
+    bool all = !given || net_addr_eq(&host, &zero); /* 0.0.0.0, :: */
+    for (unsigned i = 0; i <= (unsigned)(r->port.host_last - r->port.host_first); i++)
+        port_elem(v, all ? NULL : &host, r->port.proto, r->port.host_first + i, to, r->port.zone_first + i);
+}
+
+/* Elements of one set stand together: a run becomes one message. */
+void net_elems_of_ports(net_elems *v, const struct net_link_plan *l)
+{
+    for (unsigned i = 0; i < l->ports.len; i++)
+        rule_elems(v, &l->ports.at[i], &l->ports.at[i].to4);
+    for (unsigned i = 0; i < l->ports.len; i++)
+        rule_elems(v, &l->ports.at[i], &l->ports.at[i].to6);
+}
+
+static void source_elem(net_elems *v, const char *set, const struct net_link_plan *l, bool mac,
+                        const struct net_addr *a)
+{
+    char name[16] = "";
+    struct net_elem *x = vec_add(v);
+    x->family = NFPROTO_BRIDGE;
+    x->set = set;
+    memcpy(name, l->host_ifname, strnlen(l->host_ifname, sizeof(name)));
+    key_part(x, name, sizeof(name));
+    if (mac)
+        key_part(x, l->mac, 6);
+    if (a)
+        key_part(x, a->bytes, (unsigned)net_addr_len(a));
+}
+
+void net_elems_of_source(net_elems *v, const struct net_link_plan *l)
+{
+    source_elem(v, "macs", l, true, NULL);
+    if (l->addr4.family)
+        source_elem(v, "src4", l, true, &l->addr4);
+    if (l->addr6.family) {
+        source_elem(v, "src6", l, true, &l->addr6);
+        source_elem(v, "own6", l, false, &l->addr6);
+    }
+}
+
+void net_elem_describe(const struct net_elem *x, char *buf, size_t size)
+{
+    char addr[INET6_ADDRSTRLEN] = "";
+    unsigned at = 0;
+    uint16_t port;
+    if (!strcmp(x->set, "one4") || !strcmp(x->set, "one6")) {
+        bool six = x->set[3] == '6';
+        inet_ntop(six ? AF_INET6 : AF_INET, x->key, addr, sizeof(addr));
+        at = six ? 16 : 4;
+    }
+    memcpy(&port, x->key + at + 4, 2);
+    snprintf(buf, size, "port %s%s%u/%s", addr, *addr ? ":" : "", ntohs(port),
+             x->key[at] == SPEC_UDP ? "udp" : "tcp");
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The two tables of an instance, `inet` and `bridge`, as nft text loaded in one transaction: sets, maps,
+ * chains, rules. Chains are flushed and filled in the same transaction, so a repeat repairs without a gap. A
+ * network is an element of the sets, a port an element of a map: no packet and no publishing pays for their
+ * number. Intervals appear only in near4/6 (subnets): an interval in a map of ports would shift every port
+ * onto the first. Must never name a foreign table. Source: nft(8). */
+#include "netstack/priv.h"
+#include <errno.h>
+#include <nftables/libnftables.h>
+
+/* $ stands for the instance, % for the prefix of its links. */
+static const char skeleton[] =
+    "add table inet $\n"
+    "add set inet $ bridges { type ifname; }\n"
+    "add set inet $ opened4 { type ifname; }\n" /* links on which we turned forwarding on */
+    "add set inet $ opened6 { type ifname; }\n"
+    "add set inet $ same { type ifname . ifname; }\n"
+    "add set inet $ near4 { type ifname . ipv4_addr; flags interval; }\n"
+    "add set inet $ near6 { type ifname . ipv6_addr; flags interval; }\n"
+    "add map inet $ any4 { type inet_proto . inet_service : ipv4_addr . inet_service; }\n"
+    "add map inet $ any6 { type inet_proto . inet_service : ipv6_addr . inet_service; }\n"
+    "add map inet $ one4 { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }\n"
+    "add map inet $ one6 { type ipv6_addr . inet_proto . inet_service : ipv6_addr . inet_service; }\n"
+    "add chain inet $ publish\n"
+    "add chain inet $ to_zone\n"
+    "add chain inet $ to_zone_source\n"
+    "add chain inet $ strangers\n"
+    "add chain inet $ first { type filter hook prerouting priority raw; policy accept; }\n"
+    "add chain inet $ prerouting { type nat hook prerouting priority dstnat; policy accept; }\n"
+    "add chain inet $ output { type nat hook output priority -100; policy accept; }\n"
+    "add chain inet $ forward { type filter hook forward priority filter; policy accept; }\n"
+    "add chain inet $ postrouting { type nat hook postrouting priority srcnat; policy accept; }\n"
+    "flush chain inet $ publish\nflush chain inet $ to_zone\nflush chain inet $ to_zone_source\n"
+    "flush chain inet $ strangers\nflush chain inet $ first\nflush chain inet $ prerouting\n"
+    "flush chain inet $ output\nflush chain inet $ forward\nflush chain inet $ postrouting\n"
+    "add rule inet $ publish dnat ip to ip daddr . meta l4proto . th dport map @one4\n"
+    "add rule inet $ publish dnat ip6 to ip6 daddr . meta l4proto . th dport map @one6\n"
+    "add rule inet $ publish fib daddr type != local return\n"
+    "add rule inet $ publish dnat ip to meta l4proto . th dport map @any4\n"
+    "add rule inet $ publish dnat ip6 to meta l4proto . th dport map @any6\n"
+    "add rule inet $ prerouting meta l4proto { tcp, udp } jump publish\n"
+    /* localhost is 127.0.0.1: a resolver at 127.0.0.53 or a service at ::1 stays the host's */
+    "add rule inet $ output ip daddr 127.0.0.0/8 ip daddr != 127.0.0.1 return\n"
+    "add rule inet $ output ip6 daddr ::1 return\n"
+    "add rule inet $ output meta l4proto { tcp, udp } jump publish\n"
+    /* route_localnet is on at our bridges, so what claims 127/8 there goes before anything routes it */
+    "add rule inet $ first ip daddr 127.0.0.0/8 iifname @bridges drop\n"
+    "add rule inet $ first ip saddr 127.0.0.0/8 iifname @bridges drop\n"
+    "add rule inet $ to_zone ct state established,related accept\n"
+    "add rule inet $ to_zone iifname . oifname @same accept\n"
+    "add rule inet $ to_zone ct status dnat accept\n"
+    "add rule inet $ to_zone drop\n"
+    "add rule inet $ forward oifname @bridges goto to_zone\n"
+    "add rule inet $ forward iifname @bridges accept\n"
+    "add rule inet $ forward jump strangers\n"
+    "add rule inet $ to_zone_source ip saddr 127.0.0.0/8 masquerade\n"
+    "add rule inet $ to_zone_source ct status dnat oifname . ip saddr @near4 masquerade\n"
+    "add rule inet $ to_zone_source ct status dnat oifname . ip6 saddr @near6 masquerade\n"
+    "add rule inet $ postrouting oifname @bridges goto to_zone_source\n"
+    "add rule inet $ postrouting iifname @bridges masquerade\n"
+    /* what a zone sends bears its own MAC and addresses, and nobody's neighbour announcement but its own */
+    "add table bridge $\n"
+    "add set bridge $ macs { type ifname . ether_addr; }\n"
+    "add set bridge $ src4 { type ifname . ether_addr . ipv4_addr; }\n"
+    "add set bridge $ src6 { type ifname . ether_addr . ipv6_addr; }\n"
+    "add set bridge $ own6 { typeof iifname . @th,64,128; }\n"
+    "add chain bridge $ six\n"
+    "add chain bridge $ first { type filter hook prerouting priority -300; policy accept; }\n"
+    "flush chain bridge $ six\nflush chain bridge $ first\n"
+    "add rule bridge $ six icmpv6 type { nd-router-advert, nd-redirect } drop\n"
+    "add rule bridge $ six icmpv6 type nd-neighbor-advert @th,64,10 != 0x3fa iifname . @th,64,128 != @own6 "
+    "drop\n"
+    "add rule bridge $ six iifname . ether saddr . ip6 saddr @src6 accept\n"
+    "add rule bridge $ six iifname . ether saddr != @macs drop\n"
+    "add rule bridge $ six ip6 saddr { ::, fe80::/10 } accept\n"
+    "add rule bridge $ six drop\n"
+    "add rule bridge $ first iifname != \"%*\" accept\n"
+    "add rule bridge $ first iifname . ether saddr . ip saddr @src4 accept\n"
+    "add rule bridge $ first iifname . ether saddr . arp saddr ip @src4 iifname . arp saddr ether . arp "
+    "saddr ip @src4"
+    " accept\n"
+    "add rule bridge $ first ether type ip6 goto six\n"
+    "add rule bridge $ first drop\n";
+
+static void expand(struct str *s, const char *text, const char *instance)
+{
+    char prefix[6];
+    net_link_prefix(instance, prefix);
+    for (const char *p = text; *p; p++)
+        if (*p == '$')
+            str_add(s, instance);
+        else if (*p == '%')
+            str_add(s, prefix);
+        else
+            str_addn(s, p, 1);
+}
+
+static int run(const char *text, struct err *e)
+{
+    struct nft_ctx *n = nft_ctx_new(NFT_CTX_DEFAULT);
+    if (!n)
+        return err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "nftables is not available");
+    nft_ctx_buffer_output(n);
+    nft_ctx_buffer_error(n);
+    int r = 0;
+    errno = 0;
+    if (nft_run_cmd_from_buffer(n, text) != 0) {
+        int code = errno ? errno : EIO;
+        const char *said = nft_ctx_get_error_buffer(n);
+        r = err_set(e, code == EPERM ? ERR_DENIED : ERR_INTERNAL, code, "nft: %.300s", said ? said : "");
+    }
+    nft_ctx_free(n);
+    return r;
+}
+
+static void elements(struct str *s, const char *verb, const char *instance, const struct net_network *n)
+{
+    char a[64];
+    str_addf(s, "%s element inet %s bridges { \"%s\" }\n", verb, instance, n->bridge);
+    str_addf(s, "%s element inet %s same { \"%s\" . \"%s\" }\n", verb, instance, n->bridge, n->bridge);
+    if (n->subnet4.family) {
+        net_addr_print(&n->subnet4, true, a);
+        str_addf(s, "%s element inet %s near4 { \"%s\" . %s }\n", verb, instance, n->bridge, a);
+    }
+    if (n->subnet6.family) {
+        net_addr_print(&n->subnet6, true, a);
+        str_addf(s, "%s element inet %s near6 { \"%s\" . %s }\n", verb, instance, n->bridge, a);
+    }
+}
+
+static void opened(struct str *s, const char *instance, const char *set, char *const *names)
+{
+    for (; names && *names; names++)
+        str_addf(s, "add element inet %s %s { \"%s\" }\n", instance, set, *names);
+}
+
+int net_table_up(struct net_ctx *c, const struct net_network *n, char *const *opened4, char *const *opened6,
+                 bool all6, struct err *e)
+{
+    auto_done(str_done) struct str s = {0};
+    expand(&s, skeleton, c->instance);
+    elements(&s, "add", c->instance, n);
+    opened(&s, c->instance, "opened4", opened4);
+    opened(&s, c->instance, "opened6", opened6);
+    /* where forwarding is on only because of us, what neither enters nor leaves our links does not pass */
+    str_addf(&s, "add rule inet %s strangers meta nfproto ipv4 iifname @opened4 drop\n", c->instance);
+    str_addf(&s, "add rule inet %s strangers meta nfproto ipv6 %s drop\n", c->instance,
+             all6 ? "" : "iifname @opened6");
+    return run(s.p, e);
+}
+
+int net_table_remove_network(struct net_ctx *c, const struct net_network *n, struct err *e)
+{
+    auto_done(str_done) struct str s = {0};
+    elements(&s, "add", c->instance, n); /* so that deleting a missing one is no error */
+    elements(&s, "delete", c->instance, n);
+    return run(s.p, e);
+}
+
+int net_table_down(struct net_ctx *c, struct err *e)
+{
+    auto_free char *text =
+        xasprintf("add table inet %s\ndelete table inet %s\nadd table bridge %s\ndelete table bridge %s\n",
+                  c->instance, c->instance, c->instance, c->instance);
+    return run(text, e);
+}

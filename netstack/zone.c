@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A zone's network, up and down. Up crosses into the kernel a fixed number of times: one batch of links on
+ * the host, one batch inside the zone, one nft transaction. Down is the undo of each and of all: links by
+ * name, elements by key and data; what is not there is success, so rollback, stop and recovery are the same
+ * call. May assume: the network is up. Must never delete a link or element that is not this plan's. */
+#include "netstack/nl_api.h"
+#include "netstack/priv.h"
+#include <errno.h>
+#include <net/if.h>
+#include <time.h>
+
+#define LINKS_MAX 8u
+
+static int check(const struct net_ctx *c, const struct net_link_plan *links, unsigned n, struct err *e)
+{
+    char prefix[6];
+    net_link_prefix(c->instance, prefix);
+    if (n > LINKS_MAX)
+        return err_set(e, ERR_LIMIT, E2BIG, "a zone has at most %u links", LINKS_MAX);
+    for (unsigned i = 0; i < n; i++) /* the anti-spoofing chain knows our links by this prefix */
+        if (!str_starts(links[i].host_ifname, prefix) || strnlen(links[i].host_ifname, 16) > 15)
+            return err_set(e, ERR_INVALID, EINVAL,
+                           "link %.15s: the host's end must be named by net_host_ifname",
+                           links[i].host_ifname);
+    return 0;
+}
+
+/* Host side: each pair, then its host end quiet and up. made: how many pairs were certainly born. */
+static int host_links(struct nl_sock *s, const struct net_link_plan *links, unsigned n, int ns,
+                      unsigned *made, struct err *e)
+{
+    *made = 0;
+    for (unsigned i = 0; i < n; i++) {
+        const struct net_link_plan *l = &links[i];
+        struct net_batch b = {0};
+        int bridge = net_ifindex(nl_socket_get_fd(s), l->network.bridge);
+        if (bridge < 0)
+            return err_set(e, ERR_INTERNAL, ENODEV, "network %s is not up: no bridge %s", l->network.name,
+                           l->network.bridge);
+        net_msg_veth(&b, l, bridge, ns);
+        net_msg_no_addrconf(&b, l->host_ifname);
+        net_msg_up(&b, l->host_ifname, 0);
+        int r = net_batch_send(s, &b, l->host_ifname, e);
+        if (b.failed != 0)
+            (*made)++;
+        if (r == -EXFULL && e)
+            e->kind = ERR_LIMIT, err_hint(e, "a bridge holds 1,023 ports: put the zone on another network");
+        if (r < 0)
+            return r;
+        if (net_shape_wanted(l) && (r = net_shape_up(s, l, e)) < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int inside(struct nl_sock *s, const struct net_link_plan *links, unsigned n, struct err *e)
+{
+    struct net_batch b = {0};
+    net_msg_up(&b, NULL, 1); /* lo is the first link of every namespace */
+    for (unsigned i = 0; i < n; i++) {
+        const struct net_link_plan *l = &links[i];
+        int index = net_ifindex(nl_socket_get_fd(s), l->ifname);
+        if (index < 0) {
+            net_batch_done(&b);
+            return err_sysk(e, ERR_INTERNAL, -index, "%s in the zone", l->ifname);
+        }
+        if (b.n + 5 > NET_BATCH_MAX) {
+            int r = net_batch_send(s, &b, "inside the zone", e);
+            if (r < 0)
+                return r;
+        }
+        net_msg_up(&b, NULL, index);
+        if (l->addr4.family)
+            net_msg_addr(&b, index, &l->addr4);
+        if (l->addr6.family)
+            net_msg_addr(&b, index, &l->addr6);
+        if (l->default_route && l->addr4.family && l->network.gateway4.family)
+            net_msg_default_route(&b, index, &l->network.gateway4);
+        if (l->default_route && l->addr6.family && l->network.gateway6.family)
+            net_msg_default_route(&b, index, &l->network.gateway6);
+    }
+    return net_batch_send(s, &b, "inside the zone", e);
+}
+
+static int zone_socket(int ns, struct nl_sock **out, struct err *e)
+{
+    auto_fd int own = net_ns_own(e);
+    if (own < 0)
+        return own;
+    int r = net_ns_enter(ns, e);
+    if (r < 0)
+        return r;
+    r = net_nl_open(NETLINK_ROUTE, out, e);
+    net_ns_return(own);
+    return r;
+}
+
+static int add_elements(struct net_ctx *c, const struct net_link_plan *links, unsigned n, struct err *e)
+{
+    struct net_nft *nft;
+    net_elems v = {0};
+    int busy = -1, r = n ? net_ctx_nft(c, &nft, e) : 0;
+    for (unsigned i = 0; i < n; i++)
+        net_elems_of_source(&v, &links[i]);
+    for (unsigned i = 0; i < n; i++)
+        net_elems_of_ports(&v, &links[i]);
+    if (r == 0 && v.len) {
+        struct err own = {0};
+        r = net_nft_add(nft, c->instance, &v, &busy, &own);
+        if (r < 0 && busy >= 0 && *v.at[busy].set != 's' && *v.at[busy].set != 'm') {
+            char what[96];
+            net_elem_describe(&v.at[busy], what, sizeof(what));
+            r = err_set(e, ERR_CONFLICT, EADDRINUSE, "%s is published by another zone", what);
+        } else if (r < 0) {
+            r = err_set(e, own.kind, own.code, "%s", own.text);
+        }
+    }
+    vec_done(&v);
+    return r;
+}
+
+static int del_elements(struct net_ctx *c, const struct net_link_plan *links, unsigned n, struct err *e)
+{
+    struct net_nft *nft;
+    net_elems v = {0};
+    int r = n ? net_ctx_nft(c, &nft, e) : 0;
+    for (unsigned i = 0; i < n; i++)
+        net_elems_of_source(&v, &links[i]);
+    for (unsigned i = 0; i < n; i++)
+        net_elems_of_ports(&v, &links[i]);
+    if (r == 0 && v.len)
+        r = net_nft_del(nft, c->instance, &v, e);
+    vec_done(&v);
+    return r;
+}
+
+static int del_links(struct nl_sock *s, const struct net_link_plan *links, unsigned n, struct err *e)
+{
+    struct net_batch b = {0};
+    for (unsigned i = 0; i < n; i++) {
+        char ifb[16];
+        net_msg_del(&b, links[i].host_ifname);
+        net_shape_ifb(links[i].host_ifname, ifb);
+        if (links[i].rate_out != SPEC_UNSET)
+            net_msg_del(&b, ifb);
+    }
+    return net_batch_send(s, &b, "links", e);
+}
+
+int net_zone_up(struct net_ctx *c, const struct net_link_plan *links, unsigned nlinks, int netns_fd,
+                int hold[64], unsigned *nhold, struct err *e)
+{
+    struct nl_sock *host = NULL, *zone = NULL;
+    int sockets[64];
+    unsigned nsockets = 0, made = 0;
+    int r = check(c, links, nlinks, e);
+    if (r == 0 && hold)
+        r = net_hold(links, nlinks, sockets, &nsockets, e);
+    if (r == 0)
+        r = net_ctx_rt(c, &host, e);
+    if (r == 0)
+        r = host_links(host, links, nlinks, netns_fd, &made, e);
+    if (r == 0)
+        r = zone_socket(netns_fd, &zone, e);
+    if (r == 0)
+        r = inside(zone, links, nlinks, e);
+    net_nl_close(zone);
+    if (r == 0)
+        r = add_elements(c, links, nlinks, e); /* all or none: nothing of it to undo */
+    if (r < 0) {
+        if (made)
+            del_links(host, links, made, NULL);
+        for (unsigned i = 0; i < nsockets; i++)
+            close_fd(&sockets[i]);
+        return r;
+    }
+    if (hold) {
+        memcpy(hold, sockets, nsockets * sizeof(int));
+        *nhold = nsockets;
+    }
+    return 0;
+}
+
+int net_zone_down(struct net_ctx *c, const struct net_link_plan *links, unsigned nlinks, bool wait,
+                  struct err *e)
+{
+    struct nl_sock *s = NULL;
+    int r = check(c, links, nlinks, e), q;
+    if (r < 0 || !nlinks)
+        return r;
+    r = del_elements(c, links, nlinks, e); /* unpublish first: nobody is sent to an address that is going */
+    q = net_ctx_rt(c, &s, e);
+    if (q == 0)
+        q = del_links(s, links, nlinks, e); /* even when the elements would not go */
+    return r < 0 ? r : q;
+}
