@@ -34,6 +34,7 @@ struct server {
     bool quit;
     VEC(int) clients;
     VEC(struct keeper) kept;
+    VEC(pid_t) supervisors;
 };
 
 /* ---- keeper ---- */
@@ -200,6 +201,7 @@ static int fork_supervisor(struct server *v, struct call *c, enum sup_mode mode,
         return err_sys(e, "fork");
     if (pid == 0)
         in_child(v, c, mode);
+    *vec_add(&v->supervisors) = pid;
     js_set_int(c->reply, "pid", pid);
     return 0;
 }
@@ -279,6 +281,44 @@ static void accept_client(struct server *v)
     *vec_add(&v->clients) = fd;
 }
 
+static bool is_supervisor(const struct server *v, pid_t pid)
+{
+    for (unsigned i = 0; i < v->supervisors.len; i++)
+        if (v->supervisors.at[i] == pid)
+            return true;
+    return false;
+}
+
+/* A supervisor that was killed between spawn and go leaves a child that waits for a word which never comes,
+ * and that holds copies of its descriptors, the lock among them. It came to us as an orphan and still runs
+ * our program: nothing of the zone has begun in it. */
+static void kill_unborn(const struct server *v)
+{
+    char path[64], ours[4096], theirs[4096];
+    auto_free char *list = NULL;
+    ssize_t n = readlink("/proc/self/exe", ours, sizeof(ours));
+    snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+    if (n <= 0 || file_read(AT_FDCWD, path, 1u << 20, &list, NULL, NULL) < 0)
+        return;
+    for (char *save = NULL, *w = strtok_r(list, " \n", &save); w; w = strtok_r(NULL, " \n", &save)) {
+        pid_t pid = (pid_t)strtol(w, NULL, 10);
+        snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
+        if (pid > 1 && !is_supervisor(v, pid) && readlink(path, theirs, sizeof(theirs)) == n &&
+            !memcmp(ours, theirs, (size_t)n))
+            (void)kill(pid, SIGKILL); /* our child: its pid cannot be another's before we wait for it */
+    }
+}
+
+static bool forget_supervisor(struct server *v, pid_t pid)
+{
+    for (unsigned i = 0; i < v->supervisors.len; i++)
+        if (v->supervisors.at[i] == pid) {
+            vec_remove(&v->supervisors, i);
+            return true;
+        }
+    return false;
+}
+
 static void reap(struct server *v)
 {
     struct signalfd_siginfo si;
@@ -286,8 +326,12 @@ static void reap(struct server *v)
         ;
     int status;
     pid_t pid;
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-        keeper_ended(v, pid, status);
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        if (!forget_supervisor(v, pid))
+            keeper_ended(v, pid, status);
+        else if (WIFSIGNALED(status))
+            kill_unborn(v);
+    }
 }
 
 static void serve(struct server *v)

@@ -181,7 +181,8 @@ static void find_pid1(struct sup *s)
 {
     struct journal_state j;
     uint64_t now = 0;
-    if (s->rt.pidfd >= 0 || s->rt.reaped || journal_read(s->run_dirfd, &j, NULL) < 0 || j.pid <= 1 || j.pid > INT32_MAX)
+    if (s->rt.pidfd >= 0 || s->rt.reaped || journal_read(s->run_dirfd, &j, NULL) < 0 || j.pid <= 1 ||
+        j.pid > INT32_MAX)
         return;
     int fd = pidfd_open_pid((pid_t)j.pid);
     if (fd < 0)

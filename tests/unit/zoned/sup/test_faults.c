@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Faults: each step fails once, and the supervisor is killed at every record of the journal. Afterwards (after a recovery for
- * the kills) the picture of the host is what it was. Only in builds with fault points; needs root. */
+/* Faults: each step fails once, and the supervisor is killed at every record of the journal. Afterwards
+ * (after a recovery for the kills) the picture of the host is what it was. Only in builds with fault points;
+ * needs root. */
 #include "zone_rig.h"
 
 #ifdef ZONED_FAULTS
@@ -11,7 +12,8 @@ static void same(struct zone_under_test *z)
 {
     auto_free char *now = rig_picture(z->rig);
     is_str(now, before, "%s: mounts, links and groups are as before", z->fault);
-    ok(!file_exists(z->rundir, PLAN_FILE) && !file_exists(z->rundir, PLAN_JOURNAL) && !file_exists(z->rundir, PLAN_SOCKET),
+    ok(!file_exists(z->rundir, PLAN_FILE) && !file_exists(z->rundir, PLAN_JOURNAL) &&
+           !file_exists(z->rundir, PLAN_SOCKET),
        "%s: the run folder is empty", z->fault);
 }
 
