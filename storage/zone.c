@@ -113,8 +113,10 @@ static int open_parents(int upper, char **parts, unsigned n, struct err *e)
 {
     int fd = openat(upper, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
     for (unsigned i = 0; fd >= 0 && i + 1 < n; i++) {
-        if (mkdirat(fd, parts[i], 0755) == 0)
-            (void)fchmodat(fd, parts[i], 0755, 0);
+        if (mkdirat(fd, parts[i], 0755) == 0 && fchmodat(fd, parts[i], 0755, 0) < 0) {
+            close(fd);
+            return err_sys(e, "the zone's /%s", parts[i]);
+        }
         int next = path_open_beneath(fd, parts[i], O_PATH | O_DIRECTORY, 0);
         close(fd);
         fd = next;

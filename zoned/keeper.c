@@ -64,8 +64,8 @@ static int spawn_server(struct zd *d, int ready[2], struct err *e)
         sigprocmask(SIG_SETMASK, &none, NULL);
         dup2(ready[1], 3);
         close_range(4, ~0u, 0);
-        char fdno[] = "3";
-        char *argv[] = {program, "--server", d->run_dir, "--ready", fdno, NULL};
+        char server[] = "--server", ready_fd[] = "--ready", three[] = "3";
+        char *argv[] = {program, server, d->run_dir, ready_fd, three, NULL};
         execv(program, argv);
         _exit(127);
     }
