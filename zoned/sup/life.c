@@ -2,6 +2,7 @@
 /* A zone's life in its supervisor: apply, run, ask to stop, PID 1's end, undo, and then the restart policy or
  * "stopped". There is one way out: every start that begins ends with sup_stopped, exactly once. */
 #include "zoned/sup/rt.h"
+#include <malloc.h>
 #include <sys/wait.h>
 
 #define BYE_TIMEOUT_US 5000000u
@@ -74,6 +75,10 @@ void sup_begin(struct sup *s)
     s->state = SUP_RUNNING;
     health_start(s);
     sup_event(s, "running", NULL, &s->rt.pidfd, 1);
+    /* what only a start needs goes back; a restart opens the pool again */
+    stor_pool_free(s->rt.pool);
+    s->rt.pool = NULL;
+    (void)malloc_trim(0);
 }
 
 /* ---- ending ---- */
