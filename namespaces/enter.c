@@ -115,6 +115,8 @@ int nspace_enter(const struct nspace_kit *k, int init_pidfd, const struct nspace
         r = nspace_filter_for(k, x->init, x->security, n.caps, &n.filter, &owned, e);
     if (r == 0 && (r = nspace_sync_pair(sync, e)) == 0) {
         n.sync = sync[1];
+        if (x->uid_base)
+            nspace_own_pipes(x->stdio, x->uid_base);
         struct nspace_birth b = {init_pidfd, ALL_NAMESPACES, 0, x->cgroup_fd, enter_main, &n};
         r = nspace_birth(&b, &pidfd, e);
         close(sync[1]);

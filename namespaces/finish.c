@@ -68,9 +68,8 @@ static void own_stdio(const struct nspace_user *u)
 {
     struct stat st;
     for (int i = 0; u->uid != 0 && i < 3; i++)
-        if (fstat(i, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode) || isatty(i)))
-            (void)!fchown(i, u->uid,
-                          (gid_t)-1); /* EPERM for streams of another owner: they stay as they are */
+        if (fstat(i, &st) == 0 && (S_ISFIFO(st.st_mode) || isatty(i)))
+            (void)!fchown(i, u->uid, (gid_t)-1); /* EPERM for streams of another owner: they stay as they are */
 }
 
 static int drop(const struct nspace_final *f, const struct nspace_user *u, struct err *e)
@@ -103,6 +102,8 @@ int nspace_finish(const struct nspace_final *f, char ***env, char **shell, struc
         r = nspace_limits_set(f->limits, e);
     umask(022);
     reset_signals();
+    if (r == 0 && chdir("/") < 0)
+        r = err_sys(e, "the zone's root");
     if (r == 0)
         r = nspace_user_find(AT_FDCWD, f->user, &u, e);
     if (r < 0)

@@ -214,6 +214,7 @@ int nspace_spawn(const struct nspace_kit *k, const struct nspace_setup *s, struc
         r = nspace_filter_for(k, s->init, s->security, in.caps, &in.filter, &owned, e);
     if (r == 0 && (in.dev_fd = nspace_dev_new(s->uid_base, s->devices, s->terminal, e)) < 0)
         r = in.dev_fd;
+    nspace_own_pipes(s->stdio, s->uid_base);
     if (r == 0)
         r = give_birth(&in, &p, c, e);
     close_fd(&in.dev_fd);

@@ -6,10 +6,12 @@
 #include "base/proc.h"
 #include "namespaces/inner.h"
 #include <errno.h>
+#include <linux/magic.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,6 +22,16 @@ int nspace_sync_pair(int fds[2], struct err *e)
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
         return err_sys(e, "socket pair");
     return 0;
+}
+
+/* The pipes that the caller made for a zone become its root's, which hands them to the program's user: else /dev/stderr
+ * cannot be opened. Only nameless ones: a fifo of the host keeps its owner. */
+void nspace_own_pipes(const int stdio[3], uint32_t uid_base)
+{
+    struct statfs sf;
+    for (int i = 0; i < 3; i++)
+        if (fstatfs(stdio[i], &sf) == 0 && sf.f_type == PIPEFS_MAGIC)
+            (void)!fchown(stdio[i], uid_base, uid_base);
 }
 
 /* In the child. End of file: the parent is gone or gave up. */
