@@ -1,53 +1,160 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who speaks: the kernel's word on the peer, turned into a role (R9). A peer from another user namespace
- * shows as the overflow id and is nobody here. */
-#include "base/auto.h"
-#include "base/mem.h"
-#include "zoned/server_priv.h"
+/* Who is at the other end, and what may he do: peer credentials and groups to a role; the listening socket
+ * that only the three groups can reach. Sources: unix(7) SO_PEERCRED, socket(7) SO_PEERGROUPS, acl(5). */
+#include "base/log.h"
+#include "zoned/server_impl.h"
+#include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/xattr.h>
 
-#ifndef SO_PEERGROUPS
-#define SO_PEERGROUPS 59
-#endif
-#define OVERFLOW_ID 65534u
-#define GROUPS_MAX 4096u
+#define OVERFLOW_ID 65534u /* default of /proc/sys/kernel/overflowuid: an id that has no name here */
+#define GROUP_LINES_MAX 100000u
 
-static const struct {
-    const char *group;
-    enum zd_role role;
-} roles[] = {{"zoned-admin", ROLE_ADMIN}, {"zoned-operator", ROLE_OPERATOR}, {"zoned-viewer", ROLE_VIEWER}};
-
-static bool in_group(gid_t want, gid_t primary, const gid_t *groups, unsigned n)
+const char *zd_role_name(enum zd_role role)
 {
-    for (unsigned i = 0; i < n; i++)
-        if (groups[i] == want)
-            return true;
-    return primary == want;
+    static const char *const names[] = {"nobody", "zoned-viewer", "zoned-operator", "zoned-admin"};
+    return names[role];
 }
 
-enum zd_role zd_peer_role(int fd, uid_t *uid, pid_t *pid)
+void zd_groups_refresh(struct zd_groups *g)
 {
-    struct ucred c = {0};
-    socklen_t len = sizeof(c);
-    *uid = OVERFLOW_ID;
-    *pid = 0;
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &c, &len) < 0)
-        return ROLE_NONE;
-    *uid = c.uid;
-    *pid = c.pid;
-    if (c.uid == 0)
-        return ROLE_ADMIN;
-    if (c.uid == OVERFLOW_ID || c.uid == (uid_t)-1)
-        return ROLE_NONE;
-    auto_free gid_t *groups = xcalloc(GROUPS_MAX, sizeof(*groups));
-    socklen_t size = GROUPS_MAX * sizeof(*groups);
-    unsigned n =
-        getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size) < 0 ? 0 : (unsigned)(size / sizeof(*groups));
-    for (unsigned i = 0; i < ARRAY_LEN(roles); i++) {
-        struct group *g = getgrnam(roles[i].group);
-        if (g && in_group(g->gr_gid, c.gid, groups, n))
-            return roles[i].role;
-    }
+    struct stat st = {0};
+    (void)stat("/etc/group", &st);
+    if (st.st_mtim.tv_sec == g->read.tv_sec && st.st_mtim.tv_nsec == g->read.tv_nsec)
+        return;
+    g->read = st.st_mtim;
+    for (int i = ROLE_NONE; i <= ROLE_ADMIN; i++)
+        g->gid[i] = (gid_t)-1;
+    auto_file FILE *f = fopen("/etc/group", "re");
+    if (!f)
+        return;
+    struct group *gr;
+    for (unsigned n = 0; n < GROUP_LINES_MAX && (gr = fgetgrent(f)); n++)
+        for (int i = ROLE_VIEWER; i <= ROLE_ADMIN; i++)
+            if (str_eq(gr->gr_name, zd_role_name((enum zd_role)i)) && gr->gr_gid != 0)
+                g->gid[i] = gr->gr_gid;
+}
+
+/* A process that is root in a namespace of its own can never be one of ours (R9). Its uid tells already, this
+ * is the second wall; a peer that has ended cannot be asked and is refused too. */
+static bool same_userns(pid_t pid)
+{
+    char path[48];
+    struct stat theirs, ours;
+    snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)pid);
+    return pid > 0 && stat(path, &theirs) == 0 && stat("/proc/self/ns/user", &ours) == 0 &&
+           theirs.st_ino == ours.st_ino && theirs.st_dev == ours.st_dev;
+}
+
+static enum zd_role role_of_gid(const struct zd_groups *g, gid_t gid)
+{
+    for (int i = ROLE_ADMIN; i > ROLE_NONE; i--)
+        if (gid != (gid_t)-1 && g->gid[i] == gid)
+            return (enum zd_role)i;
     return ROLE_NONE;
+}
+
+static enum zd_role role_by_groups(int fd, const struct zd_groups *g, gid_t primary)
+{
+    enum zd_role best = role_of_gid(g, primary);
+    gid_t few[64], *gids = few;
+    auto_free gid_t *many = NULL;
+    socklen_t len = sizeof(few);
+    int r = getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, gids, &len);
+    if (r < 0 && errno == ERANGE) {
+        gids = many = calloc(1, len);
+        r = many ? getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, gids, &len) : -1;
+    }
+    for (size_t i = 0; r == 0 && i < len / sizeof(gid_t); i++) {
+        enum zd_role role = role_of_gid(g, gids[i]);
+        best = role > best ? role : best;
+    }
+    return best;
+}
+
+void zd_peer_of(int fd, const struct zd_groups *g, struct zd_peer *p)
+{
+    struct ucred cred;
+    socklen_t len = sizeof(cred);
+    *p = (struct zd_peer){.uid = OVERFLOW_ID, .gid = OVERFLOW_ID};
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
+        return;
+    p->uid = cred.uid;
+    p->gid = cred.gid;
+    p->pid = cred.pid;
+    if (cred.uid == OVERFLOW_ID || cred.uid == (uid_t)-1)
+        return;
+    p->role = cred.uid == 0 ? ROLE_ADMIN : role_by_groups(fd, g, cred.gid);
+    if (p->role != ROLE_NONE && !same_userns(cred.pid)) {
+        p->role = ROLE_NONE;
+        p->foreign = true;
+    }
+}
+
+/* The entries of an access list as the kernel stores it (linux/posix_acl_xattr.h), little-endian. */
+struct acl_entry {
+    uint16_t tag, perm;
+    uint32_t id;
+};
+struct acl_blob {
+    uint32_t version;
+    struct acl_entry entry[6];
+};
+enum { ACL_OWNER = 0x01, ACL_GROUP_OWNER = 0x04, ACL_GROUP_ID = 0x08, ACL_MASK_ = 0x10, ACL_OTHERS = 0x20 };
+
+/* Operators and viewers reach the socket by an access list, because a file has one group only. */
+static void let_groups_in(const char *path, const struct zd_groups *g)
+{
+    const uint32_t none = (uint32_t)-1;
+    struct acl_blob acl = {.version = 2};
+    gid_t a = g->gid[ROLE_VIEWER], b = g->gid[ROLE_OPERATOR];
+    unsigned n = 0;
+    if (a == (gid_t)-1 && b == (gid_t)-1)
+        return;
+    acl.entry[n++] = (struct acl_entry){ACL_OWNER, 6, none};
+    acl.entry[n++] = (struct acl_entry){ACL_GROUP_OWNER, 6, none};
+    gid_t low = a < b ? a : b, high = a < b ? b : a; /* the kernel wants them sorted */
+    acl.entry[n++] = (struct acl_entry){ACL_GROUP_ID, 6, low};
+    if (high != (gid_t)-1 && high != low)
+        acl.entry[n++] = (struct acl_entry){ACL_GROUP_ID, 6, high};
+    acl.entry[n++] = (struct acl_entry){ACL_MASK_, 6, none};
+    acl.entry[n++] = (struct acl_entry){ACL_OTHERS, 0, none};
+    if (setxattr(path, "system.posix_acl_access", &acl, sizeof(acl.version) + n * sizeof(acl.entry[0]), 0) <
+        0)
+        log_warning("%s: cannot let the groups zoned-operator and zoned-viewer in: %s", path,
+                    strerror(errno));
+}
+
+int zd_socket_open(const char *path, const struct zd_groups *g, struct err *e)
+{
+    struct sockaddr_un sa = {.sun_family = AF_UNIX};
+    struct stat st;
+    if (strlen(path) >= sizeof(sa.sun_path))
+        return err_set(e, ERR_INVALID, ENAMETOOLONG, "the path of the socket is longer than %zu bytes: %s",
+                       sizeof(sa.sun_path) - 1, path);
+    strcpy(sa.sun_path, path);
+    if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
+        (void)unlink(path);
+    auto_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return err_sys(e, "cannot make a socket");
+    mode_t before = umask(0177); /* nobody gets in before the owner is set */
+    int r = bind(fd, (struct sockaddr *)&sa, sizeof(sa));
+    int code = errno;
+    umask(before);
+    errno = code;
+    if (r < 0)
+        return err_sys(e, "cannot listen at %s", path);
+    gid_t admin = g->gid[ROLE_ADMIN];
+    if ((admin != (gid_t)-1 && lchown(path, 0, admin) < 0) || chmod(path, 0660) < 0)
+        return err_sys(e, "cannot set the permissions of %s", path);
+    let_groups_in(path, g);
+    if (listen(fd, SOMAXCONN) < 0)
+        return err_sys(e, "cannot listen at %s", path);
+    return take_fd(&fd);
 }

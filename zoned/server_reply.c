@@ -1,202 +1,130 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Answers: now or later, whole or as a stream, or as a connection handed over. A request is suspended in the
- * library until its answer is there; the library then asks once more and gets it. */
-#include "base/auto.h"
+/* Answers: objects, text, files, errors, and the hand-over of a connection. Each may come at once or later.
+ */
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "zoned/api/api.h"
-#include "zoned/server_priv.h"
+#include "zoned/server_impl.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#define STREAM_QUEUE_MAX (1u << 20)
+#define SERVER_NAME "zoned/" ZONED_VERSION
 
-void zd_answer(struct zd_request *r, int status, struct MHD_Response *response)
+/* response is taken. After this the request is no longer the handler's. */
+void zd_answer(struct zd_request *r, int status, const char *content_type, struct MHD_Response *response)
 {
+    if (!r->server) {
+        MHD_destroy_response(response);
+        if (r->take)
+            r->take(r->take_arg, -1);
+        zd_request_free(r);
+        return;
+    }
     if (r->answered) {
+        log_error("%s was answered twice", r->uri);
         MHD_destroy_response(response);
         return;
     }
+    (void)MHD_add_response_header(response, MHD_HTTP_HEADER_SERVER, SERVER_NAME);
+    if (content_type)
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
     r->answered = true;
+    r->gone = NULL;
     r->status = status;
     r->response = response;
-    r->watch = sd_event_source_disable_unref(r->watch);
-    if (r->suspended) {
-        r->suspended = false;
-        MHD_resume_connection(r->conn);
-        zd_server_kick(r->server);
-    }
+    zd_conn_resume(r->conn);
 }
 
-static struct MHD_Response *with_type(struct MHD_Response *m, const char *type)
+static struct MHD_Response *from_text(char *text /* stolen */)
 {
-    MHD_add_response_header(m, MHD_HTTP_HEADER_CONTENT_TYPE, type);
-    MHD_add_response_header(m, MHD_HTTP_HEADER_SERVER, "zoned/" ZONED_VERSION);
-    return m;
-}
-
-void zd_reply_text(struct zd_request *r, int status, const char *content_type, char *text)
-{
-    zd_answer(
-        r, status,
-        with_type(MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE), content_type));
+    return MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE);
 }
 
 void zd_reply_json(struct zd_request *r, int status, json *body)
 {
-    char *text = js_dump(body, false);
-    js_free(body);
-    zd_reply_text(r, status, "application/json", text);
+    auto_js json *j = body;
+    char *text = js_dump(j, false);
+    zd_answer(r, status, "application/json", from_text(text ? text : xstrdup("null")));
 }
 
-void zd_reply_error(struct zd_request *r, const struct err *e, const struct problems *ps)
+void zd_reply_text(struct zd_request *r, int status, const char *content_type, char *text)
 {
-    json *o = js_object();
-    js_set(o, "error", js_from_err(e, ps));
-    int status = e->kind == ERR_LIMIT && e->code == EFBIG ? 413
-                 : e->code == EPROTOTYPE                  ? 405
-                                                          : err_http_status(e->kind);
-    zd_reply_json(r, status, o);
+    zd_answer(r, status, content_type, from_text(text ? text : xstrdup("")));
 }
 
 void zd_reply_fd(struct zd_request *r, const char *content_type, int fd)
 {
-    struct stat st = {0};
-    (void)fstat(fd, &st);
-    zd_answer(r, 200, with_type(MHD_create_response_from_fd64((uint64_t)st.st_size, fd), content_type));
-}
-
-/* ---- upgrade ---- */
-
-/* The library shuts its descriptor down when it forgets an upgraded connection (0.9.75), which would end the
- * session that got the duplicate: so another socket takes the descriptor's place first. */
-static void forget_quietly(MHD_socket sock, struct MHD_UpgradeResponseHandle *urh)
-{
-    int pair[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0) {
-        (void)dup3(pair[0], sock, O_CLOEXEC);
-        close(pair[0]);
-        close(pair[1]);
+    struct stat st;
+    struct err e = {0};
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+        close(fd);
+        err_set(&e, ERR_INTERNAL, EINVAL, "the answer is not a regular file");
+        zd_reply_error(r, &e, NULL);
+        return;
     }
-    MHD_upgrade_action(urh, MHD_UPGRADE_ACTION_CLOSE);
+    zd_answer(r, MHD_HTTP_OK, content_type, MHD_create_response_from_fd64((uint64_t)st.st_size, fd));
 }
 
-static void upgraded(void *cls, struct MHD_Connection *conn, void *con_cls, const char *extra,
-                     size_t extra_size, MHD_socket sock, struct MHD_UpgradeResponseHandle *urh)
+static char *error_text(const struct err *e, const struct problems *ps)
 {
-    struct zd_request *r = cls;
-    /* A client must wait for the 101 before it sends frames: bytes already read cannot be put back. */
-    int fd = extra_size ? -1 : fcntl(sock, F_DUPFD_CLOEXEC, 3);
-    if (fd >= 0)
-        (void)fd_nonblock(fd, false);
-    forget_quietly(sock, urh);
-    void (*take)(void *, int) = r->take;
+    auto_js json *j = js_object();
+    js_set(j, "error", js_from_err(e, ps));
+    char *text = js_dump(j, false);
+    return text ? text : xstrdup("{}");
+}
+
+void zd_reply_error_status(struct zd_request *r, int status, const char *allow, const struct err *e,
+                           const struct problems *ps)
+{
+    struct MHD_Response *response = from_text(error_text(e, ps));
+    if (allow)
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, allow);
+    zd_answer(r, status ? status : err_http_status(e->kind), "application/json", response);
+}
+
+void zd_reply_error(struct zd_request *r, const struct err *e, const struct problems *ps)
+{
+    zd_reply_error_status(r, 0, NULL, e, ps);
+}
+
+void zd_refuse_raw(int fd, int status, const struct err *e)
+{
+    auto_free char *body = error_text(e, NULL);
+    auto_free char *text = xasprintf("HTTP/1.1 %d Refused\r\nServer: " SERVER_NAME "\r\nConnection: close\r\n"
+                                     "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+                                     status, strlen(body), body);
+    (void)!send(fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL);
+    (void)shutdown(fd, SHUT_RDWR);
+}
+
+/* ---- hand-over ---- */
+/* Without TLS, MHD only closes its descriptor at MHD_UPGRADE_ACTION_CLOSE, no shutdown(2) (0.9.75, response.c
+ * MHD_upgrade_action and daemon.c MHD_cleanup_connections; test_server holds it to that), so a duplicate
+ * lives on. Bytes that came with the request cannot be put back: a client that does not wait for the 101 is
+ * cut off. */
+static void on_upgrade(void *arg, struct MHD_Connection *mhd, void *context, const char *extra,
+                       size_t extra_len, MHD_socket sock, struct MHD_UpgradeResponseHandle *urh)
+{
+    struct zd_request *r = arg;
+    int fd = extra_len > 0 ? -1 : fcntl(sock, F_DUPFD_CLOEXEC, 3);
+    if (fd >= 0 && fd_nonblock(fd, false) < 0)
+        close_fd(&fd);
+    if (fd < 0)
+        (void)shutdown(sock, SHUT_RDWR);
+    zd_call_later(r->server, r->take, r->take_arg, fd);
     r->take = NULL;
-    take(r->take_arg, fd);
-    zd_server_kick(r->server);
+    (void)MHD_upgrade_action(urh, MHD_UPGRADE_ACTION_CLOSE);
 }
 
 void zd_reply_upgrade(struct zd_request *r, void (*take)(void *arg, int fd), void *arg)
 {
-    struct MHD_Response *m = MHD_create_response_for_upgrade(upgraded, r);
-    MHD_add_response_header(m, MHD_HTTP_HEADER_UPGRADE, API_UPGRADE);
     r->take = take;
     r->take_arg = arg;
-    zd_answer(r, MHD_HTTP_SWITCHING_PROTOCOLS, m);
-}
-
-/* ---- streams ---- */
-struct zd_stream {
-    struct zd_server *server;
-    struct MHD_Connection *conn;
-    struct str queue;
-    size_t sent;
-    bool ended, broken, suspended;
-    sd_event_source *watch;
-    void (*closed)(void *arg);
-    void *arg;
-};
-
-static void wake(struct zd_stream *s)
-{
-    if (!s->suspended)
-        return;
-    s->suspended = false;
-    s->watch = sd_event_source_disable_unref(s->watch);
-    MHD_resume_connection(s->conn);
-    zd_server_kick(s->server);
-}
-
-static int stream_client_gone(sd_event_source *src, int fd, uint32_t revents, void *arg)
-{
-    struct zd_stream *s = arg;
-    s->broken = true;
-    wake(s);
-    return 0;
-}
-
-static ssize_t stream_read(void *cls, uint64_t pos, char *buf, size_t max)
-{
-    struct zd_stream *s = cls;
-    if (s->broken)
-        return MHD_CONTENT_READER_END_WITH_ERROR;
-    size_t left = s->queue.len - s->sent;
-    if (left) {
-        size_t n = left < max ? left : max;
-        memcpy(buf, s->queue.p + s->sent, n);
-        s->sent += n;
-        if (s->sent == s->queue.len)
-            s->sent = s->queue.len = 0;
-        return (ssize_t)n;
-    }
-    if (s->ended)
-        return MHD_CONTENT_READER_END_OF_STREAM;
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(s->conn, MHD_CONNECTION_INFO_CONNECTION_FD);
-    (void)sd_event_add_io(s->server->event, &s->watch, info->connect_fd, 0, stream_client_gone, s);
-    s->suspended = true;
-    MHD_suspend_connection(s->conn);
-    return 0;
-}
-
-static void stream_free(void *cls)
-{
-    struct zd_stream *s = cls;
-    sd_event_source_disable_unref(s->watch);
-    if (s->closed)
-        s->closed(s->arg);
-    str_done(&s->queue);
-    free(s);
-}
-
-struct zd_stream *zd_reply_stream(struct zd_request *r, const char *content_type, void (*closed)(void *arg),
-                                  void *arg)
-{
-    struct zd_stream *s = xcalloc(1, sizeof(*s));
-    *s = (struct zd_stream){.server = r->server, .conn = r->conn, .closed = closed, .arg = arg};
-    zd_answer(
-        r, 200,
-        with_type(MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 16384, stream_read, s, stream_free),
-                  content_type));
-    return s;
-}
-
-void zd_stream_write(struct zd_stream *s, const void *data, size_t n)
-{
-    if (s->broken || s->ended || !n)
-        return;
-    if (s->queue.len - s->sent + n > STREAM_QUEUE_MAX)
-        s->broken = true; /* it does not read: cut off */
-    else
-        str_addn(&s->queue, data, n);
-    wake(s);
-}
-
-void zd_stream_end(struct zd_stream *s)
-{
-    s->ended = true;
-    wake(s);
+    struct MHD_Response *response = MHD_create_response_for_upgrade(on_upgrade, r);
+    (void)MHD_add_response_header(response, MHD_HTTP_HEADER_UPGRADE, API_UPGRADE);
+    zd_answer(r, MHD_HTTP_SWITCHING_PROTOCOLS, NULL, response);
 }
