@@ -111,6 +111,7 @@ static void fx_zone(struct zone *z, const char *name, const char *script)
     z->lowers[0] = xstrdup("base");
     z->process.args = z->args;
     z->security.no_new_privs = true;
+    z->child = (struct nspace_child){-1, -1, -1, -1, -1};
     z->limits = (struct spec_limits){SPEC_UNSET, SPEC_UNSET, SPEC_UNSET};
     struct nspace_setup *s = &z->setup;
     *s = (struct nspace_setup){.zone = xstrdup(name),
