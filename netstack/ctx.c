@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <linux/netlink.h>
+#include <sys/wait.h>
 
 int net_ctx_new(const char *instance, struct net_ctx **out, struct err *e)
 {
@@ -24,6 +25,16 @@ int net_ctx_new(const char *instance, struct net_ctx **out, struct err *e)
     return 0;
 }
 
+/* The child that deletes links behind the caller's back; other children are never waited for. */
+void net_reap(struct net_ctx *c, bool block)
+{
+    if (c->deleter <= 0)
+        return;
+    pid_t r = TEMP_FAILURE_RETRY(waitpid(c->deleter, NULL, __WALL | (block ? 0 : WNOHANG)));
+    if (r != 0)
+        c->deleter = 0;
+}
+
 static void drop(struct net_ctx *c)
 {
     net_nl_close(take_ptr(&c->rt));
@@ -35,6 +46,8 @@ void net_ctx_free(struct net_ctx *c)
 {
     if (!c)
         return;
+    if (c->owner == getpid())
+        net_reap(c, true);
     drop(c);
     free(c);
 }
@@ -44,6 +57,7 @@ static void own(struct net_ctx *c)
     if (c->owner == getpid())
         return;
     drop(c);
+    c->deleter = 0; /* not this process's child */
     c->owner = getpid();
 }
 

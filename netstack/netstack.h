@@ -97,7 +97,8 @@ void net_link_done(struct net_link_plan *l);
  * caller closes. nlinks 0: only lo. On failure everything is undone. */
 int net_zone_up(struct net_ctx *c, const struct net_link_plan *links, unsigned nlinks, int netns_fd, int hold[64],
                 unsigned *nhold, struct err *e);
-/* Deletes links by name, elements by key; missing is success. wait: until the links are gone from the kernel. */
+/* Deletes links by name, elements by key (only those that point to this zone); missing is success. wait: until the links
+ * are gone from the kernel, some 20 ms; else a child of this process (without SIGCHLD) waits, net_ctx_free reaps it. */
 int net_zone_down(struct net_ctx *c, const struct net_link_plan *links, unsigned nlinks, bool wait, struct err *e);
 /* Published ports of a running zone: exactly these now. */
 int net_zone_ports(struct net_ctx *c, const struct net_link_plan *before, const struct net_link_plan *after, unsigned nlinks,

@@ -47,7 +47,9 @@ struct net_ctx {
     struct nl_sock *rt;
     struct net_nft *nft;
     int procfs;
+    pid_t deleter; /* a child that deletes links, 0 = none */
 };
+void net_reap(struct net_ctx *c, bool block);
 int net_ctx_rt(struct net_ctx *c, struct nl_sock **out, struct err *e);
 int net_ctx_nft(struct net_ctx *c, struct net_nft **out, struct err *e);
 int net_ctx_procfs(struct net_ctx *c, struct err *e);

@@ -236,7 +236,7 @@ static int ask_shutdown(struct zd *d, struct err *e)
     struct api_answer a = {0};
     int r = api_open(d->socket_path, &c, e);
     if (r == 0)
-        r = api_call(c, "POST", "/v1/shutdown", js_object(), &a, e, NULL);
+        r = api_call(c, "POST", "/shutdown", js_object(), &a, e, NULL);
     api_answer_done(&a);
     api_close(c);
     return r;

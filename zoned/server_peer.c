@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who is at the other end, and what may he do: peer credentials and groups to a role; the listening socket
- * that only the three groups can reach. Sources: unix(7) SO_PEERCRED, socket(7) SO_PEERGROUPS, acl(5). */
-#include "base/log.h"
+/* Who is at the other end, and what may he do: peer credentials and groups to a role; the listening socket.
+ * Sources: unix(7) SO_PEERCRED, socket(7) SO_PEERGROUPS. */
 #include "zoned/server_impl.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +9,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <sys/xattr.h>
 
 #define OVERFLOW_ID 65534u /* default of /proc/sys/kernel/overflowuid: an id that has no name here */
 #define GROUP_LINES_MAX 100000u
@@ -96,40 +94,6 @@ void zd_peer_of(int fd, const struct zd_groups *g, struct zd_peer *p)
     }
 }
 
-/* The entries of an access list as the kernel stores it (linux/posix_acl_xattr.h), little-endian. */
-struct acl_entry {
-    uint16_t tag, perm;
-    uint32_t id;
-};
-struct acl_blob {
-    uint32_t version;
-    struct acl_entry entry[6];
-};
-enum { ACL_OWNER = 0x01, ACL_GROUP_OWNER = 0x04, ACL_GROUP_ID = 0x08, ACL_MASK_ = 0x10, ACL_OTHERS = 0x20 };
-
-/* Operators and viewers reach the socket by an access list, because a file has one group only. */
-static void let_groups_in(const char *path, const struct zd_groups *g)
-{
-    const uint32_t none = (uint32_t)-1;
-    struct acl_blob acl = {.version = 2};
-    gid_t a = g->gid[ROLE_VIEWER], b = g->gid[ROLE_OPERATOR];
-    unsigned n = 0;
-    if (a == (gid_t)-1 && b == (gid_t)-1)
-        return;
-    acl.entry[n++] = (struct acl_entry){ACL_OWNER, 6, none};
-    acl.entry[n++] = (struct acl_entry){ACL_GROUP_OWNER, 6, none};
-    gid_t low = a < b ? a : b, high = a < b ? b : a; /* the kernel wants them sorted */
-    acl.entry[n++] = (struct acl_entry){ACL_GROUP_ID, 6, low};
-    if (high != (gid_t)-1 && high != low)
-        acl.entry[n++] = (struct acl_entry){ACL_GROUP_ID, 6, high};
-    acl.entry[n++] = (struct acl_entry){ACL_MASK_, 6, none};
-    acl.entry[n++] = (struct acl_entry){ACL_OTHERS, 0, none};
-    if (setxattr(path, "system.posix_acl_access", &acl, sizeof(acl.version) + n * sizeof(acl.entry[0]), 0) <
-        0)
-        log_warning("%s: cannot let the groups zoned-operator and zoned-viewer in: %s", path,
-                    strerror(errno));
-}
-
 int zd_socket_open(const char *path, const struct zd_groups *g, struct err *e)
 {
     struct sockaddr_un sa = {.sun_family = AF_UNIX};
@@ -143,7 +107,7 @@ int zd_socket_open(const char *path, const struct zd_groups *g, struct err *e)
     auto_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return err_sys(e, "cannot make a socket");
-    mode_t before = umask(0177); /* nobody gets in before the owner is set */
+    mode_t before = umask(0177); /* nobody gets in before it is whole */
     int r = bind(fd, (struct sockaddr *)&sa, sizeof(sa));
     int code = errno;
     umask(before);
@@ -151,9 +115,8 @@ int zd_socket_open(const char *path, const struct zd_groups *g, struct err *e)
     if (r < 0)
         return err_sys(e, "cannot listen at %s", path);
     gid_t admin = g->gid[ROLE_ADMIN];
-    if ((admin != (gid_t)-1 && lchown(path, 0, admin) < 0) || chmod(path, 0660) < 0)
+    if ((admin != (gid_t)-1 && lchown(path, 0, admin) < 0) || chmod(path, 0666) < 0)
         return err_sys(e, "cannot set the permissions of %s", path);
-    let_groups_in(path, g);
     if (listen(fd, SOMAXCONN) < 0)
         return err_sys(e, "cannot listen at %s", path);
     return take_fd(&fd);

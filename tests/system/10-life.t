@@ -5,7 +5,7 @@ start_zoned
 ok $? "zoned answers"
 inst=$(instance)
 # The first start brings the network up, which then stays: the picture is taken after it.
-status_is 0 "a first run brings the default network up" zc run --rm --image host -- /bin/true
+status_is 0 "a first run brings the default network up" zc run --rm host /bin/true
 before=$(picture "$inst")
 
 status_is 0 "create" zc create web --image host -- sleep 1000
@@ -48,12 +48,12 @@ status_is 0 "stop again succeeds" zc stop web
 status_is 0 "delete" zc delete web
 status_is 3 "it is gone" zc show web
 
-status_is 0 "run passes 0" zc run --rm --image host -- true
-status_is 3 "run passes 3" zc run --rm --image host -- sh -c 'exit 3'
-is "$(zc run --rm --image host -- echo one)" one "run prints"
-is "$(echo in | zc run --rm -i --image host -- cat)" in "run reads"
-status_is 127 "run of a missing command is 127" zc run --rm --image host -- /no/such
-status_is 126 "run of what is not executable is 126" zc run --rm --image host -- /etc/hostname
+status_is 0 "run passes 0" zc run --rm host true
+status_is 3 "run passes 3" zc run --rm host sh -c 'exit 3'
+is "$(zc run --rm host echo one)" one "run prints"
+is "$(echo in | zc run --rm -i host cat)" in "run reads"
+status_is 127 "run of a missing command is 127" zc run --rm host /no/such
+status_is 126 "run of what is not executable is 126" zc run --rm host /etc/hostname
 zc create bad --image host -- /no/such
 status_is 7 "start of a command that does not exist is 7" zc start bad
 is "$(zc show bad -o json | jq -r .state)" failed "the zone is failed"

@@ -4,7 +4,7 @@
 start_zoned
 ok $? "zoned answers"
 inst=$(instance)
-zc run --rm --image host -- true
+zc run --rm host true
 before=$(picture "$inst")
 sup_of() { pgrep -f "zone-sup --server $ROOT" | while read -r p; do
     [ "$(readlink /proc/"$p"/fd/* 2>/dev/null | grep -c "/zones/$1/lock")" != 0 ] && [ "$p" != "$keeper" ] && echo "$p"; done | head -1; }
@@ -43,7 +43,7 @@ is "$missing" 0 "no log line is lost over all of it ($(echo "$ticks" | wc -l) li
 
 kill -9 "$keeper"
 sleep 0.2
-status_is 0 "a start works after the fork server was killed" zc run --rm --image host -- true
+status_is 0 "a start works after the fork server was killed" zc run --rm host true
 is "$(zc exec a -- echo hi)" hi "the running zone does not mind"
 
 zc create e --image host -- sh -c 'sleep 1; exit 42'

@@ -14,7 +14,7 @@ foreign=$(nft list table inet mine)
 start_zoned
 ok $? "zoned answers"
 inst=$(instance)
-zc run --rm --image host -- true
+zc run --rm host true
 before=$(picture "$inst")
 web='mkdir -p /srv/www && hostname >/srv/www/index.html && exec busybox httpd -f -p 80 -h /srv/www'
 status_is 0 "create with ports" zc create web -p 8080:80 -p 127.0.0.1:8081:80 --image host -- sh -c "$web"
@@ -61,9 +61,9 @@ zc stop -t 1 web && zc start web
 is "$(zc show web -o json | jq -r '.network[0].addresses[0]')" "$addr" "the address is stable over a restart"
 status_is 7 "an address outside the network" bash -c "$BIN/zonectl create c4 --address 203.0.113.9 --image host -- sleep 9"
 status_is 4 "an address that is taken" zc create c5 --address "$addr" --image host -- sleep 9
-like "$(zc run --rm --network none --image host -- busybox ip -o link)" "^1: lo" "link: none has loopback alone"
-is "$(zc run --rm --network none --image host -- busybox ip -o link | wc -l)" 1 "... and nothing else"
-is "$(zc run --rm --network host --image host -- busybox ip -o link | grep -c up0)" 1 "link: host sees the host's links"
+like "$(zc run --rm --network none host busybox ip -o link)" "^1: lo" "link: none has loopback alone"
+is "$(zc run --rm --network none host busybox ip -o link | wc -l)" 1 "... and nothing else"
+is "$(zc run --rm --network host host busybox ip -o link | grep -c up0)" 1 "link: host sees the host's links"
 like "$(zc exec web -- cat /etc/hosts)" "$addr.*web" "/etc/hosts knows the zone"
 zc delete --force web two c3 >/dev/null
 is "$(picture "$inst")" "$before" "nothing is left"

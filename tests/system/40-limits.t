@@ -4,7 +4,7 @@
 start_zoned
 ok $? "zoned answers"
 inst=$(instance)
-zc run --rm --image host -- true
+zc run --rm host true
 before=$(picture "$inst")
 spin='while :; do :; done'
 for z in one three; do

@@ -4,7 +4,7 @@
 start_zoned
 ok $? "zoned answers"
 inst=$(instance)
-zc run --rm --image host -- true
+zc run --rm host true
 before=$(picture "$inst")
 for name in '..' 'a/b' 'Abc' '-a' 'a-' '' "$(printf 'a%.0s' {1..33})" 'a b' 'ä'; do
     status_is 7 "name '$name'" zc create "$name" --image host -- true

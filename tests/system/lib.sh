@@ -45,7 +45,7 @@ start_zoned() { # waits until it answers
     "$BIN/zoned" --root "$ROOT" ${ZONED_DEBUG:+--debug} >>"$T/zoned.log" 2>&1 &
     zoned_pid=$!
     for _ in $(seq 200); do
-        [ -S "$ZONED_SOCKET" ] && zc version >/dev/null 2>&1 && return 0
+        [ -S "$ZONED_SOCKET" ] && zc list -q >/dev/null 2>&1 && return 0
         kill -0 $zoned_pid 2>/dev/null || return 1
         sleep 0.05
     done
