@@ -203,6 +203,13 @@ static enum MHD_Result queue(struct zd_request *r)
     return ok;
 }
 
+static bool has_body(const struct zd_request *r)
+{
+    const char *n = MHD_lookup_connection_value(r->conn->mhd, MHD_HEADER_KIND, "Content-Length");
+    return (n && !str_eq(n, "0")) ||
+           MHD_lookup_connection_value(r->conn->mhd, MHD_HEADER_KIND, "Transfer-Encoding");
+}
+
 enum MHD_Result zd_on_request(void *arg, struct MHD_Connection *mhd, const char *url, const char *method,
                               const char *version, const char *data, size_t *size, void **context)
 {
@@ -219,7 +226,9 @@ enum MHD_Result zd_on_request(void *arg, struct MHD_Connection *mhd, const char 
         r->handled = true;
         r->conn->deadline = 0;
         zd_reply_error_status(r, status, allow, &e, NULL);
-        return queue(r);
+        /* MHD closes a connection that is answered before the request is read: only where a body would come
+         */
+        return has_body(r) ? queue(r) : MHD_YES;
     }
     if (*size > 0) {
         size_t n = *size;
