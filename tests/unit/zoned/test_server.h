@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A raw HTTP client for the server's tests: no library between the test and the bytes. */
 #pragma once
+#include "base/auto.h"
 #include "base/clock.h"
 #include "base/str.h"
 #include <errno.h>
 #include <poll.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
