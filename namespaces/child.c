@@ -80,7 +80,9 @@ static void reset_oom(const struct nspace_tree *t)
         (void)!write(fd, "0", 1);
 }
 
-static int prepare(const struct nspace_inner *in, struct nspace_tree *t, struct err *e)
+/* All that needs neither groups nor links: it runs while the parent prepares those. */
+static int prepare(const struct nspace_inner *in, const struct nspace_final *f, struct nspace_tree *t,
+                   struct nspace_ready *ready, struct err *e)
 {
     int r = own_session(e);
     if (r == 0)
@@ -90,9 +92,10 @@ static int prepare(const struct nspace_inner *in, struct nspace_tree *t, struct 
     if (r < 0)
         return r;
     reset_oom(t);
-    if ((r = become_root(e)) < 0 || (r = nspace_tree_build(in, t, e)) < 0)
+    if ((r = become_root(e)) < 0 || (r = nspace_tree_build(in, t, e)) < 0 || (r = names(in->s, e)) < 0)
         return r;
-    return names(in->s, e);
+    nspace_sysctls_default(t->proc_sys, in->s);
+    return nspace_finish_prepare(f, ready, e);
 }
 
 static int after_go(const struct nspace_inner *in, const struct nspace_tree *t, struct err *e)
@@ -103,22 +106,21 @@ static int after_go(const struct nspace_inner *in, const struct nspace_tree *t, 
     return r == 0 ? nspace_sysctls_write(t->proc_sys, in->s, e) : r;
 }
 
-static int final_of(const struct nspace_inner *in, char ***env, struct err *e)
+static struct nspace_final final_of(const struct nspace_inner *in)
 {
     const struct nspace_setup *s = in->s;
-    struct nspace_final f = {.init = s->init,
-                             .caps = in->caps,
-                             .filter = &in->filter,
-                             .no_new_privs = s->security->no_new_privs,
-                             .terminal = s->terminal,
-                             .limits = s->limits,
-                             .user = s->init == SPEC_INIT_SYSTEM ? NULL : s->process->user,
-                             .cwd = s->process->cwd,
-                             .hostname = s->hostname,
-                             .env = &s->process->env,
-                             .extra_env = s->extra_env,
-                             .stdio = {s->stdio[0], s->stdio[1], s->stdio[2]}};
-    return nspace_finish(&f, env, NULL, e);
+    return (struct nspace_final){.init = s->init,
+                                 .caps = in->caps,
+                                 .filter = &in->filter,
+                                 .no_new_privs = s->security->no_new_privs,
+                                 .terminal = s->terminal,
+                                 .limits = s->limits,
+                                 .user = s->init == SPEC_INIT_SYSTEM ? NULL : s->process->user,
+                                 .cwd = s->process->cwd,
+                                 .hostname = s->hostname,
+                                 .env = &s->process->env,
+                                 .extra_env = s->extra_env,
+                                 .stdio = {s->stdio[0], s->stdio[1], s->stdio[2]}};
 }
 
 /* zone-init [ERRFD] [STATUSFD|-] -- ARGS; everything but 0–2 and these two is closed at exec. */
@@ -158,18 +160,20 @@ void nspace_child_main(struct nspace_inner *in)
 {
     struct err e = {0};
     struct nspace_tree t = {-1, -1, -1, -1, -1};
-    char **env = NULL;
+    struct nspace_final f = final_of(in);
+    struct nspace_ready ready = {0};
     if (nspace_sync_wait(in->sync, NSPACE_MAPPED) < 0)
         _exit(127);
-    if (prepare(in, &t, &e) < 0)
+    if (prepare(in, &f, &t, &ready, &e) < 0)
         nspace_sync_fail(in->sync, &e);
     if (nspace_sync_wait(in->sync, NSPACE_GO) < 0)
         _exit(127);
     int r = after_go(in, &t, &e);
     if (r == 0)
-        r = final_of(in, &env, &e);
+        r = nspace_finish_drop(&f, &ready, &e);
     if (r == 0)
-        r = in->s->init == SPEC_INIT_APP ? exec_zone_init(in, env, &e) : exec_image_init(in, env, &e);
+        r = in->s->init == SPEC_INIT_APP ? exec_zone_init(in, ready.env, &e)
+                                         : exec_image_init(in, ready.env, &e);
     nspace_sync_fail(in->sync, &e);
 }
 

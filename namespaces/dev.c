@@ -93,20 +93,18 @@ static int fill(int dev, uint32_t uid_base, char *const *devices, bool console, 
     return r;
 }
 
-int nspace_dev_new(uint32_t uid_base, char *const *devices, bool console, struct err *e)
+int nspace_dev_new(uint32_t uid_base, struct err *e)
 {
     char id[16];
     snprintf(id, sizeof(id), "%u", uid_base);
     const char *options[] = {"mode", "755", "size", "4M", "nr_inodes", "8192", "uid", id, "gid", id, NULL};
-    int dev = nspace_fs("tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, e);
-    if (dev < 0)
-        return dev;
+    return nspace_fs("tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, e);
+}
+
+int nspace_dev_fill(int dev, uint32_t uid_base, char *const *devices, bool console, struct err *e)
+{
     mode_t old = umask(0);
     int r = fill(dev, uid_base, devices, console, e);
     umask(old);
-    if (r < 0) {
-        close(dev);
-        return r;
-    }
-    return dev;
+    return r;
 }

@@ -54,7 +54,7 @@ static int become_root(struct err *e)
     return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? err_sys(e, "not dumpable") : 0;
 }
 
-static int finish(const struct entering *n, char ***env, char **shell, struct err *e)
+static int finish(const struct entering *n, struct nspace_ready *ready, struct err *e)
 {
     const struct nspace_exec *x = n->x;
     struct nspace_final f = {.init = x->init,
@@ -69,7 +69,8 @@ static int finish(const struct entering *n, char ***env, char **shell, struct er
                              .env = x->env,
                              .extra_env = x->extra_env,
                              .stdio = {x->stdio[0], x->stdio[1], x->stdio[2]}};
-    return nspace_finish(&f, env, shell, e);
+    int r = nspace_finish_prepare(&f, ready, e);
+    return r == 0 ? nspace_finish_drop(&f, ready, e) : r;
 }
 
 /* "-bash" for "/bin/bash": what a shell takes as the sign of a login. */
@@ -86,18 +87,17 @@ static _Noreturn void enter_main(void *arg)
 {
     struct entering *n = arg;
     struct err e = {0};
-    char **env = NULL, *shell = NULL;
+    struct nspace_ready ready = {0};
     if (nspace_sync_wait(n->sync, NSPACE_GO) < 0)
         _exit(127);
-    if (become_root(&e) < 0 || (chdir("/") < 0 && err_sys(&e, "the zone's root")) ||
-        finish(n, &env, &shell, &e) < 0)
+    if (become_root(&e) < 0 || finish(n, &ready, &e) < 0)
         nspace_sync_fail(n->sync, &e);
     if (n->x->job)
         _exit(nspace_job_run(n->x->job, n->x->job_fd, n->x->job_arg, &n->sync, &e));
     if (close_range(3, ~0u, CLOSE_RANGE_CLOEXEC) < 0 && err_sys(&e, "close descriptors"))
         nspace_sync_fail(n->sync, &e);
     bool shell_wanted = n->x->login && (!n->x->args || !n->x->args[0]);
-    int code = shell_wanted ? exec_login(shell, env) : nspace_exec_search(n->x->args, env);
+    int code = shell_wanted ? exec_login(ready.shell, ready.env) : nspace_exec_search(n->x->args, ready.env);
     (void)!send(n->sync, &code, sizeof(code), MSG_NOSIGNAL);
     _exit(code == ENOENT ? 127 : 126);
 }

@@ -4,6 +4,7 @@
  * "/", uid 0 of the zone and a full capability set in its user namespace. The order matters: each line gives
  * away something that the next ones must not have, or still need. */
 #include "base/mem.h"
+#include "base/str.h"
 #include "namespaces/inner.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -69,34 +70,20 @@ static void own_stdio(const struct nspace_user *u)
     struct stat st;
     for (int i = 0; u->uid != 0 && i < 3; i++)
         if (fstat(i, &st) == 0 && (S_ISFIFO(st.st_mode) || isatty(i)))
-            (void)!fchown(i, u->uid, (gid_t)-1); /* EPERM for streams of another owner: they stay as they are */
+            (void)!fchown(i, u->uid,
+                          (gid_t)-1); /* EPERM for streams of another owner: they stay as they are */
 }
 
-static int drop(const struct nspace_final *f, const struct nspace_user *u, struct err *e)
+void nspace_ready_done(struct nspace_ready *r)
 {
-    /* Without no_new_privs a filter needs CAP_SYS_ADMIN, so it must come before the capabilities go. */
-    bool early = !f->no_new_privs && !(u->uid == 0 && (f->caps & (1ull << CAP_SYS_ADMIN)));
-    int r = 0;
-    if (f->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-        return err_sys(e, "no_new_privs");
-    if (early)
-        r = nspace_filter_load(f->filter, e);
-    if (r == 0)
-        r = nspace_caps_drop_bounding(f->caps, e);
-    if (r == 0 && (r = become(u->uid, u->gid, u->groups, u->ngroups)) < 0)
-        r = err_sysk(e, ERR_INTERNAL, -r, "become user %u of the zone", u->uid);
-    if (r == 0)
-        r = nspace_caps_set(u->uid == 0 ? f->caps : 0, e);
-    if (r == 0)
-        r = enter_cwd(f->cwd, e);
-    if (r == 0 && !early)
-        r = nspace_filter_load(f->filter, e);
-    return r;
+    nspace_user_done(&r->user);
+    free(r->shell);
+    strv_free(r->env);
+    memset(r, 0, sizeof(*r));
 }
 
-int nspace_finish(const struct nspace_final *f, char ***env, char **shell, struct err *e)
+int nspace_finish_prepare(const struct nspace_final *f, struct nspace_ready *out, struct err *e)
 {
-    struct nspace_user u = {0};
     int r = take_stdio(f->stdio, f->terminal, e);
     if (r == 0)
         r = nspace_limits_set(f->limits, e);
@@ -105,15 +92,31 @@ int nspace_finish(const struct nspace_final *f, char ***env, char **shell, struc
     if (r == 0 && chdir("/") < 0)
         r = err_sys(e, "the zone's root");
     if (r == 0)
-        r = nspace_user_find(AT_FDCWD, f->user, &u, e);
+        r = nspace_user_find(AT_FDCWD, f->user, &out->user, e);
     if (r < 0)
         return r;
-    own_stdio(&u);
-    *env = nspace_env_build(f, &u);
-    if (shell)
-        *shell = xstrdup(u.shell && u.shell[0] == '/' ? u.shell : "/bin/sh");
-    r = drop(f, &u, e);
-    nspace_user_done(&u);
+    own_stdio(&out->user);
+    out->env = nspace_env_build(f, &out->user);
+    out->shell = xstrdup(out->user.shell && out->user.shell[0] == '/' ? out->user.shell : "/bin/sh");
+    if (f->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return err_sys(e, "no_new_privs");
+    return nspace_caps_drop_bounding(f->caps, e); /* what exec may regain; the present set is untouched */
+}
+
+int nspace_finish_drop(const struct nspace_final *f, const struct nspace_ready *ready, struct err *e)
+{
+    const struct nspace_user *u = &ready->user;
+    /* Without no_new_privs a filter needs CAP_SYS_ADMIN, so it must come before the capabilities go. */
+    bool early = !f->no_new_privs && !(u->uid == 0 && (f->caps & (1ull << CAP_SYS_ADMIN)));
+    int r = early ? nspace_filter_load(f->filter, e) : 0;
+    if (r == 0 && (r = become(u->uid, u->gid, u->groups, u->ngroups)) < 0)
+        r = err_sysk(e, ERR_INTERNAL, -r, "become user %u of the zone", u->uid);
+    if (r == 0)
+        r = nspace_caps_set(u->uid == 0 ? f->caps : 0, e);
+    if (r == 0)
+        r = enter_cwd(f->cwd, e);
+    if (r == 0 && !early)
+        r = nspace_filter_load(f->filter, e);
     return r;
 }
 

@@ -18,6 +18,7 @@ struct nspace_kit {
  * parent: NSPACE_MAPPED (id maps are there: build the root), then NSPACE_GO. child: nothing and end of file
  * at exec, or one struct err, or from zone-init one int errno. */
 #define NSPACE_MAPPED 'm'
+#define NSPACE_DEV 'd' /* /dev is filled */
 #define NSPACE_GO 'g'
 int nspace_sync_pair(int fds[2], struct err *e);
 int nspace_sync_wait(int fd, char want);
@@ -95,7 +96,9 @@ struct nspace_inner {
     void *job_arg;
     int job_fd;
 };
-int nspace_dev_new(uint32_t uid_base, char *const *devices, bool console, struct err *e);
+/* An empty /dev as a detached mount, and filling it: while the child mounts the rest. */
+int nspace_dev_new(uint32_t uid_base, struct err *e);
+int nspace_dev_fill(int dev, uint32_t uid_base, char *const *devices, bool console, struct err *e);
 _Noreturn void nspace_child_main(struct nspace_inner *in);
 _Noreturn void nspace_visit_main(struct nspace_inner *in);
 
@@ -119,14 +122,13 @@ struct nspace_final {
     const spec_map *env;
     char *const *extra_env;
     int stdio[3];
-    bool pid1;
 };
-/* Fills env (owned) and, for a login, the shell. Descriptors 3 and up stay open. */
-int nspace_finish(const struct nspace_final *f, char ***env, char **shell, struct err *e);
 /* execvpe with the zone's PATH; returns the errno that a shell would report. */
 int nspace_exec_search(char *const *args, char *const *env);
 
 int nspace_limits_set(const struct spec_limits *l, struct err *e);
+/* Before the go byte, and after it when links and the spec's come. */
+void nspace_sysctls_default(int proc_sys, const struct nspace_setup *s);
 int nspace_sysctls_write(int proc_sys, const struct nspace_setup *s, struct err *e);
 
 struct nspace_user {
@@ -138,6 +140,16 @@ struct nspace_user {
 void nspace_user_done(struct nspace_user *u);
 /* text: NULL, "name", "12", "name:group", "12:34". Reads /etc/passwd and /etc/group below rootfd. */
 int nspace_user_find(int rootfd, const char *text, struct nspace_user *u, struct err *e);
+struct nspace_ready { /* what is worked out before the capabilities go */
+    struct nspace_user user;
+    char **env, *shell;
+};
+void nspace_ready_done(struct nspace_ready *r);
+/* Streams, limits, signals, user, environment, bounding set: spawn does it before the go byte. cwd becomes
+ * "/". */
+int nspace_finish_prepare(const struct nspace_final *f, struct nspace_ready *out, struct err *e);
+/* Ids, capabilities, working folder, filter: after it only exec. Descriptors 3 and up stay open. */
+int nspace_finish_drop(const struct nspace_final *f, const struct nspace_ready *ready, struct err *e);
 char **nspace_env_build(const struct nspace_final *f, const struct nspace_user *u);
 
 /* ---- id maps ---- */

@@ -139,22 +139,34 @@ struct birth_place {
     int join_pidfd, cgroup_fd;
 };
 
+static int signal_child(struct nspace_child *c, char what, struct err *e)
+{
+    return send(c->sync_fd, &what, 1, MSG_NOSIGNAL) < 0 ? err_sys(e, "the new process ended at once") : 0;
+}
+
+/* What the child waits for first; the rest is done while it mounts. */
 static int map_and_mount(const struct birth_place *p, struct nspace_lock *l, struct nspace_child *c,
                          struct err *e)
 {
-    char mapped = NSPACE_MAPPED;
     int r = p->join_pidfd < 0 ? nspace_map_write(c->pid, p->uid_base, e) : 0;
     if (r == 0 && (c->userns_fd = nspace_open_ns(c->pid, "user", e)) < 0)
         r = c->userns_fd;
-    if (r == 0 && (p->flags & CLONE_NEWNET || p->join_pidfd >= 0) &&
-        (c->netns_fd = nspace_open_ns(c->pid, "net", e)) < 0)
-        r = c->netns_fd;
     if (r == 0)
         r = idmap_root(p->root, c->userns_fd, e);
     if (r == 0)
         r = stage_host_folders(l, p->root, p->s, c->userns_fd, e);
-    if (r == 0 && send(c->sync_fd, &mapped, 1, MSG_NOSIGNAL) < 0)
-        r = err_sys(e, "the new process ended at once");
+    return r == 0 ? signal_child(c, NSPACE_MAPPED, e) : r;
+}
+
+static int meanwhile(const struct nspace_inner *in, const struct birth_place *p, struct nspace_child *c,
+                     struct err *e)
+{
+    int r = 0;
+    if (p->s && (r = nspace_dev_fill(in->dev_fd, p->uid_base, p->s->devices, p->s->terminal, e)) == 0)
+        r = signal_child(c, NSPACE_DEV, e);
+    if (r == 0 && (p->flags & CLONE_NEWNET || p->join_pidfd >= 0) &&
+        (c->netns_fd = nspace_open_ns(c->pid, "net", e)) < 0)
+        r = c->netns_fd;
     return r;
 }
 
@@ -176,11 +188,13 @@ static int give_birth(struct nspace_inner *in, const struct birth_place *p, stru
         r = nspace_lock_begin(&lock, e);
     if (r == 0)
         r = c.pid = clone_child(in, p->flags, p->join_pidfd, p->cgroup_fd, &c.pidfd, e);
-    clock_end(&clock);
     close(sync[1]);
     if (r > 0)
         r = map_and_mount(p, &lock, &c, e);
+    clock_end(&clock);
     nspace_lock_end(&lock);
+    if (r == 0)
+        r = meanwhile(in, p, &c, e);
     if (r < 0) {
         nspace_child_done(&c);
         return r;
@@ -212,7 +226,7 @@ int nspace_spawn(const struct nspace_kit *k, const struct nspace_setup *s, struc
         r = nspace_caps_wanted(s->init, s->security, k->bounding, &in.caps, e);
     if (r == 0)
         r = nspace_filter_for(k, s->init, s->security, in.caps, &in.filter, &owned, e);
-    if (r == 0 && (in.dev_fd = nspace_dev_new(s->uid_base, s->devices, s->terminal, e)) < 0)
+    if (r == 0 && (in.dev_fd = nspace_dev_new(s->uid_base, e)) < 0)
         r = in.dev_fd;
     nspace_own_pipes(s->stdio, s->uid_base);
     if (r == 0)

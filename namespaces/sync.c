@@ -24,8 +24,8 @@ int nspace_sync_pair(int fds[2], struct err *e)
     return 0;
 }
 
-/* The pipes that the caller made for a zone become its root's, which hands them to the program's user: else /dev/stderr
- * cannot be opened. Only nameless ones: a fifo of the host keeps its owner. */
+/* The pipes that the caller made for a zone become its root's, which hands them to the program's user: else
+ * /dev/stderr cannot be opened. Only nameless ones: a fifo of the host keeps its owner. */
 void nspace_own_pipes(const int stdio[3], uint32_t uid_base)
 {
     struct statfs sf;

@@ -45,13 +45,11 @@ static void put_default(int sysfd, const char *path, const char *value)
     (void)put(sysfd, path, value, NULL);
 }
 
-static void net_defaults(int sysfd)
+/* Links that were put in before the go byte; those that come later inherit `default`. */
+static void quiet_links(int sysfd)
 {
     char path[64];
-    put_default(sysfd, "net/ipv4/ip_unprivileged_port_start", "0");
-    put_default(sysfd, "net/ipv4/ping_group_range", "0 65535");
-    put_default(sysfd, "net/ipv6/conf/default/accept_ra", "0");
-    for (unsigned i = 0; i < LINKS_MAX; i++) { /* links that were put in before the go byte */
+    for (unsigned i = 0; i < LINKS_MAX; i++) {
         snprintf(path, sizeof(path), "net/ipv6/conf/eth%u/accept_ra", i);
         if (put(sysfd, path, "0", NULL) < 0)
             return;
@@ -71,23 +69,36 @@ static void user_limits(int sysfd, enum spec_init init)
     put_default(sysfd, "user/max_inotify_watches", "131072");
 }
 
-int nspace_sysctls_write(int sysfd, const struct nspace_setup *s, struct err *e)
+static bool own_net(const struct nspace_setup *s)
 {
-    bool own_net = !s->host_network && s->join_pidfd < 0;
-    if (own_net)
-        net_defaults(sysfd);
+    return !s->host_network && s->join_pidfd < 0;
+}
+
+void nspace_sysctls_default(int sysfd, const struct nspace_setup *s)
+{
+    if (own_net(s)) {
+        put_default(sysfd, "net/ipv4/ip_unprivileged_port_start", "0");
+        put_default(sysfd, "net/ipv4/ping_group_range", "0 65535");
+        put_default(sysfd, "net/ipv6/conf/default/accept_ra", "0");
+    }
     if (s->join_pidfd < 0)
         user_limits(sysfd, s->init);
+}
+
+int nspace_sysctls_write(int sysfd, const struct nspace_setup *s, struct err *e)
+{
+    if (own_net(s))
+        quiet_links(sysfd);
     for (unsigned i = 0; s->sysctls && i < s->sysctls->len; i++) {
         const struct spec_kv *kv = &s->sysctls->at[i];
         int r = nspace_check_sysctl(kv->key, e);
         if (r < 0)
             return r;
-        if (!own_net && str_starts(kv->key, "net."))
+        if (!own_net(s) && str_starts(kv->key, "net."))
             return err_set(e, ERR_INVALID, EINVAL, "sysctl %s: the zone has no network of its own", kv->key);
         auto_free char *path = xstrdup(kv->key);
-        for (char *p = path; *p; p++)
-            *p = *p == '.' ? '/' : *p;
+        for (char *c = path; *c; c++)
+            *c = *c == '.' ? '/' : *c;
         r = put(sysfd, path, kv->value, e);
         if (r < 0)
             return r;

@@ -215,6 +215,8 @@ int nspace_tree_build(const struct nspace_inner *in, struct nspace_tree *t, stru
         r = nspace_attach_top(t->sys, t->root, "sys", e);
     if (r == 0)
         r = nspace_attach_top(t->dev, t->root, "dev", e);
+    if (r == 0 && nspace_sync_wait(in->sync, NSPACE_DEV) < 0)
+        r = err_set(e, ERR_INTERNAL, ECANCELED, "given up");
     if (r == 0)
         r = hide_all(in, t, e);
     if (r == 0)
