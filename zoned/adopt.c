@@ -95,6 +95,7 @@ static void status_known(struct zone *z, const json *reply, const struct err *e,
     const char *state = js_get_str(reply, "state", "");
     z->pid = (pid_t)js_get_int(reply, "pid", 0);
     z->started_us = (uint64_t)js_get_int(reply, "started_us", 0);
+    z->restarts = (uint64_t)js_get_int(reply, "restarts", 0);
     z->healthy = js_type_of(js_get(reply, "healthy")) == JS_BOOL ? js_get_bool(reply, "healthy", false) : -1;
     z->state = state_from(state);
     if (z->state == ZONE_RUNNING)

@@ -121,6 +121,5 @@ void boot_shutdown_step(struct zd *d)
     networks_down(d);
     struct zd_request *r = take_ptr(&d->shutdown_request);
     zd_reply_json(r, 200, js_object());
-    d->shutting_down = false;
-    zd_exit(d, 0);
+    zd_exit_soon(d);
 }

@@ -33,6 +33,18 @@ void zd_exit(struct zd *d, int code)
     (void)sd_event_exit(d->event, code);
 }
 
+static int on_exit_timer(sd_event_source *s, uint64_t usec, void *arg)
+{
+    zd_exit(arg, 0);
+    return 0;
+}
+
+void zd_exit_soon(struct zd *d)
+{
+    if (sd_event_add_time_relative(d->event, NULL, CLOCK_MONOTONIC, 100000, 0, on_exit_timer, d) < 0)
+        zd_exit(d, 0);
+}
+
 static void set_paths(struct zd *d, const struct zd_options *o, const char *bin_dir)
 {
     char hex[17];

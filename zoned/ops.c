@@ -479,6 +479,7 @@ static void say_bye(struct zone *z)
 /* The zone left the kernel: our tables follow, then the supervisor may go, then whoever waits is told. */
 void op_stopped(struct zone *z, const json *event)
 {
+    struct zd *d = z->d; /* the zone may be gone at the end */
     struct err e = {0};
     bool failed = js_get(event, "error") != NULL;
     if (failed)
@@ -526,7 +527,7 @@ void op_stopped(struct zone *z, const json *event)
     } else {
         op_end(z, failed && op == OP_START ? &e : NULL, NULL);
     }
-    boot_shutdown_step(z->d);
+    boot_shutdown_step(d);
 }
 
 /* The supervisor died without "stopped": another one takes over, or undoes. */

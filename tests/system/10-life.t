@@ -67,4 +67,4 @@ zc wait talk --for stopped
 is "$(zc show talk -o json | jq -r .exit_status)" 5 "exit status is kept"
 is "$(zc logs talk | sort | tr '\n' ' ')" "one two " "the log is kept"
 zc delete talk
-is "$(picture "$inst")" "$before" "nothing is left"
+same "$(picture "$inst")" "$before" "nothing is left"

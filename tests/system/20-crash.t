@@ -63,7 +63,7 @@ ok $? "the restart policy works while zoned is away ($restarts restarts)"
 status_is 0 "stop ends the restarts" zc stop r
 zc stop -t 1 a
 zc delete a e r
-is "$(picture "$inst")" "$before" "nothing is left"
+same "$(picture "$inst")" "$before" "nothing is left"
 
 for i in 1 2 3 4 5; do
     (zc create k$i --image host -- sleep 100; zc start k$i) >/dev/null 2>&1 &
@@ -74,7 +74,7 @@ for i in 1 2 3 4 5; do
     zc delete --force k$i >/dev/null 2>&1
 done
 is "$(zc list -q)" "" "kill -9 at five random moments of a start: all zones can be deleted"
-is "$(picture "$inst")" "$before" "... and nothing is left"
+same "$(picture "$inst")" "$before" "... and nothing is left"
 status_is 0 "--shutdown stops all" bash -c "$BIN/zonectl create s --image host -- sleep 100 && $BIN/zonectl start s && $BIN/zoned --root $ROOT --shutdown"
 wait "$zoned_pid"
 is $? 0 "zoned has ended"

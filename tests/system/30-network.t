@@ -34,9 +34,9 @@ is "$(lan curl -fsS -m 5 http://192.0.2.1:8080/)" web "LAN, published port"
 lan curl -fsS -m 2 http://192.0.2.1:8081/ >/dev/null 2>&1
 [ $? != 0 ]
 ok $? "published on localhost only: not from the LAN"
-is "$(zc exec two -- busybox wget -qO- -T 5 http://$addr/)" web "zone to zone"
-is "$(zc exec two -- busybox wget -qO- -T 5 http://192.0.2.1:8080/)" web "zone to another's published port"
-is "$(zc exec web -- busybox wget -qO- -T 5 http://192.0.2.1:8080/)" web "zone to its own published port"
+is "$(zc exec two -- curl -fsS -m 5 http://$addr/)" web "zone to zone"
+is "$(zc exec two -- curl -fsS -m 5 http://192.0.2.1:8080/)" web "zone to another's published port"
+is "$(zc exec web -- curl -fsS -m 5 http://192.0.2.1:8080/)" web "zone to its own published port"
 lan ip route add "$addr/32" via 192.0.2.1
 lan curl -fsS -m 2 "http://$addr/" >/dev/null 2>&1
 [ $? != 0 ]
@@ -63,10 +63,10 @@ status_is 7 "an address outside the network" bash -c "$BIN/zonectl create c4 --a
 status_is 4 "an address that is taken" zc create c5 --address "$addr" --image host -- sleep 9
 like "$(zc run --rm --network none host busybox ip -o link)" "^1: lo" "link: none has loopback alone"
 is "$(zc run --rm --network none host busybox ip -o link | wc -l)" 1 "... and nothing else"
-is "$(zc run --rm --network host host busybox ip -o link | grep -c up0)" 1 "link: host sees the host's links"
+is "$(zc run --rm --network host host busybox ip -o link | grep -c ': up0')" 1 "link: host sees the host's links"
 like "$(zc exec web -- cat /etc/hosts)" "$addr.*web" "/etc/hosts knows the zone"
 zc delete --force web two c3 >/dev/null
-is "$(picture "$inst")" "$before" "nothing is left"
+same "$(picture "$inst")" "$before" "nothing is left"
 is "$(nft list table inet mine)" "$foreign" "a foreign table is untouched"
 kill "$zoned_pid" && wait "$zoned_pid" 2>/dev/null
 zoned_pid=

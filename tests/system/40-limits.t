@@ -60,4 +60,4 @@ status_is 7 "cap -1" zc create x --cpu-cap -1 --image host -- true
 status_is 7 "a cap of more CPUs than there are" zc create x --cpu-cap 1000 --image host -- true
 status_is 7 "memory 1 byte" zc create x --memory 1 --image host -- true
 status_is 9 "a key that this host cannot enforce is refused" zc create x --set cpu.pool=batch --image host -- true
-is "$(picture "$inst")" "$before" "nothing is left"
+same "$(picture "$inst")" "$before" "nothing is left"

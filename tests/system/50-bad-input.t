@@ -6,7 +6,7 @@ ok $? "zoned answers"
 inst=$(instance)
 zc run --rm host true
 before=$(picture "$inst")
-for name in '..' 'a/b' 'Abc' '-a' 'a-' '' "$(printf 'a%.0s' {1..33})" 'a b' 'ä'; do
+for name in '..' 'a/b' 'Abc' 'a-' '' "$(printf 'a%.0s' {1..33})" 'a b' 'ä'; do
     status_is 7 "name '$name'" zc create "$name" --image host -- true
 done
 spec() { printf '%s\n' "$1" >"$T/s.yaml"; }
@@ -22,7 +22,7 @@ colour: red
 cpu: {shares: 0, cap: -1}
 memory: {cap: 1}'
 status_is 7 "several problems" zc verify -f "$T/s.yaml"
-is "$(echo "$out" | grep -c 's.yaml:')" 4 "... all at once"
+is "$(echo "$out" | grep -c 's.yaml:[0-9]')" 4 "... all at once"
 spec 'a: &a [x, x, x, x, x, x, x, x, x]
 b: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a]
 c: &c [*b, *b, *b, *b, *b, *b, *b, *b, *b]
@@ -105,8 +105,8 @@ out=$(zc start same 2>&1)
 like "$?" "^(0|4|6)$" "start while stopping has a clear answer"
 sleep 3
 zc delete --force same >/dev/null 2>&1
-status_is 3 "exec in a zone that is not there" zc exec nope -- true
+status_is 125 "exec in a zone that is not there" zc exec nope -- true
 status_is 2 "an unknown verb" zc frobnicate
 status_is 2 "an unknown option" zc list --frobnicate
 status_is 10 "zoned not reachable" env ZONED_SOCKET=/nonexistent "$BIN/zonectl" list
-is "$(picture "$inst")" "$before" "nothing is left"
+same "$(picture "$inst")" "$before" "nothing is left"

@@ -27,6 +27,9 @@ like() { # like TEXT PATTERN NAME
     if printf '%s' "$1" | grep -qE -- "$2"; then ok 0 "$3"; else ok 1 "$3" "got: $1
 want: /$2/"; fi
 }
+same() { # same GOT WANT NAME: two pictures
+    if [ "$1" = "$2" ]; then ok 0 "$3"; else ok 1 "$3" "$(diff <(echo "$2") <(echo "$1"))"; fi
+}
 # status_is WANT NAME COMMAND…: exit status; output is in $out
 status_is() {
     local want=$1 name=$2
@@ -56,7 +59,7 @@ kill9_zoned() {
     wait "$zoned_pid" 2>/dev/null
     zoned_pid=
 }
-instance() { zc version -o json | jq -r .instance; }
+instance() { curl -s --unix-socket "$ZONED_SOCKET" http://x/v1/version | jq -er .instance; }
 # What a start makes, in one text: mounts, links, nft, cgroups, loop devices, our processes, state folders.
 picture() {
     local inst=$1
