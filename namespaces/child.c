@@ -43,18 +43,15 @@ static int own_session(struct err *e)
     return 0;
 }
 
-static int own_mounts(const struct nspace_inner *in, struct err *e)
+static int own_mounts(struct err *e)
 {
-    /* see lock.c: the copy is made only now, when the host's folders are in place */
-    if (in->locked && unshare(CLONE_NEWNS) < 0)
-        return err_sys(e, "mount namespace");
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         return err_sys(e, "private mounts");
     return 0;
 }
 
 /* The zone's proc; as a descriptor it is also our private one (R2). */
-static int open_proc(const struct nspace_inner *in, struct nspace_tree *t, struct err *e)
+static int open_proc(struct nspace_tree *t, struct err *e)
 {
     t->proc = nspace_fs("proc", NULL, STRICT, e);
     if (t->proc < 0 && e->code == EPERM)
@@ -80,19 +77,29 @@ static void reset_oom(const struct nspace_tree *t)
         (void)!write(fd, "0", 1);
 }
 
-/* All that needs neither groups nor links: it runs while the parent prepares those. */
-static int prepare(const struct nspace_inner *in, const struct nspace_final *f, struct nspace_tree *t,
-                   struct nspace_ready *ready, struct err *e)
+/* What needs no ids, while the parent writes the maps. */
+static int begin(struct nspace_tree *t, struct err *e)
 {
     int r = own_session(e);
     if (r == 0)
-        r = own_mounts(in, e);
+        r = own_mounts(e);
     if (r == 0)
-        r = open_proc(in, t, e);
+        r = open_proc(t, e);
+    if (r == 0)
+        reset_oom(t);
+    return r;
+}
+
+/* What needs neither groups nor links, while the parent prepares those. */
+static int prepare(const struct nspace_inner *in, const struct nspace_final *f, struct nspace_tree *t,
+                   struct nspace_ready *ready, struct err *e)
+{
+    int r = become_root(e);
+    if (r == 0)
+        r = nspace_tree_build(in, t, e);
+    if (r == 0)
+        r = names(in->s, e);
     if (r < 0)
-        return r;
-    reset_oom(t);
-    if ((r = become_root(e)) < 0 || (r = nspace_tree_build(in, t, e)) < 0 || (r = names(in->s, e)) < 0)
         return r;
     nspace_sysctls_default(t->proc_sys, in->s);
     return nspace_finish_prepare(f, ready, e);
@@ -162,13 +169,17 @@ void nspace_child_main(struct nspace_inner *in)
     struct nspace_tree t = {-1, -1, -1, -1, -1};
     struct nspace_final f = final_of(in);
     struct nspace_ready ready = {0};
-    if (nspace_sync_wait(in->sync, NSPACE_MAPPED) < 0)
+    /* lock.c: the mount namespace is copied only when the host's folders are in place */
+    int r = in->locked ? 0 : begin(&t, &e);
+    if (r == 0 && nspace_sync_wait(in->sync, NSPACE_MAPPED) < 0)
         _exit(127);
-    if (prepare(in, &f, &t, &ready, &e) < 0)
+    if (r == 0 && in->locked)
+        r = unshare(CLONE_NEWNS) < 0 ? err_sys(&e, "mount namespace") : begin(&t, &e);
+    if (r < 0 || prepare(in, &f, &t, &ready, &e) < 0)
         nspace_sync_fail(in->sync, &e);
     if (nspace_sync_wait(in->sync, NSPACE_GO) < 0)
         _exit(127);
-    int r = after_go(in, &t, &e);
+    r = after_go(in, &t, &e);
     if (r == 0)
         r = nspace_finish_drop(&f, &ready, &e);
     if (r == 0)
@@ -185,8 +196,10 @@ void nspace_visit_main(struct nspace_inner *in)
     if (nspace_sync_wait(in->sync, NSPACE_MAPPED) < 0)
         _exit(127);
     int r = own_session(&e);
+    if (r == 0 && in->locked && unshare(CLONE_NEWNS) < 0)
+        r = err_sys(&e, "mount namespace");
     if (r == 0)
-        r = own_mounts(in, &e);
+        r = own_mounts(&e);
     auto_fd int usr = r == 0 && in->root->usr_fd >= 0 ? nspace_lock_take(0, &e) : -1;
     if (r == 0 && in->root->usr_fd >= 0 && usr < 0)
         r = usr;

@@ -73,6 +73,8 @@ struct nspace_setup {
     int cgroup_fd;       /* v2 folder for CLONE_INTO_CGROUP, or -1 */
     bool cgroup_view_v1; /* /sys/fs/cgroup: own v1 groups read-only; else own cgroup2 */
     char *const *cgroup_v1_controllers; /* names to mount in the view: "cpu", "cpuacct", "memory", … */
+    const int *task_fds; /* v1 groups' `tasks`, opened for writing: the child joins them itself */
+    unsigned ntask_fds;
     int status_fd; /* zone-init writes its exit status there too (kernels before 6.15), or -1 */
 };
 
@@ -104,6 +106,8 @@ struct nspace_exec {
     bool terminal;
     int cgroup_fd;                /* as in setup */
     bool no_user_namespace_creds; /* reserved; false */
+    const int *task_fds; /* as in setup */
+    unsigned ntask_fds;
     enum spec_init init;
     const struct spec_security *security;
     const struct spec_limits *limits;
