@@ -21,9 +21,19 @@ struct answer {
     bool entered;
 };
 
+/* A supervisor is protected from the OOM killer; what it gives birth to must not be. The host's own /proc,
+ * before setns. */
+static void reset_oom(void)
+{
+    auto_fd int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    if (fd >= 0)
+        (void)!write(fd, "0", 1);
+}
+
 static _Noreturn void worker(const struct nspace_birth *b, int report)
 {
     struct answer a = {.pid = -EIO, .pidfd = -1};
+    reset_oom();
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 && setns(b->target, b->enter_flags) == 0) {
         a.entered = true;
         struct clone_args c = {.flags = b->clone_flags | CLONE_PIDFD |

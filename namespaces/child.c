@@ -169,8 +169,10 @@ void nspace_child_main(struct nspace_inner *in)
     struct nspace_tree t = {-1, -1, -1, -1, -1};
     struct nspace_final f = final_of(in);
     struct nspace_ready ready = {0};
-    /* lock.c: the mount namespace is copied only when the host's folders are in place */
-    int r = in->locked ? 0 : begin(&t, &e);
+    int r = nspace_groups_join(in->s->task_fds, in->s->ntask_fds, &e);
+    if (r == 0 &&
+        !in->locked) /* lock.c: the mount namespace is copied only when the host's folders are in place */
+        r = begin(&t, &e);
     if (r == 0 && nspace_sync_wait(in->sync, NSPACE_MAPPED) < 0)
         _exit(127);
     if (r == 0 && in->locked)

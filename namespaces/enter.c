@@ -88,6 +88,8 @@ static _Noreturn void enter_main(void *arg)
     struct entering *n = arg;
     struct err e = {0};
     struct nspace_ready ready = {0};
+    if (nspace_groups_join(n->x->task_fds, n->x->ntask_fds, &e) < 0)
+        nspace_sync_fail(n->sync, &e);
     if (nspace_sync_wait(n->sync, NSPACE_GO) < 0)
         _exit(127);
     if (become_root(&e) < 0 || finish(n, &ready, &e) < 0)

@@ -63,6 +63,8 @@ void exec_setup(struct sup *s, struct nspace_exec *x)
     x->extra_env = p->env;
     x->stdio[0] = x->stdio[1] = x->stdio[2] = x->job_fd = -1;
     x->cgroup_fd = s->rt.cg ? cg_clone_fd(s->rt.cg) : -1;
+    if (s->rt.cg)
+        x->ntask_fds = cg_join_fds(s->rt.cg, &x->task_fds);
     x->init = p->spec->init;
     x->security = &p->spec->security;
     x->limits = &p->spec->limits;

@@ -146,6 +146,7 @@ static void fill_setup(const struct sup *s, struct nspace_setup *n)
         .cgroup_v1_controllers = v1 ? cg_v1_view(s->cgh) : NULL,
         .status_fd = -1,
     };
+    setup->ntask_fds = cg_join_fds(rt->cg, &setup->task_fds);
 }
 
 static int step_spawn(struct sup *s, struct err *e)
@@ -166,8 +167,6 @@ static int step_spawn(struct sup *s, struct err *e)
     if (rt->pidfd < 0)
         return err_sys(e, "dup");
     rt->adopted = rt->reaped = false;
-    if ((r = cg_attach(rt->cg, rt->pid, setup.cgroup_fd >= 0, e)) < 0)
-        return r;
     keep_all(s);
     rootfs_release(rt);
     for (unsigned i = 0; i < 3; i++)
@@ -266,7 +265,10 @@ static int step_net_undo(struct sup *s, struct err *e)
 static int step_go(struct sup *s, struct err *e)
 {
     struct rt *rt = &s->rt;
-    int r = nspace_go(&rt->child, GO_TIMEOUT_MS, e);
+    /* The child has joined its groups itself while the links were made: this only verifies. */
+    int r = cg_attach(rt->cg, rt->pid, cg_clone_fd(rt->cg) >= 0, e);
+    if (r == 0)
+        r = nspace_go(&rt->child, GO_TIMEOUT_MS, e);
     if (r < 0)
         return r;
     rt->blocked = false;
