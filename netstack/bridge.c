@@ -21,8 +21,11 @@ static int bridge_up(struct nl_sock *s, const struct net_network *n, struct err 
     net_msg_up(&b, NULL, index);
     if (n->gateway4.family)
         net_msg_addr(&b, index, &n->gateway4);
-    if (n->gateway6.family)
+    if (n->gateway6.family) {
+        struct net_addr local = net_link_local(n->mac);
+        net_msg_addr(&b, index, &local);
         net_msg_addr(&b, index, &n->gateway6);
+    }
     return net_batch_send(s, &b, n->bridge, e);
 }
 

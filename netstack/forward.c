@@ -22,6 +22,16 @@ static int get(int procfs, const char *family, const char *link, const char *key
     return procfs_read(procfs, path, 32, &text, NULL) < 0 ? -1 : atoi(text);
 }
 
+bool net_bridge_nf(struct net_ctx *c)
+{
+    auto_free char *text = NULL;
+    struct err ignored = {0}; /* no such file: no br_netfilter */
+    int procfs = net_ctx_procfs(c, &ignored);
+    return procfs >= 0 &&
+           procfs_read(procfs, "sys/net/bridge/bridge-nf-call-iptables", 8, &text, &ignored) == 0 &&
+           atoi(text) != 0;
+}
+
 static int put(int procfs, const char *family, const char *link, const char *key, const char *value,
                struct err *e)
 {

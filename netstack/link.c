@@ -80,6 +80,22 @@ void net_msg_up(struct net_batch *b, const char *ifname, int index)
         put_name(m, ifname);
 }
 
+/* Where br_netfilter hands bridged packets to the inet hooks, a zone that calls its own published port is
+ * translated inside the bridge and must leave by the port it came in at. What a port in this mode would echo
+ * besides, the bridge table drops. */
+void net_msg_hairpin(struct net_batch *b, const char *ifname)
+{
+    struct ifinfomsg i = {.ifi_family = AF_UNSPEC};
+    struct nl_msg *m = net_batch_add(b, RTM_NEWLINK, 0, &i, sizeof(i), "set the port's hairpin mode");
+    put_name(m, ifname);
+    struct nlattr *info = nla_nest_start(m, IFLA_LINKINFO);
+    nla_put_string(m, IFLA_INFO_SLAVE_KIND, "bridge");
+    struct nlattr *data = nla_nest_start(m, IFLA_INFO_SLAVE_DATA);
+    nla_put_u8(m, IFLA_BRPORT_MODE, 1);
+    nla_nest_end(m, data);
+    nla_nest_end(m, info);
+}
+
 void net_msg_del(struct net_batch *b, const char *ifname)
 {
     struct ifinfomsg i = {.ifi_family = AF_UNSPEC};

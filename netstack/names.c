@@ -62,3 +62,14 @@ void net_bridge_mac(const char *instance, const char *network, unsigned char mac
 {
     mac_from(hash_of(instance, network, 3), mac);
 }
+
+/* fe80::/64 with the MAC's EUI-64, as the kernel would make it, but without its DAD and its second of
+ * waiting. A router needs one: the kernel solicits neighbours from it whenever a packet's own source is not
+ * of that link (6.18, ndisc). */
+struct net_addr net_link_local(const unsigned char mac[6])
+{
+    struct net_addr a = {.family = AF_INET6, .prefix = 64, .bytes = {0xfe, 0x80}};
+    const unsigned char id[8] = {mac[0] ^ 2, mac[1], mac[2], 0xff, 0xfe, mac[3], mac[4], mac[5]};
+    memcpy(a.bytes + 8, id, sizeof(id));
+    return a;
+}

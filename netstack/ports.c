@@ -55,8 +55,8 @@ void net_elems_of_ports(net_elems *v, const struct net_link_plan *l)
         rule_elems(v, &l->ports.at[i], &l->ports.at[i].to6);
 }
 
-static void source_elem(net_elems *v, const char *set, const struct net_link_plan *l, bool mac,
-                        const struct net_addr *a)
+static struct net_elem *source_elem(net_elems *v, const char *set, const struct net_link_plan *l, bool mac,
+                                    const struct net_addr *a)
 {
     char name[16] = "";
     struct net_elem *x = vec_add(v);
@@ -68,10 +68,13 @@ static void source_elem(net_elems *v, const char *set, const struct net_link_pla
         key_part(x, l->mac, 6);
     if (a)
         key_part(x, a->bytes, (unsigned)net_addr_len(a));
+    return x;
 }
 
 void net_elems_of_source(net_elems *v, const struct net_link_plan *l)
 {
+    struct net_elem *self = source_elem(v, "self", l, false, NULL);
+    key_part(self, self->key, 16);
     source_elem(v, "macs", l, true, NULL);
     if (l->addr4.family)
         source_elem(v, "src4", l, true, &l->addr4);

@@ -65,6 +65,7 @@ int net_ifindex(int sock, const char *name); /* -errno */
 void net_msg_veth(struct net_batch *b, const struct net_link_plan *l, int bridge, int ns);
 void net_msg_no_addrconf(struct net_batch *b, const char *ifname); /* no IPv6 of the kernel's own making */
 void net_msg_up(struct net_batch *b, const char *ifname, int index);
+void net_msg_hairpin(struct net_batch *b, const char *ifname);
 void net_msg_del(struct net_batch *b, const char *ifname);
 void net_msg_bridge(struct net_batch *b, const struct net_network *n);
 void net_msg_addr(struct net_batch *b, int index, const struct net_addr *a);
@@ -77,6 +78,7 @@ struct net_link_info {
 };
 typedef VEC(struct net_link_info) net_link_list;
 int net_links(struct nl_sock *s, const char *only, net_link_list *out, struct err *e);
+struct net_addr net_link_local(const unsigned char mac[6]);
 int net_addr_len(const struct net_addr *a); /* bytes of the family: 4, 16, 0 */
 struct net_addr_info {
     struct net_addr addr;
@@ -129,6 +131,7 @@ struct net_opened {
     char **ra;       /* links whose accept_ra went from 1 to 2 */
     bool all6;       /* below 6.17: the switch of all links */
 };
+bool net_bridge_nf(struct net_ctx *c); /* bridged packets pass the inet hooks */
 int net_forward_plan(struct net_ctx *c, const struct net_network *n, struct net_opened *o, struct err *e);
 int net_forward_apply(struct net_ctx *c, const struct net_network *n, const struct net_opened *o,
                       struct err *e);

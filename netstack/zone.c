@@ -27,9 +27,10 @@ static int check(const struct net_ctx *c, const struct net_link_plan *links, uns
 }
 
 /* Host side: each pair, then its host end quiet and up. made: how many pairs were certainly born. */
-static int host_links(struct nl_sock *s, const struct net_link_plan *links, unsigned n, int ns,
-                      unsigned *made, struct err *e)
+static int host_links(struct net_ctx *c, struct nl_sock *s, const struct net_link_plan *links, unsigned n,
+                      int ns, unsigned *made, struct err *e)
 {
+    bool hairpin = n && net_bridge_nf(c);
     *made = 0;
     for (unsigned i = 0; i < n; i++) {
         const struct net_link_plan *l = &links[i];
@@ -40,6 +41,8 @@ static int host_links(struct nl_sock *s, const struct net_link_plan *links, unsi
                            l->network.bridge);
         net_msg_veth(&b, l, bridge, ns);
         net_msg_no_addrconf(&b, l->host_ifname);
+        if (hairpin)
+            net_msg_hairpin(&b, l->host_ifname);
         net_msg_up(&b, l->host_ifname, 0);
         int r = net_batch_send(s, &b, l->host_ifname, e);
         if (b.failed != 0)
@@ -52,16 +55,6 @@ static int host_links(struct nl_sock *s, const struct net_link_plan *links, unsi
             return r;
     }
     return 0;
-}
-
-/* fe80::/64 with the MAC's EUI-64, as the kernel would make it, but without its DAD and its second of
- * waiting. */
-static struct net_addr link_local(const unsigned char mac[6])
-{
-    struct net_addr a = {.family = AF_INET6, .prefix = 64, .bytes = {0xfe, 0x80}};
-    const unsigned char id[8] = {mac[0] ^ 2, mac[1], mac[2], 0xff, 0xfe, mac[3], mac[4], mac[5]};
-    memcpy(a.bytes + 8, id, sizeof(id));
-    return a;
 }
 
 static int inside(struct nl_sock *s, const struct net_link_plan *links, unsigned n, struct err *e)
@@ -85,7 +78,7 @@ static int inside(struct nl_sock *s, const struct net_link_plan *links, unsigned
         if (l->addr4.family)
             net_msg_addr(&b, index, &l->addr4);
         if (l->addr6.family) {
-            struct net_addr local = link_local(l->mac);
+            struct net_addr local = net_link_local(l->mac);
             net_msg_addr(&b, index, &local);
             net_msg_addr(&b, index, &l->addr6);
         }
@@ -208,7 +201,7 @@ int net_zone_up(struct net_ctx *c, const struct net_link_plan *links, unsigned n
     if (r == 0)
         r = net_ctx_rt(c, &host, e);
     if (r == 0)
-        r = host_links(host, links, nlinks, netns_fd, &made, e);
+        r = host_links(c, host, links, nlinks, netns_fd, &made, e);
     if (r == 0)
         r = zone_socket(netns_fd, &zone, e);
     if (r == 0)
