@@ -266,7 +266,7 @@ static void test_limits(const char *s)
     struct str h = {0};
     str_addf(&h, "GET /v1/hello HTTP/1.1\r\nHost: x\r\nX: %s%s\r\n\r\n", block, block);
     head = str_take(&h);
-    is_status(s, head, 431, NULL, "a head beyond 64 kB");
+    is_status(s, head, 431, NULL, "a head beyond 32 kB");
     auto_fd int slow = dial(s), drip = dial(s), silent = dial(s);
     uint64_t t = clock_mono_us();
     put(slow, "GET /v1/hello HTT");
