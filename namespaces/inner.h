@@ -99,9 +99,10 @@ struct nspace_inner {
 /* An empty /dev as a detached mount, and filling it: while the child mounts the rest. */
 int nspace_dev_new(uint32_t uid_base, struct err *e);
 int nspace_dev_fill(int dev, uint32_t uid_base, char *const *devices, bool console, struct err *e);
-_Noreturn /* groups.c */
+/* groups.c */
 int nspace_groups_join(const int *fds, unsigned n, struct err *e);
-void nspace_child_main(struct nspace_inner *in);
+
+_Noreturn void nspace_child_main(struct nspace_inner *in);
 _Noreturn void nspace_visit_main(struct nspace_inner *in);
 
 /* Descriptors that the mount tree is put together from; all of the child, none survives exec. */

@@ -146,7 +146,7 @@ static void fill_setup(const struct sup *s, struct nspace_setup *n)
         .cgroup_v1_controllers = v1 ? cg_v1_view(s->cgh) : NULL,
         .status_fd = -1,
     };
-    setup->ntask_fds = cg_join_fds(rt->cg, &setup->task_fds);
+    n->ntask_fds = cg_join_fds(rt->cg, &n->task_fds);
 }
 
 static int step_spawn(struct sup *s, struct err *e)
