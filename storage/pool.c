@@ -82,6 +82,11 @@ int stor_pool_open(const char *dir, struct stor_pool **out, struct err *e)
     return 0;
 }
 
+void stor_trash_empty(struct stor_pool *p)
+{
+    clear(p->tmp_fd);
+}
+
 /* Only the daemon that owns the pool calls this, before it forks workers. */
 void stor_pool_clear(struct stor_pool *p)
 {

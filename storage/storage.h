@@ -45,6 +45,9 @@ bool stor_image_ready(struct stor_pool *p, const char *image);
 /* ---- a zone's own folder: zones/NAME/{upper,work,log,…} ---- */
 int stor_zone_create(struct stor_pool *p, const char *zone, struct err *e); /* -EEXIST conflict */
 int stor_zone_delete(struct stor_pool *p, const char *zone, struct err *e); /* renames into tmp/ first, then deletes; missing ok */
+/* The first half of a delete: the name is free at once; stor_trash_empty does the rest. */
+int stor_zone_discard(struct stor_pool *p, const char *zone, struct err *e);
+void stor_trash_empty(struct stor_pool *p);
 int stor_zone_rename(struct stor_pool *p, const char *from, const char *to, struct err *e);
 /* Copies src's own changes by reflink, else by copy (hard links, xattrs, times, devices kept). dst must not exist. */
 int stor_zone_clone(struct stor_pool *p, const char *src, const char *dst, struct err *e);

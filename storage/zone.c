@@ -37,13 +37,26 @@ int stor_zone_create(struct stor_pool *p, const char *zone, struct err *e)
 
 /* Renamed away first: the name is free at once and a kill leaves only tmp/, which is cleared at the next
  * start. */
+static int move_away(struct stor_pool *p, const char *zone, char away[96], struct err *e)
+{
+    snprintf(away, 96, "%s.%" PRIx64, zone, clock_boot_us());
+    if (renameat(p->zones_fd, zone, p->tmp_fd, away) < 0)
+        return errno == ENOENT ? 0 : err_sys(e, "delete the data of zone %s", zone);
+    return 1;
+}
+
 int stor_zone_delete(struct stor_pool *p, const char *zone, struct err *e)
 {
     char away[96];
-    snprintf(away, sizeof(away), "%s.%" PRIx64, zone, clock_boot_us());
-    if (renameat(p->zones_fd, zone, p->tmp_fd, away) < 0)
-        return errno == ENOENT ? 0 : err_sys(e, "delete the data of zone %s", zone);
-    return path_remove_tree(p->tmp_fd, away, e);
+    int r = move_away(p, zone, away, e);
+    return r > 0 ? path_remove_tree(p->tmp_fd, away, e) : r;
+}
+
+int stor_zone_discard(struct stor_pool *p, const char *zone, struct err *e)
+{
+    char away[96];
+    int r = move_away(p, zone, away, e);
+    return r > 0 ? 0 : r;
 }
 
 int stor_zone_rename(struct stor_pool *p, const char *from, const char *to, struct err *e)

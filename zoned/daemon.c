@@ -146,6 +146,7 @@ static int open_rooms(struct zd *d, struct err *e)
     if (r < 0)
         return r;
     stor_pool_clear(d->pool);
+    (void)path_remove_tree(d->run_fd, "gone", NULL);
     gather_facts(d);
     r = cg_parent_ensure(d->cgroups, d->cgroup_parent, e);
     r = r < 0 ? r : keeper_ensure(d, e);

@@ -17,6 +17,7 @@
 #include "zoned/zoned.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/file.h>
@@ -122,6 +123,30 @@ static void remove_run_dir(struct zone *z)
     if (zones >= 0 && path_remove_tree(zones, z->name, &e) < 0)
         log_warning("zone %s: %s", z->name, e.text);
     close_fd(&z->lock_fd);
+}
+
+static int empty_trash(sd_event_source *s, void *arg)
+{
+    struct zd *d = arg;
+    stor_trash_empty(d->pool);
+    auto_fd int tmp = openat(d->run_fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    (void)path_remove_tree(tmp, "gone", NULL);
+    return 0;
+}
+
+/* A one-off zone's folders: renamed now, so that the name is free, deleted when nobody waits. */
+static void discard_folders(struct zone *z)
+{
+    struct zd *d = z->d;
+    auto_free char *from = xasprintf("zones/%s", z->name), *to = xasprintf("gone/%s.%" PRIu64, z->name, clock_boot_us());
+    (void)mkdirat(d->run_fd, "gone", 0700);
+    if (renameat(d->run_fd, from, d->run_fd, to) < 0)
+        remove_run_dir(z);
+    close_fd(&z->lock_fd);
+    (void)stor_zone_discard(d->pool, z->name, NULL);
+    if (!d->trash && sd_event_add_defer(d->event, &d->trash, empty_trash, d) >= 0)
+        (void)sd_event_source_set_priority(d->trash, SD_EVENT_PRIORITY_IDLE);
+    (void)sd_event_source_set_enabled(d->trash, SD_EVENT_ONESHOT);
 }
 
 static void start_failed(struct zone *z, const struct err *e, const struct problems *ps)
@@ -492,8 +517,7 @@ void op_stopped(struct zone *z, const json *event)
         zone_set_state(z, ZONE_DOWN);
     if (remove) {
         z->op = OP_NONE;
-        remove_run_dir(z);
-        (void)stor_zone_delete(z->d->pool, z->name, NULL);
+        discard_folders(z);
         say_bye(z);
         struct waiter *at = z->waiters.at;
         unsigned n = z->waiters.len;

@@ -130,6 +130,7 @@ struct net_entry {
 
 struct zd {
     struct sd_event *event;
+    struct sd_event_source *trash; /* deletes folders of ended one-off zones when idle */
     struct zd_server *server;
     char *etc_dir, *lib_dir, *run_dir, *socket_path, *instance, *bin_dir, *cgroup_parent, *keeper_socket,
         *root;
