@@ -98,9 +98,7 @@ static int down_last(struct net_ctx *c, const json *saved, struct err *e)
     struct net_nft *nft;
     int r = net_ctx_nft(c, &nft, e);
     if (r == 0) /* the sets know what a crash kept from the state file */
-        r = net_nft_names(nft, c->instance, "opened4", &o.v4, e);
-    if (r == 0)
-        r = net_nft_names(nft, c->instance, "opened6", &o.v6, e);
+        r = net_opened_merge_table(nft, c->instance, &o, e);
     if (r < 0)
         return r;
     net_opened_merge_json(&o, saved);

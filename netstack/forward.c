@@ -78,6 +78,25 @@ static bool own_bridge(const struct net_link_info *l, char *const *bridges, cons
     return strv_has(bridges, l->name) || str_eq(l->name, n->bridge);
 }
 
+static int merge_set(struct net_nft *nft, const char *table, const char *set, char ***to, struct err *e)
+{
+    auto_done(net_strv_done) char **v = NULL;
+    int r = net_nft_names(nft, table, set, &v, e);
+    for (char **p = v; p && *p; p++)
+        if (!strv_has(*to, *p))
+            strv_add(to, *p);
+    return r;
+}
+
+int net_opened_merge_table(struct net_nft *nft, const char *table, struct net_opened *o, struct err *e)
+{
+    int r = merge_set(nft, table, "opened4", &o->v4, e);
+    if (r == 0)
+        r = merge_set(nft, table, "opened6", &o->v6, e);
+    o->all6 |= strv_has(o->v6, "all");
+    return r;
+}
+
 /* What has to be opened, with what was opened before (as the sets tell). */
 int net_forward_plan(struct net_ctx *c, const struct net_network *n, struct net_opened *o, struct err *e)
 {
@@ -93,9 +112,7 @@ int net_forward_plan(struct net_ctx *c, const struct net_network *n, struct net_
     if (r == 0)
         r = net_nft_names(nft, c->instance, "bridges", &bridges, e);
     if (r == 0)
-        r = net_nft_names(nft, c->instance, "opened4", &o->v4, e);
-    if (r == 0)
-        r = net_nft_names(nft, c->instance, "opened6", &o->v6, e);
+        r = net_opened_merge_table(nft, c->instance, o, e);
     if (r == 0)
         r = net_links(rt, NULL, &links, e);
     if (r == 0)
@@ -105,6 +122,8 @@ int net_forward_plan(struct net_ctx *c, const struct net_network *n, struct net_
         bool want6 = n->subnet6.family && get(procfs, V6, "all", "forwarding") == 0;
         if (want6 && strcmp(key6(procfs), "forwarding") == 0)
             o->all6 = true;
+        if (o->all6 && !strv_has(o->v6, "all")) /* into the table's memory as well */
+            strv_add(&o->v6, "all");
         for (unsigned i = 0; i < links.len; i++)
             if (!own_bridge(&links.at[i], bridges, n))
                 plan_link(procfs, &links.at[i], &addrs, o, want4, want6);

@@ -15,7 +15,8 @@ struct family {
 };
 struct net_pool {
     struct family four, six;
-    unsigned next;
+    unsigned next,
+        rests; /* rests: the host number released last; given again only when nothing else is free */
 };
 
 static uint64_t host_number(const struct net_addr *a, const struct net_addr *subnet)
@@ -103,6 +104,17 @@ static int full(const struct net_pool *p, struct err *e)
     return err_hint(e, "put the zone on another network");
 }
 
+/* From where the last address was given; hosts when none is free. */
+static unsigned next_free(const struct net_pool *p, unsigned hosts, unsigned but)
+{
+    for (unsigned i = 0; i < hosts; i++) {
+        unsigned n = (p->next + i) % hosts;
+        if (n != but && !(p->four.hosts && test(&p->four, n)) && !(p->six.hosts && test(&p->six, n)))
+            return n;
+    }
+    return hosts;
+}
+
 int net_pool_take(struct net_pool *p, struct net_addr *v4, struct net_addr *v6, struct err *e)
 {
     unsigned hosts = p->four.hosts ? p->four.hosts : p->six.hosts;
@@ -111,10 +123,10 @@ int net_pool_take(struct net_pool *p, struct net_addr *v4, struct net_addr *v6, 
     int r = full(p, e);
     if (r < 0)
         return r;
-    for (unsigned i = 0; i < hosts; i++) {
-        unsigned n = (p->next + i) % hosts;
-        if ((p->four.hosts && test(&p->four, n)) || (p->six.hosts && test(&p->six, n)))
-            continue;
+    unsigned n = next_free(p, hosts, p->rests);
+    if (n == hosts)
+        n = next_free(p, hosts, 0);
+    if (n < hosts) {
         struct net_addr none = {0};
         if (p->four.hosts)
             mark(&p->four, n);
@@ -185,6 +197,7 @@ void net_pool_release(struct net_pool *p, const struct net_addr *a)
         if (!broadcast && test(f, (unsigned)n)) {
             f->taken[n / 8] &= (unsigned char)~(1u << n % 8);
             f->used--;
+            p->rests = (unsigned)n;
         }
         return;
     }

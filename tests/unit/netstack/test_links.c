@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What is refused and what is undone: conflicts, half-made zones, ports of a running zone, many ports, rates,
+ * counters, doctor. */
+#include "lab.h"
+
+static struct net_ctx *ctx;
+static struct net_network net;
+static struct net_pool *pool;
+static json *saved;
+static int lan;
+
+static void setup(void)
+{
+    struct err e = {0};
+    lan = ns_new();
+    sh(-1, "ip link set lo up; echo 0 > /proc/sys/net/ipv4/ip_forward");
+    cable(-1, "lan0", "192.0.2.1/24", "2001:db8:1::1/64", lan, "192.0.2.2/24", "2001:db8:1::2/64");
+    sh(-1, "ip route add 10.0.0.0/9 via 192.0.2.2; ip route add 10.128.0.0/10 via 192.0.2.2 table 77");
+    int r = net_network_choose("zoned", "default", &net, &e);
+    ok(r == 0 && net.subnet4.bytes[0] == 10 && net.subnet4.bytes[1] >= 192,
+       "the choice avoids the routes of every table");
+    sh(-1, "ip route del 10.0.0.0/9; ip route del 10.128.0.0/10 table 77");
+    is_int(net_ctx_new("zoned", &ctx, &e), 0, "context");
+    ok(!net_network_is_up(ctx, &net), "not up yet");
+    is_int(net_network_up(ctx, &net, &saved, &e), 0, "network up");
+    ok(net_network_is_up(ctx, &net), "up");
+    pool = net_pool_new(&net);
+}
+
+static int up(struct lab_zone *z, struct err *e)
+{
+    return net_zone_up(ctx, &z->link, 1, z->ns, z->hold, &z->nhold, e);
+}
+
+static void test_conflict(void)
+{
+    struct lab_zone a, b;
+    struct err e = {0};
+    zone_plan(&a, "zoned", "a", &net, pool);
+    zone_plan(&b, "zoned", "b", &net, pool);
+    zone_port(&a, "8080:80");
+    zone_port(&b, "8079:79");
+    zone_port(&b, "8080:80");
+    is_int(up(&a, &e), 0, "first zone");
+    while (a.nhold) /* so that the table itself is asked, not the host's sockets */
+        close_fd(&a.hold[--a.nhold]);
+    auto_free char *before = picture();
+    is_int(up(&b, &e), -EADDRINUSE, "a second zone with the same port is refused");
+    is_int(e.kind, ERR_CONFLICT, "as a conflict");
+    ok(strstr(e.text, "8080/tcp") && strstr(e.text, "another zone"), "that names the port: %s", e.text);
+    auto_free char *after = picture();
+    is_str(after, before, "and nothing of it is left");
+    err_clear(&e);
+    is_int(net_zone_down(ctx, &b.link, 1, true, &e), 0, "its recovery");
+    auto_free char *later = picture();
+    is_str(later, before, "leaves the first zone's port alone");
+    /* the same plan again is what recovery after a crash may do: the name exists, so it is refused and not
+     * destroyed */
+    is_int(up(&a, &e), -EEXIST, "a link that exists is refused");
+    auto_free char *same = picture();
+    is_str(same, before, "and stays");
+    err_clear(&e);
+    is_int(net_zone_down(ctx, &a.link, 1, false, &e), 0, "down without waiting");
+    zone_gone(&a);
+    zone_gone(&b);
+}
+
+static void test_undone(void)
+{
+    struct lab_zone a;
+    struct err e = {0};
+    auto_free char *before = picture();
+    zone_plan(&a, "zoned", "u", &net, pool);
+    zone_port(&a, "8080:80");
+    auto_fd int null = open("/dev/null", O_RDONLY);
+    ok(net_zone_up(ctx, &a.link, 1, null, a.hold, &a.nhold, &e) < 0, "no namespace: %s", e.text);
+    err_clear(&e);
+    strcpy(a.link.network.bridge, "nobridge");
+    ok(up(&a, &e) < 0 && strstr(e.text, "not up"), "no bridge: %s", e.text);
+    err_clear(&e);
+    a.link.network = net;
+    a.link.network.gateway4.bytes[0] = 9; /* a route that the kernel refuses, after the links were made */
+    ok(up(&a, &e) < 0 && strstr(e.text, "default route"), "no route: %s", e.text);
+    err_clear(&e);
+    a.link.network = net;
+    strcpy(a.link.host_ifname, "eth7");
+    ok(up(&a, &e) < 0 && e.kind == ERR_INVALID, "a foreign link name: %s", e.text);
+    err_clear(&e);
+    is_int(a.nhold, 0, "no socket is held");
+    auto_free char *after = picture();
+    is_str(after, before, "nothing is left of any");
+    is_int(net_zone_up(ctx, NULL, 0, a.ns, NULL, NULL, &e), 0, "no links: lo only");
+    is_int(sh(a.ns, "ip -o link show lo | grep -q 'LOOPBACK,UP'"), 0, "which is up");
+    zone_gone(&a);
+}
+
+static void test_port_check(void)
+{
+    struct spec_port p = {.host_first = 8088, .host_last = 8090, .zone_first = 80, .proto = SPEC_TCP};
+    struct err e = {0};
+    char want[64];
+    is_int(net_port_check(&p, &e), 0, "free ports");
+    serve(-1, false, "127.0.0.1", 8089);
+    snprintf(want, sizeof(want), "(pid %d)", (int)lab_pids[0]);
+    is_int(net_port_check(&p, &e), -EADDRINUSE, "a port in use");
+    ok(e.kind == ERR_CONFLICT && strstr(e.text, "8089/tcp") && strstr(e.text, want) &&
+           strstr(e.text, "test_links"),
+       "is named with its holder: %s", e.text);
+    err_clear(&e);
+    p.host_ip = (char *)"192.0.2.1";
+    is_int(net_port_check(&p, &e), 0, "free on another address");
+    p.host_ip = (char *)"198.51.100.99";
+    is_int(net_port_check(&p, &e), 0, "an address that is not there yet");
+    serve_stop();
+}
+
+static void test_change(void)
+{
+    struct lab_zone a;
+    struct err e = {0};
+    zone_plan(&a, "zoned", "c", &net, pool);
+    zone_port(&a, "8080:80");
+    zone_port(&a, "8082:82");
+    struct net_link_plan before = a.link;
+    is_int(up(&a, &e), 0, "a zone with two ports");
+    auto_free char *was = picture();
+    memset(&a.link.ports, 0, sizeof(a.link.ports));
+    zone_port(&a, "8080:81");
+    zone_port(&a, "8083:83/udp");
+    is_int(net_zone_ports(ctx, &before, &a.link, 1, &e), 0, "other ports");
+    auto_free char *map = capture("nft -n list map inet zoned any4");
+    ok(strstr(map, "8080 : ") && strstr(map, ". 81") && strstr(map, "17 . 8083") && !strstr(map, "8082"),
+       "are what is there");
+    is_int(net_zone_ports(ctx, &a.link, &before, 1, &e), 0, "and back");
+    auto_free char *is = picture();
+    is_str(is, was, "to what was");
+    is_int(net_zone_down(ctx, &before, 1, true, &e), 0, "down");
+    net_link_done(&before);
+    zone_gone(&a);
+}
+
+static void test_many(void)
+{
+    struct lab_zone a;
+    struct err e = {0};
+    zone_plan(&a, "zoned", "m", &net, pool);
+    zone_port(&a, "10000-11023:20000-21023");
+    uint64_t t = clock_mono_us();
+    is_int(up(&a, &e), 0, "1,024 ports, IPv4 and IPv6");
+    uint64_t u = clock_mono_us();
+    printf("# up with 1,024 ports: %llu us\n", (unsigned long long)(u - t));
+    is_int(a.nhold, 64, "64 are held");
+    serve(a.ns, false, "0.0.0.0", 20000);
+    serve(a.ns, false, "0.0.0.0", 21023);
+    usleep(NUDGE);
+    is_str(ask(lan, false, "192.0.2.1", 10000), "192.0.2.2", "the first");
+    is_str(ask(lan, false, "192.0.2.1", 11023), "192.0.2.2", "the last, to its own number");
+    serve_stop();
+    t = clock_mono_us();
+    is_int(net_zone_down(ctx, &a.link, 1, true, &e), 0, "down");
+    printf("# down with 1,024 ports: %llu us\n", (unsigned long long)(clock_mono_us() - t));
+    is_int(sh(-1, "nft list map inet zoned any4 | grep -q elements"), 256, "none is left");
+    zone_gone(&a);
+}
+
+/* Seconds that n bytes take from one namespace to an address in another. */
+static double stream(int from, int to, const char *address, size_t n)
+{
+    static char block[16384];
+    struct sockaddr_storage ss;
+    socklen_t len = lab_addr(address, 6000, &ss);
+    int own = ns_own(), on = 1;
+    if (setns(to, CLONE_NEWNET) < 0)
+        abort();
+    auto_fd int l = socket(AF_INET, SOCK_STREAM, 0);
+    setsockopt(l, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (bind(l, (void *)&ss, len) < 0 || listen(l, 1) < 0 || setns(from, CLONE_NEWNET) < 0)
+        abort();
+    auto_fd int c = socket(AF_INET, SOCK_STREAM, 0);
+    if (setns(own, CLONE_NEWNET) < 0)
+        abort();
+    close(own);
+    uint64_t t = clock_mono_us();
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (connect(c, (void *)&ss, len) < 0)
+            _exit(1);
+        for (size_t k = 0; k < n; k += sizeof(block))
+            (void)!write(c, block, sizeof(block));
+        _exit(0);
+    }
+    close_fd(&c);
+    auto_fd int s = accept(l, NULL, NULL);
+    while (read(s, block, sizeof(block)) > 0)
+        ;
+    waitpid(pid, NULL, 0);
+    return (double)(clock_mono_us() - t) / 1e6;
+}
+
+static void test_rates(void)
+{
+    struct lab_zone a;
+    struct err e = {0};
+    struct net_counters c = {0};
+    auto_fd int host = ns_own();
+    zone_plan(&a, "zoned", "r", &net, pool);
+    a.link.rate_in = 20000000;
+    a.link.rate_out = 8000000;
+    is_int(up(&a, &e), 0, "a zone with rates");
+    if (err_is(&e))
+        printf("# %s\n", e.text);
+    usleep(NUDGE);
+    double in = stream(host, a.ns, a.ip4, 2500000), out = stream(a.ns, host, "192.0.2.1", 1000000);
+    ok(in > 0.75 && in < 1.6, "20 Mbit/s in: 2.5 MB took %.2f s", in);
+    ok(out > 0.75 && out < 1.6, "8 Mbit/s out: 1 MB took %.2f s", out);
+    is_int(net_link_counters(ctx, a.link.host_ifname, &c), 0, "counters");
+    ok(c.rx_bytes > 2500000 && c.tx_bytes > 1000000 && c.tx_bytes < 2500000,
+       "are the zone's: %llu in, %llu out", (unsigned long long)c.rx_bytes, (unsigned long long)c.tx_bytes);
+    char **left = NULL;
+    net_leftovers(ctx, &left, &e);
+    is_int(strv_len(left), 2, "the veth and its ifb bear the instance");
+    strv_free(left);
+    left = NULL;
+    is_int(net_zone_down(ctx, &a.link, 1, true, &e), 0, "down");
+    net_leftovers(ctx, &left, &e);
+    is_int(strv_len(left), 0, "both are gone");
+    zone_gone(&a);
+}
+
+static void test_doctor(void)
+{
+    auto_js json *well = net_doctor(ctx);
+    is_int(js_len(well), 0, "nothing is wrong");
+    sh(-1, "nft 'table ip filter { chain FORWARD { type filter hook forward priority 0; policy drop; }; }'");
+    auto_js json *ill = net_doctor(ctx);
+    ok(js_len(ill) == 1 && strstr(js_get_str(js_at(ill, 0), "problem", ""), "FORWARD") &&
+           strstr(js_get_str(js_at(ill, 0), "remedy", ""), "DOCKER-USER"),
+       "a chain that drops is named with the remedy");
+    sh(-1, "nft delete table ip filter");
+}
+
+int main(void)
+{
+    lab_begin();
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    setup();
+    test_conflict();
+    test_undone();
+    test_port_check();
+    test_change();
+    test_many();
+    test_rates();
+    test_doctor();
+    struct err e = {0};
+    is_int(net_network_down(ctx, &net, true, saved, &e), 0, "network down");
+    js_free(saved);
+    net_pool_free(pool);
+    net_ctx_free(ctx);
+    return done_testing();
+}
