@@ -94,8 +94,11 @@ static int take_record(const void *buf, size_t n, struct err *e)
     return r;
 }
 
-/* 0: end of file. The descriptor is non-blocking only in effect: poll bounds the wait. */
-static int wait_answer(int fd, uint64_t timeout_ms, struct err *e)
+/* 0: end of file. unheard: the child never took the go byte, so its end cannot mean "started". The kernel
+ * tells that by ECONNRESET, once and before a record that lies in the queue (af_unix.c, unix_release_sock;
+ * sock_error comes first in
+ * __skb_try_recv_datagram): read on. */
+static int wait_answer(int fd, bool unheard, uint64_t timeout_ms, struct err *e)
 {
     uint64_t until = clock_mono_us() / 1000 + timeout_ms;
     char buf[sizeof(struct err) + 1];
@@ -109,21 +112,26 @@ static int wait_answer(int fd, uint64_t timeout_ms, struct err *e)
             return err_set(e, ERR_INTERNAL, ETIMEDOUT, "the zone's first process did not start in %llu ms",
                            (unsigned long long)timeout_ms);
         ssize_t got = n < 0 ? -1 : recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
-        if (got < 0 && (errno == EINTR || errno == EAGAIN))
-            continue;
-        if (got < 0 && errno != ECONNRESET)
+        if (got > 0)
+            return take_record(buf, (size_t)got, e);
+        if (got < 0 && errno == ECONNRESET)
+            unheard = true;
+        else if (got < 0 && errno != EINTR && errno != EAGAIN)
             return err_sys(e, "answer of the zone's first process");
-        return got <= 0 ? 0 : take_record(buf, (size_t)got, e);
+        else if (got == 0)
+            return unheard ? err_set(e, ERR_INTERNAL, ECHILD,
+                                     "the zone's first process was killed before it started")
+                           : 0;
     }
 }
 
 int nspace_go(struct nspace_child *c, uint64_t timeout_ms, struct err *e)
 {
     char go = NSPACE_GO;
-    /* EPIPE: it failed while it built the root; its record is waiting */
-    if (send(c->sync_fd, &go, 1, MSG_NOSIGNAL) < 0 && errno != EPIPE && errno != ECONNRESET)
+    bool unheard = send(c->sync_fd, &go, 1, MSG_NOSIGNAL) < 0; /* it failed while it built the root */
+    if (unheard && errno != EPIPE && errno != ECONNRESET)
         return err_sys(e, "go");
-    int r = wait_answer(c->sync_fd, timeout_ms, e);
+    int r = wait_answer(c->sync_fd, unheard, timeout_ms, e);
     close_fd(&c->sync_fd);
     if (r < 0) {
         nspace_child_kill(c->pid, c->pidfd);

@@ -25,6 +25,15 @@
 static char fx_dir[64], fx_init[4096];
 static struct nspace_kit *fx_kit;
 
+/* What a test made stays reachable, so that the leak checker sees only the code's own. */
+static const char *fx_keep(const char *s)
+{
+    static const char *kept[4096];
+    static unsigned n;
+    return kept[n++ % ARRAY_LEN(kept)] = s;
+}
+#define fx_dup(s) ((char *)fx_keep(xstrdup(s)))
+
 struct zone {
     struct spec_process process;
     struct spec_security security;
@@ -105,16 +114,16 @@ static void fx_zone(struct zone *z, const char *name, const char *script)
     memset(z, 0, sizeof(*z));
     fx_run("mkdir -p %s/%s/upper %s/%s/work && chmod 755 %s/%s/upper", fx_dir, name, fx_dir, name, fx_dir,
            name);
-    z->args[0] = xstrdup("/bin/sh");
-    z->args[1] = xstrdup("-c");
-    z->args[2] = xstrdup(script);
-    z->lowers[0] = xstrdup("base");
+    z->args[0] = fx_dup("/bin/sh");
+    z->args[1] = fx_dup("-c");
+    z->args[2] = fx_dup(script);
+    z->lowers[0] = fx_dup("base");
     z->process.args = z->args;
     z->security.no_new_privs = true;
     z->child = (struct nspace_child){-1, -1, -1, -1, -1};
     z->limits = (struct spec_limits){SPEC_UNSET, SPEC_UNSET, SPEC_UNSET};
     struct nspace_setup *s = &z->setup;
-    *s = (struct nspace_setup){.zone = xstrdup(name),
+    *s = (struct nspace_setup){.zone = fx_dup(name),
                                .hostname = "testzone",
                                .process = &z->process,
                                .security = &z->security,

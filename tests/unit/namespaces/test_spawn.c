@@ -23,7 +23,7 @@ static void cannot_exec(void)
         struct zone z;
         struct err e = {0};
         fx_zone(&z, "noexec", "");
-        z.args[0] = xstrdup(cases[i].arg0);
+        z.args[0] = fx_dup(cases[i].arg0);
         z.args[1] = NULL;
         ok(fx_start(&z, &e) < 0 && e.kind == ERR_INVALID && e.code == cases[i].code, "%s: code %d (%s)",
            cases[i].arg0, e.code, e.text);
@@ -62,6 +62,7 @@ static void refuses(void)
     fx_zone(&z, "refuse", "true");
     *vec_add(&z.sysctls) = (struct spec_kv){(char[]){"kernel.panic"}, (char[]){"1"}};
     ok(fx_start(&z, &e) < 0 && e.kind == ERR_INVALID, "sysctl: %s", e.text);
+    vec_done(&z.sysctls);
     fx_done(&z);
     err_clear(&e);
     fx_zone(&z, "refuse", "true");
@@ -78,6 +79,29 @@ static void refuses(void)
     z.child.pid = 0;
     close(z.setup.stdio[1]);
     fx_done(&z);
+}
+
+/* A child that dies unheard is not a start: the record wins over the reset, silence is an error. */
+static void dies_early(void)
+{
+    struct zone z;
+    struct err e = {0};
+    fx_zone(&z, "early", "true");
+    ok(nspace_spawn(fx_kit, &z.setup, &z.child, &e) == 0, "spawn %s", e.text);
+    pidfd_kill(z.child.pidfd, SIGKILL);
+    usleep(50000);
+    ok(nspace_go(&z.child, 3000, &e) < 0 && err_is(&e), "killed before go: %s", e.text);
+    close(z.setup.stdio[1]);
+    fx_done(&z);
+    unsigned wrong = 0;
+    for (int i = 0; i < 60; i++) {
+        err_clear(&e);
+        fx_zone(&z, "early", "true");
+        z.process.user = (char[]){":0"};
+        wrong += fx_start(&z, &e) == 0 || e.kind != ERR_INVALID;
+        fx_done(&z);
+    }
+    is_int(wrong, 0, "a failure before go is always told");
 }
 
 static void users(void)
@@ -98,7 +122,7 @@ static void users(void)
         fx_zone(&z, "users",
                 "id; grep -E 'CapEff|CapPrm' /proc/self/status; grep Cap /proc/1/status; echo HOME=$HOME; "
                 "echo x > /dev/stderr");
-        z.process.user = xstrdup(cases[i].user);
+        z.process.user = fx_dup(cases[i].user);
         bool started = fx_start(&z, &e) == 0;
         auto_free char *t = started ? fx_read_all(z.out) : xstrdup(e.text);
         ok(has(t, cases[i].id) && has(t, "CapEff:\t0000000000000000") && has(t, "CapPrm:\t0000000000000000"),
@@ -109,7 +133,7 @@ static void users(void)
         struct zone z;
         struct err e = {0};
         fx_zone(&z, "users", "id");
-        z.process.user = xstrdup(bad[i].user);
+        z.process.user = fx_dup(bad[i].user);
         ok(fx_start(&z, &e) < 0 && e.kind == ERR_INVALID, "user \"%s\" refused: %s", bad[i].user, e.text);
         fx_done(&z);
     }
@@ -463,6 +487,7 @@ int main(int argc, char **argv)
 
     cannot_exec();
     refuses();
+    dies_early();
     users();
     hostile_images();
     host_folders();
