@@ -7,6 +7,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "zoned/zoned.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -203,6 +204,34 @@ static void adopt_one(struct zd *d, const char *name)
     }
 }
 
+static bool never_used(struct zd *d, const char *name)
+{
+    uint64_t upper = 0;
+    auto_fd int dir = stor_zone_fd(d->pool, name, NULL);
+    auto_fd int up = dir < 0 ? -1 : openat(dir, "upper", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    auto_dir DIR *list = up < 0 ? NULL : fdopendir(fcntl(up, F_DUPFD_CLOEXEC, 3));
+    for (struct dirent *ent; list && (ent = readdir(list));)
+        upper += strcmp(ent->d_name, ".") && strcmp(ent->d_name, "..");
+    return list && !upper && !file_exists(dir, ZONE_HISTORY);
+}
+
+/* A create that was killed before it wrote the spec leaves an empty folder. One that holds anything is never
+ * touched: its spec may only have been moved away. */
+static void drop_half_created(struct zd *d)
+{
+    char **names = NULL;
+    (void)stor_zone_list(d->pool, &names, NULL);
+    for (unsigned i = 0; i < strv_len(names); i++) {
+        if (registry_find(d, names[i]))
+            continue;
+        if (never_used(d, names[i]))
+            (void)stor_zone_delete(d->pool, names[i], NULL);
+        else
+            log_warning("data of %s has no spec: left alone", names[i]);
+    }
+    strv_free(names);
+}
+
 int adopt_all(struct zd *d, struct err *e)
 {
     int fd = openat(d->run_fd, "zones", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -216,5 +245,6 @@ int adopt_all(struct zd *d, struct err *e)
     for (unsigned i = 0; i < strv_len(names); i++)
         adopt_one(d, names[i]);
     strv_free(names);
+    drop_half_created(d);
     return 0;
 }

@@ -73,7 +73,12 @@ static void set_paths(struct zd *d, const struct zd_options *o, const char *bin_
 static int make_folder(const char *base, const char *sub, mode_t mode, struct err *e)
 {
     auto_free char *path = sub ? path_join(base, sub) : xstrdup(base);
-    return path_mkdirs(path, mode, e);
+    int r = path_mkdirs(path, mode, e);
+    /* Our umask hides what others must reach: the socket's folder. A folder that an administrator made
+     * stricter stays so. */
+    if (r == 0 && mode == 0755 && !strcmp(path, base) && chmod(path, mode) < 0)
+        r = err_sys(e, "%s", path);
+    return r;
 }
 
 /* The run folder holds the socket, which others than root may reach; everything else in it is 0700. */

@@ -138,7 +138,8 @@ static int empty_trash(sd_event_source *s, void *arg)
 static void discard_folders(struct zone *z)
 {
     struct zd *d = z->d;
-    auto_free char *from = xasprintf("zones/%s", z->name), *to = xasprintf("gone/%s.%" PRIu64, z->name, clock_boot_us());
+    auto_free char *from = xasprintf("zones/%s", z->name),
+                   *to = xasprintf("gone/%s.%" PRIu64, z->name, clock_boot_us());
     (void)mkdirat(d->run_fd, "gone", 0700);
     if (renameat(d->run_fd, from, d->run_fd, to) < 0)
         remove_run_dir(z);
@@ -252,12 +253,25 @@ static int networks_needed(struct zd *d, const struct plan *p, struct err *e)
     return 0;
 }
 
+/* A spec that was put into the folder by hand has no data yet. */
+static int install(struct zone *z, struct err *e)
+{
+    struct err ce = {0};
+    int r = stor_zone_create(z->d->pool, z->name, &ce);
+    if (r < 0 && r != -EEXIST)
+        return err_set(e, ce.kind, ce.code, "%s", ce.text);
+    zone_set_state(z, ZONE_INSTALLED);
+    return 0;
+}
+
 /* Everything up to the hand-over; leaves run folder and tables to start_failed. */
 static int prepare_start(struct zone *z, struct problems *ps, struct err *e)
 {
     struct zd *d = z->d;
     struct plan *p = NULL;
-    int r = lease_make(d, z, e);
+    int r = z->state == ZONE_CONFIGURED ? install(z, e) : 0;
+    if (r == 0)
+        r = lease_make(d, z, e);
     if (r == 0)
         r = op_plan(d, z, &p, ps, e);
     if (r < 0)

@@ -202,7 +202,7 @@ int zd_server_new(struct zd *d, struct sd_event *event, const char *socket_path,
     s->routes = routes;
     s->nroutes = nroutes;
     s->later_end = &s->later;
-    s->limits = (struct zd_limits){.json = 1u << 20,
+    s->limits = (struct zd_limits){.json = 3u << 20,
                                    .spool = 4ull << 30,
                                    .stream = 1u << 20,
                                    .request_us = 10000000,

@@ -329,5 +329,5 @@ struct zd_options {
     bool foreground, shutdown, debug;
 };
 void zd_exit(struct zd *d, int code); /* leaves the loop; zones run on */
-void zd_exit_soon(struct zd *d);         /* when answers under way have had time to leave */
+void zd_exit_soon(struct zd *d);      /* when answers under way have had time to leave */
 int zd_main(const struct zd_options *o, const char *bin_dir);
