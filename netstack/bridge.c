@@ -7,7 +7,7 @@
 #include "netstack/priv.h"
 #include <errno.h>
 
-static int bridge_up(struct nl_sock *s, const struct net_network *n, struct err *e)
+static int bridge_up(struct net_ctx *c, struct nl_sock *s, const struct net_network *n, struct err *e)
 {
     struct net_batch b = {0};
     net_msg_bridge(&b, n);
@@ -18,6 +18,9 @@ static int bridge_up(struct nl_sock *s, const struct net_network *n, struct err 
     int index = net_ifindex(nl_socket_get_fd(s), n->bridge);
     if (index < 0)
         return err_sysk(e, ERR_INTERNAL, -index, "%s", n->bridge);
+    r = n->subnet6.family ? net_six_on(c, n->bridge, e) : 0;
+    if (r < 0)
+        return r;
     net_msg_up(&b, NULL, index);
     if (n->gateway4.family)
         net_msg_addr(&b, index, &n->gateway4);
@@ -54,7 +57,7 @@ static int up_all(struct net_ctx *c, const struct net_network *n, struct net_ope
     struct nl_sock *s;
     int r = net_ctx_rt(c, &s, e);
     if (r == 0)
-        r = bridge_up(s, n, e);
+        r = bridge_up(c, s, n, e);
     if (r == 0)
         r = net_forward_plan(c, n, o, e);
     if (r == 0)

@@ -150,6 +150,14 @@ static int open_six(int procfs, const struct net_network *n, const struct net_op
     return r;
 }
 
+int net_six_on(struct net_ctx *c, const char *ifname, struct err *e)
+{
+    int procfs = net_ctx_procfs(c, e);
+    if (procfs < 0)
+        return procfs;
+    return get(procfs, V6, ifname, "disable_ipv6") == 1 ? put(procfs, V6, ifname, "disable_ipv6", "0", e) : 0;
+}
+
 int net_forward_apply(struct net_ctx *c, const struct net_network *n, const struct net_opened *o,
                       struct err *e)
 {

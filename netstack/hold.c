@@ -13,7 +13,7 @@
 #define HOLD_MAX 64u
 #define PROC_NET_MAX (8u << 20)
 
-static int bind_one(const struct net_addr *host, enum spec_proto proto, unsigned port)
+static int bind_one(const struct net_addr *host, enum spec_proto proto, unsigned port, bool reuse)
 {
     int type = (proto == SPEC_UDP ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, on = 1, off = 0;
     struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
@@ -31,6 +31,8 @@ static int bind_one(const struct net_addr *host, enum spec_proto proto, unsigned
     setsockopt(fd, is6 ? IPPROTO_IPV6 : IPPROTO_IP, is6 ? IPV6_FREEBIND : IP_FREEBIND, &on, sizeof(on));
     if (is6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, both ? &off : &on, sizeof(on));
+    if (reuse)
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &off, sizeof(off)); /* the smallest: nobody reads */
     memcpy(is6 ? (void *)&six.sin6_addr : (void *)&four.sin_addr, host->bytes, is6 ? 16 : 4);
     int r = is6 ? bind(fd, (void *)&six, sizeof(six)) : bind(fd, (void *)&four, sizeof(four));
@@ -95,32 +97,38 @@ static void name_holder(unsigned long inode, char *buf, size_t size)
     }
 }
 
-static int conflict(const struct net_addr *host, enum spec_proto proto, unsigned port, struct err *e)
+static unsigned long owner(const struct net_addr *host, enum spec_proto proto, unsigned port)
 {
-    char holder[96], file[32], addr[64];
-    const char *name = proto == SPEC_UDP ? "udp" : "tcp";
-    snprintf(file, sizeof(file), "/proc/self/net/%s", name);
-    unsigned long inode = find_inode(file, port, host);
-    if (!inode) {
-        strcat(file, "6");
-        inode = find_inode(file, port, host);
-    }
+    static const char *const files[2][2] = {{"/proc/self/net/tcp", "/proc/self/net/tcp6"},
+                                            {"/proc/self/net/udp", "/proc/self/net/udp6"}};
+    unsigned long inode = find_inode(files[proto == SPEC_UDP][0], port, host);
+    return inode ? inode : find_inode(files[proto == SPEC_UDP][1], port, host);
+}
+
+static int conflict(const struct net_addr *host, enum spec_proto proto, unsigned port, unsigned long inode,
+                    struct err *e)
+{
+    char holder[96], addr[64];
     name_holder(inode, holder, sizeof(holder));
     net_addr_print(host, false, addr);
-    err_set(e, ERR_CONFLICT, EADDRINUSE, "port %s%s%u/%s is in use by %s", addr, *addr ? ":" : "", port, name,
-            holder);
+    err_set(e, ERR_CONFLICT, EADDRINUSE, "port %s%s%u/%s is in use by %s", addr, *addr ? ":" : "", port,
+            proto == SPEC_UDP ? "udp" : "tcp", holder);
     return err_hint(e, "stop that program, or publish another port of the host");
 }
 
-/* A bound socket, or -errno with e set. */
+/* A bound socket, or -errno with e set. Connections of a server that has gone stay in TIME_WAIT for a minute
+ * and belong to nobody: they are no reason to refuse. */
 static int take(const struct spec_port *p, unsigned port, struct err *e)
 {
     struct net_addr host = {0};
+    unsigned long inode = 0;
     if (p->host_ip && net_addr_parse(p->host_ip, &host) < 0)
         return err_set(e, ERR_INVALID, EINVAL, "\"%.60s\" is no IP address", p->host_ip);
-    int fd = bind_one(&host, p->proto, port);
+    int fd = bind_one(&host, p->proto, port, false);
+    if (fd == -EADDRINUSE && !(inode = owner(&host, p->proto, port)))
+        fd = bind_one(&host, p->proto, port, true);
     if (fd == -EADDRINUSE)
-        return conflict(&host, p->proto, port, e);
+        return conflict(&host, p->proto, port, inode, e);
     if (fd < 0)
         return err_sysk(e, ERR_INTERNAL, -fd, "hold port %u/%s", port, p->proto == SPEC_UDP ? "udp" : "tcp");
     return fd;

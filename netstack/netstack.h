@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Networks, links, addresses, ports. A network is a bridge with subnets; a zone's link is a veth pair with one end in the
- * zone's network namespace; published ports are elements of maps in one nft table of our own. Never touches a foreign
- * table, chain or link. Sources: rtnetlink(7), nft(8), libnl, libnftnl/libnftables. */
+/* Networks, links, addresses, ports. A network is a bridge with subnets; a zone's link is a veth pair with
+ * one end in the zone's network namespace; published ports are elements of maps in one nft table of our own.
+ * Never touches a foreign table, chain or link. Sources: rtnetlink(7), nft(8), libnl, libnftnl/libnftables.
+ */
 #pragma once
 #include "base/err.h"
 #include "specs/specs.h"
@@ -21,8 +22,9 @@ void net_addr_print(const struct net_addr *a, bool with_prefix, char buf[64]);
 bool net_addr_in(const struct net_addr *a, const struct net_addr *subnet);
 bool net_addr_eq(const struct net_addr *a, const struct net_addr *b); /* family and bytes */
 
-/* Names and MACs: pure, stable, from instance and name. A host link's first five letters follow from the instance alone
- * (net_link_prefix), so that leftovers can be told; start_no (modulo 1,296) keeps two starts apart, link is below 36. */
+/* Names and MACs: pure, stable, from instance and name. A host link's first five letters follow from the
+ * instance alone (net_link_prefix), so that leftovers can be told; start_no (modulo 1,296) keeps two starts
+ * apart, link is below 36. */
 void net_host_ifname(const char *instance, const char *zone, unsigned start_no, unsigned link, char out[16]);
 void net_link_prefix(const char *instance, char out[6]);
 void net_bridge_name(const char *instance, const char *network, char out[16]);
@@ -32,17 +34,17 @@ void net_bridge_mac(const char *instance, const char *network, unsigned char mac
 /* A network as zoned keeps it (and writes to its state). */
 struct net_network {
     char name[SPEC_NAME_MAX + 1];
-    char bridge[16];              /* kernel name, from the instance: "zoned0", or "z" + hash */
-    unsigned char mac[6];         /* pinned */
+    char bridge[16];      /* kernel name, from the instance: "zoned0", or "z" + hash */
+    unsigned char mac[6]; /* pinned */
     struct net_addr subnet4, gateway4, subnet6, gateway6; /* gateway carries the subnet's prefix */
-    unsigned mtu;                 /* 0 = the kernel's default */
+    unsigned mtu;                                         /* 0 = the kernel's default */
 };
-/* Chooses free subnets (IPv4 /16 inside 10/8 or 172.16/12 or 192.168/16, ULA /64 derived from machine-id and instance)
- * that hide no route of the host; deterministic from instance and name where free. */
+/* Chooses free subnets (IPv4 /16 inside 10/8 or 172.16/12 or 192.168/16, ULA /64 derived from machine-id and
+ * instance) that hide no route of the host; deterministic from instance and name where free. */
 int net_network_choose(const char *instance, const char *name, struct net_network *out, struct err *e);
 /* The same, and beside networks that zoned knows but that may not be up. */
-int net_network_choose_beside(const char *instance, const char *name, const struct net_network *others, unsigned nothers,
-                              struct net_network *out, struct err *e);
+int net_network_choose_beside(const char *instance, const char *name, const struct net_network *others,
+                              unsigned nothers, struct net_network *out, struct err *e);
 json *net_network_to_json(const struct net_network *n);
 int net_network_from_json(const json *j, struct net_network *out, struct err *e);
 
@@ -50,7 +52,8 @@ int net_network_from_json(const json *j, struct net_network *out, struct err *e)
 struct net_pool; /* which addresses of a network are taken */
 struct net_pool *net_pool_new(const struct net_network *n);
 void net_pool_free(struct net_pool *p);
-/* Takes the next free pair (IPv4 and the IPv6 with the same host part). limit when NET_BRIDGE_ZONES are taken. */
+/* Takes the next free pair (IPv4 and the IPv6 with the same host part). limit when NET_BRIDGE_ZONES are
+ * taken. */
 int net_pool_take(struct net_pool *p, struct net_addr *v4, struct net_addr *v6, struct err *e);
 /* Takes a given address: invalid outside the subnet, the gateway's, the broadcast's; conflict when taken. */
 int net_pool_claim(struct net_pool *p, const struct net_addr *a, struct err *e);
@@ -58,51 +61,64 @@ void net_pool_release(struct net_pool *p, const struct net_addr *a); /* idempote
 unsigned net_pool_used(const struct net_pool *p);
 
 /* ---- host side: bridge, table, forwarding ---- */
-/* One per process: sockets, kept open; inherited by forks is fine, but each process makes its own before use. */
+/* One per process: sockets, kept open; inherited by forks is fine, but each process makes its own before use.
+ */
 struct net_ctx;
-int net_ctx_new(const char *instance, struct net_ctx **out, struct err *e); /* instance: "zoned" or a hash; names the table */
+int net_ctx_new(const char *instance, struct net_ctx **out,
+                struct err *e); /* instance: "zoned" or a hash; names the table */
 void net_ctx_free(struct net_ctx *c);
-/* Makes what is missing: table and chains, bridge with MAC, addresses, up, forwarding on these links only, with what was
- * there remembered in *saved (JSON for the state file). Idempotent: also repairs. *saved comes in as what an earlier call
- * gave, or NULL, and goes out complete; the links opened for forwarding also stand in the table, so a crash forgets none.
- * A second network needs the same record: one for the instance. saved itself may be NULL. */
+/* Makes what is missing: table and chains, bridge with MAC, addresses, up, forwarding on these links only,
+ * with what was there remembered in *saved (JSON for the state file). Idempotent: also repairs. *saved comes
+ * in as what an earlier call gave, or NULL, and goes out complete; the links opened for forwarding also stand
+ * in the table, so a crash forgets none. A second network needs the same record: one for the instance. saved
+ * itself may be NULL. */
 int net_network_up(struct net_ctx *c, const struct net_network *n, json **saved, struct err *e);
 /* Takes it away again and restores; with the last network the table goes too. Missing is success. */
-int net_network_down(struct net_ctx *c, const struct net_network *n, bool last, const json *saved, struct err *e);
+int net_network_down(struct net_ctx *c, const struct net_network *n, bool last, const json *saved,
+                     struct err *e);
 bool net_network_is_up(struct net_ctx *c, const struct net_network *n);
-/* A host program (or another zone) that holds this port on this address: 0 free, or conflict naming the pid/program. */
+/* A host program (or another zone) that holds this port on this address: 0 free, or conflict naming the
+ * pid/program. */
 int net_port_check(const struct spec_port *p, struct err *e);
 
 /* ---- a zone's link: what the plan says, applied and undone by zone-sup ---- */
 struct net_port_rule {
-    struct spec_port port;        /* host_ip owned */
-    struct net_addr to4, to6;     /* the zone's addresses (family 0 = none) */
+    struct spec_port port;    /* host_ip owned */
+    struct net_addr to4, to6; /* the zone's addresses (family 0 = none) */
 };
 struct net_link_plan {
-    char ifname[16];              /* in the zone: eth0, eth1, … */
-    char host_ifname[16];         /* veth's host end, unique by zone and start */
+    char ifname[16];      /* in the zone: eth0, eth1, … */
+    char host_ifname[16]; /* veth's host end, unique by zone and start */
     struct net_network network;
     unsigned char mac[6];
     struct net_addr addr4, addr6; /* with the subnet's prefix */
     VEC(struct net_port_rule) ports;
-    uint64_t rate_in, rate_out;   /* bits/s or SPEC_UNSET */
+    uint64_t rate_in, rate_out; /* bits/s or SPEC_UNSET */
     bool default_route;
 };
 json *net_link_to_json(const struct net_link_plan *l);
 int net_link_from_json(const json *j, struct net_link_plan *out, struct err *e);
 void net_link_done(struct net_link_plan *l);
-/* Everything of one zone: lo up, every veth with its peer inside netns_fd (born with name, MAC, up, master bridge in one
- * request), addresses, routes, port elements, anti-spoofing, rates. Batched: few crossings, nothing linear in the number
- * of zones. hold: bound, not listening, sockets for the published ports (at most 64) so that no host program shadows them;
- * caller closes. nlinks 0: only lo. On failure everything is undone. */
-int net_zone_up(struct net_ctx *c, const struct net_link_plan *links, unsigned nlinks, int netns_fd, int hold[64],
-                unsigned *nhold, struct err *e);
-/* Deletes links by name, elements by key (only those that point to this zone); missing is success. wait: until the links
- * are gone from the kernel, some 20 ms; else a child of this process (without SIGCHLD) waits, net_ctx_free reaps it. */
-int net_zone_down(struct net_ctx *c, const struct net_link_plan *links, unsigned nlinks, bool wait, struct err *e);
+/* Everything of one zone: lo up, every veth with its peer inside netns_fd (born with name, MAC, up, master
+ * bridge in one request), addresses, routes, port elements, anti-spoofing, rates. Batched: few crossings,
+ * nothing linear in the number of zones. hold: bound, not listening, sockets for the published ports (at most
+ * 64) so that no host program shadows them; caller closes; NULL: none. nlinks 0: only lo. On failure
+ * everything is undone. host_ifname must come from net_host_ifname of the context's instance (invalid
+ * otherwise: the anti-spoofing rules know links by that prefix). */
+int net_zone_up(struct net_ctx *c, const struct net_link_plan *links, unsigned nlinks, int netns_fd,
+                int hold[64], unsigned *nhold, struct err *e);
+/* Deletes links by name, elements by key (only those that point to this zone); missing is success. wait:
+ * until the links are gone from the kernel, some 20 ms; else a child of this process (without SIGCHLD) waits,
+ * net_ctx_free reaps it. */
+int net_zone_down(struct net_ctx *c, const struct net_link_plan *links, unsigned nlinks, bool wait,
+                  struct err *e);
+/* The sockets of net_zone_up alone: for a supervisor that replaces a dead one, or after net_zone_ports (close
+ * the old ones first). conflict names the program that has a port. */
+int net_hold(const struct net_link_plan *links, unsigned nlinks, int hold[64], unsigned *nhold,
+             struct err *e);
 /* Published ports of a running zone: exactly these now. */
-int net_zone_ports(struct net_ctx *c, const struct net_link_plan *before, const struct net_link_plan *after, unsigned nlinks,
-                   struct err *e);
+int net_zone_ports(struct net_ctx *c, const struct net_link_plan *before, const struct net_link_plan *after,
+                   unsigned nlinks, struct err *e);
 /* Counters of a link's host end, from the zone's view (in = to the zone). */
 struct net_counters {
     uint64_t rx_bytes, tx_bytes, rx_packets, tx_packets;
@@ -111,9 +127,10 @@ int net_link_counters(struct net_ctx *c, const char *host_ifname, struct net_cou
 /* Names of host links and of map elements that bear this instance: recovery and tests. strv / count. */
 int net_leftovers(struct net_ctx *c, char ***links, struct err *e);
 
-/* Text of the zone's /etc/hosts and /etc/resolv.conf. host_resolv: content of the host's file; loopback resolvers are
- * replaced by the upstream ones of systemd-resolved where it runs, else dropped. malloc'd. */
+/* Text of the zone's /etc/hosts and /etc/resolv.conf. host_resolv: content of the host's file; loopback
+ * resolvers are replaced by the upstream ones of systemd-resolved where it runs, else dropped. malloc'd. */
 char *net_hosts_text(const char *hostname, const struct net_link_plan *links, unsigned nlinks);
 char *net_resolv_text(const char *host_resolv);
-/* What is wrong with the host's network for zones: foreign DROP policies, missing modules. For doctor. [{problem,remedy}] */
+/* What is wrong with the host's network for zones: foreign DROP policies, missing modules. For doctor.
+ * [{problem,remedy}] */
 json *net_doctor(struct net_ctx *c);

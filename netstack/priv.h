@@ -121,16 +121,14 @@ void net_elems_of_ports(net_elems *v, const struct net_link_plan *l);
 void net_elems_of_source(net_elems *v, const struct net_link_plan *l);
 void net_elem_describe(const struct net_elem *x, char *buf, size_t size);
 
-/* ---- ports ---- */
-int net_hold(const struct net_link_plan *links, unsigned nlinks, int hold[64], unsigned *nhold,
-             struct err *e);
-
 /* ---- forward ---- */
 struct net_opened {
     char **v4, **v6; /* links whose forwarding we turned on */
     char **ra;       /* links whose accept_ra went from 1 to 2 */
     bool all6;       /* below 6.17: the switch of all links */
 };
+int net_six_on(struct net_ctx *c, const char *ifname,
+               struct err *e);         /* lifts the host's disable_ipv6 from a link of ours */
 bool net_bridge_nf(struct net_ctx *c); /* bridged packets pass the inet hooks */
 int net_forward_plan(struct net_ctx *c, const struct net_network *n, struct net_opened *o, struct err *e);
 int net_forward_apply(struct net_ctx *c, const struct net_network *n, const struct net_opened *o,

@@ -47,8 +47,8 @@ static int host_links(struct net_ctx *c, struct nl_sock *s, const struct net_lin
         int r = net_batch_send(s, &b, l->host_ifname, e);
         if (b.failed != 0)
             (*made)++;
-        if (r == -EXFULL && e)
-            e->kind = ERR_LIMIT, err_hint(e, "a bridge holds 1,023 ports: put the zone on another network");
+        if (r == -EXFULL)
+            err_hint(e, "a bridge holds 1,023 ports: put the zone on another network");
         if (r < 0)
             return r;
         if (net_shape_wanted(l) && (r = net_shape_up(s, l, e)) < 0)

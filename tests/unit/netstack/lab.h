@@ -153,7 +153,8 @@ UNUSED static void serve(int ns, bool udp, const char *address, unsigned port)
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (ns >= 0 && setns(ns, CLONE_NEWNET) < 0)
             _exit(1);
-        int fd = socket(ss.ss_family, udp ? SOCK_DGRAM : SOCK_STREAM, 0);
+        int fd = socket(ss.ss_family, udp ? SOCK_DGRAM : SOCK_STREAM, 0), on = !udp;
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
         if (bind(fd, (void *)&ss, n) < 0 || (!udp && listen(fd, 16) < 0)) {
             perror(address);
             _exit(1);

@@ -16,6 +16,7 @@ static void setup(void)
     sh(-1, "ip link set lo up; echo 0 > /proc/sys/net/ipv4/ip_forward");
     cable(-1, "lan0", "192.0.2.1/24", "2001:db8:1::1/64", lan, "192.0.2.2/24", "2001:db8:1::2/64");
     sh(-1, "ip route add 10.0.0.0/9 via 192.0.2.2; ip route add 10.128.0.0/10 via 192.0.2.2 table 77");
+    sh(-1, "echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6"); /* many servers are set so */
     int r = net_network_choose("zoned", "default", &net, &e);
     ok(r == 0 && net.subnet4.bytes[0] == 10 && net.subnet4.bytes[1] >= 192,
        "the choice avoids the routes of every table");
@@ -111,7 +112,11 @@ static void test_port_check(void)
     is_int(net_port_check(&p, &e), 0, "free on another address");
     p.host_ip = (char *)"198.51.100.99";
     is_int(net_port_check(&p, &e), 0, "an address that is not there yet");
+    is_str(ask(-1, false, "127.0.0.1", 8089), "127.0.0.1", "a connection to it");
     serve_stop();
+    p.host_ip = NULL;
+    is_int(sh(-1, "grep -q ' 06 00000000:00000000' /proc/net/tcp"), 0, "leaves a TIME_WAIT behind");
+    is_int(net_port_check(&p, &e), 0, "which is no reason to refuse");
 }
 
 static void test_change(void)
