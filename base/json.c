@@ -226,7 +226,8 @@ json *js_parse(const char *text, size_t n, struct err *e)
 char *js_dump(const json *j, bool pretty)
 {
     /* 15 digits: 0.1 stays 0.1 (17, jansson's default, would print 0.10000000000000001) */
-    return json_dumps(j, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15) | (pretty ? JSON_INDENT(2) : JSON_COMPACT));
+    return json_dumps(j,
+                      JSON_ENCODE_ANY | JSON_REAL_PRECISION(15) | (pretty ? JSON_INDENT(2) : JSON_COMPACT));
 }
 
 json *js_from_err(const struct err *e, const struct problems *details)

@@ -106,7 +106,7 @@ struct nspace_exec {
     bool terminal;
     int cgroup_fd;                /* as in setup */
     bool no_user_namespace_creds; /* reserved; false */
-    const int *task_fds; /* as in setup */
+    const int *task_fds;          /* as in setup */
     unsigned ntask_fds;
     enum spec_init init;
     const struct spec_security *security;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The data model: what a zone is. One table of keys (schema.c) drives parse, check, default, print, diff,
  * live-or-reboot and the reference documentation. Spec structs are plain data; every string in them is owned.
- * Nothing here touches the host: all checks are of the text alone. Source: contract.md, "Zone spec, version 1". */
+ * Nothing here touches the host: all checks are of the text alone. Source: contract.md, "Zone spec, version
+ * 1". */
 #pragma once
 #include "base/err.h"
 #include "base/json.h"
@@ -19,7 +20,12 @@ struct spec_kv {
 typedef VEC(struct spec_kv) spec_map;
 
 enum spec_init { SPEC_INIT_APP, SPEC_INIT_SYSTEM };
-enum spec_restart_policy { SPEC_RESTART_NO, SPEC_RESTART_ON_FAILURE, SPEC_RESTART_ALWAYS, SPEC_RESTART_UNLESS_STOPPED };
+enum spec_restart_policy {
+    SPEC_RESTART_NO,
+    SPEC_RESTART_ON_FAILURE,
+    SPEC_RESTART_ALWAYS,
+    SPEC_RESTART_UNLESS_STOPPED
+};
 enum spec_oom { SPEC_OOM_ZONE, SPEC_OOM_PROCESS };
 enum spec_seccomp { SPEC_SECCOMP_DEFAULT, SPEC_SECCOMP_UNCONFINED };
 enum spec_health_kind { SPEC_HEALTH_NONE, SPEC_HEALTH_EXEC, SPEC_HEALTH_HTTP, SPEC_HEALTH_TCP };
@@ -30,10 +36,10 @@ enum spec_mount_kind { SPEC_MOUNT_BIND, SPEC_MOUNT_VOLUME, SPEC_MOUNT_TMPFS };
 struct spec_process {
     char **args;
     spec_map env;
-    char *user; /* NULL = root */
-    char *cwd;  /* NULL = / */
-    int stop_signal;         /* never 0: where not given, SIGTERM, or SIGRTMIN+3 for init: system */
-    bool stop_signal_given;  /* false: the image's own stop signal goes first */
+    char *user;             /* NULL = root */
+    char *cwd;              /* NULL = / */
+    int stop_signal;        /* never 0: where not given, SIGTERM, or SIGRTMIN+3 for init: system */
+    bool stop_signal_given; /* false: the image's own stop signal goes first */
     uint64_t stop_timeout_ms;
     bool terminal;
 };
@@ -74,8 +80,8 @@ struct spec_port {
     enum spec_proto proto;
 };
 struct spec_link {
-    char *link;      /* a network's name, "none", "host", "zone:NAME" */
-    char **address;  /* empty = auto */
+    char *link;     /* a network's name, "none", "host", "zone:NAME" */
+    char **address; /* empty = auto */
     VEC(struct spec_port) ports;
     uint64_t rate_in, rate_out; /* bits per second, SPEC_UNSET */
     char **aliases;
@@ -83,8 +89,8 @@ struct spec_link {
 struct spec_mount {
     char *target;
     enum spec_mount_kind kind;
-    char *source;   /* host path or volume name; NULL for tmpfs */
-    uint64_t size;  /* tmpfs */
+    char *source;  /* host path or volume name; NULL for tmpfs */
+    uint64_t size; /* tmpfs */
     bool read_only;
 };
 struct spec_security {
@@ -125,20 +131,22 @@ void spec_free(struct spec *s); /* NULL is fine */
 DEFINE_AUTO(struct spec, spec_free);
 #define auto_spec auto_of(spec_free)
 
-/* Parses YAML or JSON text (at most SPEC_TEXT_MAX bytes), fills defaults, checks every key. `file` is used in messages
- * only. All problems are added to ps (kind invalid); on any the result is -EINVAL and *out untouched. */
+/* Parses YAML or JSON text (at most SPEC_TEXT_MAX bytes), fills defaults, checks every key. `file` is used in
+ * messages only. All problems are added to ps (kind invalid); on any the result is -EINVAL and *out
+ * untouched. */
 int spec_parse(const char *text, size_t n, const char *file, struct spec **out, struct problems *ps);
-/* A spec as JSON with every effective key (defaults included): the "spec" member of the API's zone object, the snapshot
- * in a plan. spec_from_json(spec_to_json(s)) equals s. */
+/* A spec as JSON with every effective key (defaults included): the "spec" member of the API's zone object,
+ * the snapshot in a plan. spec_from_json(spec_to_json(s)) equals s. */
 json *spec_to_json(const struct spec *s);
 int spec_from_json(const json *j, struct spec **out, struct err *e);
 struct spec *spec_copy(const struct spec *s);
 
-/* One edit of a spec's text: "cpu.shares=200", "network[0].ports[]=8080:80" ([] appends), "labels.tier=web", "cpu.cap="
- * (unset). All edits are one transaction. Comments and order are kept; where a flow-style or otherwise intricate place
- * forces re-writing a part without its comments, *lost_comments is set. The result is checked like a file: problems go
- * to ps. text may be "" (a new spec). Returns new text in *out. */
-int spec_edit(const char *text, const char *file, char *const *edits, char **out, bool *lost_comments, struct problems *ps);
+/* One edit of a spec's text: "cpu.shares=200", "network[0].ports[]=8080:80" ([] appends), "labels.tier=web",
+ * "cpu.cap=" (unset). All edits are one transaction. Comments and order are kept; where a flow-style or
+ * otherwise intricate place forces re-writing a part without its comments, *lost_comments is set. The result
+ * is checked like a file: problems go to ps. text may be "" (a new spec). Returns new text in *out. */
+int spec_edit(const char *text, const char *file, char *const *edits, char **out, bool *lost_comments,
+              struct problems *ps);
 
 enum spec_change_when { SPEC_LIVE, SPEC_NEXT_BOOT };
 struct spec_change {
@@ -150,7 +158,8 @@ typedef VEC(struct spec_change) spec_changes;
 void spec_diff(const struct spec *a, const struct spec *b, spec_changes *out);
 void spec_changes_done(spec_changes *c);
 
-/* [a-z0-9]([a-z0-9-]{0,30}[a-z0-9])? ; what names the kind of object in the message ("zone", "volume", "network"). */
+/* [a-z0-9]([a-z0-9-]{0,30}[a-z0-9])? ; what names the kind of object in the message ("zone", "volume",
+ * "network"). */
 int spec_check_name(const char *what, const char *name, struct err *e);
 int spec_parse_port(const char *text, struct spec_port *out, struct err *e); /* host_ip malloc'd */
 char *spec_print_port(const struct spec_port *p);

@@ -1,42 +1,46 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What is on disk: roots (host, dir:, tar:), unpacked layers shared by zones, each zone's own changes, volumes, archives
- * in and out. Ids on disk are zone-relative. Gives plain detached-able descriptors; mounts nothing itself.
- * Sources: overlayfs.rst, tar(5), libarchive(3), ioctl_ficlone(2). */
+/* What is on disk: roots (host, dir:, tar:), unpacked layers shared by zones, each zone's own changes,
+ * volumes, archives in and out. Ids on disk are zone-relative. Gives plain detached-able descriptors; mounts
+ * nothing itself. Sources: overlayfs.rst, tar(5), libarchive(3), ioctl_ficlone(2). */
 #pragma once
 #include "base/err.h"
 #include "specs/specs.h"
 #include <stdbool.h>
 #include <stdint.h>
 
-struct stor_pool; /* the data folder: DIR/{layers,zones,volumes,staging,tmp}, each below a 0700 folder of root */
-/* Makes missing folders (0700 root), checks owner and mode of what is there; refuses an unknown format version, and a
- * filesystem where overlay or idmapped mounts cannot work is the caller's check. */
+struct stor_pool; /* the data folder: DIR/{layers,zones,volumes,staging,tmp}, each below a 0700 folder of root
+                   */
+/* Makes missing folders (0700 root), checks owner and mode of what is there; refuses an unknown format
+ * version, and a filesystem where overlay or idmapped mounts cannot work is the caller's check. */
 int stor_pool_open(const char *dir, struct stor_pool **out, struct err *e);
-/* Deletes what dead workers left in staging/ and tmp/. Only the daemon that owns the pool, before its first worker. */
+/* Deletes what dead workers left in staging/ and tmp/. Only the daemon that owns the pool, before its first
+ * worker. */
 void stor_pool_clear(struct stor_pool *p);
 void stor_pool_free(struct stor_pool *p);
 int stor_pool_fd(const struct stor_pool *p); /* the folder's fd, borrowed */
 
 /* Where a zone's root comes from. */
 struct stor_root_plan {
-    char *image;       /* as in the spec: host, dir:/path, tar:/path */
-    char **lowers;     /* names below layers/, uppermost first; for dir: empty and lower_dir set */
-    char *lower_dir;   /* dir:/path: the canonical host path, else NULL */
-    bool host_usr;     /* image: host */
+    char *image;     /* as in the spec: host, dir:/path, tar:/path */
+    char **lowers;   /* names below layers/, uppermost first; for dir: empty and lower_dir set */
+    char *lower_dir; /* dir:/path: the canonical host path, else NULL */
+    bool host_usr;   /* image: host */
 };
 json *stor_root_to_json(const struct stor_root_plan *r);
 int stor_root_from_json(const json *j, struct stor_root_plan *out, struct err *e);
 void stor_root_done(struct stor_root_plan *r);
 
-/* Checks the reference and the source without side effects: missing, empty, not a folder, a symlink, not an archive;
- * OCI references are unsupported (9) until the image store is there. */
+/* Checks the reference and the source without side effects: missing, empty, not a folder, a symlink, not an
+ * archive; OCI references are unsupported (9) until the image store is there. */
 int stor_image_check(const char *image, struct err *e);
-/* Bounds for unpacking, adjustable. 0 fields: the defaults of contract.md (10^6 entries, 32 GiB or free disk less 5 %). */
+/* Bounds for unpacking, adjustable. 0 fields: the defaults of contract.md (10^6 entries, 32 GiB or free disk
+ * less 5 %). */
 struct stor_bounds {
     uint64_t entries, bytes;
 };
-/* Makes the layers that the image needs (unpacks a tar once per content, writes the host skeleton) and fills *out.
- * SLOW: call it in a worker. progress_fd (or -1) gets lines "bytes_done bytes_total\n". Two at once do the work once. */
+/* Makes the layers that the image needs (unpacks a tar once per content, writes the host skeleton) and fills
+ * *out. SLOW: call it in a worker. progress_fd (or -1) gets lines "bytes_done bytes_total\n". Two at once do
+ * the work once. */
 int stor_image_prepare(struct stor_pool *p, const char *image, const struct stor_bounds *b, int progress_fd,
                        struct stor_root_plan *out, struct err *e);
 /* True if prepare would have nothing slow to do; then it may be called inline. */
@@ -44,34 +48,40 @@ bool stor_image_ready(struct stor_pool *p, const char *image);
 
 /* ---- a zone's own folder: zones/NAME/{upper,work,log,…} ---- */
 int stor_zone_create(struct stor_pool *p, const char *zone, struct err *e); /* -EEXIST conflict */
-int stor_zone_delete(struct stor_pool *p, const char *zone, struct err *e); /* renames into tmp/ first, then deletes; missing ok */
+int stor_zone_delete(struct stor_pool *p, const char *zone,
+                     struct err *e); /* renames into tmp/ first, then deletes; missing ok */
 /* The first half of a delete: the name is free at once; stor_trash_empty does the rest. */
 int stor_zone_discard(struct stor_pool *p, const char *zone, struct err *e);
 void stor_trash_empty(struct stor_pool *p);
 int stor_zone_rename(struct stor_pool *p, const char *from, const char *to, struct err *e);
-/* Copies src's own changes by reflink, else by copy (hard links, xattrs, times, devices kept). dst must not exist. */
+/* Copies src's own changes by reflink, else by copy (hard links, xattrs, times, devices kept). dst must not
+ * exist. */
 int stor_zone_clone(struct stor_pool *p, const char *src, const char *dst, struct err *e);
-int stor_zone_fd(const struct stor_pool *p, const char *zone, struct err *e); /* O_PATH fd of zones/NAME; caller's */
+int stor_zone_fd(const struct stor_pool *p, const char *zone,
+                 struct err *e); /* O_PATH fd of zones/NAME; caller's */
 int stor_zone_list(const struct stor_pool *p, char ***names, struct err *e);
 /* Bytes that the zone's own changes take (allocated blocks). */
 int stor_zone_usage(const struct stor_pool *p, const char *zone, uint64_t *bytes, struct err *e);
 /* What changed against the image: calls add with 'A', 'C' or 'D' and the path. Reads as data (R1). */
 int stor_zone_diff(const struct stor_pool *p, const char *zone, const struct stor_root_plan *root,
                    void (*add)(void *arg, char kind, const char *path), void *arg, struct err *e);
-/* Writes a file of ours into the zone's upper (etc/hosts, etc/hostname, etc/machine-id, etc/resolv.conf, …), owner 0:0,
- * mode; parents 0755. Through descriptors, following nothing. Only while the zone is stopped, or etc/hosts in place. */
-int stor_zone_put(const struct stor_pool *p, const char *zone, const char *path, const char *text, unsigned mode, struct err *e);
+/* Writes a file of ours into the zone's upper (etc/hosts, etc/hostname, etc/machine-id, etc/resolv.conf, …),
+ * owner 0:0, mode; parents 0755. Through descriptors, following nothing. Only while the zone is stopped, or
+ * etc/hosts in place. */
+int stor_zone_put(const struct stor_pool *p, const char *zone, const char *path, const char *text,
+                  unsigned mode, struct err *e);
 bool stor_zone_has(const struct stor_pool *p, const char *zone, const char *path); /* in upper */
 
 /* Descriptors (O_PATH) for the rootfs step; -1 where there is none. caller's. */
 struct stor_root_fds {
-    int layers_fd; /* the common parent of lowers: layers/, or the parent of lower_dir (then lowers[0] is its name) */
+    int layers_fd; /* the common parent of lowers: layers/, or the parent of lower_dir (then lowers[0] is its
+                      name) */
     char **lowers; /* names below layers_fd */
     int zone_fd;   /* zones/NAME */
     int usr_fd;    /* /usr */
 };
-int stor_root_open(const struct stor_pool *p, const char *zone, const struct stor_root_plan *r, struct stor_root_fds *out,
-                   struct err *e);
+int stor_root_open(const struct stor_pool *p, const char *zone, const struct stor_root_plan *r,
+                   struct stor_root_fds *out, struct err *e);
 void stor_root_fds_done(struct stor_root_fds *f);
 
 /* ---- volumes ---- */
@@ -80,14 +90,17 @@ int stor_volume_delete(struct stor_pool *p, const char *name, struct err *e);
 int stor_volume_open(const struct stor_pool *p, const char *name, struct err *e); /* O_PATH fd; not_found */
 int stor_volume_list(const struct stor_pool *p, char ***names, struct err *e);
 int stor_volume_usage(const struct stor_pool *p, const char *name, uint64_t *bytes, struct err *e);
-/* A host path for a bind mount: absolute, canonical, exists, not inside our data folder, not /, /proc, /sys, /dev itself.
- * O_PATH fd; *is_file told. */
+/* A host path for a bind mount: absolute, canonical, exists, not inside our data folder, not /, /proc, /sys,
+ * /dev itself. O_PATH fd; *is_file told. */
 int stor_bind_open(const struct stor_pool *p, const char *path, bool *is_file, struct err *e);
 
-/* ---- archives: run these in a process that has the zone's credentials and root as "/" (cp, clone between hosts) ---- */
-/* Writes a tar of path (a file or a folder with all below) to out_fd; the member names begin with the last component. */
+/* ---- archives: run these in a process that has the zone's credentials and root as "/" (cp, clone between
+ * hosts) ---- */
+/* Writes a tar of path (a file or a folder with all below) to out_fd; the member names begin with the last
+ * component. */
 int stor_archive_pack(int root_fd, const char *path, int out_fd, struct err *e);
-/* Unpacks a tar from in_fd into path (a folder, or with one member a new file name); nothing leaves root_fd. */
+/* Unpacks a tar from in_fd into path (a folder, or with one member a new file name); nothing leaves root_fd.
+ */
 int stor_archive_unpack(int root_fd, const char *path, int in_fd, const struct stor_bounds *b, struct err *e);
 
 /* For df: [{what: layers|zones|volumes, name, bytes, shared}] */

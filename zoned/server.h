@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The HTTP server on the Unix socket: peer credentials and roles, limits, decoding, routing by a table, answers now or
- * later, streams, upgraded connections. Knows nothing of zones. libmicrohttpd and sd-event stay behind it. */
+/* The HTTP server on the Unix socket: peer credentials and roles, limits, decoding, routing by a table,
+ * answers now or later, streams, upgraded connections. Knows nothing of zones. libmicrohttpd and sd-event
+ * stay behind it. */
 #pragma once
 #include "base/err.h"
 #include "base/json.h"
 #include <stdbool.h>
 #include <sys/types.h>
 
-struct zd;               /* the daemon, opaque here: handed to handlers */
+struct zd; /* the daemon, opaque here: handed to handlers */
 struct sd_event;
 struct zd_server;
 struct zd_request;
 enum zd_role { ROLE_NONE, ROLE_VIEWER, ROLE_OPERATOR, ROLE_ADMIN };
 enum zd_body { BODY_NONE, BODY_JSON, BODY_SPOOL /* into an unnamed file */ };
 
-/* A handler answers by one zd_reply_* call, now or later, or returns a negative errno with e (and r's problems) filled and
- * is answered for. A request stays valid until it is answered. */
+/* A handler answers by one zd_reply_* call, now or later, or returns a negative errno with e (and r's
+ * problems) filled and is answered for. A request stays valid until it is answered. */
 typedef int (*zd_handler)(struct zd *d, struct zd_request *r, struct err *e);
 struct zd_route {
     const char *method, *pattern; /* "/v1/zones/{name}/start": {name} is one path part, percent-decoded */
@@ -25,34 +26,37 @@ struct zd_route {
     const char *operation; /* operationId of the OpenAPI document */
 };
 
-const char *zd_param(const struct zd_request *r, unsigned i); /* i-th {…} of the pattern */
-const char *zd_query(const struct zd_request *r, const char *key);            /* NULL if absent */
-char *const *zd_query_all(struct zd_request *r, const char *key);             /* borrowed strv */
-const json *zd_body_of(const struct zd_request *r);  /* an object, or NULL */
-int zd_body_fd(const struct zd_request *r);          /* BODY_SPOOL: at offset 0, borrowed */
+const char *zd_param(const struct zd_request *r, unsigned i);      /* i-th {…} of the pattern */
+const char *zd_query(const struct zd_request *r, const char *key); /* NULL if absent */
+char *const *zd_query_all(struct zd_request *r, const char *key);  /* borrowed strv */
+const json *zd_body_of(const struct zd_request *r);                /* an object, or NULL */
+int zd_body_fd(const struct zd_request *r);                        /* BODY_SPOOL: at offset 0, borrowed */
 bool zd_wants_upgrade(const struct zd_request *r);
-struct problems *zd_problems(struct zd_request *r);  /* details of the error answer */
+struct problems *zd_problems(struct zd_request *r); /* details of the error answer */
 void zd_peer(const struct zd_request *r, uid_t *uid, pid_t *pid);
 enum zd_role zd_role_of(const struct zd_request *r);
-/* Called when the client has gone before the answer; the handler may stop waiting, and still answers (which frees). */
+/* Called when the client has gone before the answer; the handler may stop waiting, and still answers (which
+ * frees). */
 void zd_on_gone(struct zd_request *r, void (*fn)(struct zd_request *r, void *arg), void *arg);
 
 void zd_reply_json(struct zd_request *r, int status, json *body /* stolen */);
 void zd_reply_text(struct zd_request *r, int status, const char *content_type, char *text /* stolen */);
 void zd_reply_fd(struct zd_request *r, const char *content_type, int fd /* taken; whole file */);
 void zd_reply_error(struct zd_request *r, const struct err *e, const struct problems *ps);
-/* 101; then take(arg, fd) with a duplicate of the connection (blocking, close-on-exec) that is the callee's; fd -1 when the
- * client has gone. The server forgets the connection without shutting it down. */
+/* 101; then take(arg, fd) with a duplicate of the connection (blocking, close-on-exec) that is the callee's;
+ * fd -1 when the client has gone. The server forgets the connection without shutting it down. */
 void zd_reply_upgrade(struct zd_request *r, void (*take)(void *arg, int fd), void *arg);
-/* A streamed answer: bounded queue (1 MiB); a client that does not read is cut off. closed() once, at its end. */
+/* A streamed answer: bounded queue (1 MiB); a client that does not read is cut off. closed() once, at its
+ * end. */
 struct zd_stream;
-struct zd_stream *zd_reply_stream(struct zd_request *r, const char *content_type, void (*closed)(void *arg), void *arg);
+struct zd_stream *zd_reply_stream(struct zd_request *r, const char *content_type, void (*closed)(void *arg),
+                                  void *arg);
 void zd_stream_write(struct zd_stream *s, const void *data, size_t n);
 void zd_stream_end(struct zd_stream *s); /* flushes, then closed() */
 
-/* Listens on socket_path (0666 in a folder that only root may write: whoever connects is told his role, or 403), or on
- * listen_fd >= 0 (socket activation). tmp_dirfd: where bodies are spooled. limits: 1 MiB of JSON, 4 GiB spooled, 32 kB of
- * head, 256 connections a user and 1,024 in all, 10 s for an incomplete request. */
+/* Listens on socket_path (0666 in a folder that only root may write: whoever connects is told his role, or
+ * 403), or on listen_fd >= 0 (socket activation). tmp_dirfd: where bodies are spooled. limits: 1 MiB of JSON,
+ * 4 GiB spooled, 32 kB of head, 256 connections a user and 1,024 in all, 10 s for an incomplete request. */
 int zd_server_new(struct zd *d, struct sd_event *event, const char *socket_path, int listen_fd, int tmp_dirfd,
                   const struct zd_route *routes, unsigned nroutes, struct zd_server **out, struct err *e);
 void zd_server_free(struct zd_server *s);

@@ -18,18 +18,18 @@ __attribute__((format(printf, 2, 3), unused)) static bool ok(bool cond, const ch
     putchar('\n');
     return cond;
 }
-#define is_int(got, want, ...)                                                                                       \
-    ({                                                                                                               \
-        long long g_ = (long long)(got), w_ = (long long)(want);                                                     \
-        if (!ok(g_ == w_, __VA_ARGS__))                                                                              \
-            printf("#   got %lld, want %lld (%s:%d)\n", g_, w_, __FILE__, __LINE__);                                 \
+#define is_int(got, want, ...)                                                                               \
+    ({                                                                                                       \
+        long long g_ = (long long)(got), w_ = (long long)(want);                                             \
+        if (!ok(g_ == w_, __VA_ARGS__))                                                                      \
+            printf("#   got %lld, want %lld (%s:%d)\n", g_, w_, __FILE__, __LINE__);                         \
     })
-#define is_str(got, want, ...)                                                                                       \
-    ({                                                                                                               \
-        const char *g_ = (got), *w_ = (want);                                                                        \
-        if (!ok(g_ && w_ ? !strcmp(g_, w_) : g_ == w_, __VA_ARGS__))                                                 \
-            printf("#   got  \"%s\"\n#   want \"%s\" (%s:%d)\n", g_ ? g_ : "(null)", w_ ? w_ : "(null)", __FILE__,   \
-                   __LINE__);                                                                                        \
+#define is_str(got, want, ...)                                                                               \
+    ({                                                                                                       \
+        const char *g_ = (got), *w_ = (want);                                                                \
+        if (!ok(g_ && w_ ? !strcmp(g_, w_) : g_ == w_, __VA_ARGS__))                                         \
+            printf("#   got  \"%s\"\n#   want \"%s\" (%s:%d)\n", g_ ? g_ : "(null)", w_ ? w_ : "(null)",     \
+                   __FILE__, __LINE__);                                                                      \
     })
 __attribute__((unused)) static int done_testing(void)
 {

@@ -47,7 +47,7 @@
 #define API_FRAME_HEAD 8u
 #define API_FRAME_MAX 65536u /* payload */
 enum api_frame_type {
-    API_STDIN = 0,  /* client → zone */
+    API_STDIN = 0, /* client → zone */
     API_STDOUT = 1,
     API_STDERR = 2,
     API_RESIZE = 3, /* payload: rows, cols as two big-endian u16 */
@@ -69,30 +69,32 @@ struct api_frames {
 };
 /* Reads what is there. 1: a frame (payload points into f, valid until the next call); 0: need more; -EPIPE at end of file;
  * -EPROTO (also an end of file within a frame); -errno. Call until it gives 0. */
-int api_frames_next(struct api_frames *f, int fd, enum api_frame_type *type, const unsigned char **payload, uint32_t *length);
+int api_frames_next(struct api_frames *f, int fd, enum api_frame_type *type, const unsigned char **payload,
+                    uint32_t *length);
 
 /* ---- client ---- */
 struct api_client;
-int api_open(const char *socket_path, struct api_client **out, struct err *e); /* unreachable (exit 10) with the remedy */
+int api_open(const char *socket_path, struct api_client **out,
+             struct err *e); /* unreachable (exit 10) with the remedy */
 void api_close(struct api_client *c);
 struct api_answer {
-    int status;          /* HTTP */
-    json *body;          /* parsed when application/json */
-    char *text;          /* otherwise */
+    int status; /* HTTP */
+    json *body; /* parsed when application/json */
+    char *text; /* otherwise */
     size_t text_len;
 };
 void api_answer_done(struct api_answer *a);
 /* Paths are given without /v1. */
 /* One request on the kept-alive connection; body may be NULL (stolen). An error object becomes e and details. */
-int api_call(struct api_client *c, const char *method, const char *path, json *body, struct api_answer *a, struct err *e,
-             struct problems *details);
+int api_call(struct api_client *c, const char *method, const char *path, json *body, struct api_answer *a,
+             struct err *e, struct problems *details);
 /* Body from in_fd (sent with Content-Length or chunked), answer body to out_fd; either may be -1. */
-int api_transfer(struct api_client *c, const char *method, const char *path, int in_fd, int out_fd, struct err *e,
-                 struct problems *details);
+int api_transfer(struct api_client *c, const char *method, const char *path, int in_fd, int out_fd,
+                 struct err *e, struct problems *details);
 /* Streams the answer's body line by line to the callback until it ends or the callback returns non-zero. */
-int api_follow(struct api_client *c, const char *path, int (*line)(void *arg, const char *text, size_t n), void *arg,
-               struct err *e, struct problems *details);
+int api_follow(struct api_client *c, const char *path, int (*line)(void *arg, const char *text, size_t n),
+               void *arg, struct err *e, struct problems *details);
 /* Upgrade: 0 with *fd, the connection (the caller's now), or 0 with *fd = -1 and an answer without upgrade in *a. */
-int api_upgrade(struct api_client *c, const char *path, json *body, int *fd, struct api_answer *a, struct err *e,
-                struct problems *details);
+int api_upgrade(struct api_client *c, const char *path, json *body, int *fd, struct api_answer *a,
+                struct err *e, struct problems *details);
 char *api_quote(const char *s); /* percent-encoding for a path or query part; malloc'd */

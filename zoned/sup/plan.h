@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The plan of one start: everything that zone-sup needs, decided beforehand, as data. zoned builds it (purely) and writes
- * it to the zone's run folder; zone-sup reads it once. Every name that a step makes is in it, so the same list of steps
- * is start, rollback, stop and recovery after kill -9. Append-only format: a newer zoned speaks to older supervisors. */
+/* The plan of one start: everything that zone-sup needs, decided beforehand, as data. zoned builds it
+ * (purely) and writes it to the zone's run folder; zone-sup reads it once. Every name that a step makes is in
+ * it, so the same list of steps is start, rollback, stop and recovery after kill -9. Append-only format: a
+ * newer zoned speaks to older supervisors. */
 #pragma once
 #include "base/json.h"
 #include "netstack/netstack.h"
@@ -9,12 +10,13 @@
 #include "storage/storage.h"
 
 #define PLAN_FORMAT 1
-#define PLAN_FILE "plan.json"     /* in the run folder */
-#define PLAN_JOURNAL "journal"    /* append-only, in the run folder */
-#define PLAN_LOCK "lock"          /* flock = proof of life */
-#define PLAN_SOCKET "sup.sock"    /* SOCK_SEQPACKET, zoned connects to adopt */
-#define ZONE_HISTORY "history"    /* in the zone's data folder: one JSON line a start or end, the last one counts */
-#define ZONE_LOG_DIR "log"        /* in the zone's data folder: console.log, console.log.1, .2 (CRI line format) */
+#define PLAN_FILE "plan.json"  /* in the run folder */
+#define PLAN_JOURNAL "journal" /* append-only, in the run folder */
+#define PLAN_LOCK "lock"       /* flock = proof of life */
+#define PLAN_SOCKET "sup.sock" /* SOCK_SEQPACKET, zoned connects to adopt */
+#define ZONE_HISTORY                                                                                         \
+    "history"              /* in the zone's data folder: one JSON line a start or end, the last one counts */
+#define ZONE_LOG_DIR "log" /* in the zone's data folder: console.log, console.log.1, .2 (CRI line format) */
 
 struct plan_file { /* written into the zone's own upper before each start */
     char *path;
@@ -24,7 +26,7 @@ struct plan_file { /* written into the zone's own upper before each start */
 
 struct plan {
     int format;
-    char *instance;      /* names everything in the kernel: "zoned" or "zoned-HASH" */
+    char *instance; /* names everything in the kernel: "zoned" or "zoned-HASH" */
     char *zone;
     uint64_t start_no;   /* counts starts; makes kernel names unique */
     char *run_dir;       /* absolute, this zone's own: …/run/zones/NAME */
@@ -32,18 +34,18 @@ struct plan {
     char *keeper_socket; /* the fork server, which keeps duplicates of descriptors */
     char *cgroup_parent, *cgroup_name;
     uint32_t uid_base;
-    struct spec *spec;   /* the immutable snapshot */
+    struct spec *spec; /* the immutable snapshot */
     struct stor_root_plan root;
-    bool remove;         /* run --rm: zoned deletes the zone after the stop */
+    bool remove; /* run --rm: zoned deletes the zone after the stop */
     bool host_network;
-    char *join_zone;     /* link: zone:NAME */
+    char *join_zone; /* link: zone:NAME */
     char *join_run_dir;
     VEC(struct net_link_plan) links;
     VEC(struct plan_file) files;
-    char **env;          /* K=V that the start adds */
-    uint64_t log_size;   /* bytes a file, default 10 MiB */
-    unsigned log_files;  /* default 3 */
-    char *fault;         /* "STEP:fail|kill-begin|kill-done": builds with -DZONED_FAULTS only, else ignored */
+    char **env;         /* K=V that the start adds */
+    uint64_t log_size;  /* bytes a file, default 10 MiB */
+    unsigned log_files; /* default 3 */
+    char *fault;        /* "STEP:fail|kill-begin|kill-done": builds with -DZONED_FAULTS only, else ignored */
 };
 void plan_free(struct plan *p);
 DEFINE_AUTO(struct plan, plan_free);

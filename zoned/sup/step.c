@@ -256,8 +256,8 @@ static int step_net_undo(struct sup *s, struct err *e)
     int r = net_open(s, e);
     if (r == 0)
         r = net_zone_down(rt->net, s->plan->links.at, s->plan->links.len, true, e);
-    /* Its nft socket stays open until we exit or start again: closing it after a deletion waits for a grace period (9 ms, 6.18,
-     * nf_tables flushes its destroy work), and nobody need wait for that. */
+    /* Its nft socket stays open until we exit or start again: closing it after a deletion waits for a grace
+     * period (9 ms, 6.18, nf_tables flushes its destroy work), and nobody need wait for that. */
     return r;
 }
 

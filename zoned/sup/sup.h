@@ -41,13 +41,14 @@ int sup_server_main(const char *run_dir, const char *init_path);
 int sup_server_run(const char *run_dir, const char *init_path, int ready_fd);
 
 /* ---- what zoned uses to talk to both; blocking for at most timeout_ms where they wait ---- */
-int sup_connect(const char *socket_path, struct err *e); /* SOCK_SEQPACKET client, close-on-exec; fd or -errno */
+int sup_connect(const char *socket_path,
+                struct err *e); /* SOCK_SEQPACKET client, close-on-exec; fd or -errno */
 int sup_send(int sock, const json *message, const int *fds, unsigned nfds, struct err *e);
 /* One message: 1 and *out (fds the caller's), 0 at end of file, -EAGAIN when nothing is there (timeout 0), -errno. */
 int sup_recv(int sock, int timeout_ms, json **out, int *fds, unsigned *nfds, struct err *e);
 /* Request and its one reply (keeper). The reply's error becomes e. */
-int sup_call(int sock, json *request /* stolen */, const int *fds, unsigned nfds, json **reply, int *rfds, unsigned *nrfds,
-             int timeout_ms, struct err *e);
+int sup_call(int sock, json *request /* stolen */, const int *fds, unsigned nfds, json **reply, int *rfds,
+             unsigned *nrfds, int timeout_ms, struct err *e);
 /* Last record of the zone's history: {"event":"start|end","start_no","exit_status","oom","failed","error","time_us"};
  * *out NULL where there is none. zone_dirfd: the zone's data folder. */
 int sup_history_last(int zone_dirfd, json **out);
@@ -59,7 +60,8 @@ struct sup_log_cursor {
     uint64_t inode, offset;
 };
 int sup_log_read(int log_dirfd, int64_t last_n, uint64_t since_us, struct sup_log_cursor *cursor,
-                 void (*emit)(void *arg, const char *stream, const char *time, const char *line, size_t n, bool partial),
+                 void (*emit)(void *arg, const char *stream, const char *time, const char *line, size_t n,
+                              bool partial),
                  void *arg, struct err *e);
 
 /* Who blocks a teardown: [{what: process|mount|loop|cgroup|netns, pid, name, fd, path}] for a zone's names in the plan. */
