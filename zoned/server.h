@@ -55,7 +55,7 @@ void zd_stream_write(struct zd_stream *s, const void *data, size_t n);
 void zd_stream_end(struct zd_stream *s); /* flushes, then closed() */
 
 /* Listens on socket_path (0666 in a folder that only root may write: whoever connects is told his role, or
- * 403), or on listen_fd >= 0 (socket activation). tmp_dirfd: where bodies are spooled. limits: 1 MiB of JSON,
+ * 403), or on listen_fd >= 0 (socket activation). tmp_dirfd: where bodies are spooled. limits: 3 MiB of JSON (a spec of 1 MiB, escaped),
  * 4 GiB spooled, 32 kB of head, 256 connections a user and 1,024 in all, 10 s for an incomplete request. */
 int zd_server_new(struct zd *d, struct sd_event *event, const char *socket_path, int listen_fd, int tmp_dirfd,
                   const struct zd_route *routes, unsigned nroutes, struct zd_server **out, struct err *e);

@@ -21,7 +21,7 @@ struct session *session_add(struct sup *s, enum session_kind kind, int fd, bool 
         fd_nonblock(fd, true);
         x->in = malloc(sizeof(*x->in)); /* not cleared: 64 kB that only the used part of shall be touched */
         if (x->in)
-            x->in->have = 0;
+            x->in->have = x->in->used = 0;
         else
             x->dead = true;
     }
@@ -212,16 +212,12 @@ static void client_gone(struct sup *s, struct session *x)
         take_signal(s, x, SIGHUP);
 }
 
-static void on_client(struct sup *s, void *arg, short revents)
+/* Until nothing is left: frames may wait in the reader's buffer, where no poll sees them. */
+static void read_client(struct sup *s, struct session *x)
 {
-    struct session *x = arg;
     enum api_frame_type type;
     const unsigned char *payload;
     uint32_t n;
-    if (revents & POLLOUT)
-        flush_out(x);
-    if (!(revents & (POLLIN | POLLHUP | POLLERR)))
-        return;
     while (!x->dead && !x->pend) {
         int r = api_frames_next(x->in, x->fd, &type, &payload, &n);
         if (r == 0)
@@ -234,9 +230,19 @@ static void on_client(struct sup *s, void *arg, short revents)
     }
 }
 
+static void on_client(struct sup *s, void *arg, short revents)
+{
+    struct session *x = arg;
+    if (revents & POLLOUT)
+        flush_out(x);
+    if (revents & (POLLIN | POLLHUP | POLLERR))
+        read_client(s, x);
+}
+
 static void on_input_room(struct sup *s, void *arg, short revents)
 {
     write_pending(s, arg);
+    read_client(s, arg);
 }
 
 /* ---- exec's output ---- */

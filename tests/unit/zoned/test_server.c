@@ -256,13 +256,13 @@ static void test_limits(const char *s)
     put(fd, "POST /v1/echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
     auto_free char *block = xcalloc(1, 65537 + 16);
     memset(block, ' ', 65536);
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 60; i++) {
         put(fd, "10000\r\n");
         put(fd, block);
         put(fd, "\r\n");
     }
     auto_free char *a = get_answer(fd, 2000);
-    is_int(status_of(a), 413, "a chunked body beyond 1 MiB");
+    is_int(status_of(a), 413, "a chunked body beyond 3 MiB");
     auto_free char *head = NULL;
     struct str h = {0};
     str_addf(&h, "GET /v1/hello HTTP/1.1\r\nHost: x\r\nX: %s%s\r\n\r\n", block, block);
