@@ -13,6 +13,7 @@ WARN := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-pro
 	-Wwrite-strings -Wformat=2 -Wundef -Wvla -Wimplicit-fallthrough -Wno-unused-parameter
 HARDEN := -fPIE -fstack-protector-strong -fno-plt
 CPPFLAGS += -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DZONED_VERSION='"$(VERSION)"'
+CPPFLAGS_netstack := -isystem /usr/include/libnl3
 CFLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2
 CFLAGS_debug := -O1 -g -DZONED_FAULTS
 CFLAGS_asan := -O1 -g -DZONED_FAULTS -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
@@ -97,7 +98,9 @@ $(O)/bin/zone-init: $(wildcard cmd/zone-init/*.c) $(wildcard cmd/zone-init/*.h)
 
 # ---- unit tests mirror the folders: tests/unit/FOLDER/test_*.c, one program each, TAP ----
 unit_progs = $(patsubst tests/unit/%.c,$(O)/tests/unit/%,$(wildcard tests/unit/$(1)/test_*.c))
-UNITS := $(foreach f,$(FOLDERS),$(call unit_progs,$(f)))
+# What needs fault points is built and run in the debug variant only.
+FAULTY := $(O)/tests/unit/zoned/sup/test_faults
+UNITS := $(filter-out $(if $(filter release,$(VARIANT)),$(FAULTY)),$(foreach f,$(FOLDERS),$(call unit_progs,$(f))))
 define unit_rule
 $(call unit_progs,$(1)): $(O)/tests/unit/$(1)/%: $(O)/tests/unit/$(1)/%.o $(2)
 	$$(call link,$(3))
@@ -124,10 +127,8 @@ $(addprefix $(O)/replay/,$(FUZZERS)): $(O)/replay/%: $(O)/tests/fuzz/%.o $(O)/te
 # ---- everything that CI runs: arrows, unit tests, replayed fuzz corpora, system and fault tests; prove sums up ----
 REPLAYS := $(addprefix $(O)/replay/,$(FUZZERS))
 SYSTEM := $(sort $(wildcard tests/system/*.t))
-FAULT := $(sort $(wildcard tests/fault/*.t))
 PROVE := prove --timer --nocolor --exec ''
 export ZONED_BIN := $(CURDIR)/build/release/bin
-export ZONED_DEBUG_BIN := $(CURDIR)/build/debug/bin
 
 arrows:
 	$(Q)tools/arrows
@@ -142,13 +143,14 @@ replay: $(REPLAYS)
 	$(Q)for f in $(FUZZERS); do $(O)/replay/$$f tests/fuzz/corpus/$$f/* || exit 1; done
 system: all
 	$(PROVE) $(SYSTEM)
+FAULT := build/debug/tests/unit/zoned/sup/test_faults
 fault: all
-	$(Q)$(MAKE) --no-print-directory VARIANT=debug build/debug/bin/zoned build/debug/bin/zonectl build/debug/bin/zone-sup build/debug/bin/zone-init
+	$(Q)$(MAKE) --no-print-directory VARIANT=debug $(addprefix build/debug/bin/,$(PROGRAMS)) $(FAULT)
 	$(PROVE) $(FAULT)
 .PHONY: replay
 check: deps
 	$(Q)$(MAKE) --no-print-directory WERROR=1 all unit-progs arrows format-check replay
-	$(Q)$(MAKE) --no-print-directory WERROR=1 VARIANT=debug $(addprefix build/debug/bin/,$(PROGRAMS))
+	$(Q)$(MAKE) --no-print-directory WERROR=1 VARIANT=debug $(addprefix build/debug/bin/,$(PROGRAMS)) $(FAULT)
 	$(PROVE) $(UNITS) $(SYSTEM) $(FAULT)
 asan:
 	$(Q)$(MAKE) --no-print-directory VARIANT=asan all unit-progs
