@@ -60,7 +60,12 @@ void exec_setup(struct sup *s, struct nspace_exec *x)
 {
     const struct plan *p = s->plan;
     memset(x, 0, sizeof(*x));
-    x->extra_env = p->env;
+    strv_free(s->exec_env);
+    s->exec_env = strv_copy(p->env);
+    for (unsigned i = 0; i < p->spec->process.env.len; i++)
+        strv_take(&s->exec_env,
+                  xasprintf("%s=%s", p->spec->process.env.at[i].key, p->spec->process.env.at[i].value));
+    x->extra_env = s->exec_env;
     x->stdio[0] = x->stdio[1] = x->stdio[2] = x->job_fd = -1;
     x->cgroup_fd = s->rt.cg ? cg_clone_fd(s->rt.cg) : -1;
     if (s->rt.cg)

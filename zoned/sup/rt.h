@@ -109,6 +109,7 @@ struct sup {
     struct cg_host *cgh;
     char *zone;
     struct plan *plan;
+    char **exec_env; /* what every command of exec inherits: the plan's and the spec's environment */
     struct rt rt;
     int lock_fd, run_dirfd, conn, listen_fd, journal_fd;
     enum sup_state state;

@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# The verbs that look at, change and move a zone: set, apply, export, rename, clone, cp, diff, volumes, logs, stats, events, roles.
+. "$(dirname "$0")/lib.sh"
+start_zoned
+ok $? "zoned answers"
+inst=$(instance)
+zc run --rm host true
+before=$(picture "$inst")
+cat >"$T/web.yaml" <<'EOF'
+# the front
+version: 1
+zone: web
+image: host
+process:
+  args: [sh, -c, "echo ready; exec sleep 1000"]   # stays
+  env: {GREETING: hello}
+cpu:
+  shares: 200   # twice the usual
+labels: {tier: front}
+restart: {policy: on-failure, max: 3, backoff: 1s}
+EOF
+status_is 0 "verify" zc verify -f "$T/web.yaml"
+status_is 0 "create -f" zc create web -f "$T/web.yaml"
+status_is 7 "a NAME that differs from zone: is refused" zc create other -f "$T/web.yaml"
+same "$(zc export web)" "$(cat "$T/web.yaml")" "export gives the file as it was"
+status_is 0 "start" zc start web
+is "$(zc exec web -- sh -c 'echo $GREETING')" hello "the spec's environment"
+status_is 0 "set several keys" zc set web cpu.shares=300 memory.cap=64M
+like "$out" "cpu.shares.*live" "... says applied live"
+like "$(zc export web)" "shares: 300   # twice the usual" "... and keeps the comment"
+is "$(cat /sys/fs/cgroup/cpu/$inst.slice/web/cpu.shares 2>/dev/null || echo 3072)" 3072 "... and the kernel has it"
+is "$(cat /sys/fs/cgroup/memory/$inst.slice/web/memory.limit_in_bytes)" 67108864 "... the memory cap too"
+status_is 0 "set a key of the next boot" zc set web hostname=front
+like "$out" "next boot" "... says at next boot"
+is "$(zc show web -o json | jq -r .pending)" true "pending is shown"
+status_is 7 "a bad value changes nothing" zc set web cpu.shares=400 cpu.cap=-1
+is "$(zc show web -o json | jq .spec.cpu.shares)" 300 "... one transaction"
+zc restart web >/dev/null
+is "$(zc exec web -- hostname)" front "the next boot has it"
+zc export web | sed 's/shares: 300/shares: 500/' >"$T/new.yaml"
+status_is 0 "apply --dry-run" zc apply -f "$T/new.yaml" --dry-run
+is "$(zc show web -o json | jq .spec.cpu.shares)" 300 "... changes nothing"
+status_is 0 "apply" zc apply -f "$T/new.yaml"
+is "$(zc show web -o json | jq .spec.cpu.shares)" 500 "... changes"
+status_is 0 "start --dry-run prints the plan" zc start web --dry-run
+like "$out" "rootfs|spawn" "... with its steps"
+zc stop -t 1 web >/dev/null
+zc create mark --image host -- sh -c 'echo mine >/root/file; rm /etc/shells; sleep 1000' && zc start mark
+sleep 0.5
+like "$(zc diff mark)" "A +/root/file" "diff shows an added file"
+like "$(zc diff mark)" "D +/etc/shells" "diff shows a deleted one"
+echo outside >"$T/in.txt"
+status_is 0 "cp into a zone" zc cp "$T/in.txt" mark:/root/in.txt
+is "$(zc exec mark -- cat /root/in.txt)" outside "... is there"
+status_is 0 "cp out of a zone" zc cp mark:/root/file "$T/out.txt"
+is "$(cat "$T/out.txt")" mine "... is here"
+zc stop -t 1 mark >/dev/null
+status_is 0 "clone" zc clone mark twin
+zc set twin 'process.args=["sleep", "1000"]' >/dev/null
+zc start twin mark
+is "$(zc exec twin -- cat /root/file)" mine "the clone has the changes"
+[ "$(zc exec twin -- cat /etc/machine-id)" != "$(zc exec mark -- cat /etc/machine-id)" ]
+ok $? "and a machine-id of its own"
+[ "$(zc show twin -o json | jq -r '.network[0].addresses[0]')" != "$(zc show mark -o json | jq -r '.network[0].addresses[0]')" ]
+ok $? "and an address of its own"
+zc stop -t 1 twin >/dev/null
+status_is 0 "rename" zc rename twin second
+status_is 3 "the old name is gone" zc show twin
+zc start second
+is "$(zc exec second -- cat /root/file)" mine "the new one has the data"
+status_is 0 "volume create" zc volume create data
+zc create v1 --image host -v data:/data -- sh -c 'echo shared >/data/x; sleep 1000' && zc start v1
+zc create v2 --image host -v data:/data:ro -- sleep 1000 && zc start v2
+sleep 0.3
+is "$(zc exec v2 -- cat /data/x)" shared "a volume is shared"
+is "$(zc exec v2 -- stat -c %u /data/x)" 0 "... with zone-relative ids"
+zc exec v2 -- touch /data/y 2>/dev/null
+[ $? != 0 ]
+ok $? "... read-only where asked"
+status_is 6 "a volume in use is not deleted" zc volume delete data
+zc delete --force v1 v2 >/dev/null
+status_is 0 "a volume lives longer than its zones" zc volume show data
+status_is 0 "volume delete" zc volume delete data
+is "$(zc logs web | grep -c ready)" 2 "logs of two starts"
+like "$(zc logs --timestamps -n 1 web)" "^20[0-9-]+T.* ready" "logs with timestamps"
+like "$(zc stats -o json | jq -r '.zones[].name' | tr '\n' ' ')" "mark" "stats"
+like "$(zc events)" 'running +mark' "events"
+status_is 0 "df" zc df
+status_is 0 "doctor" zc doctor
+like "$(curl -s --unix-socket "$ZONED_SOCKET" http://x/v1/metrics)" 'zoned_zone_cpu_seconds_total\{zone="mark"\}' "metrics"
+is "$(curl -s --unix-socket "$ZONED_SOCKET" http://x/v1/openapi.json | jq -r .openapi)" 3.1.0 "the API's own description"
+like "$(zc list -l tier=front -q)" "^web$" "list by label"
+like "$(zc list -o yaml)" "name: mark" "YAML output"
+like "$(script -qec "$BIN/zonectl exec -t mark -- tty" /dev/null | tr -d '\r')" "/dev/pts/" "exec -t has a terminal"
+like "$(script -qec "$BIN/zonectl exec -t mark -- sh -c 'stty size'" /dev/null </dev/null | tr -d '\r')" "^[0-9]+ [0-9]+" "... with a size"
+chmod 711 "$T"
+is "$(setpriv --reuid 65533 --regid 65533 --clear-groups "$BIN/zonectl" list 2>&1 >/dev/null | head -1 | grep -c 'may not')" 1 "a stranger is told so"
+zc create boot --image host --autoboot --set 'depends=[base]' -- sleep 1000
+zc create base --image host --autoboot -- sleep 1000
+zc delete --force mark second >/dev/null
+"$BIN/zoned" --root "$ROOT" --shutdown
+wait "$zoned_pid"
+start_zoned
+status_is 0 "autoboot starts a zone and what it depends on" zc wait boot --for running
+is "$(zc show base -o json | jq -r .state)" running "... in order"
+[ "$(zc show base -o json | jq -r .uptime)" -ge "$(zc show boot -o json | jq -r .uptime)" ]
+ok $? "... the dependency first"
+zc delete --force boot base web >/dev/null
+same "$(picture "$inst" | sed '/^\[links\]/,/^\[cgroups\]/d')" "$(echo "$before" | sed '/^\[links\]/,/^\[cgroups\]/d')" "nothing is left"
