@@ -195,7 +195,7 @@ install: all
 	install -m 644 packaging/zoned.socket $(DESTDIR)$(UNITDIR)/zoned.socket
 	install -m 644 cmd/zonectl/zonectl.1 $(DESTDIR)$(MANDIR)/man1/zonectl.1
 	install -m 644 cmd/zoned/zoned.8 $(DESTDIR)$(MANDIR)/man8/zoned.8
-	$(O)/bin/zoned --spec-reference man >$(DESTDIR)$(MANDIR)/man5/zone.yaml.5
+	{ cat cmd/zoned/zone.yaml.5.head; $(O)/bin/zoned --spec-reference man; } >$(DESTDIR)$(MANDIR)/man5/zone.yaml.5
 	$(O)/bin/zonectl completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/zonectl
 	$(O)/bin/zonectl completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_zonectl
 	$(O)/bin/zonectl completion fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/zonectl.fish

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Two hundred zones at once, each with its network; the cost of one more is printed; all deleted, nothing left.
+. "$(dirname "$0")/lib.sh"
+N=${ZONES:-200}
+start_zoned
+ok $? "zoned answers"
+inst=$(instance)
+zc run --rm host true
+before=$(picture "$inst")
+us() { echo $(($(date +%s%N) / 1000)); }
+for i in $(seq "$N"); do
+    zc create z$i --image host -- sleep 10000 || break
+    t0=$(us)
+    zc start z$i || break
+    echo $(($(us) - t0)) >>"$T/starts"
+done
+is "$(zc list -o json | jq '[.[] | select(.state == "running")] | length')" "$N" "$N zones run"
+is "$(zc list -o json | jq -r '.[].network[0].addresses[0]' | sort -u | wc -l)" "$N" "$N different addresses"
+is "$(for p in $(zc list -o json | jq -r '.[].pid'); do awk '/^Uid:/{print $2}' /proc/$p/status; done | sort -u | wc -l)" "$N" \
+    "$N different uid ranges"
+med() { sort -n | awk '{ a[NR] = $1 } END { print a[int((NR + 1) / 2)] }'; }
+echo "# start: first 20 $(head -20 "$T/starts" | med) us, last 20 $(tail -20 "$T/starts" | med) us (medians)"
+t0=$(us)
+zc list >/dev/null
+t1=$(us)
+zc stats >/dev/null
+echo "# list $((t1 - t0)) us, stats $(($(us) - t1)) us"
+first=$(zc show z1 -o json | jq -r '.network[0].addresses[0]')
+zc exec z$N -- ping -c 1 -W 2 "$first" >/dev/null
+ok $? "the last reaches the first"
+echo "# zoned: $(awk '/^Private_/{s += $2} END {print s}' /proc/$zoned_pid/smaps_rollup) kB private"
+kill9_zoned
+start_zoned
+is "$(zc list -o json | jq '[.[] | select(.state == "running")] | length')" "$N" "all are adopted after a kill -9"
+t0=$(us)
+zc delete --force $(zc list -q) >/dev/null
+echo "# all deleted in $((($(us) - t0) / 1000)) ms"
+is "$(zc list -q)" "" "all deleted"
+same "$(picture "$inst")" "$before" "nothing is left"
