@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Rule R8: untrusted archives are unpacked by a process of their own, which has no network, sees no other
- * process, may write below the staging folder alone (Landlock), holds only the capabilities that making files
- * needs, and is bounded in time. It is adopted only if it says that all went well. */
+/* Rule R8: untrusted archives are unpacked by a process of its own: its user namespace gives it no capability
+ * over the host, its root is the staging folder, it has no network and no descriptor but its four, its calls
+ * are a short list (no exec, no kill, no socket, no mount), and memory and time are bounded. The result is
+ * adopted only if it says that all went well. */
 #include "base/auto.h"
 #include "base/fd.h"
+#include "base/file.h"
 #include "storage/internal.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/landlock.h>
 #include <sched.h>
+#include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,25 +23,36 @@
 #include <sys/wait.h>
 
 #define CAGE_SECONDS 3600
+#define CAGE_MEMORY (1ull << 30) /* paths of 10^6 folders and the largest window of xz and zstd */
 
-/* Everything that Landlock ABI 1 (5.13) knows is denied but below the folder. */
+#if defined(__SANITIZE_ADDRESS__) /* its shadow is larger than any bound */
+#define BOUND_MEMORY 0
+#else
+#define BOUND_MEMORY 1
+#endif
+
+struct cage {
+    int in_fd, dirfd, progress_fd, answer_fd, ready_fd, mapped_fd;
+    const struct stor_bounds *bounds;
+};
+
+/* All that this kernel's Landlock knows is denied but below the folder. Hard links across folders need REFER,
+ * which ABI 1 always denies: there the root folder and the call list must do. */
 static int confine_to(int dirfd, struct err *e)
 {
-    const uint64_t all = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1;
+    long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+    if (abi < 2)
+        return 0;
+    /* 14: truncate (ABI 3), 15: ioctl on devices (ABI 5); Debian 12's header ends at refer */
+    unsigned top = abi >= 5 ? 15 : abi >= 3 ? 14 : 13;
+    const uint64_t all = (2ull << top) - 1;
     struct landlock_ruleset_attr attr = {.handled_access_fs = all};
     auto_fd int rules = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
     if (rules < 0)
-        return errno == ENOSYS || errno == EOPNOTSUPP
-                   ? 0
-                   : err_sys(e, "landlock"); /* absent: the other walls stand */
+        return err_sys(e, "landlock");
     struct landlock_path_beneath_attr rule = {.allowed_access = all, .parent_fd = dirfd};
     if (syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
         return err_sys(e, "landlock rule");
-    auto_fd int proc = open("/proc/self/fd", O_PATH | O_CLOEXEC); /* xattrs of links go through it */
-    rule =
-        (struct landlock_path_beneath_attr){.allowed_access = LANDLOCK_ACCESS_FS_READ_DIR, .parent_fd = proc};
-    if (proc >= 0)
-        (void)syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
     return syscall(SYS_landlock_restrict_self, rules, 0) < 0 ? err_sys(e, "landlock") : 0;
 }
 
@@ -48,58 +62,173 @@ static int keep_few_capabilities(struct err *e)
     uint32_t low =
         1u << CAP_CHOWN | 1u << CAP_DAC_OVERRIDE | 1u << CAP_FOWNER | 1u << CAP_FSETID | 1u << CAP_SETFCAP;
     struct __user_cap_data_struct data[2] = {{low, low, 0}, {0, 0, 0}};
+    for (int cap = 0; prctl(PR_CAPBSET_READ, cap) >= 0; cap++)
+        if (prctl(PR_CAPBSET_DROP, cap) < 0)
+            return err_sys(e, "bounding set");
     return syscall(SYS_capset, &head, data) < 0 ? err_sys(e, "capset") : 0;
 }
 
-static int enter_cage(int dirfd, struct err *e)
+/* What libarchive and unpack.c call; all else is EPERM. */
+static int allow_few_calls(struct err *e)
 {
-    struct rlimit files = {256, 256}, core = {0, 0}, procs = {1, 1}, cpu = {CAGE_SECONDS, CAGE_SECONDS};
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    umask(0);
-    if (unshare(CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS) < 0)
-        return err_sys(e, "unshare");
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
-        return err_sys(e, "prctl");
-    setrlimit(RLIMIT_NOFILE, &files);
-    setrlimit(RLIMIT_CORE, &core);
-    setrlimit(RLIMIT_NPROC, &procs);
-    setrlimit(RLIMIT_CPU, &cpu);
-    int r = confine_to(dirfd, e);
-    return r < 0 ? r : keep_few_capabilities(e);
+    static const int calls[] = {
+        SCMP_SYS(read),       SCMP_SYS(readv),          SCMP_SYS(pread64),      SCMP_SYS(write),
+        SCMP_SYS(writev),     SCMP_SYS(pwrite64),       SCMP_SYS(lseek),        SCMP_SYS(close),
+        SCMP_SYS(fstat),      SCMP_SYS(newfstatat),     SCMP_SYS(statx),        SCMP_SYS(stat),
+        SCMP_SYS(lstat),      SCMP_SYS(open),           SCMP_SYS(openat),       SCMP_SYS(openat2),
+        SCMP_SYS(mkdirat),    SCMP_SYS(symlinkat),      SCMP_SYS(linkat),       SCMP_SYS(unlinkat),
+        SCMP_SYS(mknodat),    SCMP_SYS(fchmod),         SCMP_SYS(fchmodat),     SCMP_SYS(fchownat),
+        SCMP_SYS(utimensat),  SCMP_SYS(ftruncate),      SCMP_SYS(fsetxattr),    SCMP_SYS(fcntl),
+        SCMP_SYS(getdents64), SCMP_SYS(fstatfs),        SCMP_SYS(mmap),         SCMP_SYS(munmap),
+        SCMP_SYS(mremap),     SCMP_SYS(mprotect),       SCMP_SYS(madvise),      SCMP_SYS(brk),
+        SCMP_SYS(futex),      SCMP_SYS(exit),           SCMP_SYS(exit_group),   SCMP_SYS(rt_sigreturn),
+        SCMP_SYS(getpid),     SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigaction), SCMP_SYS(gettid),
+        SCMP_SYS(getrandom),  SCMP_SYS(clock_gettime),  SCMP_SYS(sched_yield),  SCMP_SYS(sigaltstack),
+        SCMP_SYS(geteuid),    SCMP_SYS(mlock),          SCMP_SYS(mlock2),       SCMP_SYS(gettimeofday),
+    };
+    scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+    int r = ctx ? 0 : -ENOMEM;
+    for (unsigned i = 0; r == 0 && i < ARRAY_LEN(calls); i++)
+        r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, calls[i], 0);
+    if (r == 0)
+        r = seccomp_load(ctx);
+    seccomp_release(ctx);
+    return r < 0 ? err_sysk(e, ERR_UNSUPPORTED, -r, "seccomp") : 0;
 }
 
-static _Noreturn void cage_main(int in_fd, int dirfd, const struct stor_bounds *b, int progress_fd,
-                                int answer)
+/* Only the four descriptors live on; 3.. in the order of the struct. */
+static int keep_descriptors(struct cage *c, struct err *e)
+{
+    int *fds[] = {&c->in_fd, &c->dirfd, &c->progress_fd, &c->answer_fd, &c->ready_fd, &c->mapped_fd};
+    for (unsigned i = 0; i < ARRAY_LEN(fds); i++)
+        if (*fds[i] >= 0 && (*fds[i] = fcntl(*fds[i], F_DUPFD_CLOEXEC, 64)) < 0)
+            return err_sys(e, "descriptors");
+    for (unsigned i = 0; i < ARRAY_LEN(fds); i++)
+        if (*fds[i] < 0)
+            close(3 + (int)i);
+        else if ((*fds[i] = dup2(*fds[i], 3 + (int)i)) < 0)
+            return err_sys(e, "descriptors");
+    return close_range(3 + ARRAY_LEN(fds), ~0u, 0) < 0 ? err_sys(e, "close_range") : 0;
+}
+
+static void bound_resources(void)
+{
+    struct rlimit files = {256, 256}, none = {0, 0}, cpu = {CAGE_SECONDS, CAGE_SECONDS};
+    struct rlimit memory = {CAGE_MEMORY, CAGE_MEMORY};
+    sigset_t no;
+    setrlimit(RLIMIT_NOFILE, &files);
+    setrlimit(RLIMIT_CORE, &none);
+    setrlimit(RLIMIT_CPU, &cpu);
+    if (BOUND_MEMORY)
+        setrlimit(RLIMIT_DATA, &memory);
+    signal(SIGALRM, SIG_DFL); /* also when nothing is computed: a source that hangs */
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&no);
+    sigprocmask(SIG_SETMASK, &no, NULL);
+    alarm(CAGE_SECONDS);
+}
+
+static int enter_cage(struct cage *c, struct err *e)
+{
+    char byte = 0;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    umask(0);
+    int r = keep_descriptors(c, e);
+    if (r < 0)
+        return r;
+    if (unshare(CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS) < 0)
+        return err_sys(e, "unshare");
+    if (fd_write_full(c->ready_fd, &byte, 1) < 0 || fd_read_full(c->mapped_fd, &byte, 1) != 1)
+        return err_set(e, ERR_INTERNAL, EIO, "the ids of the unpacking process were not set");
+    close_fd(&c->ready_fd);
+    close_fd(&c->mapped_fd);
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
+        return err_sys(e, "prctl");
+    if (fchdir(c->dirfd) < 0 || chroot(".") < 0)
+        return err_sys(e, "chroot");
+    bound_resources();
+    r = confine_to(c->dirfd, e);
+    r = r < 0 ? r : keep_few_capabilities(e);
+    return r < 0 ? r : allow_few_calls(e);
+}
+
+static _Noreturn void cage_main(struct cage c)
 {
     struct err e = {0};
     struct stat st = {0};
-    (void)fstat(in_fd, &st);
-    int r = enter_cage(dirfd, &e);
-    if (r == 0)
-        r = stor_unpack(in_fd, dirfd, b, progress_fd, (uint64_t)st.st_size, NULL, &e);
-    (void)fd_write_full(answer, &e, sizeof(e));
+    int r = enter_cage(&c, &e);
+    if (r == 0) {
+        (void)fstat(c.in_fd, &st);
+        r = stor_unpack(c.in_fd, c.dirfd, c.bounds, c.progress_fd, (uint64_t)st.st_size, NULL, &e);
+    }
+    if (r < 0)
+        err_set(&e, ERR_INTERNAL, -r, "unpacking failed"); /* if nobody said why: never adopted */
+    (void)fd_write_full(c.answer_fd, &e, sizeof(e));
     _exit(r < 0 ? 1 : 0);
+}
+
+/* All ids one to one: owners are kept, and rights over anything but these ids' files are not given. */
+static int map_ids(pid_t pid, struct err *e)
+{
+    static const char *const maps[] = {"uid_map", "gid_map"};
+    char path[48];
+    for (unsigned i = 0; i < ARRAY_LEN(maps); i++) {
+        snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, maps[i]);
+        int r = file_write(AT_FDCWD, path, "0 0 4294967295\n", e);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int run_cage(struct cage *c, int answer, struct err *e)
+{
+    int ready[2], mapped[2], status = 0, r = 0;
+    char byte = 0;
+    struct err got = {0};
+    if (pipe2(ready, O_CLOEXEC) < 0)
+        return err_sys(e, "pipe");
+    auto_fd int ready_in = ready[0];
+    auto_fd int ready_out = ready[1];
+    if (pipe2(mapped, O_CLOEXEC) < 0)
+        return err_sys(e, "pipe");
+    auto_fd int mapped_in = mapped[0];
+    auto_fd int mapped_out = mapped[1];
+    c->ready_fd = ready_out;
+    c->mapped_fd = mapped_in;
+    pid_t pid = fork();
+    if (pid == 0)
+        cage_main(*c);
+    close_fd(&ready_out);
+    close_fd(&mapped_in);
+    close_fd(&c->answer_fd);
+    if (pid < 0)
+        return err_sys(e, "fork");
+    if (fd_read_full(ready_in, &byte, 1) == 1 && (r = map_ids(pid, e)) == 0)
+        (void)!write(mapped_out, &byte, 1);
+    close_fd(&mapped_out);
+    ssize_t n = fd_read_full(answer, &got, sizeof(got));
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    if (r < 0)
+        return r;
+    if (n != (ssize_t)sizeof(got) || (!err_is(&got) && status))
+        return err_set(e, ERR_INTERNAL, EIO, "the unpacking process died (status %x)", (unsigned)status);
+    if (!err_is(&got))
+        return 0;
+    got.text[sizeof(got.text) - 1] = '\0';
+    return err_set(e, got.kind > ERR_NONE && got.kind < ERR_KIND_MAX ? got.kind : ERR_INTERNAL,
+                   got.code > 0 ? got.code : EIO, "%s", got.text);
 }
 
 int stor_unpack_caged(int in_fd, int dirfd, const struct stor_bounds *b, int progress_fd, struct err *e)
 {
-    int p[2], status = 0;
-    struct err answer = {0};
+    int p[2];
     if (pipe2(p, O_CLOEXEC) < 0)
         return err_sys(e, "pipe");
-    pid_t pid = fork();
-    if (pid == 0)
-        cage_main(in_fd, dirfd, b, progress_fd, p[1]);
-    close(p[1]);
-    auto_fd int in = p[0];
-    if (pid < 0)
-        return err_sys(e, "fork");
-    ssize_t n = fd_read_full(in, &answer, sizeof(answer));
-    waitpid(pid, &status, 0);
-    if (n != (ssize_t)sizeof(answer))
-        return err_set(e, ERR_INTERNAL, EIO, "the unpacking process died (status %x)", (unsigned)status);
-    if (!err_is(&answer))
-        return 0;
-    answer.text[sizeof(answer.text) - 1] = '\0';
-    return err_set(e, answer.kind, answer.code, "%s", answer.text);
+    auto_fd int answer = p[0];
+    struct cage c = {in_fd, dirfd, progress_fd, p[1], -1, -1, b};
+    int r = run_cage(&c, answer, e);
+    close_fd(&c.answer_fd);
+    return r;
 }

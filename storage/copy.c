@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -35,13 +36,17 @@ static int copy_data(int from, int to, off_t size, struct err *e)
         return 0;
     for (off_t at = 0; at < size;) { /* holes stay holes */
         off_t data = lseek(from, at, SEEK_DATA);
-        if (data < 0)
+        if (data < 0 && errno == ENXIO)
             break;
-        off_t end = lseek(from, data, SEEK_HOLE), out = data;
+        off_t end = data < 0 ? -1 : lseek(from, data, SEEK_HOLE), out = data;
+        if (end < 0)
+            return err_sys(e, "copy");
         while (data < end) {
             ssize_t n = copy_file_range(from, &data, to, &out, (size_t)(end - data), 0);
-            if (n <= 0)
+            if (n < 0)
                 return err_sys(e, "copy");
+            if (!n)
+                break;
         }
         at = end;
     }
@@ -51,10 +56,12 @@ static int copy_data(int from, int to, off_t size, struct err *e)
 /* By path through /proc/self/fd, because links and devices have no descriptor that takes *xattr. */
 static int copy_xattrs(int from_dir, int to_dir, const char *name)
 {
-    char a[320], b[320], list[8192], value[65536];
+    char a[320], b[320], list[XATTR_LIST_MAX], value[XATTR_SIZE_MAX];
     snprintf(a, sizeof(a), "/proc/self/fd/%d/%s", from_dir, name);
     snprintf(b, sizeof(b), "/proc/self/fd/%d/%s", to_dir, name);
     ssize_t n = llistxattr(a, list, sizeof(list));
+    if (n < 0 && errno != ENOTSUP)
+        return -errno;
     for (char *p = list; n > 0 && p < list + n; p += strlen(p) + 1) {
         ssize_t v = lgetxattr(a, p, value, sizeof(value));
         if (v >= 0 && lsetxattr(b, p, value, (size_t)v, 0) < 0 && errno != ENOTSUP && errno != EPERM)
@@ -89,7 +96,7 @@ static int make_entry(struct copier *c, int from, int to, const char *name, cons
         return f < 0 || t < 0 ? err_sys(e, "copy %s", path) : copy_dir(c, f, t, path, e);
     }
     if (S_ISREG(st->st_mode)) {
-        auto_fd int f = openat(from, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+        auto_fd int f = openat(from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
         auto_fd int t = openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         return f < 0 || t < 0 ? err_sys(e, "copy %s", path) : copy_data(f, t, st->st_size, e);
     }
@@ -145,9 +152,8 @@ int stor_copy_tree(int from, int to, const char *what, struct err *e)
     struct copier c = {.what = what, .root = to};
     struct stat st;
     int r = copy_dir(&c, from, to, "", e);
-    if (r == 0 && fstat(from, &st) == 0 &&
-        (fchown(to, st.st_uid, st.st_gid) < 0 || fchmod(to, st.st_mode & 07777) < 0))
-        r = err_sys(e, "copy of %s", what);
+    if (r == 0)
+        r = fstat(from, &st) < 0 ? err_sys(e, "copy") : copy_meta(from, to, ".", &st, e);
     for (unsigned i = 0; i < c.links.len; i++)
         free(c.links.at[i].path);
     vec_done(&c.links);
@@ -196,7 +202,8 @@ static void diff_dir(struct differ *d, int fd, const char *path)
             fstatat(fd, ent->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
             continue;
         auto_free char *sub = xasprintf("%s/%s", path, ent->d_name);
-        auto_fd int in_lower = d->lower < 0 ? -1 : path_open_in(d->lower, sub, O_PATH | O_NOFOLLOW, 0);
+        auto_fd int in_lower =
+            d->lower < 0 ? -1 : path_open_beneath(d->lower, sub + 1, O_PATH | O_NOFOLLOW, 0);
         bool was = in_lower >= 0 && fstat(in_lower, &low) == 0;
         if (is_whiteout(&st)) {
             d->add(d->arg, 'D', sub);

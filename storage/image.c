@@ -102,27 +102,56 @@ static bool layer_there(const struct stor_pool *p, const char *key)
     return file_exists(p->layers_fd, key);
 }
 
-static int layer_key(struct stor_pool *p, const char *image, bool compute, char key[80], struct err *e)
+static int layer_key(const char *image, char key[80], struct err *e)
 {
-    return !strcmp(image, "host") ? stor_skeleton_key(key, e) : stor_tar_key(p, image + 4, compute, key, e);
+    return !strcmp(image, "host") ? stor_skeleton_key(key, e) : stor_tar_key(image + 4, key, e);
 }
 
 bool stor_image_ready(struct stor_pool *p, const char *image)
 {
     char key[80];
-    return str_starts(image, "dir:") || (layer_key(p, image, false, key, NULL) == 0 && layer_there(p, key));
+    return str_starts(image, "dir:") || (layer_key(image, key, NULL) == 0 && layer_there(p, key));
 }
 
-static int fill_layer(struct stor_pool *p, const char *image, int dirfd, const struct stor_bounds *b,
+static int fill_layer(const char *image, const char *key, int dirfd, const struct stor_bounds *b,
                       int progress_fd, struct err *e)
 {
+    char now[80];
+    struct stat st;
     if (!strcmp(image, "host"))
         return stor_skeleton_write(dirfd, e);
-    auto_fd int in = open(image + 4, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (in < 0)
+    auto_fd int in = open(image + 4, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (in < 0 || fstat(in, &st) < 0)
         return err_sys(e, "%s", image);
+    if (!S_ISREG(st.st_mode))
+        return err_set(e, ERR_INVALID, EINVAL, "%s is not a regular file", image);
     int r = stor_unpack_caged(in, dirfd, b, progress_fd, e);
-    return r < 0 ? err_prefix(e, "%s", image) : 0;
+    if (r < 0)
+        return err_prefix(e, "%s", image);
+    r = stor_tar_key(image + 4, now, e);
+    if (r == 0 && strcmp(now, key))
+        return err_set(e, ERR_CONFLICT, EAGAIN, "%s changed while it was read", image);
+    return r;
+}
+
+/* The file is unlinked by whoever held it: a lock on one that is no longer there excludes nobody. */
+static int lock_layer(const struct stor_pool *p, const char *name, struct err *e)
+{
+    for (;;) {
+        struct stat held, there;
+        auto_fd int fd = openat(p->staging_fd, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (fd < 0)
+            return err_sys(e, "lock of layer %s", name);
+        int r;
+        do
+            r = flock(fd, LOCK_EX);
+        while (r < 0 && errno == EINTR);
+        if (r < 0 || fstat(fd, &held) < 0)
+            return err_sys(e, "lock of layer %s", name);
+        if (fstatat(p->staging_fd, name, &there, AT_SYMLINK_NOFOLLOW) == 0 && there.st_ino == held.st_ino &&
+            there.st_dev == held.st_dev)
+            return take_fd(&fd);
+    }
 }
 
 /* In staging under a lock per layer, so that two at once do the work once; one rename adopts. */
@@ -130,9 +159,9 @@ static int make_layer(struct stor_pool *p, const char *image, const char *key, c
                       int progress_fd, struct err *e)
 {
     auto_free char *lock_name = xasprintf("%s.lock", key), *staged = xasprintf("%s.d", key);
-    auto_fd int lock = openat(p->staging_fd, lock_name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (lock < 0 || flock(lock, LOCK_EX) < 0)
-        return err_sys(e, "lock of layer %s", key);
+    auto_fd int lock = lock_layer(p, lock_name, e);
+    if (lock < 0)
+        return lock;
     int r = 0;
     if (!layer_there(p, key)) {
         r = path_remove_tree(p->staging_fd, staged, e);
@@ -142,7 +171,7 @@ static int make_layer(struct stor_pool *p, const char *image, const char *key, c
         if (r == 0 && fchmod(dir, 0755) < 0)
             r = err_sys(e, "staging of layer %s", key);
         if (r == 0)
-            r = fill_layer(p, image, dir, b, progress_fd, e);
+            r = fill_layer(image, key, dir, b, progress_fd, e);
         if (r == 0 && (syncfs(dir) < 0 || renameat(p->staging_fd, staged, p->layers_fd, key) < 0))
             r = err_sys(e, "layer %s", key);
         if (r == 0)
@@ -162,7 +191,7 @@ static int prepare_dir(const struct stor_pool *p, const char *path, struct stor_
     char *real = realpath(path, NULL);
     if (!real)
         return err_sys(e, "dir:%s", path);
-    if (str_starts(real, p->dir) || str_starts(p->dir, real)) {
+    if (stor_path_below(real, p->dir) || stor_path_below(p->dir, real)) {
         free(real);
         return err_set(e, ERR_INVALID, EINVAL, "dir:%s overlaps the data folder of zoned", path);
     }
@@ -181,7 +210,7 @@ int stor_image_prepare(struct stor_pool *p, const char *image, const struct stor
     if (str_starts(image, "dir:")) {
         r = prepare_dir(p, image + 4, &root, e);
     } else {
-        r = layer_key(p, image, true, key, e);
+        r = layer_key(image, key, e);
         if (r == 0 && !layer_there(p, key))
             r = make_layer(p, image, key, b, progress_fd, e);
         if (r == 0)
@@ -203,7 +232,7 @@ static uint64_t hash_range(int fd, off_t at, size_t n, uint64_t seed)
     return seed * 31 + (r > 0 ? hash64(buf, (size_t)r) : 0);
 }
 
-int stor_tar_key(struct stor_pool *p, const char *path, bool compute, char out[80], struct err *e)
+int stor_tar_key(const char *path, char out[80], struct err *e)
 {
     struct stat st;
     auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);

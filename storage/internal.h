@@ -4,7 +4,7 @@
 #include "base/err.h"
 #include "storage/storage.h"
 struct stor_pool {
-    char *dir;
+    char *dir; /* canonical */
     int fd, layers_fd, zones_fd, volumes_fd, staging_fd, tmp_fd;
 };
 /* Archive members into the folder dirfd, following nothing. skipped: device nodes below ./dev. */
@@ -17,7 +17,8 @@ int stor_unpack(int in_fd, int dirfd, const struct stor_bounds *b, int progress_
 int stor_unpack_caged(int in_fd, int dirfd, const struct stor_bounds *b, int progress_fd, struct err *e);
 int stor_skeleton_key(char out[80], struct err *e); /* host-HEX, from what the skeleton would copy */
 int stor_skeleton_write(int dirfd, struct err *e);  /* into an empty folder */
-int stor_tar_key(struct stor_pool *p, const char *path, bool compute, char out[80], struct err *e);
+int stor_tar_key(const char *path, char out[80], struct err *e);
+bool stor_path_below(const char *path, const char *dir); /* or the same; both canonical */
 /* Copies a tree with all metadata, by reflink where it can. */
 int stor_copy_tree(int from, int to, const char *what, struct err *e);
 int stor_tree_usage(int dirfd, const char *name, uint64_t *bytes);

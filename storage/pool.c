@@ -64,7 +64,9 @@ int stor_pool_open(const char *dir, struct stor_pool **out, struct err *e)
     p->fd = p->layers_fd = p->zones_fd = p->volumes_fd = p->staging_fd = p->tmp_fd = -1;
     int r = path_mkdirs(dir, 0700, e);
     if (r == 0) {
-        p->fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        free(p->dir);
+        p->dir = realpath(dir, NULL); /* others compare canonical paths with it */
+        p->fd = p->dir ? open(p->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
         r = p->fd < 0 ? err_sys(e, "%s", dir) : check_owner(dir, p->fd, e);
     }
     r = r < 0 ? r : check_format(p->fd, dir, e);
@@ -80,6 +82,12 @@ int stor_pool_open(const char *dir, struct stor_pool **out, struct err *e)
     (void)fchmod(p->layers_fd, 0755); /* seen from inside a zone, below the 0700 pool */
     *out = p;
     return 0;
+}
+
+bool stor_path_below(const char *path, const char *dir)
+{
+    size_t n = strlen(dir);
+    return !strcmp(dir, "/") || (!strncmp(path, dir, n) && (!path[n] || path[n] == '/'));
 }
 
 void stor_trash_empty(struct stor_pool *p)

@@ -2,7 +2,7 @@
 /* Archives into a folder, as data: libarchive reads the format, this room makes every entry itself through
  * descriptors below the folder, following no link. Rules of contract.md, "Archives as roots": `..` and hard
  * links to outside are refused, device nodes are skipped below ./dev and refused elsewhere, entries and bytes
- * are bounded. */
+ * and depth are bounded. */
 #include "base/auto.h"
 #include "base/fd.h"
 #include "base/mem.h"
@@ -21,6 +21,7 @@
 
 #define DEFAULT_ENTRIES 1000000u
 #define DEFAULT_BYTES (32ull << 30)
+#define MAX_DEPTH 128 /* whoever deletes or copies the tree holds descriptors per level */
 
 struct unpacker {
     struct archive *a;
@@ -49,7 +50,7 @@ static int clean_name(const char *name, char **out, struct err *e)
     if (!name || strlen(name) > 4095)
         return refuse(e, name ? name : "?", "its name is longer than 4,095 bytes or not readable");
     char **parts = str_split(name, "/");
-    int r = 0;
+    int r = strv_len(parts) > MAX_DEPTH ? refuse(e, name, "is nested deeper than 128 folders") : 0;
     for (unsigned i = 0; r == 0 && i < strv_len(parts); i++) {
         if (!strcmp(parts[i], "."))
             continue;
@@ -106,9 +107,9 @@ static int remove_old(int dir, const char *base, const char *path, bool is_dir, 
 static int write_data(struct unpacker *u, int fd, const char *path, struct err *e)
 {
     const void *buf;
-    size_t n;
-    la_int64_t at, end = 0;
-    for (int r; (r = archive_read_data_block(u->a, &buf, &n, &at)) != ARCHIVE_EOF;) {
+    size_t n = 0;
+    la_int64_t at = 0;
+    for (int r; (r = archive_read_data_block(u->a, &buf, &n, &at)) != ARCHIVE_EOF; n = 0) {
         if (r < ARCHIVE_WARN)
             return err_set(e, ERR_INVALID, EIO, "archive member %.200s: %s", path,
                            archive_error_string(u->a));
@@ -125,9 +126,8 @@ static int write_data(struct unpacker *u, int fd, const char *path, struct err *
                                 path);
             done += (size_t)w;
         }
-        end = at + (la_int64_t)n;
     }
-    return end >= 0 && fd >= 0 ? 0 : -EIO;
+    return 0;
 }
 
 static int make_file(struct unpacker *u, struct archive_entry *ent, int dir, const char *base,
@@ -146,7 +146,7 @@ static int make_hardlink(struct unpacker *u, const char *target, int dir, const 
                          struct err *e)
 {
     char *clean = NULL, *tbase;
-    if (clean_name(target, &clean, e) < 0)
+    if (clean_name(target, &clean, NULL) < 0)
         return refuse(e, path, "is a hard link to outside");
     auto_free char *hold = clean;
     auto_fd int tdir = open_parent(u, clean, &tbase, e);
@@ -158,18 +158,31 @@ static int make_hardlink(struct unpacker *u, const char *target, int dir, const 
     return linkat(tdir, tbase, dir, base, 0) < 0 ? err_sys(e, "archive member %.200s", path) : 0;
 }
 
-static void set_xattrs(struct archive_entry *ent, int dir, const char *base)
+/* What a file may carry: never an overlay's own marks, nor a label that the host's security modules read. */
+static bool xattr_wanted(const char *name)
+{
+    return !strcmp(name, "security.capability") ||
+           (str_starts(name, "user.") && !str_starts(name, "user.overlay."));
+}
+
+/* By descriptor, because the cage has no /proc. The kernel takes such attributes on files and folders alone. */
+static int set_xattrs(struct archive_entry *ent, int dir, const char *base, const char *path, struct err *e)
 {
     const char *name;
     const void *value;
     size_t n;
-    char path[320];
-    snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", dir, base);
+    unsigned type = archive_entry_filetype(ent);
+    if (!archive_entry_xattr_count(ent) || (type != AE_IFREG && type != AE_IFDIR))
+        return 0;
+    auto_fd int fd = openat(dir, base, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return err_sys(e, "attributes of archive member %.200s", path);
     archive_entry_xattr_reset(ent);
     while (archive_entry_xattr_next(ent, &name, &value, &n) == ARCHIVE_OK)
-        if (!str_starts(name, "trusted.") &&
-            !str_starts(name, "user.overlay.")) /* never an overlay's own marks */
-            (void)lsetxattr(path, name, value, n, 0);
+        if (xattr_wanted(name) && fsetxattr(fd, name, value, n, 0) < 0 &&
+            (errno == ENOSPC || errno == EDQUOT))
+            return err_sysk(e, ERR_LIMIT, errno, "attributes of archive member %.200s", path);
+    return 0;
 }
 
 static int set_meta(struct unpacker *u, struct archive_entry *ent, int dir, const char *base,
@@ -181,9 +194,11 @@ static int set_meta(struct unpacker *u, struct archive_entry *ent, int dir, cons
     if (u->keep_owner && fchownat(dir, base, (uid_t)archive_entry_uid(ent), (gid_t)archive_entry_gid(ent),
                                   AT_SYMLINK_NOFOLLOW) < 0)
         return err_sys(e, "owner of archive member %.200s", path);
+    int r = set_xattrs(ent, dir, base, path, e); /* after the owner: a chown takes file capabilities away */
+    if (r < 0)
+        return r;
     if (!S_ISLNK(mode) && fchmodat(dir, base, mode & 07777, 0) < 0)
         return err_sys(e, "mode of archive member %.200s", path);
-    set_xattrs(ent, dir, base);
     (void)utimensat(dir, base, t, AT_SYMLINK_NOFOLLOW);
     if (S_ISDIR(mode)) {
         struct dir_time *d = xcalloc(1, sizeof(*d));
@@ -223,8 +238,8 @@ static int unpack_entry(struct unpacker *u, struct archive_entry *ent, struct er
         return r;
     unsigned type = archive_entry_filetype(ent);
     if (!*path)
-        return type == AE_IFDIR ? (fchmod(u->root, archive_entry_mode(ent) & 07777) < 0 ? 0 : 0)
-                                : refuse(e, "/", "is no folder");
+        return type == AE_IFDIR && !archive_entry_hardlink(ent) ? set_meta(u, ent, u->root, ".", ".", e)
+                                                                : refuse(e, "/", "is no folder");
     if (!archive_entry_hardlink(ent) && (type == AE_IFCHR || type == AE_IFBLK)) {
         if (!str_starts(path, "dev/"))
             return refuse(e, path, "is a device node outside ./dev");
@@ -248,7 +263,14 @@ static int unpack_entry(struct unpacker *u, struct archive_entry *ent, struct er
 
 static void finish_dirs(struct unpacker *u)
 {
+    struct dir_time *in_order = NULL; /* a folder named twice has the time of its last entry */
     for (struct dir_time *d = u->dirs, *next; d; d = next) {
+        next = d->next;
+        d->next = in_order;
+        in_order = d;
+    }
+    u->dirs = NULL;
+    for (struct dir_time *d = in_order, *next; d; d = next) {
         struct timespec t[2] = {d->mtime, d->mtime};
         next = d->next;
         auto_fd int fd = path_open_beneath(u->root, d->path, O_RDONLY | O_DIRECTORY, 0);
@@ -294,7 +316,8 @@ static int unpack_all(struct unpacker *u, uint64_t total, struct err *e)
         if (r == ARCHIVE_EOF)
             break;
         if (r < ARCHIVE_WARN)
-            return err_set(e, ERR_INVALID, EINVAL, "the archive is damaged or cut short: %s",
+            return err_set(e, ERR_INVALID, EINVAL, "%s: %s",
+                           u->st.entries ? "the archive is damaged or cut short" : "not a tar archive",
                            archive_error_string(u->a));
         if (++u->st.entries > u->bounds.entries)
             return err_set(e, ERR_LIMIT, EFBIG, "the archive has more than %llu entries",

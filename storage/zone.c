@@ -126,9 +126,11 @@ static int open_parents(int upper, char **parts, unsigned n, struct err *e)
 {
     int fd = openat(upper, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
     for (unsigned i = 0; fd >= 0 && i + 1 < n; i++) {
-        if (mkdirat(fd, parts[i], 0755) == 0 && fchmodat(fd, parts[i], 0755, 0) < 0) {
+        bool made = mkdirat(fd, parts[i], 0755) == 0;
+        if ((!made && errno != EEXIST) || (made && fchmodat(fd, parts[i], 0755, 0) < 0)) {
+            int r = err_sys(e, "the zone's /%s", parts[i]);
             close(fd);
-            return err_sys(e, "the zone's /%s", parts[i]);
+            return r;
         }
         int next = path_open_beneath(fd, parts[i], O_PATH | O_DIRECTORY, 0);
         close(fd);
@@ -157,7 +159,8 @@ int stor_zone_put(const struct stor_pool *p, const char *zone, const char *path,
         auto_fd int fd =
             r < 0 ? -1
                   : openat(dir, parts[n - 1], O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
-        if (r == 0 && (fd < 0 || fchmod(fd, mode) < 0))
+        if (r == 0 &&
+            (fd < 0 || fchown(fd, 0, 0) < 0 || fchmod(fd, mode) < 0)) /* a setgid folder gives its group */
             r = err_sys(e, "the zone's /%s", path);
         if (r == 0 && (r = fd_write_full(fd, text, strlen(text))) < 0)
             r = err_sysk(e, ERR_LIMIT, -r, "the zone's /%s", path);
@@ -264,13 +267,14 @@ int stor_bind_open(const struct stor_pool *p, const char *path, bool *is_file, s
     if (!real)
         return err_sys(e, "bind %s", path);
     for (unsigned i = 0; never[i]; i++)
-        if (!strcmp(real, never[i]) || (i && str_starts(real, never[i]) && real[strlen(never[i])] == '/'))
+        if (stor_path_below(never[i], real) || (i && stor_path_below(real, never[i])))
             return err_set(e, ERR_DENIED, EPERM, "bind %s: %s is never given to a zone", path, never[i]);
-    if (str_starts(real, p->dir))
-        return err_set(e, ERR_DENIED, EPERM, "bind %s: lies in the data folder of zoned", path);
-    int fd = open(real, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (stor_path_below(real, p->dir) || stor_path_below(p->dir, real))
+        return err_set(e, ERR_DENIED, EPERM, "bind %s: overlaps the data folder of zoned", path);
+    auto_fd int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int fd = path_open_beneath(root, real + 1, O_PATH, 0); /* no link may have come in since */
     if (fd < 0)
-        return err_sys(e, "bind %s", path);
+        return err_sysk(e, ERR_CONFLICT, -fd, "bind %s", path);
     if (fstat(fd, &st) < 0 || !(S_ISDIR(st.st_mode) || S_ISREG(st.st_mode) || S_ISSOCK(st.st_mode))) {
         close(fd);
         return err_set(e, ERR_INVALID, EINVAL, "bind %s is no folder, file or socket", path);
