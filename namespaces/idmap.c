@@ -53,6 +53,14 @@ int nspace_idmap_mount(int mount_fd, int userns_fd, bool read_only, bool nodev, 
         e, "use ext4, xfs, btrfs or (from kernel 6.3) tmpfs for the data folder and for host folders");
 }
 
+int nspace_nosuid_mount(int mount_fd, struct err *e)
+{
+    struct mount_attr a = {.attr_set = MOUNT_ATTR_NOSUID};
+    if (mount_setattr(mount_fd, "", AT_EMPTY_PATH, &a, sizeof(a)) < 0)
+        return err_sys(e, "nosuid");
+    return 0;
+}
+
 int nspace_plain_mount(int mount_fd, bool read_only, struct err *e)
 {
     struct mount_attr a = {.attr_set = MOUNT_ATTR_NODEV | (read_only ? MOUNT_ATTR_RDONLY : 0)};

@@ -63,6 +63,7 @@ int nspace_attach(int mount_fd, int dirfd, const char *name, struct err *e);
 int nspace_attach_top(int mount_fd, int rootfd, const char *name, struct err *e);
 /* One of the spec's mounts onto its target inside the root (R1), checked afterwards. */
 int nspace_attach_target(int mount_fd, int rootfd, const char *target, bool is_file, struct err *e);
+int nspace_nosuid_mount(int mount_fd, struct err *e);
 int nspace_plain_mount(int mount_fd, bool read_only, struct err *e); /* keeps its ids; nodev */
 int nspace_make_read_only(int mount_fd, bool recursive, struct err *e);
 

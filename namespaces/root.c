@@ -45,7 +45,7 @@ static int mount_overlay(const struct nspace_root *r, const char *name, struct e
         return err_set(e, ERR_LIMIT, E2BIG, "the image has too many layers for one overlay mount");
     if (fchdir(r->layers_fd) < 0) /* lowerdir names are relative to it */
         return err_sys(e, "layers");
-    if (mount(name, STAGE_ZONE, "overlay", MS_NODEV, options) < 0)
+    if (mount(name, STAGE_ZONE, "overlay", MS_NODEV | (r->no_suid ? MS_NOSUID : 0), options) < 0)
         return err_sysk(e, ERR_INTERNAL, errno, "overlay of the root (%s)", options);
     return 0;
 }

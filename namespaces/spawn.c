@@ -115,7 +115,11 @@ static int stage_host_folders(struct nspace_lock *l, const struct nspace_root *r
                               const struct nspace_setup *s, int userns, struct err *e)
 {
     int r = 0;
-    if (root->usr_fd >= 0 && (r = nspace_idmap_mount(root->usr_fd, userns, true, true, e)) == 0)
+    if (root->usr_fd >= 0)
+        r = nspace_idmap_mount(root->usr_fd, userns, true, true, e);
+    if (r == 0 && root->usr_fd >= 0 && root->no_suid)
+        r = nspace_nosuid_mount(root->usr_fd, e);
+    if (r == 0 && root->usr_fd >= 0)
         r = nspace_lock_add(l, root->usr_fd, false, e);
     for (unsigned i = 0; r == 0 && s && i < s->nmounts; i++) {
         const struct nspace_mount *m = &s->mounts[i];

@@ -50,6 +50,7 @@ static int open_root(struct sup *s, struct err *e)
         return r;
     rt->root.lowers = rt->fds.lowers;
     rt->root.read_only = s->plan->spec->security.read_only_root;
+    rt->root.no_suid = s->plan->spec->security.no_new_privs;
     if ((r = clone_one(rt->fds.layers_fd, &rt->root.layers_fd, e)) < 0 ||
         (r = clone_one(rt->fds.zone_fd, &rt->root.zone_fd, e)) < 0 ||
         (r = clone_one(rt->fds.usr_fd, &rt->root.usr_fd, e)) < 0)
