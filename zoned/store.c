@@ -287,6 +287,8 @@ int store_load_all(struct zd *d, struct err *e)
     if (!dir)
         return err_sys(e, "%s/zones", d->etc_dir);
     for (struct dirent *ent; (ent = readdir(dir));) {
+        if (str_ends(ent->d_name, ".yaml.new")) /* a write that was killed before its rename */
+            (void)unlinkat(fd, ent->d_name, 0);
         if (!str_ends(ent->d_name, ".yaml"))
             continue;
         auto_free char *name = xstrndup(ent->d_name, strlen(ent->d_name) - 5);
