@@ -3,14 +3,17 @@
  * the host, one batch inside the zone, one nft transaction. Down is the undo of each and of all: links by
  * name, elements by key and data; what is not there is success, so rollback, stop and recovery are the same
  * call. May assume: the network is up. Must never delete a link or element that is not this plan's. */
+#include "base/clock.h"
 #include "netstack/nl_api.h"
 #include "netstack/priv.h"
 #include <errno.h>
 #include <linux/sched.h>
 #include <net/if.h>
+#include <sched.h>
 #include <sys/syscall.h>
 
 #define LINKS_MAX 8u
+#define NAME_WAIT_US 200000u
 
 static int check(const struct net_ctx *c, const struct net_link_plan *links, unsigned n, struct err *e)
 {
@@ -189,6 +192,24 @@ static int del_links_behind(struct net_ctx *c, struct nl_sock *s, const struct n
     return 0;
 }
 
+/* The names are free within a millisecond, long before the deleting child may end. The look-up by name takes no lock, so
+ * giving up the CPU is all that the child needs; a child that failed is made good for by deleting here. */
+static int await_names(struct nl_sock *s, const struct net_link_plan *links, unsigned n, struct err *e)
+{
+    uint64_t until = clock_mono_us() + NAME_WAIT_US;
+    for (unsigned i = 0; i < n; i++) {
+        char ifb[IFNAMSIZ] = "";
+        if (links[i].rate_out != SPEC_UNSET)
+            net_shape_ifb(links[i].host_ifname, ifb);
+        while (if_nametoindex(links[i].host_ifname) || (*ifb && if_nametoindex(ifb))) {
+            if (clock_mono_us() > until)
+                return del_links(s, links, n, e);
+            sched_yield();
+        }
+    }
+    return 0;
+}
+
 int net_zone_up(struct net_ctx *c, const struct net_link_plan *links, unsigned nlinks, int netns_fd,
                 int hold[64], unsigned *nhold, struct err *e)
 {
@@ -233,7 +254,8 @@ int net_zone_down(struct net_ctx *c, const struct net_link_plan *links, unsigned
     r = del_elements(c, links, nlinks, e); /* unpublish first: nobody is sent to an address that is going */
     q = net_ctx_rt(c, &s, e);
     if (q == 0)
-        q = wait ? del_links(s, links, nlinks, e)
-                 : del_links_behind(c, s, links, nlinks, e); /* whatever r is */
+        q = del_links_behind(c, s, links, nlinks, e); /* whatever r is */
+    if (q == 0 && wait && (q = net_ctx_rt(c, &s, e)) == 0)
+        q = await_names(s, links, nlinks, e);
     return r < 0 ? r : q;
 }
