@@ -47,7 +47,8 @@ struct nspace_root {
     int zone_fd;   /* detached, idmapped: a folder with `upper` and `work` */
     int usr_fd;    /* detached, idmapped, read-only: the host's /usr (image: host), or -1 */
     bool read_only;
-    bool no_suid; /* with no_new_privs: file capabilities are ignored instead of refusing the exec (Debian's ping) */
+    bool
+        no_suid; /* with no_new_privs: file capabilities are ignored instead of refusing the exec (Debian's ping) */
 };
 
 /* Everything that the zone's side needs, borrowed until nspace_spawn returns. */
