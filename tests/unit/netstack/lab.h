@@ -88,7 +88,7 @@ UNUSED static char *capture(const char *cmd)
 UNUSED static char *picture(void)
 {
     return capture(
-        "ip -o link | awk -F': ' '{print $2}' | sort; ip -4 route; ip -6 route; nft list ruleset; tc qdisc;"
+        "ip -o link | awk -F': ' '{print $2}' | sort; { ip -4 route; ip -6 route; } | sed 's, linkdown,,'; nft list ruleset; tc qdisc;"
         "for f in /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf/*/forwarding"
         " /proc/sys/net/ipv4/conf/*/route_localnet /proc/sys/net/ipv6/conf/*/*forwarding"
         " /proc/sys/net/ipv6/conf/*/accept_ra; do echo $f $(cat $f); done");
