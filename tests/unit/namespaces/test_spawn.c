@@ -148,7 +148,7 @@ static void host_picture(char *buf, size_t n)
     mounts = fx_read_all(fd);
     close(fd);
     stat("/etc/passwd", &a);
-    stat("/tmp", &b);
+    stat("/srv", &b); /* /tmp belongs to everybody: /tmp/victim is looked at by itself */
     snprintf(buf, n, "%llx %ld %ld %ld", (unsigned long long)hash64(mounts, strlen(mounts)), (long)a.st_ino,
              (long)a.st_mtim.tv_nsec, (long)b.st_nlink);
 }
