@@ -4,6 +4,7 @@
  * group without a list. Source: cgroup-v1/devices.rst. */
 #include "cgroups/internal.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -39,18 +40,25 @@ int cg_devs(const struct cg_limits *l, struct cg_dev devs[CG_DEVS_MAX], unsigned
     return 0;
 }
 
-static int write_v1(const struct cg_group *g, const char *file, const struct cg_dev *d, struct err *e)
+/* The file is opened once: an open and a close cost as much as a write. Undo of a deny: an allow. */
+static int write_v1(const struct cg_group *g, const char *file, const struct cg_dev *devs, unsigned n,
+                    struct err *e)
 {
-    char line[64];
-    if (!d)
-        snprintf(line, sizeof(line), "a");
-    else if (d->any_minor)
-        snprintf(line, sizeof(line), "%c %u:* rwm", d->type, d->major);
-    else
-        snprintf(line, sizeof(line), "%c %u:%u rwm", d->type, d->major, d->minor);
-    int r = cg_group_write(g, g->h->of[CG_DEVICES], file, line);
-    return r < 0 ? err_sysk(e, ERR_INTERNAL, -r, "devices: writing \"%s\" to %s of %s", line, file, g->name)
-                 : 0;
+    char path[CG_PATH_MAX], line[64] = "a";
+    cg_path(path, g->parent, g->name, file);
+    auto_fd int fd = openat(g->h->at[g->h->of[CG_DEVICES]].fd, path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    for (unsigned i = 0; i < n || !devs; i++) {
+        if (devs && devs[i].any_minor)
+            snprintf(line, sizeof(line), "%c %u:* rwm", devs[i].type, devs[i].major);
+        else if (devs)
+            snprintf(line, sizeof(line), "%c %u:%u rwm", devs[i].type, devs[i].major, devs[i].minor);
+        if (fd < 0 || write(fd, line, strlen(line)) < 0)
+            return err_sysk(e, ERR_INTERNAL, errno, "devices: writing \"%s\" to %s of %s", line, file,
+                            g->name);
+        if (!devs) /* all */
+            break;
+    }
+    return 0;
 }
 
 int cg_devices_apply(const struct cg_group *g, const struct cg_limits *l, struct err *e)
@@ -66,10 +74,8 @@ int cg_devices_apply(const struct cg_group *g, const struct cg_limits *l, struct
                            "devices: neither a devices controller nor cgroup2 is mounted");
         return g->h->real ? cg_bpf_devices(g->v2_fd, devs, n, e) : 0;
     }
-    r = write_v1(g, "devices.deny", NULL, e);
-    for (unsigned i = 0; r == 0 && i < n; i++)
-        r = write_v1(g, "devices.allow", &devs[i], e);
-    return r;
+    r = write_v1(g, "devices.deny", NULL, 0, e);
+    return r == 0 ? write_v1(g, "devices.allow", devs, n, e) : r;
 }
 
 static bool has_dev(const struct cg_dev *devs, unsigned n, const struct cg_dev *d)
@@ -96,9 +102,9 @@ int cg_devices_update(const struct cg_group *g, const struct cg_limits *before, 
         return cg_devices_apply(g, after, e);
     for (unsigned i = 0; r == 0 && i < na; i++)
         if (!has_dev(b, nb, &a[i]))
-            r = write_v1(g, "devices.allow", &a[i], e);
+            r = write_v1(g, "devices.allow", &a[i], 1, e);
     for (unsigned i = 0; r == 0 && i < nb; i++)
         if (!has_dev(a, na, &b[i]))
-            r = write_v1(g, "devices.deny", &b[i], e);
+            r = write_v1(g, "devices.deny", &b[i], 1, e);
     return r;
 }

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Pure v1, pure v2, hybrid and odd hosts as folders of plain files: what is found, what is refused, what is written into
+ * which file. Needs no root and no control groups. */
+#include "base/path.h"
+#include "cgroups/internal.h"
+#include "tests/unit/tap.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+static char top[] = "/tmp/zoned-cgtree-XXXXXX";
+static struct spec_cpu cpu;
+static struct spec_memory memory;
+static struct spec_io io;
+static struct cg_limits limits;
+
+static void reset(void)
+{
+    cpu = (struct spec_cpu){.shares = 100, .cap = -1, .burst = -1, .reserved = -1};
+    memory = (struct spec_memory){
+        .cap = SPEC_UNSET, .soft = SPEC_UNSET, .reserved = SPEC_UNSET, .swap = SPEC_UNSET};
+    io = (struct spec_io){
+        .read = SPEC_UNSET, .write = SPEC_UNSET, .read_ops = SPEC_UNSET, .write_ops = SPEC_UNSET};
+    limits = (struct cg_limits){.cpu = &cpu, .memory = &memory, .io = &io, .tasks = 512};
+}
+
+/* A file below top with its folders; %s in text is top. */
+static void put(const char *path, const char *text)
+{
+    struct err e = {0};
+    auto_free char *full = xasprintf("%s/%s", top, path);
+    auto_free char *dir = xstrdup(full);
+    *strrchr(dir, '/') = 0;
+    path_mkdirs(dir, 0755, &e);
+    FILE *f = fopen(full, "w");
+    for (; f && *text; text++)
+        if (text[0] == '%' && text[1] == 's')
+            fputs(top, f), text++;
+        else
+            fputc(*text, f);
+    if (f)
+        fclose(f);
+}
+
+static const char *got(const char *path)
+{
+    static char buf[4096];
+    auto_free char *full = xasprintf("%s/%s", top, path);
+    if (cg_read_at(AT_FDCWD, full, buf, sizeof(buf)) < 0)
+        return "(missing)";
+    buf[strcspn(buf, "\n")] = 0;
+    return buf;
+}
+
+static struct cg_host *detect(const char *mountinfo)
+{
+    struct err e = {0};
+    struct cg_host *h = NULL;
+    put("mountinfo", mountinfo);
+    auto_free char *file = path_join(top, "mountinfo"), *sys = path_join(top, "sys"),
+                   *proc = path_join(top, "proc");
+    ok(cg_detect_roots(file, sys, proc, &h, &e) == 0, "detect %s", e.text);
+    return h;
+}
+
+static const char v2_mounts[] =
+    "24 1 0:22 / /sys rw - sysfs sysfs rw\n30 24 0:26 / %s/v2 rw,nosuid - cgroup2 cgroup2 rw\n";
+static const char hybrid_mounts[] = "30 24 0:26 / %s/v1/unified rw - cgroup2 cgroup2 rw\n"
+                                    "31 24 0:27 / %s/v1/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n"
+                                    "32 24 0:28 / %s/v1/mem\\040ory rw - cgroup cgroup rw,memory\n"
+                                    "33 24 0:29 / %s/v1/cpuset rw - cgroup cgroup rw,cpuset\n"
+                                    "34 24 0:30 / %s/v1/freezer rw - cgroup cgroup rw,freezer\n"
+                                    "35 24 0:31 / %s/v1/systemd rw - cgroup cgroup rw,xattr,name=systemd\n"
+                                    "36 24 0:32 / %s/v1/pids rw - cgroup cgroup rw,pids\n"
+                                    "37 24 0:33 / %s/v1/blkio rw - cgroup cgroup rw,blkio\n"
+                                    "38 24 0:34 / %s/v1/devices rw - cgroup cgroup rw,devices\n";
+
+static void build(void)
+{
+    put("sys/devices/system/cpu/online", "0-3\n");
+    put("sys/block/vda/dev", "254:0\n");
+    put("sys/block/loop0/dev", "7:0\n");
+    put("sys/dev/block/254:0/dev", "254:0\n");
+    put("sys/dev/block/254:0/queue/scheduler", "[mq-deadline] bfq none\n");
+    put("proc/swaps", "Filename\tType\tSize\tUsed\tPriority\n/dev/vdb partition 1 0 -2\n");
+    put("v2/cgroup.controllers", "cpuset cpu io memory hugetlb pids rdma misc\n");
+    put("v2/cgroup.subtree_control", "memory pids\n");
+    static const char *const v1[] = {"cpu,cpuacct", "mem ory", "cpuset", "freezer",
+                                     "systemd",     "pids",    "blkio",  "devices"};
+    for (unsigned i = 0; i < ARRAY_LEN(v1); i++) {
+        auto_free char *file = xasprintf("v1/%s/tasks", v1[i]);
+        put(file, "");
+    }
+    put("v1/unified/cgroup.controllers", "hugetlb\n");
+    put("v1/mem ory/memory.memsw.limit_in_bytes", "9223372036854771712\n");
+}
+
+static void test_detect(void)
+{
+    struct cg_host *h = detect(v2_mounts);
+    is_int(cg_layout_of(h), CG_V2, "v2");
+    is_int(cg_online_cpus(h), 4, "CPUs");
+    char *c = strv_join((char **)cg_controllers(h), " ");
+    is_str(c, "cpu cpuset memory io pids", "controllers of v2");
+    free(c);
+    is_int(strv_len((char **)cg_v1_view(h)), 0, "nothing of v1 to see");
+    cg_host_free(h);
+
+    h = detect(hybrid_mounts);
+    is_int(cg_layout_of(h), CG_HYBRID, "hybrid");
+    ok(h->of[CG_CPU] == h->of[CG_CPUACCT] && h->of[CG_CPU] >= 0, "cpu and cpuacct share a hierarchy");
+    ok(h->of[CG_MEMORY] >= 0, "an escaped mount point");
+    ok(!strv_has((char **)cg_v1_view(h), "freezer"), "no v1 freezer beside v2");
+    cg_host_free(h);
+
+    h = detect("34 24 0:30 / %s/v1/freezer rw - cgroup cgroup rw,freezer\n36 24 0:32 / %s/v1/pids rw - "
+               "cgroup cgroup rw,pids\n"
+               "39 24 0:32 /docker/x %s/v1/cpuset rw - cgroup cgroup rw,pids\n");
+    is_int(cg_layout_of(h), CG_V1, "v1");
+    is_int(h->n, 2, "a second mount of a hierarchy is left out");
+    ok(h->at[h->of[CG_FREEZER]].used, "the v1 freezer is used");
+    is_str(strrchr(h->at[h->of[CG_PIDS]].path, '/'), "/pids", "the whole one is taken");
+    cg_host_free(h);
+
+    struct err e = {0};
+    put("mountinfo", "24 1 0:22 / /sys rw - sysfs sysfs rw\n");
+    auto_free char *file = path_join(top, "mountinfo");
+    h = NULL;
+    ok(cg_detect(file, &h, &e) == -ENOENT && e.kind == ERR_UNSUPPORTED && e.hint[0] && !h, "none: %s",
+       e.text);
+}
+
+/* The value that one key has on this host; "-" where it says nothing. */
+static const char *value(const struct cg_host *h, const char *file_wanted, enum cg_val *val)
+{
+    static char buf[CG_VALUE_MAX];
+    for (unsigned i = 0; i < cg_keys_len; i++) {
+        const char *file = NULL;
+        int hier;
+        *val = cg_value(h, &cg_keys[i], &limits, buf, &hier, &file);
+        if (*val != CG_VAL_NONE && str_eq(file, file_wanted))
+            return buf;
+    }
+    return "-";
+}
+
+static void test_values(const char *mounts, bool v2)
+{
+    struct cg_host *h = detect(mounts);
+    enum cg_val val;
+    reset();
+    is_str(value(h, v2 ? "cpu.weight" : "cpu.shares", &val), v2 ? "100" : "1024", "default shares");
+    is_int(val, CG_VAL_DEFAULT, "need no write");
+    is_str(value(h, v2 ? "cpu.max" : "cpu.cfs_quota_us", &val), v2 ? "max 100000" : "-1", "no cap");
+    is_str(value(h, v2 ? "memory.max" : "memory.limit_in_bytes", &val), v2 ? "max" : "-1", "no memory cap");
+    is_str(value(h, "pids.max", &val), "512", "tasks");
+    is_int(val, CG_VAL_GIVEN, "given");
+    cpu.shares = 10000;
+    is_str(value(h, v2 ? "cpu.weight" : "cpu.shares", &val), v2 ? "10000" : "102400", "most shares");
+    cpu.shares = 1;
+    is_str(value(h, v2 ? "cpu.weight" : "cpu.shares", &val), v2 ? "1" : "10", "fewest shares");
+    cpu.cap = 0.01;
+    is_str(value(h, v2 ? "cpu.max" : "cpu.cfs_quota_us", &val), v2 ? "1000 100000" : "1000", "smallest cap");
+    cpu.idle = true;
+    is_str(value(h, v2 ? "cpu.weight" : "cpu.shares", &val), "-", "an idle zone has no shares");
+    memory.cap = 64u << 20;
+    memory.swap = 1u << 20;
+    is_str(value(h, v2 ? "memory.swap.max" : "memory.memsw.limit_in_bytes", &val),
+           v2 ? "1048576" : "68157440", "swap");
+    is_str(value(h, "memory.oom.group", &val), v2 ? "1" : "-", "oom: zone");
+    io.read = 1000;
+    is_str(value(h, v2 ? "io.max" : "blkio.throttle.read_bps_device", &val),
+           v2 ? "254:0 rbps=1000" : "254:0 1000", "io");
+    is_str(value(h, v2 ? "-" : "blkio.throttle.write_bps_device", &val), v2 ? "-" : "254:0 0",
+           "no write limit");
+    uint64_t quota, period;
+    cg_cpu_quota(0.004, &quota, &period);
+    ok(quota >= 1000 && period <= 1000000 && period > 200000, "a longer period for a tiny cap (%llu/%llu)",
+       (unsigned long long)quota, (unsigned long long)period);
+    cg_host_free(h);
+}
+
+static unsigned complaints(const struct cg_host *h, const char *key, enum err_kind kind)
+{
+    struct problems ps = {0};
+    unsigned n = 0;
+    cg_check(h, &limits, &ps);
+    for (unsigned i = 0; i < ps.len; i++)
+        n += str_eq(ps.at[i].key, key) && ps.at[i].kind == kind;
+    problems_done(&ps);
+    return n;
+}
+
+static void test_check(const char *mounts, bool v2)
+{
+    struct cg_host *h = detect(mounts);
+    struct problems ps = {0};
+    reset();
+    cg_check(h, &limits, &ps);
+    is_int(ps.len, 0, "the default passes");
+    problems_done(&ps);
+    cpu.cap = 5;
+    cpu.burst = 6;
+    cpu.set = (char *)"0,4";
+    cpu.dedicated = 1;
+    cpu.reserved = 0.5;
+    cpu.pool = (char *)"batch";
+    memory.cap = 1 << 20;
+    memory.soft = 1 << 20;
+    memory.swap = 0;
+    io.weight = 100;
+    io.read = 0;
+    is_int(complaints(h, "cpu.cap", ERR_INVALID), 1, "cap above the CPUs");
+    is_int(complaints(h, "cpu.burst", ERR_INVALID), 1, "burst above the cap");
+    is_int(complaints(h, "cpu.set", ERR_INVALID), 1, "CPU that is not there");
+    is_int(complaints(h, "cpu.dedicated", ERR_UNSUPPORTED), 1, "dedicated");
+    is_int(complaints(h, "cpu.reserved", ERR_UNSUPPORTED), 1, "reserved");
+    is_int(complaints(h, "cpu.pool", ERR_UNSUPPORTED), 1, "pool");
+    is_int(complaints(h, "memory.cap", ERR_INVALID), 1, "too little memory");
+    is_int(complaints(h, "memory.soft", ERR_UNSUPPORTED), v2 ? 0 : 1, "soft");
+    is_int(complaints(h, "io.weight", ERR_UNSUPPORTED), 1, "weight without bfq");
+    is_int(complaints(h, "io.read", ERR_INVALID), 1, "no bytes a second");
+    memory.cap = SPEC_UNSET;
+    is_int(complaints(h, "memory.swap", ERR_UNSUPPORTED), v2 ? 0 : 1, "swap without a cap");
+    put("sys/dev/block/254:0/queue/scheduler", "mq-deadline [bfq] none\n");
+    is_int(complaints(h, "io.weight", ERR_UNSUPPORTED), 0, "weight with bfq");
+    io.weight = 5000;
+    is_int(complaints(h, "io.weight", ERR_INVALID), 1, "bfq's bound");
+    put("sys/dev/block/254:0/queue/scheduler", "[mq-deadline] bfq none\n");
+    if (v2) {
+        put("v2/io.cost.qos", "254:0 enable=1 ctrl=auto\n");
+        is_int(complaints(h, "io.weight", ERR_UNSUPPORTED), 0, "weight with io.cost");
+        is_int(complaints(h, "io.weight", ERR_INVALID), 0, "goes to 10000");
+        put("v2/io.cost.qos", "");
+    }
+    cg_host_free(h);
+}
+
+static void test_lacking(void)
+{
+    struct cg_host *h = detect("36 24 0:32 / %s/v1/systemd rw - cgroup cgroup rw,freezer\n");
+    reset();
+    cpu.cap = 1;
+    memory.cap = 64u << 20;
+    is_int(complaints(h, "cpu.cap", ERR_UNSUPPORTED), 1, "no cpu controller");
+    is_int(complaints(h, "memory.cap", ERR_UNSUPPORTED), 1, "no memory controller");
+    is_int(complaints(h, "tasks", ERR_UNSUPPORTED), 1, "no pids controller");
+    is_int(complaints(h, "devices", ERR_UNSUPPORTED), 1, "no devices controller");
+    cg_host_free(h);
+}
+
+static void test_v2_files(void)
+{
+    static const char *const files[] = {
+        "cgroup.procs",     "cpuset.cpus", "cpu.idle",        "cpu.weight",  "cpu.max",
+        "cpu.max.burst",    "memory.max",  "memory.swap.max", "memory.high", "memory.min",
+        "memory.oom.group", "pids.max",    "io.max"};
+    for (unsigned i = 0; i < ARRAY_LEN(files); i++) {
+        auto_free char *path = xasprintf("v2/z.slice/web/%s", files[i]);
+        put(path, "");
+    }
+    put("v2/z.slice/cgroup.subtree_control", "");
+    put("v2/z.slice/memory.min", "");
+    put("v2/z.slice/db/memory.min", "1048576\n");
+    struct cg_host *h = detect(v2_mounts);
+    struct err e = {0};
+    struct cg_group *g = NULL;
+    reset();
+    cpu.cap = 1.5;
+    cpu.set = (char *)"0-1";
+    memory.cap = 64u << 20;
+    memory.soft = 32u << 20;
+    memory.reserved = 8u << 20;
+    ok(cg_parent_ensure(h, "z.slice", &e) == 0, "parent %s", e.text);
+    ok(str_starts(got("v2/cgroup.subtree_control"), "+"), "controllers are enabled: %s",
+       got("v2/cgroup.subtree_control"));
+    ok(cg_create(h, "z.slice", "web", &limits, &g, &e) == 0, "create %s", e.text);
+    is_str(got("v2/z.slice/web/cpu.max"), "150000 100000", "cpu.max");
+    is_str(got("v2/z.slice/web/cpuset.cpus"), "0-1", "cpuset.cpus");
+    is_str(got("v2/z.slice/web/memory.max"), "67108864", "memory.max");
+    is_str(got("v2/z.slice/web/memory.high"), "33554432", "memory.high");
+    is_str(got("v2/z.slice/web/memory.swap.max"), "0", "memory.swap.max");
+    is_str(got("v2/z.slice/web/memory.oom.group"), "1", "memory.oom.group");
+    is_str(got("v2/z.slice/web/pids.max"), "512", "pids.max");
+    is_str(got("v2/z.slice/memory.min"), "9437184", "the parent's memory.min is the sum");
+    ok(cg_clone_fd(g) >= 0, "a folder to clone into");
+    const int *fds;
+    is_int(cg_join_fds(g, &fds), 0, "nothing to join by hand");
+    put("v2/z.slice/web/io.max", "254:0 rbps=max wbps=max riops=max wiops=max\n");
+    json *d = cg_drift(g, &limits);
+    char *text = js_dump(d, false);
+    is_str(text, "[]", "no drift");
+    free(text);
+    js_free(d);
+    put("v2/z.slice/web/memory.max", "max\n");
+    d = cg_drift(g, &limits);
+    is_str(js_get_str(js_at(d, 0), "key", ""), "memory.cap", "drift is seen");
+    js_free(d);
+
+    put("v2/z.slice/web/cpu.stat",
+        "usage_usec 7\nuser_usec 4\nsystem_usec 3\nnr_periods 2\nnr_throttled 1\nthrottled_usec 9\n");
+    put("v2/z.slice/web/memory.current", "4096\n");
+    put("v2/z.slice/web/memory.stat", "anon 11\nfile 12\nkernel 13\nshmem 14\n");
+    put("v2/z.slice/web/memory.events", "low 0\nhigh 0\nmax 5\noom 1\noom_kill 2\n");
+    put("v2/z.slice/web/io.stat",
+        "254:0 rbytes=1 wbytes=2 rios=3 wios=4\n8:0 rbytes=10 wbytes=20 rios=30 wios=40\n");
+    put("v2/z.slice/web/memory.pressure",
+        "some avg10=0 avg60=0 avg300=0 total=5\nfull avg10=0 avg60=0 avg300=0 total=6\n");
+    struct cg_stats s;
+    ok(cg_read(g, true, &s, &e) == 0 && s.cpu_usage == 7 && s.mem_usage == 4096 && s.tasks == UINT64_MAX,
+       "brief");
+    ok(cg_read(g, false, &s, &e) == 0 && s.cpu_throttled == 9 && s.mem_kernel == 13 && s.oom_kills == 2,
+       "full");
+    ok(s.io_read == 11 && s.io_write_ops == 44, "io of all disks");
+    ok(s.psi_mem_some == 5 && s.psi_mem_full == 6 && s.psi_cpu_some == UINT64_MAX, "pressure");
+    ok(s.mem_limit == UINT64_MAX, "no limit");
+    cg_close(g);
+    put("v2/z.slice/web/cgroup.procs", "17\n");
+    ok(cg_create(h, "z.slice", "web", &limits, &g, &e) == -EBUSY, "a group with processes is not taken");
+    err_clear(&e);
+    ok(cg_create(h, "z.slice", "../x", &limits, &g, &e) == -EINVAL, "no way out");
+    ok(cg_open(h, "z.slice", "nobody", &g, NULL) == -ENOENT, "not there");
+    char **names = NULL;
+    cg_list(h, "z.slice", &names, &e);
+    is_int(strv_len(names), 2, "list");
+    strv_free(names);
+    ok(cg_parent_remove(h, "z.slice", NULL) == -EBUSY, "a parent in use stays");
+    cg_host_free(h);
+}
+
+/* A zone named like a file of v1. */
+static void test_name(void)
+{
+    char path[CG_PATH_MAX];
+    cg_path(path, "p", "tasks", "pids.max");
+    is_str(path, "p/tasks.zone/pids.max", "tasks");
+    is_str(cg_name_of_folder("tasks.zone"), "tasks", "and back");
+    char longname[CG_PATH_MAX + 1];
+    memset(longname, 'x', sizeof(longname) - 1);
+    longname[sizeof(longname) - 1] = 0;
+    is_int(cg_path(path, "p", longname, NULL), -ENAMETOOLONG, "too long");
+}
+
+int main(void)
+{
+    if (!mkdtemp(top))
+        return 1;
+    build();
+    test_detect();
+    test_values(v2_mounts, true);
+    test_values(hybrid_mounts, false);
+    test_check(v2_mounts, true);
+    test_check(hybrid_mounts, false);
+    test_lacking();
+    test_v2_files();
+    test_name();
+    auto_fd int tmp = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    path_remove_tree(tmp, top + 5, NULL); /* a name, not a path: it walks beneath */
+    return done_testing();
+}
