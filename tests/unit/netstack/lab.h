@@ -87,11 +87,11 @@ UNUSED static char *capture(const char *cmd)
 /* Links, routes, rules and the switches that matter: equal before and after. */
 UNUSED static char *picture(void)
 {
-    return capture(
-        "ip -o link | awk -F': ' '{print $2}' | sort; { ip -4 route; ip -6 route; } | sed 's, linkdown,,'; nft list ruleset; tc qdisc;"
-        "for f in /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf/*/forwarding"
-        " /proc/sys/net/ipv4/conf/*/route_localnet /proc/sys/net/ipv6/conf/*/*forwarding"
-        " /proc/sys/net/ipv6/conf/*/accept_ra; do echo $f $(cat $f); done");
+    return capture("ip -o link | awk -F': ' '{print $2}' | sort; { ip -4 route; ip -6 route; } | sed 's, "
+                   "linkdown,,'; nft list ruleset; tc qdisc;"
+                   "for f in /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf/*/forwarding"
+                   " /proc/sys/net/ipv4/conf/*/route_localnet /proc/sys/net/ipv6/conf/*/*forwarding"
+                   " /proc/sys/net/ipv6/conf/*/accept_ra; do echo $f $(cat $f); done");
 }
 
 static socklen_t lab_addr(const char *text, unsigned port, struct sockaddr_storage *ss)
