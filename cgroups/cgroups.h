@@ -50,7 +50,7 @@ void cg_close(struct cg_group *g); /* NULL is fine; removes nothing */
 DEFINE_AUTO(struct cg_group, cg_close);
 /* The v2 folder (v2 and hybrid), for CLONE_INTO_CGROUP; -1 on pure v1. Borrowed. */
 int cg_clone_fd(const struct cg_group *g);
-/* The fast way in on v1 and hybrid (0.1 ms; cg_attach waits 4 ms for an RCU grace period): the
+/* The fast way in on v1 and hybrid (0.1 ms; cg_attach waits up to 14 ms for an RCU grace period): the
  * single-threaded child itself writes the one byte "0" to each of these, after clone3 and before exec. Opened
  * by us, so the child may be in its own user namespace. Borrowed, close-on-exec; 0 on pure v2. cg_attach
  * afterwards verifies and does what is missing. */

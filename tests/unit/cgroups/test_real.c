@@ -113,6 +113,41 @@ static int sleep_on(void)
     return 0;
 }
 
+static void live_update(struct cg_group *g, bool v2)
+{
+    /* live: lower cap and memory together with swap, drop the set, idle on and off */
+    struct spec_cpu cpu2 = cpu;
+    struct spec_memory memory2 = memory;
+    struct spec_io io2 = io;
+    struct cg_limits after = limits;
+    after.cpu = &cpu2, after.memory = &memory2, after.io = &io2;
+    cpu2.cap = 0.05, cpu2.burst = 0.01, cpu2.set = NULL, cpu2.idle = true;
+    memory2.cap = 32u << 20;
+    io2.read = SPEC_UNSET;
+    struct err e = {0};
+    ok(cg_update(g, &limits, &after, &e) == 0, "update %s", e.text);
+    is_str(value(g, CG_CPU, "cpu.cfs_quota_us", "cpu.max"), v2 ? "5000 100000" : "5000", "cap lowered");
+    is_str(value(g, CG_CPU, "cpu.idle", "cpu.idle"), "1", "idle");
+    is_str(value(g, CG_MEMORY, "memory.limit_in_bytes", "memory.max"), "33554432", "memory lowered");
+    json *d = cg_drift(g, &limits);
+    ok(js_len(d) >= 5, "drift tells the differences (%zu)", js_len(d));
+    js_free(d);
+    ok(cg_update(g, &after, &limits, &e) == 0, "and back %s", e.text);
+    d = cg_drift(g, &limits);
+    char *text = js_dump(d, false);
+    is_str(text, "[]", "no drift after the way back");
+    free(text);
+    js_free(d);
+
+    /* one bad key: nothing changes */
+    cpu2 = cpu, memory2 = memory, io2 = io;
+    memory2.cap = 128u << 20;
+    cpu2.set = (char *)"0,4000";
+    ok(cg_update(g, &limits, &after, &e) < 0, "a bad key fails: %s", e.text);
+    is_str(value(g, CG_MEMORY, "memory.limit_in_bytes", "memory.max"), "67108864",
+           "the good one was set back");
+}
+
 /* ---- limits are in the kernel's files ---- */
 static void test_values(void)
 {
@@ -146,37 +181,7 @@ static void test_values(void)
     free(text);
     js_free(d);
 
-    /* live: lower cap and memory together with swap, drop the set, idle on and off */
-    struct spec_cpu cpu2 = cpu;
-    struct spec_memory memory2 = memory;
-    struct spec_io io2 = io;
-    struct cg_limits after = limits;
-    after.cpu = &cpu2, after.memory = &memory2, after.io = &io2;
-    cpu2.cap = 0.05, cpu2.burst = 0.01, cpu2.set = NULL, cpu2.idle = true;
-    memory2.cap = 32u << 20;
-    io2.read = SPEC_UNSET;
-    struct err e = {0};
-    ok(cg_update(g, &limits, &after, &e) == 0, "update %s", e.text);
-    is_str(value(g, CG_CPU, "cpu.cfs_quota_us", "cpu.max"), v2 ? "5000 100000" : "5000", "cap lowered");
-    is_str(value(g, CG_CPU, "cpu.idle", "cpu.idle"), "1", "idle");
-    is_str(value(g, CG_MEMORY, "memory.limit_in_bytes", "memory.max"), "33554432", "memory lowered");
-    d = cg_drift(g, &limits);
-    ok(js_len(d) >= 5, "drift tells the differences (%zu)", js_len(d));
-    js_free(d);
-    ok(cg_update(g, &after, &limits, &e) == 0, "and back %s", e.text);
-    d = cg_drift(g, &limits);
-    text = js_dump(d, false);
-    is_str(text, "[]", "no drift after the way back");
-    free(text);
-    js_free(d);
-
-    /* one bad key: nothing changes */
-    cpu2 = cpu, memory2 = memory, io2 = io;
-    memory2.cap = 128u << 20;
-    cpu2.set = (char *)"0,4000";
-    ok(cg_update(g, &limits, &after, &e) < 0, "a bad key fails: %s", e.text);
-    is_str(value(g, CG_MEMORY, "memory.limit_in_bytes", "memory.max"), "67108864",
-           "the good one was set back");
+    live_update(g, v2);
     finish(g, "values");
 }
 

@@ -249,6 +249,28 @@ static void test_lacking(void)
     cg_host_free(h);
 }
 
+static void v2_stats(struct cg_group *g)
+{
+    struct err e = {0};
+    struct cg_stats s;
+    put("v2/z.slice/web/cpu.stat",
+        "usage_usec 7\nuser_usec 4\nsystem_usec 3\nnr_periods 2\nnr_throttled 1\nthrottled_usec 9\n");
+    put("v2/z.slice/web/memory.current", "4096\n");
+    put("v2/z.slice/web/memory.stat", "anon 11\nfile 12\nkernel 13\nshmem 14\n");
+    put("v2/z.slice/web/memory.events", "low 0\nhigh 0\nmax 5\noom 1\noom_kill 2\n");
+    put("v2/z.slice/web/io.stat",
+        "254:0 rbytes=1 wbytes=2 rios=3 wios=4\n8:0 rbytes=10 wbytes=20 rios=30 wios=40\n");
+    put("v2/z.slice/web/memory.pressure",
+        "some avg10=0 avg60=0 avg300=0 total=5\nfull avg10=0 avg60=0 avg300=0 total=6\n");
+    ok(cg_read(g, true, &s, &e) == 0 && s.cpu_usage == 7 && s.mem_usage == 4096 && s.tasks == UINT64_MAX,
+       "brief");
+    ok(cg_read(g, false, &s, &e) == 0 && s.cpu_throttled == 9 && s.mem_kernel == 13 && s.oom_kills == 2,
+       "full");
+    ok(s.io_read == 11 && s.io_write_ops == 44, "io of all disks");
+    ok(s.psi_mem_some == 5 && s.psi_mem_full == 6 && s.psi_cpu_some == UINT64_MAX, "pressure");
+    ok(s.mem_limit == UINT64_MAX, "no limit");
+}
+
 static void test_v2_files(void)
 {
     static const char *const files[] = {
@@ -297,23 +319,7 @@ static void test_v2_files(void)
     is_str(js_get_str(js_at(d, 0), "key", ""), "memory.cap", "drift is seen");
     js_free(d);
 
-    put("v2/z.slice/web/cpu.stat",
-        "usage_usec 7\nuser_usec 4\nsystem_usec 3\nnr_periods 2\nnr_throttled 1\nthrottled_usec 9\n");
-    put("v2/z.slice/web/memory.current", "4096\n");
-    put("v2/z.slice/web/memory.stat", "anon 11\nfile 12\nkernel 13\nshmem 14\n");
-    put("v2/z.slice/web/memory.events", "low 0\nhigh 0\nmax 5\noom 1\noom_kill 2\n");
-    put("v2/z.slice/web/io.stat",
-        "254:0 rbytes=1 wbytes=2 rios=3 wios=4\n8:0 rbytes=10 wbytes=20 rios=30 wios=40\n");
-    put("v2/z.slice/web/memory.pressure",
-        "some avg10=0 avg60=0 avg300=0 total=5\nfull avg10=0 avg60=0 avg300=0 total=6\n");
-    struct cg_stats s;
-    ok(cg_read(g, true, &s, &e) == 0 && s.cpu_usage == 7 && s.mem_usage == 4096 && s.tasks == UINT64_MAX,
-       "brief");
-    ok(cg_read(g, false, &s, &e) == 0 && s.cpu_throttled == 9 && s.mem_kernel == 13 && s.oom_kills == 2,
-       "full");
-    ok(s.io_read == 11 && s.io_write_ops == 44, "io of all disks");
-    ok(s.psi_mem_some == 5 && s.psi_mem_full == 6 && s.psi_cpu_some == UINT64_MAX, "pressure");
-    ok(s.mem_limit == UINT64_MAX, "no limit");
+    v2_stats(g);
     cg_close(g);
     put("v2/z.slice/web/cgroup.procs", "17\n");
     ok(cg_create(h, "z.slice", "web", &limits, &g, &e) == -EBUSY, "a group with processes is not taken");
