@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The image store: an OCI image layout (oci-layout, index.json, blobs/ALGORITHM/HEX) below the pool, plus layers
+ * unpacked once per diff id below layers/, shared by all zones and images. What is needed is derived from content
+ * (references, zones' roots), never counted. Everything that is slow or reads foreign bytes runs in the program
+ * zone-image, never in zoned. Sources: OCI image-spec 1.1, distribution-spec 1.1, Docker image manifest v2.2. */
+#pragma once
+#include "base/err.h"
+#include "base/json.h"
+#include "storage/storage.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+/* ---- references and digests: pure ---- */
+struct img_ref { /* registry/repository[:tag][@digest]; short names as Docker resolves them */
+    char *registry, *repository, *tag,
+        *digest; /* tag "latest" where neither is given; digest NULL if absent */
+};
+int img_ref_parse(const char *text, struct img_ref *out, struct err *e); /* invalid */
+char *img_ref_print(const struct img_ref *r); /* canonical: docker.io/library/nginx:1; malloc'd */
+void img_ref_done(struct img_ref *r);
+
+#define IMG_DIGEST_MAX 136 /* "sha512:" and 128 hex digits, and the end */
+struct img_desc {          /* a descriptor: what a blob is, by content */
+    char media_type[96], digest[IMG_DIGEST_MAX];
+    uint64_t size; /* bytes */
+};
+bool img_digest_ok(const char *digest); /* sha256:… or sha512:…, lower-case hex of the right length */
+/* os/arch[/variant], e.g. linux/arm64/v8; NULL: this host's. */
+struct img_platform {
+    char os[16], arch[16], variant[16];
+};
+int img_platform_parse(const char *text, struct img_platform *out, struct err *e);
+
+/* ---- blobs ---- */
+struct img_store; /* opened from a pool; a process each, locks are flocks on files of the store */
+int img_store_open(struct stor_pool *p, struct img_store **out, struct err *e);
+void img_store_free(struct img_store *s);
+bool img_blob_have(const struct img_store *s, const struct img_desc *d); /* there, with that size */
+int img_blob_open(const struct img_store *s, const struct img_desc *d,
+                  struct err *e); /* O_RDONLY fd; not_found */
+/* At most max bytes, digest checked; malloc'd, NUL behind it. */
+int img_blob_read(const struct img_store *s, const struct img_desc *d, size_t max, char **out, struct err *e);
+/* A blob that arrives. It is written to staging/DIGEST.part, hashed on the way, and adopted by fsync and rename at
+ * commit when digest and size are right. A part that was left (Ctrl-C, kill -9) is hashed again and continued at
+ * *have. Two writers of one blob: the second waits for the first, then finds it there (-EEXIST, no error). */
+struct img_writer;
+int img_writer_open(struct img_store *s, const struct img_desc *d, struct img_writer **out, uint64_t *have,
+                    struct err *e);
+int img_writer_restart(struct img_writer *w, struct err *e); /* the source cannot continue: from byte 0 */
+int img_writer_write(struct img_writer *w, const void *data, size_t n,
+                     struct err *e); /* more than announced: invalid */
+int img_writer_commit(struct img_writer *w,
+                      struct err *e);       /* wrong digest or size: invalid, the part is deleted */
+void img_writer_free(struct img_writer *w); /* without commit: the part stays for a later continuation */
+/* The same for bytes in memory (manifests, configs): fills d's digest and size. */
+int img_blob_put(struct img_store *s, const char *media_type, const void *data, size_t n, struct img_desc *d,
+                 struct err *e);
+
+/* ---- images ---- */
+struct img_layer {
+    struct img_desc blob;
+    char diff_id[IMG_DIGEST_MAX];
+};
+struct img_image { /* one manifest for one platform, checked */
+    struct img_desc manifest, config;
+    struct img_layer *layers; /* lowest first */
+    unsigned nlayers;
+    json *config_json; /* the whole config blob */
+};
+void img_image_done(struct img_image *i);
+/* Bounds: manifest and config 4 MiB, 128 layers in a chain, index nesting 4. */
+int img_resolve(
+    struct img_store *s, const char *ref, const struct img_platform *p, struct img_image *out,
+    struct err *e); /* a reference, a digest or a unique id prefix of >= 12 hex digits; not_found */
+/* Checks a manifest's or index's text (media type by field, header or shape) and says what it names, for whoever
+ * fetches it. For an index picks the platform's manifest. */
+int img_manifest_parse(const char *text, size_t n, const char *media_type, struct img_image *out,
+                       struct err *e);
+int img_index_pick(const char *text, size_t n, const struct img_platform *p, struct img_desc *out,
+                   struct err *e);
+/* Names a manifest or index that is in the store, with all it needs (checked), in index.json: the moment an image
+ * exists. Atomic; a former image of that name stays as an unnamed one until prune. */
+int img_tag(struct img_store *s, const char *ref, const struct img_desc *manifest, struct err *e);
+int img_untag(struct img_store *s, const char *ref, struct err *e); /* not_found */
+/* Unpacks what is missing of the image's layers, in a cage; diff ids are checked while it runs. Two at once do the
+ * work once. Fills the root plan (layers uppermost first). */
+int img_unpack(struct img_store *s, struct stor_pool *p, const struct img_image *i,
+               const struct stor_bounds *b, struct stor_root_plan *root, struct err *e);
+/* [{ref, id, digest, created, platform, layers, size, shared, own}] */
+int img_list(struct img_store *s, json **out, struct err *e);
+int img_show(struct img_store *s, const char *ref, json **out, struct err *e);
+/* Deletes what neither index.json nor a root in use names (in_use: layer names of zones' roots). Locks out adopters. */
+int img_prune(struct img_store *s, struct stor_pool *p, char *const *in_use, json **freed, struct err *e);
+/* Every blob against its digest, every reference against its blobs, every unpacked layer against its mark. */
+int img_verify(struct img_store *s, struct stor_pool *p, json **report, struct err *e);
+
+/* ---- in and out ---- */
+enum img_format { IMG_OCI_ARCHIVE, IMG_OCI_DIR, IMG_DOCKER_ARCHIVE, IMG_ROOTFS_TAR };
+/* format is told by content. ref: the name to give, NULL: what the archive says. *names: strv of what came in. */
+int img_import(struct img_store *s, const char *path, const char *ref, char ***names, struct err *e);
+int img_export(struct img_store *s, const char *ref, enum img_format f, const char *path, struct err *e);
+
+/* ---- registries (registry*.c; libcurl stays behind it) ---- */
+struct img_transfer_options {
+    const struct img_platform *platform;
+    bool insecure;             /* plain HTTP also beyond localhost */
+    const char *ca_file;       /* a private CA, NULL: the system's */
+    const char *auth_files[4]; /* docker config.json, containers auth.json; missing is fine */
+    unsigned parallel;         /* layers at once, default 4 */
+};
+int img_pull(struct img_store *s, const char *ref, const struct img_transfer_options *o,
+             struct img_desc *manifest, struct err *e);
+int img_push(struct img_store *s, const char *ref, const char *target, const struct img_transfer_options *o,
+             struct err *e);
+
+/* ---- progress: one callback for everything above that takes long; called at most ten times a second per item ---- */
+struct img_progress {
+    const char *item;     /* short digest or path */
+    const char *phase;    /* download, unpack, verify, upload, write */
+    uint64_t done, total; /* bytes; total 0 = unknown */
+};
+void img_on_progress(struct img_store *s, void (*fn)(void *arg, const struct img_progress *p), void *arg);
