@@ -86,7 +86,7 @@ static int make_folder(const struct cg_group *g, const struct cg_hier *hier, con
 }
 
 /* Makes the folder in each hierarchy; *fresh is cleared where one was there already. */
-static int make_folders(struct cg_group *g, bool *fresh, struct err *e)
+static int make_all(struct cg_group *g, bool *fresh, struct err *e)
 {
     char path[CG_PATH_MAX];
     int r = cg_path(path, g->parent, g->name, NULL);
@@ -103,6 +103,15 @@ static int make_folders(struct cg_group *g, bool *fresh, struct err *e)
         g->in[i] = true;
     }
     return 0;
+}
+
+/* The zone reads its own groups (a JVM sizes its heap by them), so our umask must not hide them. */
+static int make_folders(struct cg_group *g, bool *fresh, struct err *e)
+{
+    mode_t old = umask(022);
+    int r = make_all(g, fresh, e);
+    umask(old);
+    return r;
 }
 
 /* cgroup-v2.rst, "Delegation": the folder and these three files, and nothing that holds a limit. */

@@ -12,7 +12,14 @@ struct nspace_kit {
     int init_fd;                  /* sealed memory file of zone-init, or -1 (tools that only enter) */
     uint64_t bounding;            /* what this process may hand on */
     struct sock_fprog filters[2]; /* by enum spec_init, the profile without additions */
+    bool has_part;
+    int part[NSPACE_PART_FILES]; /* files of the lxcfs mount, O_PATH */
 };
+
+/* ---- the zone's part (part.c) ---- */
+/* Detached copies of the kit's files; false and all -1: there are none. */
+bool nspace_part_clone(const struct nspace_kit *k, int mounts[NSPACE_PART_FILES]);
+int nspace_part_attach(const int mounts[NSPACE_PART_FILES], int proc, int sys, struct err *e);
 
 /* ---- sync between parent and child: one SEQPACKET pair ----
  * parent: NSPACE_MAPPED (id maps are there: build the root), then NSPACE_GO. child: nothing and end of file
@@ -92,7 +99,8 @@ struct nspace_inner {
     uint64_t caps;
     int sync;   /* the child's end */
     int dev_fd; /* detached /dev, filled by the parent */
-    bool locked;
+    bool locked, has_part;
+    int part[NSPACE_PART_FILES]; /* detached mounts */
     int (*job)(int job_fd, void *arg); /* visit */
     void *job_arg;
     int job_fd;

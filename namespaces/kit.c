@@ -56,6 +56,8 @@ void nspace_kit_free(struct nspace_kit *k)
     if (!k)
         return;
     close_fd(&k->init_fd);
+    if (k->has_part)
+        fd_close_all(k->part, NSPACE_PART_FILES);
     free(k->filters[0].filter);
     free(k->filters[1].filter);
     free(k);

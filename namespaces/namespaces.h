@@ -19,6 +19,19 @@ struct nspace_kit;
 int nspace_kit_new(const char *init_path, struct nspace_kit **out, struct err *e);
 void nspace_kit_free(struct nspace_kit *k);
 
+/* ---- the zone's part of the machine in /proc and /sys (lxcfs) ---- */
+#define NSPACE_PART_FILES 5u
+/* Opens (O_PATH) the files of an lxcfs mount that zones see. Waits for the FUSE server: only in a process
+ * that nobody waits for. On failure all are -1. */
+int nspace_part_open(int lxcfs_root, int fds[NSPACE_PART_FILES], struct err *e);
+/* Gives them to the kit, which owns them then, instead of those it has. true: those of another server. */
+bool nspace_kit_part(struct nspace_kit *k, int fds[NSPACE_PART_FILES]);
+const int *nspace_kit_part_fds(const struct nspace_kit *k, unsigned *n); /* borrowed; *n 0: none */
+/* Puts the kit's files over those of a running zone, whatever is there now: bare, of a dead server, or of a
+ * living one. What the zone itself mounted there stays. For a forked process of its own: it stays in the
+ * zone's mount namespace. */
+int nspace_part_renew(const struct nspace_kit *k, int init_pidfd, struct err *e);
+
 /* ---- mounts prepared outside, attached inside ---- */
 /* A detached copy of one mount (open_tree(OPEN_TREE_CLONE), not recursive) of an O_PATH fd. fd or -errno. */
 int nspace_clone_mount(int path_fd, struct err *e);
@@ -70,6 +83,7 @@ struct nspace_setup {
     bool terminal; /* stdio is a pty: make it the controlling terminal */
     char *const *extra_env; /* K=V after PATH, HOME, container=zoned, before the spec's */
     uint32_t uid_base;
+    bool part;           /* the zone's part in /proc and /sys, if the kit has it */
     bool host_network;   /* link: host: no network namespace, /sys bound read-only */
     int join_pidfd;      /* link: zone:NAME: share user+net namespace of that process; -1 = own */
     int cgroup_fd;       /* v2 folder for CLONE_INTO_CGROUP, or -1 */

@@ -3,6 +3,7 @@
  * single-threaded, with the host's root. It must never run anything of the zone, nor keep a trace in its own
  * namespaces: what it unshares for the child (time, and mounts for locking) it leaves again before it
  * returns. Undo: killing the child ends everything. Sources: clone3(2), time_namespaces(7). */
+#include "base/fd.h"
 #include "namespaces/inner.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -233,8 +234,11 @@ int nspace_spawn(const struct nspace_kit *k, const struct nspace_setup *s, struc
     if (r == 0 && (in.dev_fd = nspace_dev_new(s->uid_base, e)) < 0)
         r = in.dev_fd;
     nspace_own_pipes(s->stdio, s->uid_base);
+    in.has_part = r == 0 && s->part && nspace_part_clone(k, in.part);
     if (r == 0)
         r = give_birth(&in, &p, c, e);
+    if (in.has_part)
+        fd_close_all(in.part, NSPACE_PART_FILES);
     close_fd(&in.dev_fd);
     if (owned)
         free(in.filter.filter);

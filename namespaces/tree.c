@@ -219,6 +219,8 @@ int nspace_tree_build(const struct nspace_inner *in, struct nspace_tree *t, stru
         r = err_set(e, ERR_INTERNAL, ECANCELED, "given up");
     if (r == 0)
         r = hide_all(in, t, e);
+    if (r == 0 && in->has_part)
+        r = nspace_part_attach(in->part, t->proc, t->sys, e);
     if (r == 0)
         r = fill_dev(in, t, e);
     if (r == 0)

@@ -156,7 +156,8 @@ static int open_rooms(struct zd *d, struct err *e)
     r = cg_parent_ensure(d->cgroups, d->cgroup_parent, e);
     r = r < 0 ? r : keeper_ensure(d, e);
     r = r < 0 ? r : store_load_all(d, e);
-    return r < 0 ? r : adopt_all(d, e);
+    r = r < 0 ? r : adopt_all(d, e);
+    return r < 0 ? r : lxcfs_open(d, e); /* adopted zones are told of it */
 }
 
 static int on_signal(sd_event_source *s, const struct signalfd_siginfo *si, void *arg)
@@ -199,6 +200,7 @@ static void leave(struct zd *d)
         (void)keeper_quit(d);
         (void)cg_parent_remove(d->cgroups, d->cgroup_parent, NULL);
     }
+    lxcfs_close(d, idle);
     zd_server_free(d->server);
     unsigned n;
     auto_free struct zone **all = registry_sorted(d, &n);

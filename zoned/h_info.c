@@ -273,6 +273,9 @@ int h_doctor(struct zd *d, struct zd_request *r, struct err *e)
     add_check(list, "kernel: user namespaces, openat2, idmapped mounts", &he,
               "use a kernel of 6.1 or newer, data on ext4, xfs or btrfs");
     check_controllers(d, list);
+    struct err le = {0};
+    (void)lxcfs_check(d, &le);
+    add_check(list, "lxcfs: zones see their own part of CPUs and memory", &le, NULL);
     auto_js json *net = net_doctor(d->net);
     if (!js_len(net))
         add_check(list, "network: no foreign rule blocks zones", &ne, NULL);

@@ -95,6 +95,8 @@ int keeper_ensure(struct zd *d, struct err *e)
     if (r == 0)
         r = wait_ready(ready[0], d->bin_dir, e);
     close(ready[0]);
+    if (r == 0)
+        lxcfs_tell_keeper(d);
     return r;
 }
 
@@ -133,6 +135,11 @@ int keeper_start(struct zd *d, struct zone *z, const char *name, int run_dirfd, 
 void keeper_drop(struct zd *d, const char *zone)
 {
     (void)call(d, op("drop", zone), NULL, 0, NULL, NULL);
+}
+
+int keeper_part(struct zd *d, const int *files, unsigned n, struct err *e)
+{
+    return call(d, op("part", NULL), files, n, NULL, e);
 }
 
 int keeper_quit(struct zd *d)

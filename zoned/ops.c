@@ -233,6 +233,7 @@ int op_plan(struct zd *d, struct zone *z, struct plan **out, struct problems *ps
                              .host_resolv = d->facts.host_resolv,
                              .start_no = z->start_no + 1,
                              .remove = z->remove,
+                             .part = lxcfs_there(d),
                              .join_run_dir = join};
     r = plan_build(&in, out, ps, e);
     if (r == 0 && ps->len)

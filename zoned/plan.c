@@ -125,6 +125,7 @@ int plan_build(const struct plan_inputs *in, struct plan **out, struct problems 
     int r = stor_root_from_json(root, &p->root, e);
     if (r == 0) {
         add_links(in, p, ps);
+        p->part = in->part && !p->host_network;
         add_files(in, p);
         check_capabilities(in->spec, ps);
         check_app(in->spec, ps);

@@ -151,6 +151,7 @@ struct zd {
     struct zd_request *shutdown_request;
     int exit_code;
     uint64_t started_us;
+    struct lxcfs *lxcfs;
     VEC(void *) waits; /* of waits.c */
 };
 
@@ -212,6 +213,7 @@ struct plan_inputs {
     uint64_t start_no;
     uint32_t uid_base;
     bool remove;
+    bool part; /* lxcfs is there */
     const char *join_run_dir;
 };
 int plan_build(const struct plan_inputs *in, struct plan **out, struct problems *ps, struct err *e);
@@ -221,7 +223,15 @@ int keeper_ensure(struct zd *d, struct err *e);
 int keeper_start(struct zd *d, struct zone *z, const char *op, int run_dirfd, const struct session_start *s,
                  struct err *e);
 void keeper_drop(struct zd *d, const char *zone);
+int keeper_part(struct zd *d, const int *files, unsigned n, struct err *e); /* lxcfs's, for new zones */
 int keeper_quit(struct zd *d);
+
+/* lxcfs.c: the file system that shows each zone its part of the machine */
+int lxcfs_open(struct zd *d, struct err *e); /* adopts or starts it, waits until it serves */
+void lxcfs_close(struct zd *d, bool end);    /* end: no zone is left that needs it */
+bool lxcfs_there(const struct zd *d);        /* installed: new zones get it, at the latest when it serves */
+int lxcfs_check(const struct zd *d, struct err *e); /* for doctor */
+void lxcfs_tell_keeper(struct zd *d);
 
 /* supconn.c: one connection per running zone */
 int sup_attach_zone(struct zd *d, struct zone *z, int fd, struct err *e);

@@ -75,9 +75,9 @@ picture() {
     echo "[loops]"
     losetup -n -O NAME 2>/dev/null | sort
     echo "[processes]"
-    pgrep -fa "$ROOT" | grep -v -e "zoned --root" -e "zone-sup --server" -e pgrep -e bash | sed 's/^[0-9]* //' | sort
+    pgrep -fa "$ROOT" | grep -v -e "zoned --root" -e "zone-sup --server" -e /usr/bin/lxcfs -e pgrep -e bash | sed 's/^[0-9]* //' | sort
     echo "[run]"
-    (cd "$ROOT/run" && find . -mindepth 1 ! -name '*.sock' ! -path './keeper*' | sort)
+    (cd "$ROOT/run" && find . -mindepth 1 -path ./lxcfs -prune -o ! -name '*.sock' ! -path './keeper*' -print | sort)
     echo "[lib]"
     (cd "$ROOT/lib" && find zones volumes staging tmp -maxdepth 1 2>/dev/null | sort)
     echo "[etc]"
@@ -88,7 +88,8 @@ finish() {
     trap - EXIT
     [ -n "$zoned_pid" ] && zc delete --force $(zc list -q 2>/dev/null) >/dev/null 2>&1
     [ -n "$zoned_pid" ] && kill "$zoned_pid" 2>/dev/null && wait "$zoned_pid" 2>/dev/null
-    for p in $(pgrep -f "zone-sup --server $ROOT"); do kill -9 "$p" 2>/dev/null; done
+    for p in $(pgrep -f "zone-sup --server $ROOT|^/usr/bin/lxcfs .*$ROOT"); do kill -9 "$p" 2>/dev/null; done
+    umount -l "$ROOT/run/lxcfs/mnt" 2>/dev/null
     echo "1..$n"
     if [ $failed = 1 ] || [ $status != 0 ]; then
         echo "# zoned's own words:"

@@ -108,6 +108,8 @@ json *plan_describe(const struct plan *p)
             break;
         case STEP_SPAWN:
             say(l, "namespaces with ids %u-%u", p->uid_base, p->uid_base + 65535);
+            if (p->part)
+                say(l, "the zone's part of CPUs and memory in /proc and /sys (lxcfs)");
             break;
         case STEP_NET:
             say_net(p, l);

@@ -78,6 +78,7 @@ json *plan_to_json(const struct plan *p)
     js_set(o, "root", stor_root_to_json(&p->root));
     js_set_bool(o, "remove", p->remove);
     js_set_bool(o, "host_network", p->host_network);
+    js_set_bool(o, "part", p->part);
     if (p->join_zone)
         js_set_str(o, "join_zone", p->join_zone);
     if (p->join_run_dir)
@@ -167,6 +168,7 @@ static int take_numbers(const json *j, struct plan *p, struct err *e)
     p->log_files = (unsigned)v;
     p->remove = js_get_bool(j, "remove", false);
     p->host_network = js_get_bool(j, "host_network", false);
+    p->part = js_get_bool(j, "part", false);
     return 0;
 }
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What zoned asks of a supervisor: a table of operations. Only root may connect; a malformed message is
  * answered with an error or ends that connection, never the supervisor. */
+#include "base/log.h"
 #include "zoned/sup/rt.h"
 #include <sys/socket.h>
 
 #define FREEZE_TIMEOUT_MS 2000u
+#define PART_TIMEOUT_S 10u
 
 struct request {
     const json *m;
@@ -156,6 +158,33 @@ static int op_status(struct sup *s, struct request *r, struct err *e)
     return 0;
 }
 
+static _Noreturn void renew_part(struct sup *s)
+{
+    struct err e = {0};
+    alarm(PART_TIMEOUT_S);
+    if (nspace_part_renew(s->kit, s->rt.pidfd, &e) < 0)
+        log_warning("zone %s: %s", s->zone, e.text);
+    _exit(err_is(&e));
+}
+
+/* lxcfs was started again: its new files for the running zone, and for its next start. */
+static int op_part(struct sup *s, struct request *r, struct err *e)
+{
+    if (r->nfds != NSPACE_PART_FILES)
+        return err_set(e, ERR_INVALID, EPROTO, "part: %u descriptors are wanted", NSPACE_PART_FILES);
+    bool other = nspace_kit_part(s->kit, r->fds);
+    if (!s->plan->part || !other || s->rt.pidfd < 0)
+        return 0;
+    pid_t pid = fork();
+    if (pid == 0)
+        renew_part(s);
+    int pidfd = pid < 0 ? -1 : pidfd_open_pid(pid);
+    if (pid < 0)
+        return err_sys(e, "fork");
+    (void)job_add(s, pid, pidfd, NULL, NULL);
+    return 0;
+}
+
 static int op_bye(struct sup *s, struct request *r, struct err *e)
 {
     if (s->state != SUP_STOPPED)
@@ -170,7 +199,7 @@ static const struct {
 } operations[] = {
     {"stop", op_stop},     {"signal", op_signal}, {"pause", op_pause},   {"resume", op_resume},
     {"exec", op_exec},     {"attach", op_attach}, {"update", op_update}, {"archive", op_archive},
-    {"status", op_status}, {"bye", op_bye},
+    {"status", op_status}, {"part", op_part},     {"bye", op_bye},
 };
 
 static void dispatch(struct sup *s, const json *m, int *fds, unsigned nfds)
@@ -194,7 +223,7 @@ void request_read(struct sup *s, void *arg, short revents)
 {
     for (unsigned i = 0; i < 16 && s->conn >= 0; i++) {
         auto_js json *m = NULL;
-        int fds[4];
+        int fds[FD_MSG_MAX_FDS];
         unsigned nfds = ARRAY_LEN(fds);
         struct err e = {0};
         int r = sup_recv(s->conn, 0, &m, fds, &nfds, &e);

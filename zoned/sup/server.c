@@ -149,6 +149,15 @@ static int op_drop(struct server *v, struct call *c, struct err *e)
     return r;
 }
 
+/* The files of the lxcfs mount: the kit's, so that every supervisor forked from now on has them. */
+static int op_part(struct server *v, struct call *c, struct err *e)
+{
+    if (c->nfds != NSPACE_PART_FILES)
+        return err_set(e, ERR_INVALID, EPROTO, "part: %u descriptors are wanted", NSPACE_PART_FILES);
+    (void)nspace_kit_part(v->kit, c->fds);
+    return 0;
+}
+
 static int op_quit(struct server *v, struct call *c, struct err *e)
 {
     v->quit = true;
@@ -176,10 +185,14 @@ static void close_others(const struct server *v, int *own, unsigned n)
 
 static _Noreturn void in_child(struct server *v, struct call *c, enum sup_mode mode)
 {
-    int own[4] = {-1, -1, -1, -1};
+    int own[4 + NSPACE_PART_FILES] = {-1, -1, -1, -1};
+    unsigned nown = 4, npart;
+    const int *part = nspace_kit_part_fds(v->kit, &npart);
     for (unsigned i = 0; i < c->nfds && i < 4; i++)
         own[i] = c->fds[i];
-    close_others(v, own, ARRAY_LEN(own));
+    for (unsigned i = 0; i < npart; i++)
+        own[nown++] = part[i];
+    close_others(v, own, nown);
     (void)setsid();
     sigset_t none;
     sigemptyset(&none);
@@ -226,7 +239,7 @@ static const struct {
     int (*fn)(struct server *v, struct call *c, struct err *e);
 } operations[] = {
     {"hello", op_hello}, {"start", op_start}, {"adopt", op_adopt}, {"recover", op_recover},
-    {"keep", op_keep},   {"kept", op_kept},   {"drop", op_drop},   {"quit", op_quit},
+    {"keep", op_keep},   {"kept", op_kept},   {"drop", op_drop}, {"part", op_part},   {"quit", op_quit},
 };
 
 /* ---- sockets ---- */

@@ -139,6 +139,7 @@ static void fill_setup(const struct sup *s, struct nspace_setup *n)
         .terminal = rt->io.tty,
         .extra_env = p->env,
         .uid_base = p->uid_base,
+        .part = p->part,
         .host_network = p->host_network,
         .join_pidfd = -1,
         .cgroup_fd = cg_clone_fd(rt->cg),

@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# guest: v2
+# What a zone sees of the machine: its own part in /proc and /sys; kept over the death of zoned and of lxcfs; a JVM.
+. "$(dirname "$0")/lib.sh"
+start_zoned
+ok $? "zoned answers"
+inst=$(instance)
+zc run --rm host true
+before=$(picture "$inst")
+lxcfs_pid() { cut -d' ' -f1 "$ROOT/run/lxcfs/pid"; }
+like "$(zc doctor -o json | jq -c '.[] | select(.check | startswith("lxcfs")) | .ok')" true "doctor: lxcfs serves"
+zc create part --cpus 0 --memory 256M --image host -- sleep 1000
+zc create whole --image host -- sleep 1000
+zc start part whole
+in_zone() { zc exec "$@"; }
+total() { in_zone $1 -- awk '/^MemTotal/ { print $2 }' /proc/meminfo; }
+is "$(total part)" 262144 "meminfo: the cap is the zone's memory"
+is "$(total whole)" "$(awk '/^MemTotal/ { print $2 }' /proc/meminfo)" "... and without a cap the machine's"
+is "$(in_zone part -- grep -c ^processor /proc/cpuinfo)" 1 "cpuinfo: one CPU of the set"
+is "$(in_zone part -- grep -c '^cpu[0-9]' /proc/stat)" 1 "stat: one CPU"
+is "$(in_zone part -- nproc)" 1 "nproc"
+is "$(in_zone part -- getconf _NPROCESSORS_ONLN)" 1 "getconf, which asks sysfs"
+is "$(in_zone part -- cat /sys/devices/system/cpu/online)" 0 "sysfs: online CPUs"
+is "$(in_zone whole -- grep -c ^processor /proc/cpuinfo)" "$(grep -c ^processor /proc/cpuinfo)" "a zone without a set has all"
+up=$(in_zone part -- cut -d. -f1 /proc/uptime)
+[ "$up" -lt 120 ] && [ "$(cut -d. -f1 /proc/uptime)" -gt "$up" ]
+ok $? "uptime is the zone's ($up s)"
+like "$(in_zone part -- cat /proc/loadavg)" '^0\.[0-9]+ ' "loadavg is the zone's"
+like "$(in_zone part -- free -m)" "Mem: +256 " "free"
+status_is 0 "live: less memory" zc set part memory.cap=128M
+is "$(total part)" 131072 "... shows at once"
+zc create capped --cpu-cap 1 --image host -- sleep 1000 && zc start capped
+is "$(in_zone capped -- grep -c ^processor /proc/cpuinfo)" 1 "cpuinfo follows a cap"
+zc run -d --name hosted --set 'network=[{link: host}]' host sleep 1000 >/dev/null
+is "$(in_zone hosted -- grep -c lxcfs /proc/self/mountinfo)" 0 "link: host sees the host's"
+
+# A JVM sizes itself by what it sees; a JVM of 1 CPU and 256 MB takes a quarter of the memory as heap.
+zc create jvm --cpus 0 --memory 256M -v /etc/java-17-openjdk:/etc/java-17-openjdk:ro --image host -- sleep 1000 && zc start jvm
+out=$(in_zone jvm -- java -XX:+PrintFlagsFinal -XshowSettings:system -version 2>&1)
+like "$out" "Effective CPU Count: 1$" "JVM: 1 processor"
+like "$out" "Memory Limit: 256.00M" "JVM: the zone's memory"
+like "$out" "MaxHeapSize += 1[23][0-9]{7} " "JVM: heap by the zone's memory ($(echo "$out" | awk '$2 == "MaxHeapSize" { print $4 }'))"
+like "$out" "bool UseSerialGC += true" "JVM: the collector of a small machine"
+
+# zoned dies, then lxcfs, then both
+pid=$(lxcfs_pid)
+kill9_zoned
+is "$(grep MemTotal "/proc/$pid/root$ROOT/run/lxcfs/mnt/proc/meminfo" | wc -l)" 1 "lxcfs outlives zoned"
+start_zoned
+is "$(lxcfs_pid)" "$pid" "the next zoned adopts it"
+is "$(total part)" 131072 "and zones see their part"
+mounts=$(in_zone part -- sh -c 'grep -c . /proc/self/mountinfo')
+wait_total() { for _ in $(seq 100); do [ "$(total $1 2>/dev/null)" = $2 ] && return; sleep 0.1; done; return 1; }
+zc run -d --name again --memory 64M --restart always host sh -c 'sleep 1000' >/dev/null
+kill -9 "$pid"
+wait_total part 131072
+ok $? "lxcfs killed: it is started again and running zones get its files"
+[ "$(lxcfs_pid)" != "$pid" ]
+ok $? "(another process)"
+wait_total again 65536
+ok $? "every zone does"
+is "$(in_zone part -- sh -c 'grep -c . /proc/self/mountinfo')" "$mounts" "no mount was added"
+is "$(in_zone part -- sh -c 'for f in /proc/cpuinfo /proc/stat /proc/uptime /proc/loadavg /proc/meminfo; do cat $f >/dev/null || echo $f; done')" "" \
+    "all files answer"
+zc exec again -- sh -c 'kill -KILL -1' >/dev/null 2>&1
+zc kill again -s KILL >/dev/null 2>&1
+zc wait again --for running -t 10
+wait_total again 65536
+ok $? "a restart by policy, in the old supervisor, has the new files"
+is "$(zc run --rm --memory 64M host awk '/^MemTotal/ { print $2 }' /proc/meminfo)" 65536 "and so has a new zone"
+pid=$(lxcfs_pid)
+kill9_zoned
+kill -9 "$pid"
+like "$(cat /proc/$(pgrep -n -x sleep)/root/proc/meminfo 2>&1 | head -1)" "not connected|MemTotal" "both dead: the files say so, nothing hangs"
+start_zoned
+wait_total part 131072
+ok $? "both killed: the next zoned mends it"
+is "$(grep -c " $ROOT/run/lxcfs/mnt " /proc/self/mountinfo)" 1 "one mount on the host"
+zc delete --force $(zc list -q) >/dev/null
+same "$(picture "$inst")" "$before" "nothing is left"
+pid=$(lxcfs_pid)
+kill "$zoned_pid" && wait "$zoned_pid"
+zoned_pid=
+for _ in $(seq 50); do grep -qs lxcfs /proc/$pid/cmdline || break; sleep 0.05; done
+! grep -qs lxcfs /proc/$pid/cmdline && [ ! -e "$ROOT/run/lxcfs" ] && ! grep -q " $ROOT/run/lxcfs" /proc/self/mountinfo
+ok $? "without a zone zoned takes lxcfs with it"
