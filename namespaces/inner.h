@@ -100,7 +100,7 @@ struct nspace_inner {
     int sync;   /* the child's end */
     int dev_fd; /* detached /dev, filled by the parent */
     bool locked, has_part;
-    int part[NSPACE_PART_FILES]; /* detached mounts */
+    int part[NSPACE_PART_FILES];       /* detached mounts */
     int (*job)(int job_fd, void *arg); /* visit */
     void *job_arg;
     int job_fd;

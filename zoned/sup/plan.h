@@ -38,7 +38,7 @@ struct plan {
     struct stor_root_plan root;
     bool remove; /* run --rm: zoned deletes the zone after the stop */
     bool host_network;
-    bool part; /* lxcfs over /proc and /sys: the zone's part of the machine */
+    bool part;       /* lxcfs over /proc and /sys: the zone's part of the machine */
     char *join_zone; /* link: zone:NAME */
     char *join_run_dir;
     VEC(struct net_link_plan) links;

@@ -238,8 +238,8 @@ static const struct {
     const char *name;
     int (*fn)(struct server *v, struct call *c, struct err *e);
 } operations[] = {
-    {"hello", op_hello}, {"start", op_start}, {"adopt", op_adopt}, {"recover", op_recover},
-    {"keep", op_keep},   {"kept", op_kept},   {"drop", op_drop}, {"part", op_part},   {"quit", op_quit},
+    {"hello", op_hello}, {"start", op_start}, {"adopt", op_adopt}, {"recover", op_recover}, {"keep", op_keep},
+    {"kept", op_kept},   {"drop", op_drop},   {"part", op_part},   {"quit", op_quit},
 };
 
 /* ---- sockets ---- */
