@@ -107,11 +107,11 @@ void net_link_done(struct net_link_plan *l);
  * otherwise: the anti-spoofing rules know links by that prefix). */
 int net_zone_up(struct net_ctx *c, const struct net_link_plan *links, unsigned nlinks, int netns_fd,
                 int hold[64], unsigned *nhold, struct err *e);
-/* Deletes links by name, elements by key (only those that point to this zone); missing is success. A child of this process
- * (without SIGCHLD) waits out the kernel's grace period of some 20 ms; net_ctx_free reaps it. wait: until the names are
- * free, about a millisecond. */
-int net_zone_down(struct net_ctx *c, const struct net_link_plan *links, unsigned nlinks, bool wait,
-                  struct err *e);
+/* Deletes links by name, elements by key (only those that point to this zone); missing is success. Does not wait: a
+ * child of this process (without SIGCHLD) waits out the kernel's grace period of some 20 ms; net_ctx_free reaps it. */
+int net_zone_down(struct net_ctx *c, const struct net_link_plan *links, unsigned nlinks, struct err *e);
+/* After net_zone_down: waits until the links' names are free, at most some milliseconds after the call before. */
+int net_zone_gone(struct net_ctx *c, const struct net_link_plan *links, unsigned nlinks, struct err *e);
 /* The sockets of net_zone_up alone: for a supervisor that replaces a dead one, or after net_zone_ports (close
  * the old ones first). conflict names the program that has a port. */
 int net_hold(const struct net_link_plan *links, unsigned nlinks, int hold[64], unsigned *nhold,

@@ -244,8 +244,7 @@ int net_zone_up(struct net_ctx *c, const struct net_link_plan *links, unsigned n
     return 0;
 }
 
-int net_zone_down(struct net_ctx *c, const struct net_link_plan *links, unsigned nlinks, bool wait,
-                  struct err *e)
+int net_zone_down(struct net_ctx *c, const struct net_link_plan *links, unsigned nlinks, struct err *e)
 {
     struct nl_sock *s = NULL;
     int r = check(c, links, nlinks, e), q;
@@ -255,7 +254,15 @@ int net_zone_down(struct net_ctx *c, const struct net_link_plan *links, unsigned
     q = net_ctx_rt(c, &s, e);
     if (q == 0)
         q = del_links_behind(c, s, links, nlinks, e); /* whatever r is */
-    if (q == 0 && wait && (q = net_ctx_rt(c, &s, e)) == 0)
-        q = await_names(s, links, nlinks, e);
     return r < 0 ? r : q;
+}
+
+int net_zone_gone(struct net_ctx *c, const struct net_link_plan *links, unsigned nlinks, struct err *e)
+{
+    struct nl_sock *s = NULL;
+    int r = check(c, links, nlinks, e);
+    if (r < 0 || !nlinks)
+        return r;
+    r = net_ctx_rt(c, &s, e);
+    return r < 0 ? r : await_names(s, links, nlinks, e);
 }

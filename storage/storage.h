@@ -48,6 +48,8 @@ bool stor_image_ready(struct stor_pool *p, const char *image);
 
 /* ---- a zone's own folder: zones/NAME/{upper,work,log,…} ---- */
 int stor_zone_create(struct stor_pool *p, const char *zone, struct err *e); /* -EEXIST conflict */
+/* Keeps an empty folder ready, so that the next create is one rename. For the daemon's idle moments. */
+void stor_zone_prepare(struct stor_pool *p);
 int stor_zone_delete(struct stor_pool *p, const char *zone,
                      struct err *e); /* renames into tmp/ first, then deletes; missing ok */
 /* The first half of a delete: the name is free at once; stor_trash_empty does the rest. */
@@ -65,11 +67,15 @@ int stor_zone_usage(const struct stor_pool *p, const char *zone, uint64_t *bytes
 /* What changed against the image: calls add with 'A', 'C' or 'D' and the path. Reads as data (R1). */
 int stor_zone_diff(const struct stor_pool *p, const char *zone, const struct stor_root_plan *root,
                    void (*add)(void *arg, char kind, const char *path), void *arg, struct err *e);
-/* Writes a file of ours into the zone's upper (etc/hosts, etc/hostname, etc/machine-id, etc/resolv.conf, …),
- * owner 0:0, mode; parents 0755. Through descriptors, following nothing. Only while the zone is stopped, or
- * etc/hosts in place. */
-int stor_zone_put(const struct stor_pool *p, const char *zone, const char *path, const char *text,
-                  unsigned mode, struct err *e);
+/* Writes files of ours into the zone's upper (etc/hosts, etc/hostname, etc/machine-id, etc/resolv.conf, …), owner
+ * 0:0; parents 0755. Through descriptors, following nothing. Only while the zone is stopped. */
+struct stor_file {
+    char *path; /* below the root, without a leading slash */
+    char *text;
+    unsigned mode;
+};
+int stor_zone_put(const struct stor_pool *p, const char *zone, const struct stor_file *files, unsigned n,
+                  struct err *e);
 bool stor_zone_has(const struct stor_pool *p, const char *zone, const char *path); /* in upper */
 
 /* Descriptors (O_PATH) for the rootfs step; -1 where there is none. caller's. */

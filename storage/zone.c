@@ -14,27 +14,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-int stor_zone_create(struct stor_pool *p, const char *zone, struct err *e)
-{
-    static const struct {
-        const char *name;
-        mode_t mode;
-    } sub[] = {{"upper", 0755}, {"work", 0700}, {"log", 0700}};
-    int r = 0;
-    if (mkdirat(p->zones_fd, zone, 0700) < 0)
-        return errno == EEXIST ? err_set(e, ERR_CONFLICT, EEXIST, "data of a zone %s is there already", zone)
-                               : err_sys(e, "data of zone %s", zone);
-    auto_fd int dir = openat(p->zones_fd, zone, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    for (unsigned i = 0; dir >= 0 && r == 0 && i < ARRAY_LEN(sub); i++)
-        if (mkdirat(dir, sub[i].name, sub[i].mode) < 0 || fchmodat(dir, sub[i].name, sub[i].mode, 0) < 0)
-            r = err_sys(e, "data of zone %s", zone);
-    if (dir < 0)
-        r = err_sys(e, "data of zone %s", zone);
-    if (r < 0)
-        (void)path_remove_tree(p->zones_fd, zone, NULL);
-    return r;
-}
-
 /* Renamed away first: the name is free at once and a kill leaves only tmp/, which is cleared at the next
  * start. */
 static int move_away(struct stor_pool *p, const char *zone, char away[96], struct err *e)
@@ -118,55 +97,6 @@ int stor_zone_usage(const struct stor_pool *p, const char *zone, uint64_t *bytes
 {
     int r = stor_tree_usage(p->zones_fd, zone, bytes);
     return r < 0 ? err_sysk(e, ERR_NOT_FOUND, -r, "data of zone %s", zone) : 0;
-}
-
-/* Parents of path inside the upper folder, made where missing; nothing is followed. Returns the last one's
- * fd. */
-static int open_parents(int upper, char **parts, unsigned n, struct err *e)
-{
-    int fd = openat(upper, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    for (unsigned i = 0; fd >= 0 && i + 1 < n; i++) {
-        bool made = mkdirat(fd, parts[i], 0755) == 0;
-        if ((!made && errno != EEXIST) || (made && fchmodat(fd, parts[i], 0755, 0) < 0)) {
-            int r = err_sys(e, "the zone's /%s", parts[i]);
-            close(fd);
-            return r;
-        }
-        int next = path_open_beneath(fd, parts[i], O_PATH | O_DIRECTORY, 0);
-        close(fd);
-        fd = next;
-        if (next < 0)
-            return err_sysk(e, ERR_INVALID, -next, "the zone's /%s is no folder", parts[i]);
-    }
-    return fd < 0 ? err_sys(e, "the zone's root") : fd;
-}
-
-int stor_zone_put(const struct stor_pool *p, const char *zone, const char *path, const char *text,
-                  unsigned mode, struct err *e)
-{
-    auto_free char *upper_path = xasprintf("%s/upper", zone);
-    auto_fd int upper = path_open_beneath(p->zones_fd, upper_path, O_PATH | O_DIRECTORY, 0);
-    if (upper < 0)
-        return err_sysk(e, ERR_NOT_FOUND, -upper, "data of zone %s", zone);
-    char **parts = str_split(path, "/");
-    unsigned n = strv_len(parts);
-    auto_fd int dir = n ? open_parents(upper, parts, n, e) : -EINVAL;
-    int r = dir < 0 ? dir : 0;
-    if (r == 0) {
-        /* What the zone left there (a link, a fifo) is replaced, never written through. */
-        if (unlinkat(dir, parts[n - 1], 0) < 0 && errno != ENOENT)
-            r = err_sys(e, "the zone's /%s", path);
-        auto_fd int fd =
-            r < 0 ? -1
-                  : openat(dir, parts[n - 1], O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
-        if (r == 0 &&
-            (fd < 0 || fchown(fd, 0, 0) < 0 || fchmod(fd, mode) < 0)) /* a setgid folder gives its group */
-            r = err_sys(e, "the zone's /%s", path);
-        if (r == 0 && (r = fd_write_full(fd, text, strlen(text))) < 0)
-            r = err_sysk(e, ERR_LIMIT, -r, "the zone's /%s", path);
-    }
-    strv_free(parts);
-    return r;
 }
 
 bool stor_zone_has(const struct stor_pool *p, const char *zone, const char *path)

@@ -156,6 +156,7 @@ static int open_rooms(struct zd *d, struct err *e)
     r = cg_parent_ensure(d->cgroups, d->cgroup_parent, e);
     r = r < 0 ? r : keeper_ensure(d, e);
     r = r < 0 ? r : store_load_all(d, e);
+    op_tidy_soon(d);
     r = r < 0 ? r : adopt_all(d, e);
     return r < 0 ? r : lxcfs_open(d, e); /* adopted zones are told of it */
 }

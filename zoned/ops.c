@@ -125,13 +125,21 @@ static void remove_run_dir(struct zone *z)
     close_fd(&z->lock_fd);
 }
 
-static int empty_trash(sd_event_source *s, void *arg)
+static int tidy(sd_event_source *s, void *arg)
 {
     struct zd *d = arg;
+    stor_zone_prepare(d->pool);
     stor_trash_empty(d->pool);
     auto_fd int tmp = openat(d->run_fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
     (void)path_remove_tree(tmp, "gone", NULL);
     return 0;
+}
+
+void op_tidy_soon(struct zd *d)
+{
+    if (!d->tidy && sd_event_add_defer(d->event, &d->tidy, tidy, d) >= 0)
+        (void)sd_event_source_set_priority(d->tidy, SD_EVENT_PRIORITY_IDLE);
+    (void)sd_event_source_set_enabled(d->tidy, SD_EVENT_ONESHOT);
 }
 
 /* A one-off zone's folders: renamed now, so that the name is free, deleted when nobody waits. */
@@ -145,9 +153,7 @@ static void discard_folders(struct zone *z)
         remove_run_dir(z);
     close_fd(&z->lock_fd);
     (void)stor_zone_discard(d->pool, z->name, NULL);
-    if (!d->trash && sd_event_add_defer(d->event, &d->trash, empty_trash, d) >= 0)
-        (void)sd_event_source_set_priority(d->trash, SD_EVENT_PRIORITY_IDLE);
-    (void)sd_event_source_set_enabled(d->trash, SD_EVENT_ONESHOT);
+    op_tidy_soon(d);
 }
 
 static void start_failed(struct zone *z, const struct err *e, const struct problems *ps)
@@ -603,6 +609,8 @@ int op_create(struct zd *d, const char *name, const char *text, bool ephemeral, 
     if (r == 0)
         r = stor_zone_create(d->pool, name, e);
     bool made = r == 0;
+    if (!ephemeral) /* a one-off zone's end does it: not beside its start */
+        op_tidy_soon(d);
     if (r == 0 && ephemeral) {
         auto_free char *dir = xasprintf("zones/%s", name);
         if (mkdirat(d->run_fd, dir, 0700) < 0 && errno != EEXIST)

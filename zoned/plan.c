@@ -71,7 +71,7 @@ static void add_links(const struct plan_inputs *in, struct plan *p, struct probl
 
 static void add_file(struct plan *p, const char *path, char *text)
 {
-    *vec_add(&p->files) = (struct plan_file){xstrdup(path), text, 0644};
+    *vec_add(&p->files) = (struct stor_file){xstrdup(path), text, 0644};
 }
 
 static void add_files(const struct plan_inputs *in, struct plan *p)

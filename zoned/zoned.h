@@ -130,7 +130,7 @@ struct net_entry {
 
 struct zd {
     struct sd_event *event;
-    struct sd_event_source *trash; /* deletes folders of ended one-off zones when idle */
+    struct sd_event_source *tidy; /* when idle: deletes folders of ended one-off zones, prepares the next */
     struct zd_server *server;
     char *etc_dir, *lib_dir, *run_dir, *socket_path, *instance, *bin_dir, *cgroup_parent, *keeper_socket,
         *root;
@@ -247,6 +247,7 @@ int op_stop(struct zd *d, struct zone *z, struct zd_request *r, uint64_t timeout
 int op_delete(struct zd *d, struct zone *z, struct zd_request *r, bool force, struct err *e);
 int op_create(struct zd *d, const char *name, const char *text, bool ephemeral, struct zone **out,
               struct problems *ps, struct err *e);
+void op_tidy_soon(struct zd *d);
 void op_running(struct zone *z);                    /* the supervisor says so */
 void op_stopped(struct zone *z, const json *event); /* … */
 void op_lost(struct zone *z);                       /* the supervisor's connection ended */

@@ -79,7 +79,7 @@ picture() {
     echo "[run]"
     (cd "$ROOT/run" && find . -mindepth 1 -path ./lxcfs -prune -o ! -name '*.sock' ! -path './keeper*' -print | sort)
     echo "[lib]"
-    (cd "$ROOT/lib" && find zones volumes staging tmp -maxdepth 1 2>/dev/null | sort)
+    (cd "$ROOT/lib" && find zones volumes staging tmp -maxdepth 1 ! -name "zone.spare" ! -name "zone.part" 2>/dev/null | sort)
     echo "[etc]"
     ls "$ROOT/etc/zones"
 }

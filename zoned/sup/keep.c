@@ -32,7 +32,8 @@ void keep_all(struct sup *s)
     } all[] = {{"pidfd", rt->pidfd},
                {rt->io.tty ? "pty" : "out", rt->io.out},
                {"err", rt->io.err},
-               {"devpts", rt->devpts_fd}};
+               {"devpts", rt->devpts_fd},
+               {"status", rt->status_fd}};
     int fds[ARRAY_LEN(all)];
     unsigned n = 0;
     json *names = js_array();

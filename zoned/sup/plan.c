@@ -186,7 +186,7 @@ static int take_files(const json *files, struct plan *p, struct err *e)
         auto_free char *absolute = path_join("/", path);
         if (!path_is_clean_absolute(absolute))
             return bad(e, "files", "path is not clean");
-        struct plan_file *f = vec_add(&p->files);
+        struct stor_file *f = vec_add(&p->files);
         f->path = xstrdup(path);
         f->text = xstrdup(text);
         f->mode = (unsigned)mode;

@@ -18,12 +18,6 @@
     "history"              /* in the zone's data folder: one JSON line a start or end, the last one counts */
 #define ZONE_LOG_DIR "log" /* in the zone's data folder: console.log, console.log.1, .2 (CRI line format) */
 
-struct plan_file { /* written into the zone's own upper before each start */
-    char *path;
-    char *text;
-    unsigned mode;
-};
-
 struct plan {
     int format;
     char *instance; /* names everything in the kernel: "zoned" or "zoned-HASH" */
@@ -42,11 +36,11 @@ struct plan {
     char *join_zone; /* link: zone:NAME */
     char *join_run_dir;
     VEC(struct net_link_plan) links;
-    VEC(struct plan_file) files;
-    char **env;         /* K=V that the start adds */
-    uint64_t log_size;  /* bytes a file, default 10 MiB */
-    unsigned log_files; /* default 3 */
-    char *fault;        /* "STEP:fail|kill-begin|kill-done": builds with -DZONED_FAULTS only, else ignored */
+    VEC(struct stor_file) files; /* written into the zone's own upper before each start */
+    char **env;                  /* K=V that the start adds */
+    uint64_t log_size;           /* bytes a file, default 10 MiB */
+    unsigned log_files;          /* default 3 */
+    char *fault; /* "STEP:fail|kill-begin|kill-done": builds with -DZONED_FAULTS only, else ignored */
 };
 void plan_free(struct plan *p);
 DEFINE_AUTO(struct plan, plan_free);

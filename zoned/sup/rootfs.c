@@ -81,11 +81,8 @@ int step_rootfs(struct sup *s, struct err *e)
     if (r < 0)
         return r;
     const struct plan *p = s->plan;
-    for (unsigned i = 0; i < p->files.len; i++) {
-        const struct plan_file *f = &p->files.at[i];
-        if ((r = stor_zone_put(s->rt.pool, p->zone, f->path, f->text, f->mode, e)) < 0)
-            return err_prefix(e, "%s", f->path), r;
-    }
+    if ((r = stor_zone_put(s->rt.pool, p->zone, p->files.at, p->files.len, e)) < 0)
+        return r;
     if ((r = open_root(s, e)) < 0)
         return r;
     unsigned n = p->spec->filesystems.len;

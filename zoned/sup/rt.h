@@ -47,9 +47,11 @@ struct rt {
     bool blocked;              /* child is cloned and not let go */
     pid_t pid;                 /* PID 1, 0 = none */
     int pidfd;
-    bool reaped;  /* PID 1 has ended and was waited for: nobody to look for */
-    bool adopted; /* PID 1 is not our child */
+    int status_fd; /* zone-init says its exit status there, then ends; -1 = none */
+    bool reaped;   /* PID 1 has ended and was waited for: nobody to look for */
+    bool adopted;  /* PID 1 is not our child */
     struct net_ctx *net;
+    bool net_left; /* the links are being deleted */
     int hold[64];
     unsigned nhold;
 };
@@ -144,6 +146,8 @@ int step_rootfs(struct sup *s, struct err *e); /* rootfs.c */
 int step_rootfs_undo(struct sup *s, struct err *e);
 void rootfs_release(struct rt *rt);
 void limits_of(const struct plan *p, struct cg_limits *l);
+/* The beginning of NET's undo, as soon as PID 1 is ending: the kernel takes a millisecond to unmount what it saw. */
+int net_leave(struct sup *s, struct err *e);
 
 /* apply.c */
 int sup_apply(struct sup *s, struct err *e);

@@ -11,7 +11,7 @@
 void rt_init(struct rt *rt)
 {
     memset(rt, 0, sizeof(*rt));
-    rt->zone_dirfd = rt->oom_fd = rt->devpts_fd = rt->pidfd = -1;
+    rt->zone_dirfd = rt->oom_fd = rt->devpts_fd = rt->pidfd = rt->status_fd = -1;
     rt->fds.layers_fd = rt->fds.zone_fd = rt->fds.usr_fd = -1;
     rt->root.layers_fd = rt->root.zone_fd = rt->root.usr_fd = -1;
     rt->io = SUP_IO_NONE;
@@ -159,7 +159,14 @@ static int step_spawn(struct sup *s, struct err *e)
     if (join < -1)
         return join;
     setup.join_pidfd = join;
+    int status[2] = {-1, -1};
+    if (s->plan->spec->init == SPEC_INIT_APP && pipe2(status, O_CLOEXEC | O_NONBLOCK) < 0)
+        return err_sys(e, "pipe");
+    setup.status_fd = status[1];
     int r = nspace_spawn(s->kit, &setup, &rt->child, e);
+    close_fd(&status[1]);
+    close_fd(&rt->status_fd);
+    rt->status_fd = status[0];
     if (r < 0)
         return r;
     rt->blocked = true;
@@ -220,6 +227,7 @@ static int step_spawn_undo(struct sup *s, struct err *e)
     close_fd(&rt->child.netns_fd);
     close_fd(&rt->child.sync_fd);
     close_fd(&rt->pidfd);
+    close_fd(&rt->status_fd);
     rt->pid = 0;
     keep_drop(s);
     return r;
@@ -247,18 +255,28 @@ static int step_net(struct sup *s, struct err *e)
     return r;
 }
 
-static int step_net_undo(struct sup *s, struct err *e)
+int net_leave(struct sup *s, struct err *e)
 {
     struct rt *rt = &s->rt;
     fd_close_all(rt->hold, rt->nhold);
     rt->nhold = 0;
-    if (s->plan->links.len == 0)
+    if (s->plan->links.len == 0 || rt->net_left)
         return 0;
     int r = net_open(s, e);
     if (r == 0)
-        r = net_zone_down(rt->net, s->plan->links.at, s->plan->links.len, true, e);
+        r = net_zone_down(rt->net, s->plan->links.at, s->plan->links.len, e);
     /* Its nft socket stays open until we exit or start again: closing it after a deletion waits for a grace
      * period (9 ms, 6.18, nf_tables flushes its destroy work), and nobody need wait for that. */
+    rt->net_left = r == 0;
+    return r;
+}
+
+static int step_net_undo(struct sup *s, struct err *e)
+{
+    int r = net_leave(s, e);
+    if (r == 0 && s->rt.net_left)
+        r = net_zone_gone(s->rt.net, s->plan->links.at, s->plan->links.len, e);
+    s->rt.net_left = false;
     return r;
 }
 

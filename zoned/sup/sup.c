@@ -29,6 +29,14 @@ static void on_pid1(struct sup *s, void *arg, short revents)
         sup_pid1_ended(s, 255 << 8);
 }
 
+/* PID 1 said its status or is being killed. A zone's root could make it say so falsely: it would take its own
+ * network away, no more. */
+static void on_status(struct sup *s, void *arg, short revents)
+{
+    close_fd(&s->rt.status_fd);
+    (void)net_leave(s, NULL); /* an error is NET's undo to tell, which tries again */
+}
+
 static void on_oom(struct sup *s, void *arg, short revents)
 {
     int r = s->rt.cg ? cg_oom_read(s->rt.cg, s->rt.oom_fd) : -1;
@@ -56,6 +64,8 @@ static void build_watches(struct sup *s)
     console_watch(s);
     if (s->rt.oom_fd >= 0)
         sup_watch(s, s->rt.oom_fd, s->rt.oom_events, on_oom, NULL);
+    if (s->rt.status_fd >= 0 && s->state != SUP_STARTING)
+        sup_watch(s, s->rt.status_fd, POLLIN, on_status, NULL);
     for (unsigned i = 0; i < s->sessions.len; i++)
         session_watch(s, s->sessions.at[i]);
     if (s->rt.pidfd >= 0 && s->state != SUP_STARTING)
@@ -178,6 +188,7 @@ static void adopt(struct sup *s)
             rt->io.out = kept_take(&k, "out");
         rt->io.err = kept_take(&k, "err");
         rt->devpts_fd = kept_take(&k, "devpts");
+        rt->status_fd = kept_take(&k, "status");
         kept_done(&k);
     }
     if (cg_open(s->cgh, s->plan->cgroup_parent, s->plan->cgroup_name, &rt->cg, NULL) == 0)

@@ -97,7 +97,34 @@ static void test_life(void)
 static int put(const char *path, struct err *e)
 {
     err_clear(e);
-    return stor_zone_put(pool, "a", path, "ours\n", 0644, e);
+    char *name = strdup(path), text[] = "ours\n";
+    struct stor_file f = {name, text, 0644};
+    int r = stor_zone_put(pool, "a", &f, 1, e);
+    free(name);
+    return r;
+}
+
+/* A folder prepared beforehand is like one made now, is used once, and shadows nothing that was not asked for. */
+static void test_prepared(void)
+{
+    struct err e = {0};
+    char hosts[] = "etc/hosts", other[] = "var/x", text[] = "ours\n";
+    struct stor_file f[] = {{hosts, text, 0644}, {other, text, 0600}};
+    stor_zone_prepare(pool);
+    stor_zone_prepare(pool);
+    is_sh("zone.spare", "prepared once", "ls pool/staging");
+    is_int(stor_zone_create(pool, "a", &e), 0, "create");
+    is_int(stor_zone_create(pool, "b", &e), 0, "and one that was not prepared");
+    is_sh("0", "both look alike", "diff -r pool/zones/a pool/zones/b; echo $?; ls pool/staging");
+    is_sh("", "no change of its own yet", "ls pool/zones/a/upper");
+    is_int(stor_zone_put(pool, "a", f, 2, &e), 0, "put");
+    is_sh("hosts 755 644 0:0 600", "what was asked for, no more",
+          "cd pool/zones/a/upper; echo $(ls etc) $(stat -c '%%a' etc) $(stat -c '%%a %%u:%%g' etc/hosts) "
+          "$(stat -c %%a var/x)");
+    is_int(stor_zone_put(pool, "b", f + 1, 1, &e), 0, "put elsewhere");
+    is_sh("var", "no etc then", "ls pool/zones/b/upper");
+    stor_zone_delete(pool, "a", NULL);
+    stor_zone_delete(pool, "b", NULL);
 }
 
 static void test_put(void)
@@ -126,7 +153,9 @@ static void test_put(void)
     is_sh("canary hosts", "the host is untouched", "echo $(cat host/hosts) $(ls host)");
     run("rm pool/zones/a/upper/etc; mknod pool/zones/a/upper/etc c 0 0");
     ok(put("etc/hosts", &e) < 0, "a deleted etc: %s", e.text);
-    ok(stor_zone_put(pool, "none", "f", "x", 0644, &e) < 0, "no zone");
+    char name[] = "f", text[] = "x";
+    struct stor_file f = {name, text, 0644};
+    ok(stor_zone_put(pool, "none", &f, 1, &e) < 0, "no zone");
     stor_zone_delete(pool, "a", NULL);
 }
 
@@ -320,7 +349,9 @@ static int full_disk(void)
         return 7;
     run("cat /dev/zero > small/fill");
     err_clear(&e);
-    r = stor_zone_put(p, "a", "etc/hosts", "x", 0644, &e);
+    char name[] = "etc/hosts", text[] = "x";
+    struct stor_file hosts = {name, text, 0644};
+    r = stor_zone_put(p, "a", &hosts, 1, &e);
     printf("# %s\n", e.text);
     if (r != -ENOSPC || e.kind != ERR_LIMIT || stor_zone_delete(p, "a", NULL) < 0)
         return 8;
@@ -347,6 +378,7 @@ int main(void)
     lab_begin();
     test_pool();
     test_life();
+    test_prepared();
     test_put();
     test_diff();
     test_images();

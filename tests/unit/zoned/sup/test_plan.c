@@ -24,7 +24,7 @@ static json *sample(void)
     p->root.image = xstrdup("dir:/srv/root");
     p->root.lower_dir = xstrdup("/srv/root");
     strv_add(&p->root.lowers, "root");
-    *vec_add(&p->files) = (struct plan_file){xstrdup("etc/hosts"), xstrdup("127.0.0.1 localhost\n"), 0644};
+    *vec_add(&p->files) = (struct stor_file){xstrdup("etc/hosts"), xstrdup("127.0.0.1 localhost\n"), 0644};
     strv_add(&p->env, "A=b");
     p->log_size = 1 << 20;
     p->log_files = 3;

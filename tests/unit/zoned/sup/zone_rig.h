@@ -197,8 +197,8 @@ static inline struct plan *zone_plan(struct zone_under_test *z, const char *spec
     p->root.image = xasprintf("dir:%s", g->image);
     p->root.lower_dir = xstrdup(g->image);
     strv_add(&p->root.lowers, "image");
-    struct plan_file *f = vec_add(&p->files);
-    *f = (struct plan_file){xstrdup("etc/hostname"), xasprintf("%s\n", z->name), 0644};
+    struct stor_file *f = vec_add(&p->files);
+    *f = (struct stor_file){xstrdup("etc/hostname"), xasprintf("%s\n", z->name), 0644};
     p->log_size = 1 << 20;
     p->log_files = 3;
     p->fault = xstrdup(z->fault);
