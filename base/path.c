@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include <errno.h>
 #include <linux/openat2.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -82,35 +83,67 @@ static int open_dir_to_empty(int dirfd, const char *name)
     return fd;
 }
 
-/* Empties the folder by name, depth first. A tree deeper than the descriptor limit is not ours to make. */
-static int empty_dir(int dirfd, const char *name, unsigned depth, struct err *e)
+/* One descriptor and one buffer per level, so a folder that lies deeper is first moved up into the top one, which
+ * is then read again. More levels than an archive may have: the cage that unpacks one cannot rename. */
+#define REMOVE_LEVELS 160
+
+struct removal {
+    const char *name;
+    int top;
+    unsigned moved;
+    bool again;
+};
+
+static int move_up(struct removal *rm, int fd, const char *name, struct err *e)
 {
-    if (depth > 4096)
-        return err_set(e, ERR_LIMIT, ELOOP, "%s: folders nested too deep", name);
-    int fd = open_dir_to_empty(dirfd, name);
-    if (fd == -ENOENT)
+    char to[32];
+    do {
+        snprintf(to, sizeof(to), ".deep.%u", rm->moved++);
+        if (renameat2(fd, name, rm->top, to, RENAME_NOREPLACE) == 0) {
+            rm->again = true;
+            return 0;
+        }
+    } while (errno == EEXIST);
+    return errno == ENOENT ? 0 : err_sys(e, "delete %s/…/%s", rm->name, name);
+}
+
+static int empty_dir(struct removal *rm, int fd, unsigned depth, struct err *e);
+
+static int remove_entry(struct removal *rm, int fd, const struct dirent *ent, unsigned depth, struct err *e)
+{
+    if (ent->d_type != DT_DIR) {
+        if (unlinkat(fd, ent->d_name, 0) == 0 || errno == ENOENT)
+            return 0;
+        if (errno != EISDIR)
+            return err_sys(e, "delete %s/…/%s", rm->name, ent->d_name);
+    }
+    if (depth >= REMOVE_LEVELS)
+        return move_up(rm, fd, ent->d_name, e);
+    int sub = open_dir_to_empty(fd, ent->d_name);
+    if (sub == -ENOENT)
         return 0;
-    if (fd < 0)
-        return err_sysk(e, fd == -EXDEV ? ERR_BUSY : ERR_INTERNAL, -fd,
-                        fd == -EXDEV ? "delete %s: something is mounted there" : "delete %s", name);
+    if (sub < 0)
+        return err_sysk(e, sub == -EXDEV ? ERR_BUSY : ERR_INTERNAL, -sub, "delete %s/…/%s%s", rm->name,
+                        ent->d_name, sub == -EXDEV ? ": something is mounted there" : "");
+    int r = empty_dir(rm, sub, depth + 1, e);
+    if (r == 0 && unlinkat(fd, ent->d_name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+        r = err_sys(e, "delete %s/…/%s", rm->name, ent->d_name);
+    return r;
+}
+
+/* Takes fd. */
+static int empty_dir(struct removal *rm, int fd, unsigned depth, struct err *e)
+{
     auto_dir DIR *d = fdopendir(fd);
+    int r = 0;
     if (!d) {
         close(fd);
-        return err_sys(e, "delete %s", name);
+        return err_sys(e, "delete %s", rm->name);
     }
-    for (struct dirent *ent; (ent = readdir(d));) {
-        if (!strcmp(ent->d_name, ".") || !strcmp(ent->d_name, ".."))
-            continue;
-        int r = 0;
-        if (ent->d_type == DT_DIR || unlinkat(fd, ent->d_name, 0) < 0) {
-            if (ent->d_type != DT_DIR && errno != EISDIR && errno != EPERM && errno != ENOENT)
-                return err_sys(e, "delete %s/%s", name, ent->d_name);
-            r = path_remove_tree(fd, ent->d_name, e);
-        }
-        if (r < 0)
-            return r;
-    }
-    return 0;
+    for (struct dirent *ent; r == 0 && (ent = readdir(d));)
+        if (strcmp(ent->d_name, ".") && strcmp(ent->d_name, ".."))
+            r = remove_entry(rm, fd, ent, depth, e);
+    return r;
 }
 
 int path_remove_tree(int dirfd, const char *name, struct err *e)
@@ -119,12 +152,18 @@ int path_remove_tree(int dirfd, const char *name, struct err *e)
         return 0;
     if (errno != EISDIR && errno != EPERM)
         return err_sys(e, "delete %s", name);
-    static __thread unsigned depth;
-    depth++;
-    int r = empty_dir(dirfd, name, depth, e);
-    depth--;
-    if (r < 0)
-        return r;
+    struct removal rm = {.name = name, .again = true};
+    for (int r = 0; rm.again;) {
+        rm.again = false;
+        rm.top = open_dir_to_empty(dirfd, name);
+        if (rm.top == -ENOENT)
+            return 0;
+        if (rm.top < 0)
+            return err_sysk(e, rm.top == -EXDEV ? ERR_BUSY : ERR_INTERNAL, -rm.top,
+                            rm.top == -EXDEV ? "delete %s: something is mounted there" : "delete %s", name);
+        if ((r = empty_dir(&rm, rm.top, 0, e)) < 0)
+            return r;
+    }
     if (unlinkat(dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
         return err_sys(e, "delete %s", name);
     return 0;

@@ -21,7 +21,8 @@ int path_mkdirs_in(int rootfd, const char *path, mode_t mode, struct err *e);
 int path_mkdirs(const char *path, mode_t mode, struct err *e);
 /* Deletes dirfd/name and all below it by openat2 with RESOLVE_NO_XDEV, following nothing; never crosses a
  * mount
- * (-EXDEV names it). Missing is success. Sets itself the permissions it needs. */
+ * (-EXDEV names it). Missing is success. Sets itself the permissions it needs. Any depth with a bounded number of
+ * descriptors. */
 int path_remove_tree(int dirfd, const char *name, struct err *e);
 char *path_join(const char *a,
                 const char *b); /* malloc'd "a/b" without a doubled slash; b may start with / */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Trees of a zone seen as data: copy with all metadata (clone), usage, differences. Descriptors only, nothing
- * followed. */
+/* Trees of a zone seen as data: copy with all metadata (clone), and usage. Descriptors only, nothing followed. */
 #include "base/auto.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -21,13 +20,14 @@
 struct hard_link {
     ino_t ino;
     dev_t dev;
-    int dirfd;
     char *path;
 };
 struct copier {
     const char *what;
-    int root; /* of the copy */
+    int root, to; /* of the copy: its top, and where the walk is */
     VEC(struct hard_link) links;
+    VEC(struct stat) folders; /* that the walk is in */
+    struct err *e;
 };
 
 static int copy_data(int from, int to, off_t size, struct err *e)
@@ -82,156 +82,127 @@ static int copy_meta(int from_dir, int to_dir, const char *name, const struct st
     return utimensat(to_dir, name, times, AT_SYMLINK_NOFOLLOW) < 0 ? err_sys(e, "copy %s", name) : 0;
 }
 
-static int copy_dir(struct copier *c, int from, int to, const char *path, struct err *e);
-
-static int make_entry(struct copier *c, int from, int to, const char *name, const char *path,
-                      const struct stat *st, struct err *e)
+/* Left open as the place of what follows. Owner, mode and attributes come when all of it is there: a default ACL
+ * would be inherited, and times change. */
+static int copy_folder(struct copier *c, const struct stor_entry *ent)
 {
-    char target[4096];
-    if (S_ISDIR(st->st_mode)) {
-        if (mkdirat(to, name, 0700) < 0)
-            return err_sys(e, "copy %s", path);
-        auto_fd int f = openat(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        auto_fd int t = openat(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        return f < 0 || t < 0 ? err_sys(e, "copy %s", path) : copy_dir(c, f, t, path, e);
-    }
-    if (S_ISREG(st->st_mode)) {
-        auto_fd int f = openat(from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-        auto_fd int t = openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-        return f < 0 || t < 0 ? err_sys(e, "copy %s", path) : copy_data(f, t, st->st_size, e);
-    }
-    if (S_ISLNK(st->st_mode)) {
-        ssize_t n = readlinkat(from, name, target, sizeof(target) - 1);
-        if (n < 0)
-            return err_sys(e, "copy %s", path);
-        target[n] = '\0';
-        return symlinkat(target, to, name) < 0 ? err_sys(e, "copy %s", path) : 0;
-    }
-    if (S_ISSOCK(st->st_mode))
-        return 1; /* means nothing without its process */
-    return mknodat(to, name, st->st_mode, st->st_rdev) < 0 ? err_sys(e, "copy %s", path) : 0;
+    int next = mkdirat(c->to, ent->name, 0700) < 0
+                   ? -1
+                   : openat(c->to, ent->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (next < 0)
+        return err_sys(c->e, "copy %s", ent->path);
+    close(c->to);
+    c->to = next;
+    *vec_add(&c->folders) = *ent->st;
+    return 1;
 }
 
-static bool linked_before(struct copier *c, int to, const char *name, const char *path, const struct stat *st)
+static int leave_folder(void *arg, const struct stor_entry *ent)
 {
-    if (S_ISDIR(st->st_mode) || st->st_nlink < 2)
+    struct copier *c = arg;
+    int up = openat(c->to, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (up < 0)
+        return err_sys(c->e, "copy %s", ent->path);
+    close(c->to);
+    c->to = up;
+    return copy_meta(ent->dirfd, up, ent->name, &c->folders.at[--c->folders.len], c->e);
+}
+
+static int copy_file(struct copier *c, const struct stor_entry *ent)
+{
+    auto_fd int from = openat(ent->dirfd, ent->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    auto_fd int to = openat(c->to, ent->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    return from < 0 || to < 0 ? err_sys(c->e, "copy %s", ent->path)
+                              : copy_data(from, to, ent->st->st_size, c->e);
+}
+
+static int copy_link(struct copier *c, const struct stor_entry *ent)
+{
+    char target[4096];
+    ssize_t n = readlinkat(ent->dirfd, ent->name, target, sizeof(target) - 1);
+    if (n < 0)
+        return err_sys(c->e, "copy %s", ent->path);
+    target[n] = '\0';
+    return symlinkat(target, c->to, ent->name) < 0 ? err_sys(c->e, "copy %s", ent->path) : 0;
+}
+
+/* A path longer than any call takes makes it a copy of its own. */
+static bool linked_before(struct copier *c, const struct stor_entry *ent)
+{
+    const struct stat *st = ent->st;
+    if (st->st_nlink < 2)
         return false;
     for (unsigned i = 0; i < c->links.len; i++)
         if (c->links.at[i].ino == st->st_ino && c->links.at[i].dev == st->st_dev)
-            return linkat(c->root, c->links.at[i].path, to, name, 0) == 0;
-    *vec_add(&c->links) = (struct hard_link){.ino = st->st_ino, .dev = st->st_dev, .path = xstrdup(path)};
+            return linkat(c->root, c->links.at[i].path, c->to, ent->name, 0) == 0;
+    *vec_add(&c->links) =
+        (struct hard_link){.ino = st->st_ino, .dev = st->st_dev, .path = xstrdup(ent->path)};
     return false;
 }
 
-static int copy_dir(struct copier *c, int from, int to, const char *path, struct err *e)
+static int copy_entry(void *arg, const struct stor_entry *ent)
 {
-    auto_dir DIR *d = fdopendir(openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    int r = 0;
-    if (!d)
-        return err_sys(e, "copy %s", path);
-    for (struct dirent *ent; r == 0 && (ent = readdir(d));) {
-        struct stat st;
-        if (!strcmp(ent->d_name, ".") || !strcmp(ent->d_name, ".."))
-            continue;
-        auto_free char *sub = *path ? xasprintf("%s/%s", path, ent->d_name) : xstrdup(ent->d_name);
-        if (fstatat(from, ent->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-            return err_sys(e, "copy %s", sub);
-        if (linked_before(c, to, ent->d_name, sub, &st))
-            continue;
-        r = make_entry(c, from, to, ent->d_name, sub, &st, e);
-        if (r == 0)
-            r = copy_meta(from, to, ent->d_name, &st, e);
-        else if (r > 0)
-            r = 0;
-    }
-    return r;
+    struct copier *c = arg;
+    const struct stat *st = ent->st;
+    int r;
+    if (S_ISDIR(st->st_mode))
+        return copy_folder(c, ent);
+    if (S_ISSOCK(st->st_mode) || linked_before(c, ent))
+        return 0; /* a socket means nothing without its process */
+    if (S_ISREG(st->st_mode))
+        r = copy_file(c, ent);
+    else if (S_ISLNK(st->st_mode))
+        r = copy_link(c, ent);
+    else
+        r = mknodat(c->to, ent->name, st->st_mode, st->st_rdev) < 0 ? err_sys(c->e, "copy %s", ent->path) : 0;
+    return r < 0 ? r : copy_meta(ent->dirfd, c->to, ent->name, st, c->e);
 }
 
 int stor_copy_tree(int from, int to, const char *what, struct err *e)
 {
-    struct copier c = {.what = what, .root = to};
+    struct err own = {0};
+    struct copier c = {.what = what, .root = to, .to = fcntl(to, F_DUPFD_CLOEXEC, 3), .e = e ? e : &own};
+    struct stor_visitor v = {copy_entry, leave_folder, &c};
     struct stat st;
-    int r = copy_dir(&c, from, to, "", e);
+    int r = c.to < 0 ? err_sys(c.e, "copy") : stor_walk(from, &v);
+    if (r < 0 && !err_is(c.e))
+        err_sysk(c.e, r == -ESTALE ? ERR_CONFLICT : ERR_INTERNAL, -r,
+                 r == -ESTALE ? "a folder was moved during the copy" : "copy");
     if (r == 0)
-        r = fstat(from, &st) < 0 ? err_sys(e, "copy") : copy_meta(from, to, ".", &st, e);
+        r = fstat(from, &st) < 0 ? err_sys(c.e, "copy") : copy_meta(from, to, ".", &st, c.e);
     for (unsigned i = 0; i < c.links.len; i++)
         free(c.links.at[i].path);
     vec_done(&c.links);
-    return r < 0 ? err_prefix(e, "clone of %s", what) : 0;
+    vec_done(&c.folders);
+    close_fd(&c.to);
+    return r < 0 ? err_prefix(c.e, "clone of %s", what) : 0;
+}
+
+/* ---- usage: a file with several names counts once ---- */
+static uint64_t blocks_of(const struct stat *st)
+{
+    return (uint64_t)st->st_blocks * 512 / (S_ISDIR(st->st_mode) || !st->st_nlink ? 1 : st->st_nlink);
+}
+
+static int add_usage(void *arg, const struct stor_entry *ent)
+{
+    *(uint64_t *)arg += blocks_of(ent->st);
+    return S_ISDIR(ent->st->st_mode);
 }
 
 int stor_tree_usage(int dirfd, const char *name, uint64_t *bytes)
 {
     struct stat st;
-    uint64_t sum;
     if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return -errno;
-    sum = (uint64_t)st.st_blocks * 512 / (S_ISDIR(st.st_mode) ? 1 : st.st_nlink ? st.st_nlink : 1);
+    uint64_t sum = blocks_of(&st);
+    struct stor_visitor v = {.enter = add_usage, .arg = &sum};
     if (S_ISDIR(st.st_mode)) {
-        int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        auto_dir DIR *d = fd < 0 ? NULL : fdopendir(fd);
-        for (struct dirent *ent; d && (ent = readdir(d));) {
-            uint64_t sub = 0;
-            if (strcmp(ent->d_name, ".") && strcmp(ent->d_name, "..") &&
-                stor_tree_usage(fd, ent->d_name, &sub) == 0)
-                sum += sub;
-        }
+        auto_fd int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        int r = fd < 0 ? -errno : stor_walk(fd, &v);
+        if (r < 0)
+            return r;
     }
     *bytes = sum;
-    return 0;
-}
-
-/* ---- differences: the upper folder against the lower one ---- */
-struct differ {
-    void (*add)(void *arg, char kind, const char *path);
-    void *arg;
-    int lower;
-};
-
-static bool is_whiteout(const struct stat *st)
-{
-    return S_ISCHR(st->st_mode) && st->st_rdev == makedev(0, 0);
-}
-
-static void diff_dir(struct differ *d, int fd, const char *path)
-{
-    auto_dir DIR *dir = fdopendir(openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    for (struct dirent *ent; dir && (ent = readdir(dir));) {
-        struct stat st, low;
-        if (!strcmp(ent->d_name, ".") || !strcmp(ent->d_name, "..") ||
-            fstatat(fd, ent->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-            continue;
-        auto_free char *sub = xasprintf("%s/%s", path, ent->d_name);
-        auto_fd int in_lower =
-            d->lower < 0 ? -1 : path_open_beneath(d->lower, sub + 1, O_PATH | O_NOFOLLOW, 0);
-        bool was = in_lower >= 0 && fstat(in_lower, &low) == 0;
-        if (is_whiteout(&st)) {
-            d->add(d->arg, 'D', sub);
-            continue;
-        }
-        if (!(was && S_ISDIR(st.st_mode) && S_ISDIR(low.st_mode) && st.st_mode == low.st_mode &&
-              st.st_uid == low.st_uid))
-            d->add(d->arg, was ? 'C' : 'A', sub);
-        if (S_ISDIR(st.st_mode)) {
-            auto_fd int next = openat(fd, ent->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-            if (next >= 0)
-                diff_dir(d, next, sub);
-        }
-    }
-}
-
-int stor_zone_diff(const struct stor_pool *p, const char *zone, const struct stor_root_plan *root,
-                   void (*add)(void *arg, char kind, const char *path), void *arg, struct err *e)
-{
-    auto_free char *upper_path = xasprintf("%s/upper", zone);
-    auto_fd int upper = path_open_beneath(p->zones_fd, upper_path, O_RDONLY | O_DIRECTORY, 0);
-    if (upper < 0)
-        return err_sysk(e, ERR_NOT_FOUND, -upper, "data of zone %s", zone);
-    auto_fd int lower = root->lower_dir ? open(root->lower_dir, O_PATH | O_DIRECTORY | O_CLOEXEC)
-                        : root->lowers
-                            ? openat(p->layers_fd, root->lowers[0], O_PATH | O_DIRECTORY | O_CLOEXEC)
-                            : -1;
-    struct differ d = {add, arg, lower};
-    diff_dir(&d, upper, "");
     return 0;
 }

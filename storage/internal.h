@@ -22,3 +22,18 @@ bool stor_path_below(const char *path, const char *dir); /* or the same; both ca
 /* Copies a tree with all metadata, by reflink where it can. */
 int stor_copy_tree(int from, int to, const char *what, struct err *e);
 int stor_tree_usage(int dirfd, const char *name, uint64_t *bytes);
+/* A walk in depth (walk.c). enter: > 0 go into the folder, 0 go on, -errno end. leave: back in the folder above, after
+ * all of one that was gone into. path is relative to the top, borrowed. 0, what a visitor returned, or -errno: -ESTALE
+ * if a folder was moved during the walk. */
+struct stat;
+struct stor_entry {
+    int dirfd;
+    const char *name, *path;
+    const struct stat *st;
+};
+struct stor_visitor {
+    int (*enter)(void *arg, const struct stor_entry *ent);
+    int (*leave)(void *arg, const struct stor_entry *ent); /* st is NULL */
+    void *arg;
+};
+int stor_walk(int dirfd, const struct stor_visitor *v);

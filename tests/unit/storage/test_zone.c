@@ -3,6 +3,7 @@
 #include "tests/unit/storage/lab.h"
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 static int reopen(const char *name, struct err *e)
@@ -162,6 +163,65 @@ static void test_put(void)
 static void note(void *arg, char kind, const char *path)
 {
     str_addf(arg, "%c%s ", kind, path);
+}
+
+/* A zone may nest folders deeper than we have descriptors, and call them what it likes. */
+static void test_deep(void)
+{
+    struct err e = {0};
+    uint64_t bytes = 0, copied = 0;
+    struct str s = {0};
+    struct stor_root_plan none = {0};
+    is_int(stor_zone_create(pool, "a", &e), 0, "create");
+    run("cd pool/zones/a/upper; python3 -c \"\nimport os\nfor i in range(700):\n os.mkdir('d' * 60); "
+        "os.chdir('d' * 60); open('f','w').write('x')\n\"");
+    struct rlimit was, few = {200, 0};
+    getrlimit(RLIMIT_NOFILE, &was);
+    few.rlim_max = was.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &few);
+    is_int(stor_zone_usage(pool, "a", &bytes, &e), 0, "usage of 700 levels: %s", e.text);
+    is_int(stor_zone_clone(pool, "a", "b", &e), 0, "clone: %s", e.text);
+    is_int(stor_zone_usage(pool, "b", &copied, &e), 0, "its usage");
+    ok(bytes > 700 * 4096 && copied == bytes, "the same %llu %llu", (unsigned long long)bytes,
+       (unsigned long long)copied);
+    is_int(stor_zone_diff(pool, "b", &none, note, &s, &e), 0, "diff: %s", e.text);
+    unsigned files = 0;
+    for (const char *at = s.p; at && (at = strstr(at, "/f ")); at++)
+        files++;
+    is_int(files, 700, "names all");
+    str_done(&s);
+    is_int(stor_zone_delete(pool, "a", &e), 0, "delete: %s", e.text);
+    is_int(stor_zone_delete(pool, "b", &e), 0, "delete: %s", e.text);
+    setrlimit(RLIMIT_NOFILE, &was);
+}
+
+/* What a folder that was deleted and made again hides, also from several layers. */
+static void test_diff_opaque(void)
+{
+    struct err e = {0};
+    struct str s = {0};
+    char *lowers[] = {(char *)"top", (char *)"base", NULL};
+    struct stor_root_plan root = {.lowers = lowers};
+    run("cd pool/layers; mkdir -p base/d/sub base/e base/gone/x top/d top/e; echo > base/d/one; echo > "
+        "base/d/two; "
+        "echo > base/d/sub/f; echo > base/e/old; echo > base/gone/x/y; echo > top/d/two; echo > top/d/three; "
+        "mknod top/gone c 0 0; echo > top/e/new; setfattr -n user.overlay.opaque -v y top/e || python3 -c "
+        "\"import os; os.setxattr('top/e', 'user.overlay.opaque', b'y')\"");
+    is_int(stor_zone_create(pool, "a", &e), 0, "create");
+    run("cd pool/zones/a/upper; mkdir -p d/sub e gone; echo > d/two; echo > d/mine; echo > e/old; echo > "
+        "gone/x; python3 -c "
+        "\"import os; os.setxattr('d', 'user.overlay.opaque', b'y')\"; mknod nothing c 0 0");
+    is_int(stor_zone_diff(pool, "a", &root, note, &s, &e), 0, "diff: %s", e.text);
+    char **parts = str_split(s.p, " ");
+    static const char *const want[] = {"C/d",     "D/d/one",   "D/d/three", "C/d/two", "A/d/mine",
+                                       "C/d/sub", "D/d/sub/f", "A/e/old",   "A/gone",  "A/gone/x"};
+    for (unsigned i = 0; i < ARRAY_LEN(want); i++)
+        ok(strv_has(parts, want[i]), "%s", want[i]);
+    is_int(strv_len(parts), ARRAY_LEN(want), "and no more: %s", s.p);
+    strv_free(parts);
+    str_done(&s);
+    stor_zone_delete(pool, "a", NULL);
+    run("rm -r pool/layers/base pool/layers/top");
 }
 
 static void test_diff(void)
@@ -381,6 +441,8 @@ int main(void)
     test_prepared();
     test_put();
     test_diff();
+    test_diff_opaque();
+    test_deep();
     test_images();
     test_binds();
     test_volumes();
