@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <linux/keyctl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -190,11 +191,22 @@ void nspace_child_main(struct nspace_inner *in)
     nspace_sync_fail(in->sync, &e);
 }
 
+static int visit_root(const struct nspace_inner *in, const int *staged, struct err *e)
+{
+    int root = -1, r = become_root(e);
+    if (r == 0)
+        r = nspace_root_stage(in->root, "visit", &root, e);
+    if (r == 0)
+        r = nspace_tree_attach(in, root, staged, e);
+    return r == 0 ? nspace_root_pivot(root, e) : r;
+}
+
 /* A zone that does not run: its root, our function, nothing started. */
 void nspace_visit_main(struct nspace_inner *in)
 {
     struct err e = {0};
-    int root = -1;
+    int *staged = NULL;
+    unsigned nstaged = 0;
     if (nspace_sync_wait(in->sync, NSPACE_MAPPED) < 0)
         _exit(127);
     int r = own_session(&e);
@@ -202,22 +214,16 @@ void nspace_visit_main(struct nspace_inner *in)
         r = err_sys(&e, "mount namespace");
     if (r == 0)
         r = own_mounts(&e);
-    auto_fd int usr = r == 0 && in->root->usr_fd >= 0 ? nspace_lock_take(0, &e) : -1;
-    if (r == 0 && in->root->usr_fd >= 0 && usr < 0)
-        r = usr;
     if (r == 0)
-        r = become_root(&e);
+        r = nspace_tree_take(in, &staged, &nstaged, &e);
     if (r == 0)
-        r = nspace_root_stage(in->root, "visit", &root, &e);
-    if (r == 0 && usr >= 0)
-        r = nspace_attach_top(usr, root, "usr", &e);
-    if (r == 0)
-        r = nspace_root_pivot(root, &e);
+        r = visit_root(in, staged, &e);
     if (r == 0)
         r = nspace_caps_drop_bounding(in->caps, &e);
     if (r == 0)
         r = nspace_caps_set(in->caps, &e);
-    if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+    /* after the change of ids, which clears it */
+    if (r == 0 && (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0))
         r = err_sys(&e, "no_new_privs");
     if (r == 0)
         r = nspace_filter_load(&in->filter, &e);

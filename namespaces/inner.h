@@ -95,6 +95,8 @@ struct nspace_inner {
     const struct nspace_kit *kit;
     const struct nspace_setup *s; /* NULL for visit */
     const struct nspace_root *root;
+    const struct nspace_mount *mounts;
+    unsigned nmounts;
     struct sock_fprog filter;
     uint64_t caps;
     int sync;   /* the child's end */
@@ -120,6 +122,9 @@ struct nspace_tree {
 };
 int nspace_root_stage(const struct nspace_root *r, const char *name, int *rootfd, struct err *e);
 int nspace_root_pivot(int rootfd, struct err *e);
+/* Staged mounts in the order of stage_host_folders (spawn.c); *n of them are open also on failure. */
+int nspace_tree_take(const struct nspace_inner *in, int **staged, unsigned *n, struct err *e);
+int nspace_tree_attach(const struct nspace_inner *in, int rootfd, const int *staged, struct err *e);
 int nspace_tree_build(const struct nspace_inner *in, struct nspace_tree *t, struct err *e);
 int nspace_tree_cgroup(const struct nspace_inner *in, const struct nspace_tree *t, struct err *e);
 

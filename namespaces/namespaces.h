@@ -138,10 +138,18 @@ struct nspace_exec {
  * between. */
 int nspace_enter(const struct nspace_kit *k, int init_pidfd, const struct nspace_exec *x,
                  struct nspace_child *c, struct err *e);
-/* The same for a zone that does not run: fresh user and mount namespace with this root, job instead of a
- * program. */
-int nspace_visit(const struct nspace_kit *k, const struct nspace_root *root, uint32_t uid_base,
-                 int (*job)(int job_fd, void *arg), void *job_arg, int job_fd, struct nspace_child *c,
+/* The same for a zone that does not run: fresh user, mount and pid namespaces with this root and these mounts (a tmpfs
+ * among them is left out), job instead of a program. It keeps the caller's standard streams and dies with it. */
+struct nspace_visit {
+    const struct nspace_root *root;
+    const struct nspace_mount *mounts;
+    unsigned nmounts;
+    uint32_t uid_base;
+    int (*job)(int job_fd, void *arg);
+    void *job_arg;
+    int job_fd;
+};
+int nspace_visit(const struct nspace_kit *k, const struct nspace_visit *v, struct nspace_child *c,
                  struct err *e);
 
 /* ---- checks without side effects (the plan uses them) ---- */

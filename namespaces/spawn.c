@@ -95,11 +95,11 @@ static pid_t clone_child(struct nspace_inner *in, uint64_t flags, int join_pidfd
     return pid;
 }
 
-static bool needs_lock(const struct nspace_root *root, const struct nspace_setup *s)
+static bool needs_lock(const struct nspace_inner *in)
 {
-    bool host = root->usr_fd >= 0;
-    for (unsigned i = 0; s && i < s->nmounts; i++)
-        host |= s->mounts[i].fd >= 0;
+    bool host = in->root->usr_fd >= 0;
+    for (unsigned i = 0; i < in->nmounts; i++)
+        host |= in->mounts[i].fd >= 0;
     return host;
 }
 
@@ -111,10 +111,10 @@ static int idmap_root(const struct nspace_root *root, int userns, struct err *e)
     return r;
 }
 
-/* In the order in which the child takes them (tree.c, attach_asked). */
-static int stage_host_folders(struct nspace_lock *l, const struct nspace_root *root,
-                              const struct nspace_setup *s, int userns, struct err *e)
+/* In the order in which the child takes them (tree.c, nspace_tree_attach). */
+static int stage_host_folders(struct nspace_lock *l, const struct nspace_inner *in, int userns, struct err *e)
 {
+    const struct nspace_root *root = in->root;
     int r = 0;
     if (root->usr_fd >= 0)
         r = nspace_idmap_mount(root->usr_fd, userns, true, true, e);
@@ -122,8 +122,8 @@ static int stage_host_folders(struct nspace_lock *l, const struct nspace_root *r
         r = nspace_nosuid_mount(root->usr_fd, e);
     if (r == 0 && root->usr_fd >= 0)
         r = nspace_lock_add(l, root->usr_fd, false, e);
-    for (unsigned i = 0; r == 0 && s && i < s->nmounts; i++) {
-        const struct nspace_mount *m = &s->mounts[i];
+    for (unsigned i = 0; r == 0 && i < in->nmounts; i++) {
+        const struct nspace_mount *m = &in->mounts[i];
         if (m->fd < 0)
             continue;
         r = m->keep_ids ? nspace_plain_mount(m->fd, m->read_only, e)
@@ -137,7 +137,6 @@ static int stage_host_folders(struct nspace_lock *l, const struct nspace_root *r
 }
 
 struct birth_place {
-    const struct nspace_root *root;
     const struct nspace_setup *s; /* NULL: visit */
     uint32_t uid_base;
     uint64_t flags;
@@ -150,16 +149,16 @@ static int signal_child(struct nspace_child *c, char what, struct err *e)
 }
 
 /* What the child waits for first; the rest is done while it mounts. */
-static int map_and_mount(const struct birth_place *p, struct nspace_lock *l, struct nspace_child *c,
-                         struct err *e)
+static int map_and_mount(const struct nspace_inner *in, const struct birth_place *p, struct nspace_lock *l,
+                         struct nspace_child *c, struct err *e)
 {
     int r = p->join_pidfd < 0 ? nspace_map_write(c->pid, p->uid_base, e) : 0;
     if (r == 0 && (c->userns_fd = nspace_open_ns(c->pid, "user", e)) < 0)
         r = c->userns_fd;
     if (r == 0)
-        r = idmap_root(p->root, c->userns_fd, e);
+        r = idmap_root(in->root, c->userns_fd, e);
     if (r == 0)
-        r = stage_host_folders(l, p->root, p->s, c->userns_fd, e);
+        r = stage_host_folders(l, in, c->userns_fd, e);
     return r == 0 ? signal_child(c, NSPACE_MAPPED, e) : r;
 }
 
@@ -195,7 +194,7 @@ static int give_birth(struct nspace_inner *in, const struct birth_place *p, stru
         r = c.pid = clone_child(in, p->flags, p->join_pidfd, p->cgroup_fd, &c.pidfd, e);
     close(sync[1]);
     if (r > 0)
-        r = map_and_mount(p, &lock, &c, e);
+        r = map_and_mount(in, p, &lock, &c, e);
     clock_end(&clock);
     nspace_lock_end(&lock);
     if (r == 0)
@@ -222,10 +221,11 @@ static int check_setup(const struct nspace_kit *k, const struct nspace_setup *s,
 int nspace_spawn(const struct nspace_kit *k, const struct nspace_setup *s, struct nspace_child *c,
                  struct err *e)
 {
-    struct nspace_inner in = {.kit = k, .s = s, .root = &s->root, .dev_fd = -1};
+    struct nspace_inner in = {
+        .kit = k, .s = s, .root = &s->root, .mounts = s->mounts, .nmounts = s->nmounts, .dev_fd = -1};
     bool owned = false;
-    in.locked = needs_lock(&s->root, s);
-    struct birth_place p = {&s->root, s, s->uid_base, clone_flags(s, in.locked), s->join_pidfd, s->cgroup_fd};
+    in.locked = needs_lock(&in);
+    struct birth_place p = {s, s->uid_base, clone_flags(s, in.locked), s->join_pidfd, s->cgroup_fd};
     int r = check_setup(k, s, e);
     if (r == 0)
         r = nspace_caps_wanted(s->init, s->security, k->bounding, &in.caps, e);
@@ -245,17 +245,22 @@ int nspace_spawn(const struct nspace_kit *k, const struct nspace_setup *s, struc
     return r;
 }
 
-int nspace_visit(const struct nspace_kit *k, const struct nspace_root *root, uint32_t uid_base,
-                 int (*job)(int job_fd, void *arg), void *job_arg, int job_fd, struct nspace_child *c,
+int nspace_visit(const struct nspace_kit *k, const struct nspace_visit *v, struct nspace_child *c,
                  struct err *e)
 {
-    struct nspace_inner in = {.kit = k, .root = root, .dev_fd = -1, .filter = k->filters[SPEC_INIT_APP]};
-    in.caps = nspace_caps_default(SPEC_INIT_APP) & k->bounding;
-    in.job = job;
-    in.job_arg = job_arg;
-    in.job_fd = job_fd;
-    in.locked = needs_lock(root, NULL);
-    uint64_t flags = CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWIPC | (in.locked ? 0 : CLONE_NEWNS);
-    struct birth_place p = {root, NULL, uid_base, flags, -1, -1};
+    struct nspace_inner in = {.kit = k,
+                              .root = v->root,
+                              .mounts = v->mounts,
+                              .nmounts = v->nmounts,
+                              .dev_fd = -1,
+                              .filter = k->filters[SPEC_INIT_APP],
+                              .caps = nspace_caps_default(SPEC_INIT_APP) & k->bounding,
+                              .job = v->job,
+                              .job_arg = v->job_arg,
+                              .job_fd = v->job_fd};
+    in.locked = needs_lock(&in);
+    uint64_t flags =
+        CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWPID | (in.locked ? 0 : CLONE_NEWNS);
+    struct birth_place p = {NULL, v->uid_base, flags, -1, -1};
     return give_birth(&in, &p, c, e);
 }

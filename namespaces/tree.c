@@ -167,30 +167,31 @@ static int tmpfs_new(const struct nspace_mount *m, struct err *e)
 
 /* The host's /usr and the spec's mounts, in order. Those of the host were staged locked, in the same order.
  */
-static int attach_asked(const struct nspace_inner *in, const struct nspace_tree *t, int *staged,
-                        struct err *e)
+int nspace_tree_attach(const struct nspace_inner *in, int rootfd, const int *staged, struct err *e)
 {
     unsigned next = 0;
     int r = 0;
     if (in->root->usr_fd >= 0)
-        r = nspace_attach_top(staged[next++], t->root, "usr", e);
-    for (unsigned i = 0; r == 0 && i < in->s->nmounts; i++) {
-        const struct nspace_mount *m = &in->s->mounts[i];
+        r = nspace_attach_top(staged[next++], rootfd, "usr", e);
+    for (unsigned i = 0; r == 0 && i < in->nmounts; i++) {
+        const struct nspace_mount *m = &in->mounts[i];
+        if (m->fd < 0 && !in->s) /* a visit */
+            continue;
         auto_fd int own = m->fd < 0 ? tmpfs_new(m, e) : -1;
         if (m->fd < 0 && own < 0)
             return own;
-        r = nspace_attach_target(m->fd < 0 ? own : staged[next++], t->root, m->target,
+        r = nspace_attach_target(m->fd < 0 ? own : staged[next++], rootfd, m->target,
                                  m->fd >= 0 && m->is_file, e);
     }
     return r;
 }
 
 /* Taken before anything covers the stage; the caller closes. */
-static int take_staged(const struct nspace_inner *in, int **staged, unsigned *n, struct err *e)
+int nspace_tree_take(const struct nspace_inner *in, int **staged, unsigned *n, struct err *e)
 {
     unsigned want = in->root->usr_fd >= 0;
-    for (unsigned i = 0; i < in->s->nmounts; i++)
-        want += in->s->mounts[i].fd >= 0;
+    for (unsigned i = 0; i < in->nmounts; i++)
+        want += in->mounts[i].fd >= 0;
     int *fds = xcalloc(want + 1, sizeof(int));
     for (*n = 0; *n < want; (*n)++)
         if ((fds[*n] = nspace_lock_take(*n, e)) < 0)
@@ -203,7 +204,7 @@ int nspace_tree_build(const struct nspace_inner *in, struct nspace_tree *t, stru
 {
     auto_free int *staged = NULL;
     unsigned nstaged = 0;
-    int r = take_staged(in, &staged, &nstaged, e);
+    int r = nspace_tree_take(in, &staged, &nstaged, e);
     if (r == 0 && (t->sys = open_sys(in, e)) < 0)
         r = t->sys;
     if (r == 0)
@@ -226,7 +227,7 @@ int nspace_tree_build(const struct nspace_inner *in, struct nspace_tree *t, stru
     if (r == 0)
         r = fill_run(in, t, e);
     if (r == 0)
-        r = attach_asked(in, t, staged, e);
+        r = nspace_tree_attach(in, t->root, staged, e);
     if (r == 0 && (in->root->read_only || in->s->security->read_only_root))
         r = nspace_make_read_only(t->root, false, e);
     if (r == 0)

@@ -134,39 +134,6 @@ int h_zone_holders(struct zd *d, struct zd_request *r, struct err *e)
     return 0;
 }
 
-static void add_diff(void *arg, char kind, const char *path)
-{
-    char k[2] = {kind, 0};
-    json *o = js_object();
-    js_set_str(o, "kind", k);
-    js_set_str(o, "path", path);
-    js_add(arg, o);
-}
-
-int h_zone_diff(struct zd *d, struct zd_request *r, struct err *e)
-{
-    struct zone *z;
-    struct stor_root_plan root = {0};
-    int k = registry_get(d, zd_param(r, 0), &z, e);
-    if (k < 0)
-        return k;
-    if (!z->spec)
-        return err_set(e, ERR_INVALID, EINVAL, "the spec of zone %s cannot be read", z->name);
-    json *list = js_array();
-    if (stor_image_ready(d->pool, z->spec->image)) {
-        k = stor_image_prepare(d->pool, z->spec->image, NULL, -1, &root, e);
-        if (k == 0)
-            k = stor_zone_diff(d->pool, z->name, &root, add_diff, list, e);
-        stor_root_done(&root);
-    }
-    if (k < 0) {
-        js_free(list);
-        return k;
-    }
-    zd_reply_json(r, 200, list);
-    return 0;
-}
-
 /* ---- host ---- */
 static json *network_row(struct zd *d, const struct net_entry *n)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Handlers whose connection becomes a stream: run, exec, attach, console, logs, archive. The stream's
+/* Handlers whose connection becomes a stream: run, exec, attach, console, logs. The stream's
  * descriptor goes to the supervisor, so bytes never pass through zoned and a session outlives it. */
 #include "base/fd.h"
 #include "base/log.h"
@@ -257,66 +257,4 @@ int h_zone_logs(struct zd *d, struct zd_request *r, struct err *e)
         zd_reply_text(r, 200, "text/plain; charset=utf-8", str_take(&f->text));
     log_closed(f);
     return k;
-}
-
-/* ---- archive (cp) ---- */
-struct archive_job {
-    struct zd_request *r;
-    int fd;
-    bool get;
-};
-
-static void archive_answered(struct zone *z, const json *reply, const struct err *e, void *arg)
-{
-    struct archive_job *a = arg;
-    if (err_is(e)) {
-        zd_reply_error(a->r, e, NULL);
-        close(a->fd);
-    } else if (a->get) {
-        lseek(a->fd, 0, SEEK_SET);
-        zd_reply_fd(a->r, "application/x-tar", a->fd);
-    } else {
-        zd_reply_json(a->r, 200, js_object());
-        close(a->fd);
-    }
-    free(a);
-}
-
-static int archive(struct zd *d, struct zd_request *r, bool get, struct err *e)
-{
-    struct zone *z;
-    const char *path = zd_query(r, "path");
-    int k = registry_get(d, zd_param(r, 0), &z, e);
-    if (k < 0)
-        return k;
-    if (!path || *path != '/')
-        return err_set(e, ERR_INVALID, EINVAL, "path: must be absolute in the zone");
-    if (state_allows(z->state, VERB_EXEC, z->name, e) == VERB_REFUSED)
-        return -EBUSY;
-    int fd = get ? openat(d->tmp_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)
-                 : fcntl(zd_body_fd(r), F_DUPFD_CLOEXEC, 3);
-    if (fd < 0)
-        return err_sys(e, "temporary file");
-    struct archive_job *a = xcalloc(1, sizeof(*a));
-    *a = (struct archive_job){r, fd, get};
-    json *m = js_object();
-    js_set_str(m, "op", "archive");
-    js_set_str(m, "direction", get ? "get" : "put");
-    js_set_str(m, "path", path);
-    k = sup_request(z, m, &fd, 1, archive_answered, a, e);
-    if (k < 0) {
-        close(fd);
-        free(a);
-    }
-    return k;
-}
-
-int h_get_archive(struct zd *d, struct zd_request *r, struct err *e)
-{
-    return archive(d, r, true, e);
-}
-
-int h_put_archive(struct zd *d, struct zd_request *r, struct err *e)
-{
-    return archive(d, r, false, e);
 }

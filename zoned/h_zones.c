@@ -124,6 +124,10 @@ static int simple_verb(struct zd *d, struct zd_request *r, enum zone_verb verb, 
     struct zone *z;
     int k = registry_get(d, zd_param(r, 0), &z, e);
     enum verb_answer v = k < 0 ? VERB_REFUSED : state_allows(z->state, verb, z->name, e);
+    if (v == VERB_OK && verb == VERB_RESUME && z->op == OP_COPY) {
+        err_set(e, ERR_BUSY, EBUSY, "zone %s: a copy is under way", z->name);
+        v = VERB_REFUSED;
+    }
     if (v == VERB_OK)
         return sup_request(z, message, NULL, 0, relay_zone, r, e);
     js_free(message);
@@ -290,6 +294,8 @@ static void clone_done(struct zd *d, json *result, void *arg)
         js_to_err(js_get(result, "error"), &e, NULL);
     else
         (void)clone_adopt(d, c, &z, &e);
+    if (registry_find(d, c->from))
+        op_unhold(registry_find(d, c->from));
     if (z)
         zd_reply_json(c->r, 201, zone_to_json(d, z, true));
     else
@@ -315,7 +321,7 @@ int h_clone_zone(struct zd *d, struct zd_request *r, struct err *e)
                            "zone %s has a fixed address, which its clone cannot share", z->name),
                    err_hint(e, "zonectl set %s 'network[%u].address=' first, or export, edit and create",
                             z->name, i);
-    if ((k = renamed_text(d, z, name, &text, e)) < 0)
+    if ((k = renamed_text(d, z, name, &text, e)) < 0 || (k = op_hold(z, true, e)) < 0)
         return k;
     struct clone_job *c = xcalloc(1, sizeof(*c));
     c->r = r;
@@ -324,6 +330,7 @@ int h_clone_zone(struct zd *d, struct zd_request *r, struct err *e)
     snprintf(c->to, sizeof(c->to), "%s", name);
     k = worker_run(d, clone_work, c, clone_done, e);
     if (k < 0) {
+        op_unhold(z);
         free(c->text);
         free(c);
     }

@@ -66,7 +66,7 @@ static void op_end(struct zone *z, const struct err *e, const struct problems *p
 
 static int op_begin(struct zone *z, enum op_kind kind, struct zd_request *r, struct err *e)
 {
-    static const char *const names[] = {"none", "start", "stop", "restart", "delete", "create"};
+    static const char *const names[] = {"none", "start", "stop", "restart", "delete", "create", "copy"};
     bool joins = z->op == kind || (z->op == OP_RESTART && kind == OP_START);
     if (z->op != OP_NONE && !joins) {
         err_set(e, ERR_BUSY, EBUSY, "zone %s: a %s is under way", z->name, names[z->op]);
@@ -78,6 +78,24 @@ static int op_begin(struct zone *z, enum op_kind kind, struct zd_request *r, str
         return 1;
     z->op = kind;
     return 0;
+}
+
+int op_hold(struct zone *z, bool shared, struct err *e)
+{
+    int k = shared && z->op == OP_COPY && z->holders ? 0 : op_begin(z, OP_COPY, NULL, e);
+    if (k > 0)
+        k = err_set(e, ERR_BUSY, EBUSY, "zone %s: a copy is under way", z->name);
+    if (k == 0)
+        z->holders += shared;
+    return k;
+}
+
+void op_unhold(struct zone *z)
+{
+    if (z->holders)
+        z->holders--;
+    if (!z->holders && z->op == OP_COPY)
+        op_end(z, NULL, NULL);
 }
 
 /* A session that could not be handed over ends with one frame that says why. */

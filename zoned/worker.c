@@ -13,6 +13,8 @@
 #include <sys/wait.h>
 #include <systemd/sd-event.h>
 
+#define OUTPUT_MAX (128u << 20) /* a diff of a million files */
+
 struct worker {
     struct zd *d;
     pid_t pid;
@@ -50,7 +52,7 @@ static int on_output(sd_event_source *s, int fd, uint32_t revents, void *arg)
     ssize_t n = read(fd, buf, sizeof(buf));
     if (n < 0 && (errno == EINTR || errno == EAGAIN))
         return 0;
-    if (n > 0 && w->out.len < (16u << 20)) {
+    if (n > 0 && w->out.len < OUTPUT_MAX) {
         str_addn(&w->out, buf, (size_t)n);
         return 0;
     }

@@ -62,7 +62,7 @@ struct zone_lease { /* what is the zone's own for life: written once, read at ev
     } * links;
     unsigned nlinks;
 };
-enum op_kind { OP_NONE, OP_START, OP_STOP, OP_RESTART, OP_DELETE, OP_CREATE };
+enum op_kind { OP_NONE, OP_START, OP_STOP, OP_RESTART, OP_DELETE, OP_CREATE, OP_COPY };
 struct waiter {
     struct zd_request *r;
     bool want_zone;
@@ -93,6 +93,7 @@ struct zone {
     uint64_t boot_start_no;
     /* the one operation under way */
     enum op_kind op;
+    unsigned holders; /* of OP_COPY */
     VEC(struct waiter) waiters;
     struct json_t *messages;
     bool dry_run;
@@ -251,6 +252,9 @@ void op_tidy_soon(struct zd *d);
 void op_running(struct zone *z);                    /* the supervisor says so */
 void op_stopped(struct zone *z, const json *event); /* … */
 void op_lost(struct zone *z);                       /* the supervisor's connection ended */
+/* Files of the zone are read (shared: several may) or written by a worker: no other operation begins until unhold. */
+int op_hold(struct zone *z, bool shared, struct err *e);
+void op_unhold(struct zone *z);
 int op_plan(struct zd *d, struct zone *z, struct plan **out, struct problems *ps, struct err *e);
 void zone_note(struct zone *z, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* cp into and out of a running zone: a process that has entered the zone packs or unpacks a tar over one
- * descriptor. What that process says is data of the zone: one error record, bounded. */
+/* cp into and out of a zone: a process that has entered it, or that visits the root of one that does not run, packs or
+ * unpacks a tar over one descriptor. What that process says is data of the zone: one error record, bounded. */
 #include "zoned/sup/rt.h"
+#include <sys/wait.h>
+
+#define VISIT_TIMEOUT_MS 30000u
 
 struct archive {
     bool put;
@@ -23,18 +26,24 @@ static int archive_job(int job_fd, void *arg)
     return r < 0;
 }
 
+static void read_answer(int fd, int wait_status, struct err *e)
+{
+    struct err told = {0};
+    if (wait_status == 0)
+        return;
+    if (fd_read_full(fd, &told, sizeof(told)) == (ssize_t)sizeof(told) && told.code > 0 &&
+        told.kind > ERR_NONE && told.kind < ERR_KIND_MAX) {
+        told.text[sizeof(told.text) - 1] = told.hint[sizeof(told.hint) - 1] = '\0';
+        *e = told;
+    } else {
+        err_set(e, ERR_INTERNAL, EIO, "the copy ended with status %d", exit_status_of(wait_status));
+    }
+}
+
 static void archive_done(struct sup *s, struct job *j, int wait_status)
 {
-    struct err told = {0}, e = {0};
-    if (wait_status != 0) {
-        if (fd_read_full(j->out_fd, &told, sizeof(told)) == (ssize_t)sizeof(told) && told.code > 0 &&
-            told.kind > ERR_NONE && told.kind < ERR_KIND_MAX) {
-            told.text[sizeof(told.text) - 1] = told.hint[sizeof(told.hint) - 1] = '\0';
-            e = told;
-        } else {
-            err_set(&e, ERR_INTERNAL, EIO, "the copy ended with status %d", exit_status_of(wait_status));
-        }
-    }
+    struct err e = {0};
+    read_answer(j->out_fd, wait_status, &e);
     sup_reply(s, j->reply_id, NULL, e.code ? &e : NULL, NULL, 0);
 }
 
@@ -51,6 +60,10 @@ int archive_request(struct sup *s, const json *m, int data_fd, int64_t reply_id,
         return err_sys(e, "pipe");
     auto_fd int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     exec_setup(s, &n);
+    if (s->state == SUP_PAUSED) { /* in the zone's groups it would be frozen too */
+        n.ntask_fds = 0;
+        n.cgroup_fd = -1;
+    }
     n.job = archive_job;
     n.job_arg = &a;
     n.job_fd = data_fd;
@@ -58,7 +71,7 @@ int archive_request(struct sup *s, const json *m, int data_fd, int64_t reply_id,
     n.stdio[1] = p[1];
     int r = nspace_enter(s->kit, s->rt.pidfd, &n, &c, e);
     if (r >= 0)
-        r = exec_attach_go(s, &c, e);
+        r = exec_attach_go(s, &c, s->state != SUP_PAUSED, e);
     close(p[1]);
     if (r < 0) {
         close(p[0]);
@@ -69,4 +82,56 @@ int archive_request(struct sup *s, const json *m, int data_fd, int64_t reply_id,
     j->out_fd = p[0];
     j->reply_id = reply_id;
     return 0;
+}
+
+static int visit_and_wait(struct rt *rt, const struct sup_visit *v, int answer, struct err *e)
+{
+    struct archive a = {v->put, (char *)v->path};
+    const struct nspace_visit n = {.root = &rt->root,
+                                   .mounts = rt->mounts,
+                                   .nmounts = rt->nmounts,
+                                   .uid_base = v->uid_base,
+                                   .job = archive_job,
+                                   .job_arg = &a,
+                                   .job_fd = v->data_fd};
+    struct nspace_child c = {.pidfd = -1, .userns_fd = -1, .netns_fd = -1, .sync_fd = -1};
+    struct nspace_kit *kit = NULL;
+    int status = 0, r = nspace_kit_new(NULL, &kit, e);
+    if (r == 0)
+        r = nspace_visit(kit, &n, &c, e);
+    if (r == 0)
+        r = nspace_go(&c, VISIT_TIMEOUT_MS, e);
+    nspace_kit_free(kit);
+    if (r == 0) {
+        while (waitpid(c.pid, &status, 0) < 0 && errno == EINTR)
+            ;
+        read_answer(answer, status, e);
+        r = err_is(e) ? -e->code : 0;
+        close_fd(&c.sync_fd); /* reaped: not to be killed */
+    }
+    nspace_child_done(&c);
+    return r;
+}
+
+int sup_visit(const struct sup_visit *v, struct err *e)
+{
+    const struct rootfs_want want = {v->zone, v->spec, v->root};
+    struct rt rt;
+    int p[2];
+    if (!path_is_clean_absolute(v->path))
+        return err_set(e, ERR_INVALID, EINVAL, "path %.200s is not absolute", v->path);
+    auto_fd int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null < 0 || pipe2(p, O_CLOEXEC | O_NONBLOCK) < 0)
+        return err_sys(e, "pipe");
+    if (dup2(null, 0) < 0 || dup2(p[1], 1) < 0 || dup2(null, 2) < 0)
+        err_sys(e, "standard streams");
+    close(p[1]);
+    rt_init(&rt);
+    rt.pool = v->pool;
+    int r = err_is(e) ? -e->code : rootfs_open(&rt, &want, e);
+    if (r == 0)
+        r = visit_and_wait(&rt, v, p[0], e);
+    rootfs_release(&rt);
+    close(p[0]);
+    return r;
 }

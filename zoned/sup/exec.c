@@ -77,9 +77,9 @@ void exec_setup(struct sup *s, struct nspace_exec *x)
 }
 
 /* Groups, then go; on failure the child is gone. */
-int exec_attach_go(struct sup *s, struct nspace_child *c, struct err *e)
+int exec_attach_go(struct sup *s, struct nspace_child *c, bool groups, struct err *e)
 {
-    int r = s->rt.cg ? cg_attach(s->rt.cg, c->pid, cg_clone_fd(s->rt.cg) >= 0, e) : 0;
+    int r = groups && s->rt.cg ? cg_attach(s->rt.cg, c->pid, cg_clone_fd(s->rt.cg) >= 0, e) : 0;
     if (r == 0)
         r = nspace_go(c, ENTER_TIMEOUT_MS, e);
     if (r < 0) {
@@ -163,7 +163,7 @@ static int exec_run(struct sup *s, struct session *x, const json *m, struct err 
     if (r == 0)
         r = nspace_enter(s->kit, s->rt.pidfd, &n, &c, e);
     if (r >= 0)
-        r = exec_attach_go(s, &c, e);
+        r = exec_attach_go(s, &c, true, e);
     for (unsigned i = 0; i < 3; i++)
         close_fd(&n.stdio[i]);
     strv_free(args);

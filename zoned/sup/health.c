@@ -160,7 +160,7 @@ static struct job *start_exec(struct sup *s)
     n.stdio[0] = n.stdio[1] = n.stdio[2] = null;
     int r = null < 0 ? -1 : nspace_enter(s->kit, s->rt.pidfd, &n, &c, NULL);
     if (r >= 0)
-        r = exec_attach_go(s, &c, NULL);
+        r = exec_attach_go(s, &c, true, NULL);
     close_fd(&null);
     return r < 0 ? NULL : job_add(s, c.pid, c.pidfd, check_done, &s->health);
 }

@@ -142,7 +142,7 @@ static int op_update(struct sup *s, struct request *r, struct err *e)
 
 static int op_archive(struct sup *s, struct request *r, struct err *e)
 {
-    int x = need_running(s, e);
+    int x = s->state == SUP_PAUSED && s->rt.pidfd >= 0 ? 0 : need_running(s, e);
     if (x == 0 && r->nfds < 1)
         x = err_set(e, ERR_INVALID, EPROTO, "archive: no data descriptor given");
     if (x == 0)

@@ -42,15 +42,14 @@ static int clone_one(int from, int *to, struct err *e)
     return *to < 0 ? *to : 0;
 }
 
-static int open_root(struct sup *s, struct err *e)
+static int open_root(struct rt *rt, const struct rootfs_want *w, struct err *e)
 {
-    struct rt *rt = &s->rt;
-    int r = stor_root_open(rt->pool, s->plan->zone, &s->plan->root, &rt->fds, e);
+    int r = stor_root_open(rt->pool, w->zone, w->root, &rt->fds, e);
     if (r < 0)
         return r;
     rt->root.lowers = rt->fds.lowers;
-    rt->root.read_only = s->plan->spec->security.read_only_root;
-    rt->root.no_suid = s->plan->spec->security.no_new_privs;
+    rt->root.read_only = w->spec->security.read_only_root;
+    rt->root.no_suid = w->spec->security.no_new_privs;
     if ((r = clone_one(rt->fds.layers_fd, &rt->root.layers_fd, e)) < 0 ||
         (r = clone_one(rt->fds.zone_fd, &rt->root.zone_fd, e)) < 0 ||
         (r = clone_one(rt->fds.usr_fd, &rt->root.usr_fd, e)) < 0)
@@ -58,7 +57,8 @@ static int open_root(struct sup *s, struct err *e)
     return 0;
 }
 
-static int open_filesystem(struct sup *s, const struct spec_mount *m, struct nspace_mount *out, struct err *e)
+static int open_filesystem(struct stor_pool *pool, const struct spec_mount *m, struct nspace_mount *out,
+                           struct err *e)
 {
     auto_fd int fd = -1;
     out->fd = -1;
@@ -67,32 +67,33 @@ static int open_filesystem(struct sup *s, const struct spec_mount *m, struct nsp
     out->size = m->size;
     if (m->kind == SPEC_MOUNT_TMPFS)
         return 0;
-    fd = m->kind == SPEC_MOUNT_BIND ? stor_bind_open(s->rt.pool, m->source, &out->is_file, e)
-                                    : stor_volume_open(s->rt.pool, m->source, e);
+    fd = m->kind == SPEC_MOUNT_BIND ? stor_bind_open(pool, m->source, &out->is_file, e)
+                                    : stor_volume_open(pool, m->source, e);
     if (fd < 0)
         return err_prefix(e, "filesystem %s", m->target), fd;
     out->fd = nspace_clone_mount(fd, e);
     return out->fd < 0 ? (err_prefix(e, "filesystem %s", m->target), out->fd) : 0;
 }
 
+int rootfs_open(struct rt *rt, const struct rootfs_want *w, struct err *e)
+{
+    int r = open_root(rt, w, e);
+    unsigned n = w->spec->filesystems.len;
+    rt->mounts = n ? xcalloc(n, sizeof(*rt->mounts)) : NULL;
+    for (unsigned i = 0; r == 0 && i < n; i++) {
+        rt->nmounts = i + 1;
+        r = open_filesystem(rt->pool, &w->spec->filesystems.at[i], &rt->mounts[i], e);
+    }
+    return r;
+}
+
 int step_rootfs(struct sup *s, struct err *e)
 {
+    const struct rootfs_want want = {s->plan->zone, s->plan->spec, &s->plan->root};
     int r = rt_open_pool(s, e);
-    if (r < 0)
-        return r;
-    const struct plan *p = s->plan;
-    if ((r = stor_zone_put(s->rt.pool, p->zone, p->files.at, p->files.len, e)) < 0)
-        return r;
-    if ((r = open_root(s, e)) < 0)
-        return r;
-    unsigned n = p->spec->filesystems.len;
-    s->rt.mounts = n ? xcalloc(n, sizeof(*s->rt.mounts)) : NULL;
-    for (unsigned i = 0; i < n; i++) {
-        s->rt.nmounts = i + 1;
-        if ((r = open_filesystem(s, &p->spec->filesystems.at[i], &s->rt.mounts[i], e)) < 0)
-            return r;
-    }
-    return 0;
+    if (r == 0)
+        r = stor_zone_put(s->rt.pool, s->plan->zone, s->plan->files.at, s->plan->files.len, e);
+    return r == 0 ? rootfs_open(&s->rt, &want, e) : r;
 }
 
 int step_rootfs_undo(struct sup *s, struct err *e)

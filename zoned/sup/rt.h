@@ -144,6 +144,14 @@ void rt_init(struct rt *rt);
 int rt_open_pool(struct sup *s, struct err *e);
 int step_rootfs(struct sup *s, struct err *e); /* rootfs.c */
 int step_rootfs_undo(struct sup *s, struct err *e);
+/* The zone's root and filesystems as detached mounts in rt, whose pool is open; what is open on failure goes with
+ * rootfs_release. */
+struct rootfs_want {
+    const char *zone;
+    const struct spec *spec;
+    const struct stor_root_plan *root;
+};
+int rootfs_open(struct rt *rt, const struct rootfs_want *w, struct err *e);
 void rootfs_release(struct rt *rt);
 void limits_of(const struct plan *p, struct cg_limits *l);
 /* The beginning of NET's undo, as soon as PID 1 is ending: the kernel takes a millisecond to unmount what it saw. */
@@ -213,7 +221,7 @@ void sessions_end_zone(struct sup *s); /* API_EXIT to all that wait for PID 1 */
 /* exec.c */
 int exec_request(struct sup *s, const json *m, int session_fd, pid_t *pid, struct err *e);
 void exec_setup(struct sup *s, struct nspace_exec *x);
-int exec_attach_go(struct sup *s, struct nspace_child *c, struct err *e);
+int exec_attach_go(struct sup *s, struct nspace_child *c, bool groups, struct err *e);
 struct job *job_add(struct sup *s, pid_t pid, int pidfd, void (*done)(struct sup *, struct job *, int),
                     void *arg);
 void jobs_watch(struct sup *s);

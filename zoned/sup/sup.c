@@ -204,6 +204,18 @@ static int64_t journal_pid(const struct sup *s, unsigned *done)
     return j.pid;
 }
 
+/* When PID 1 began, as the one before us wrote it down. */
+static uint64_t start_time(const struct sup *s)
+{
+    json *last auto_of(js_free) = NULL;
+    if (s->rt.zone_dirfd >= 0)
+        (void)sup_history_last(s->rt.zone_dirfd, &last);
+    int64_t at = js_get_int(last, "time_us", 0);
+    bool ours = str_eq(js_get_str(last, "event", ""), "start") &&
+                js_get_int(last, "start_no", -1) == (int64_t)s->plan->start_no;
+    return ours && at > 0 ? (uint64_t)at : clock_real_us();
+}
+
 static void take_over(struct sup *s, enum sup_mode mode)
 {
     unsigned done = 0;
@@ -214,7 +226,7 @@ static void take_over(struct sup *s, enum sup_mode mode)
     if (mode == SUP_MODE_ADOPT && all && s->rt.pidfd >= 0 && pid > 0) {
         s->rt.pid = (pid_t)pid;
         s->state = SUP_RUNNING;
-        s->started_us = clock_real_us();
+        s->started_us = start_time(s);
         s->up_since = clock_mono_us();
         health_start(s);
         sup_event(s, "running", NULL, &s->rt.pidfd, 1);

@@ -64,5 +64,19 @@ int sup_log_read(int log_dirfd, int64_t last_n, uint64_t since_us, struct sup_lo
                               bool partial),
                  void *arg, struct err *e);
 
+/* cp with a zone that does not run: a process of its own gets the zone's root and filesystems, packs path to data_fd or
+ * unpacks data_fd into it, and ends. Nothing of the zone is executed. Blocks until then: call it in a worker, whose
+ * standard streams it takes; the zone must not start meanwhile. */
+struct sup_visit {
+    struct stor_pool *pool;
+    const char *zone, *path;
+    const struct spec *spec;
+    const struct stor_root_plan *root;
+    uint32_t uid_base;
+    int data_fd;
+    bool put;
+};
+int sup_visit(const struct sup_visit *v, struct err *e);
+
 /* Who blocks a teardown: [{what: process|mount|loop|cgroup|netns, pid, name, fd, path}] for a zone's names in the plan. */
 int sup_holders(const struct plan *p, json **out, struct err *e);

@@ -394,7 +394,12 @@ static void visits(void)
     int p[2], st;
     fx_zone(&z, "visit", "");
     ok(pipe2(p, O_CLOEXEC) == 0, "pipe");
-    int r = nspace_visit(fx_kit, &z.setup.root, UID_BASE, list_root, (char[]){"arg"}, p[1], &c, &e);
+    struct nspace_visit v = {.root = &z.setup.root,
+                             .uid_base = UID_BASE,
+                             .job = list_root,
+                             .job_arg = (char[]){"arg"},
+                             .job_fd = p[1]};
+    int r = nspace_visit(fx_kit, &v, &c, &e);
     if (r == 0)
         r = nspace_go(&c, 5000, &e);
     close(p[1]);
