@@ -60,9 +60,12 @@ static int on_output(sd_event_source *s, int fd, uint32_t revents, void *arg)
     return 0;
 }
 
-static _Noreturn void work_in_child(struct zd *d, int out, json *(*work)(struct zd *, void *), void *arg)
+static _Noreturn void work_in_child(struct zd *d, pid_t parent, int out, json *(*work)(struct zd *, void *),
+                                    void *arg)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* its half-done work is cleared from staging/ at the next start */
+    if (getppid() != parent)
+        _exit(1);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -79,9 +82,9 @@ int worker_run(struct zd *d, json *(*work)(struct zd *d, void *arg), void *arg,
     int p[2];
     if (pipe2(p, O_CLOEXEC) < 0)
         return err_sys(e, "pipe");
-    pid_t pid = fork();
+    pid_t parent = getpid(), pid = fork();
     if (pid == 0)
-        work_in_child(d, p[1], work, arg);
+        work_in_child(d, parent, p[1], work, arg);
     close(p[1]);
     if (pid < 0) {
         close(p[0]);
