@@ -12,6 +12,7 @@
 #include "specs/specs.h"
 #include "storage/storage.h"
 #include "zoned/server.h"
+#include "zoned/service.h"
 #include "zoned/sup/sup.h"
 
 struct sd_event;
