@@ -22,6 +22,8 @@ bool stor_path_below(const char *path, const char *dir); /* or the same; both ca
 /* Copies a tree with all metadata, by reflink where it can. */
 int stor_copy_tree(int from, int to, const char *what, struct err *e);
 int stor_tree_usage(int dirfd, const char *name, uint64_t *bytes);
+int stor_zone_root_copy(int from_zone, int to_zone,
+                        struct err *e); /* the record of its layers; none is none */
 /* A walk in depth (walk.c). enter: > 0 go into the folder, 0 go on, -errno end. leave: back in the folder above, after
  * all of one that was gone into. path is relative to the top, borrowed. 0, what a visitor returned, or -errno: -ESTALE
  * if a folder was moved during the walk. */

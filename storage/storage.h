@@ -46,6 +46,13 @@ int stor_image_prepare(struct stor_pool *p, const char *image, const struct stor
 /* True if prepare would have nothing slow to do; then it may be called inline. */
 bool stor_image_ready(struct stor_pool *p, const char *image);
 
+/* The layers that a zone was installed from, kept in its folder. load: true if there is a record for this image and
+ * all its layers are there (*out, or NULL to ask only). host and dir: have none; saving them does nothing. */
+int stor_zone_root_save(const struct stor_pool *p, const char *zone, const struct stor_root_plan *r,
+                        struct err *e);
+bool stor_zone_root_load(const struct stor_pool *p, const char *zone, const char *image,
+                         struct stor_root_plan *out);
+
 /* ---- a zone's own folder: zones/NAME/{upper,work,log,…} ---- */
 int stor_zone_create(struct stor_pool *p, const char *zone, struct err *e); /* -EEXIST conflict */
 /* Keeps an empty folder ready, so that the next create is one rename. For the daemon's idle moments. */

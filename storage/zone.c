@@ -62,6 +62,8 @@ int stor_zone_clone(struct stor_pool *p, const char *src, const char *dst, struc
     auto_fd int new_upper = r < 0 ? -1 : openat(to, "upper", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (r == 0)
         r = stor_copy_tree(upper, new_upper, src, e);
+    if (r == 0)
+        r = stor_zone_root_copy(from, to, e);
     if (r == 0 && renameat2(p->staging_fd, staged, p->zones_fd, dst, RENAME_NOREPLACE) < 0)
         r = err_sys(e, "clone to %s", dst);
     if (r < 0)

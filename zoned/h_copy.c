@@ -68,7 +68,7 @@ static json *visit_work(struct zd *d, void *arg)
                           .uid_base = a->uid_base,
                           .data_fd = a->fd,
                           .put = !a->get};
-    if (stor_image_prepare(d->pool, z->spec->image, NULL, -1, &root, &e) < 0 || sup_visit(&v, &e) < 0)
+    if (zone_root(d, z, &root, &e) < 0 || sup_visit(&v, &e) < 0)
         js_set(o, "error", js_from_err(&e, NULL));
     return o;
 }
@@ -117,7 +117,7 @@ static int visit(struct zd *d, struct zone *z, struct archive_job *a, struct err
         return err_set(e, ERR_INVALID, EINVAL, "the spec of zone %s cannot be read", z->name);
     int k = check_place(z->spec, a->path, e);
     if (k == 0)
-        k = op_hold(z, false, e);
+        k = op_hold(z, OP_COPY, false, e);
     if (k < 0)
         return k;
     k = a->range = ranges_take(d->ranges, &a->uid_base, e);
@@ -172,7 +172,6 @@ int h_put_archive(struct zd *d, struct zd_request *r, struct err *e)
 struct diff_job {
     struct zd_request *r;
     char zone[SPEC_NAME_MAX + 1];
-    char *image;
 };
 
 static void add_diff(void *arg, char kind, const char *path)
@@ -190,9 +189,9 @@ static json *diff_work(struct zd *d, void *arg)
     struct err e = {0};
     struct stor_root_plan root = {0};
     json *o = js_object(), *list = js_array();
-    if (stor_image_ready(d->pool, j->image) && /* else the zone has never run and changed nothing */
-        (stor_image_prepare(d->pool, j->image, NULL, -1, &root, &e) < 0 ||
-         stor_zone_diff(d->pool, j->zone, &root, add_diff, list, &e) < 0))
+    const struct zone *z = registry_find(d, j->zone); /* the fork's copy */
+    if (zone_root_ready(d, z) &&                      /* else it has never run and changed nothing */
+        (zone_root(d, z, &root, &e) < 0 || stor_zone_diff(d->pool, j->zone, &root, add_diff, list, &e) < 0))
         js_set(o, "error", js_from_err(&e, NULL));
     js_set(o, "changes", list);
     return o;
@@ -208,7 +207,6 @@ static void diff_done(struct zd *d, json *result, void *arg)
     } else {
         zd_reply_json(j->r, 200, js_ref(js_get(result, "changes")));
     }
-    free(j->image);
     free(j);
 }
 
@@ -221,12 +219,10 @@ int h_zone_diff(struct zd *d, struct zd_request *r, struct err *e)
     if (!z->spec)
         return err_set(e, ERR_INVALID, EINVAL, "the spec of zone %s cannot be read", z->name);
     struct diff_job *j = xcalloc(1, sizeof(*j));
-    *j = (struct diff_job){.r = r, .image = xstrdup(z->spec->image)};
+    j->r = r;
     memcpy(j->zone, z->name, sizeof(j->zone));
     k = worker_run(d, diff_work, j, diff_done, e);
-    if (k < 0) {
-        free(j->image);
+    if (k < 0)
         free(j);
-    }
     return k;
 }

@@ -91,8 +91,7 @@ int h_create_zone(struct zd *d, struct zd_request *r, struct err *e)
         return k;
     if (js_get_bool(body, "start", false))
         return op_start(d, z, r, NULL, e);
-    zd_reply_json(r, 201, zone_to_json(d, z, true));
-    return 0;
+    return op_install(d, z, r, e);
 }
 
 int h_get_zone_spec(struct zd *d, struct zd_request *r, struct err *e)

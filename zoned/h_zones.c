@@ -58,7 +58,7 @@ static int dry_run(struct zd *d, struct zone *z, struct zd_request *r, struct er
     int k = store_reload(d, z, zd_problems(r), e);
     if (k == 0)
         k = lease_make(d, z, e);
-    if (k == 0 && !stor_image_ready(d->pool, z->spec->image)) {
+    if (k == 0 && !zone_root_ready(d, z)) {
         err_set(e, ERR_CONFLICT, ENOENT, "the image %s is not unpacked yet", z->spec->image);
         return err_hint(e, "start the zone once");
     }
@@ -321,7 +321,7 @@ int h_clone_zone(struct zd *d, struct zd_request *r, struct err *e)
                            "zone %s has a fixed address, which its clone cannot share", z->name),
                    err_hint(e, "zonectl set %s 'network[%u].address=' first, or export, edit and create",
                             z->name, i);
-    if ((k = renamed_text(d, z, name, &text, e)) < 0 || (k = op_hold(z, true, e)) < 0)
+    if ((k = renamed_text(d, z, name, &text, e)) < 0 || (k = op_hold(z, OP_COPY, true, e)) < 0)
         return k;
     struct clone_job *c = xcalloc(1, sizeof(*c));
     c->r = r;

@@ -80,9 +80,9 @@ static int op_begin(struct zone *z, enum op_kind kind, struct zd_request *r, str
     return 0;
 }
 
-int op_hold(struct zone *z, bool shared, struct err *e)
+int op_hold(struct zone *z, enum op_kind kind, bool shared, struct err *e)
 {
-    int k = shared && z->op == OP_COPY && z->holders ? 0 : op_begin(z, OP_COPY, NULL, e);
+    int k = shared && z->op == OP_COPY && z->holders ? 0 : op_begin(z, kind, NULL, e);
     if (k > 0)
         k = err_set(e, ERR_BUSY, EBUSY, "zone %s: a copy is under way", z->name);
     if (k == 0)
@@ -94,7 +94,7 @@ void op_unhold(struct zone *z)
 {
     if (z->holders)
         z->holders--;
-    if (!z->holders && z->op == OP_COPY)
+    if (!z->holders && (z->op == OP_COPY || z->op == OP_CREATE))
         op_end(z, NULL, NULL);
 }
 
@@ -241,7 +241,7 @@ int op_plan(struct zd *d, struct zone *z, struct plan **out, struct problems *ps
     auto_free char *join = NULL;
     check_limits(d, z->spec, ps);
     join_target(d, z->spec, &join);
-    int r = stor_image_prepare(d->pool, z->spec->image, NULL, -1, &root, e);
+    int r = zone_root(d, z, &root, e);
     if (r < 0)
         return r;
     struct plan_inputs in = {.instance = d->instance,
@@ -364,56 +364,23 @@ static void continue_start(struct zone *z)
     problems_done(&ps);
 }
 
-/* Slow part in a worker: unpack. It makes the layers; the plan then finds them ready. */
-struct prepare_arg {
-    char zone[SPEC_NAME_MAX + 1];
-    char *image;
-};
-
-static json *prepare_work(struct zd *d, void *arg)
+static void root_prepared(struct zone *z, const struct err *e, void *arg)
 {
-    struct prepare_arg *a = arg;
-    struct err e = {0};
-    struct stor_root_plan root = {0};
-    json *o = js_object();
-    if (stor_image_prepare(d->pool, a->image, NULL, -1, &root, &e) < 0)
-        js_set(o, "error", js_from_err(&e, NULL));
-    return o;
-}
-
-static void prepare_done(struct zd *d, json *result, void *arg)
-{
-    struct prepare_arg *a = arg;
-    struct zone *z = registry_find(d, a->zone);
-    if (z && js_get(result, "error")) {
-        struct err e = {0};
-        js_to_err(js_get(result, "error"), &e, NULL);
-        start_failed(z, &e, NULL);
-    } else if (z) {
+    if (err_is(e))
+        start_failed(z, e, NULL);
+    else
         continue_start(z);
-    }
-    free(a->image);
-    free(a);
 }
 
 static int begin_start(struct zd *d, struct zone *z, struct err *e)
 {
-    int r = stor_image_check(z->spec->image, e);
+    int r = zone_root_check(d, z, e);
     if (r < 0)
         return r;
-    if (stor_image_ready(d->pool, z->spec->image)) {
-        continue_start(z);
-        return 0;
-    }
-    struct prepare_arg *a = xcalloc(1, sizeof(*a));
-    snprintf(a->zone, sizeof(a->zone), "%s", z->name);
-    a->image = xstrdup(z->spec->image);
-    r = worker_run(d, prepare_work, a, prepare_done, e);
-    if (r < 0) {
-        free(a->image);
-        free(a);
-    }
-    return r;
+    if (!zone_root_ready(d, z))
+        return zone_root_prepare(z, root_prepared, NULL, e);
+    continue_start(z);
+    return 0;
 }
 
 int op_start(struct zd *d, struct zone *z, struct zd_request *r, struct session_start *s, struct err *e)

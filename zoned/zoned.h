@@ -254,10 +254,19 @@ void op_running(struct zone *z);                    /* the supervisor says so */
 void op_stopped(struct zone *z, const json *event); /* … */
 void op_lost(struct zone *z);                       /* the supervisor's connection ended */
 /* Files of the zone are read (shared: several may) or written by a worker: no other operation begins until unhold. */
-int op_hold(struct zone *z, bool shared, struct err *e);
+int op_hold(struct zone *z, enum op_kind kind, bool shared, struct err *e);
 void op_unhold(struct zone *z);
 int op_plan(struct zd *d, struct zone *z, struct plan **out, struct problems *ps, struct err *e);
 void zone_note(struct zone *z, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* install.c: what the zone's root is made of, kept with it. Slow unless ready: then prepare calls done later, unless
+ * the zone is gone. */
+int zone_root(struct zd *d, const struct zone *z, struct stor_root_plan *out, struct err *e);
+int zone_root_check(struct zd *d, const struct zone *z, struct err *e);
+bool zone_root_ready(struct zd *d, const struct zone *z);
+int zone_root_prepare(struct zone *z, void (*done)(struct zone *z, const struct err *e, void *arg), void *arg,
+                      struct err *e);
+int op_install(struct zd *d, struct zone *z, struct zd_request *r, struct err *e); /* answers a create */
 
 /* adopt.c */
 int adopt_all(struct zd *d, struct err *e);

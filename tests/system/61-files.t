@@ -166,6 +166,27 @@ for _ in $(seq 50); do [ "$(pgrep -f "zoned --root $ROOT" | wc -l)" = 1 ] && bre
 is "$(pgrep -fa "zoned --root $ROOT" | grep -vc "^$zoned_pid ")" 0 "... and no worker ($(pgrep -fa "zoned --root $ROOT" | grep -v "^$zoned_pid " | while read -r p _; do grep -E '^(Name|PPid|State|NSpid)' /proc/$p/status; done | xargs))"
 zc delete --force m c p x >/dev/null 2>&1
 
+# ---- an archive is needed once ----
+layers() { ls "$ROOT/lib/layers" | grep -c ^tar-; }
+n0=$(layers)
+echo old >"$T/img/version" && tar cf "$T/small.tar" -C "$T/img" .
+(for i in 1 2 3; do zc create s$i --image "tar:$T/small.tar" -- /busybox sleep 1000 & done; wait)
+is "$(zc list -q | grep -c '^s[123]$') $(($(layers) - n0))" "3 1" "three creates at once unpack it once"
+is "$(field s1 .state)" installed "... and install"
+mv "$T/small.tar" "$T/away.tar"
+status_is 0 "a zone starts without its archive" zc start s1
+status_is 3 "... a new one is not made without" zc create s4 --image "tar:$T/small.tar" -- true
+echo new >"$T/img/version" && tar cf "$T/small.tar" -C "$T/img" .
+zc stop -t 1 s1 >/dev/null
+status_is 0 "its clone needs it neither" zc clone s1 s4
+zc create s5 --image "tar:$T/small.tar" -- /busybox sleep 1000
+zc start s1 s4 s5 >/dev/null
+is "$(for z in s1 s4 s5; do zc exec $z -- /busybox cat /version; done | xargs)" "old old new" "a new archive of that name is for new zones"
+rm "$T/small.tar"
+status_is 0 "cp needs no archive either" zc cp "$T/file" s2:/
+is "$(zc diff s2)" "$(zc diff s2 | grep ' /file$')" "... nor diff"
+zc delete --force s1 s2 s3 s4 s5 >/dev/null
+
 # ---- the sparse root ----
 zc create h1 --image host -- sleep 1000
 zc create h2 --image host -- sleep 1000

@@ -165,6 +165,36 @@ static void note(void *arg, char kind, const char *path)
     str_addf(arg, "%c%s ", kind, path);
 }
 
+/* The record of a zone's layers: for that image alone, only while the layers are there, and a clone has it too. */
+static void test_root_record(void)
+{
+    struct err e = {0};
+    char tar[] = "tar:/x.tar", host[] = "host", one[] = "tar-one", two[] = "tar-two";
+    char *lowers[] = {one, two, NULL};
+    struct stor_root_plan root = {.image = tar, .lowers = lowers}, got = {0},
+                          h = {.image = host, .lowers = lowers};
+    is_int(stor_zone_create(pool, "a", &e), 0, "create");
+    run("mkdir pool/layers/tar-one pool/layers/tar-two");
+    ok(!stor_zone_root_load(pool, "a", tar, NULL), "none yet");
+    is_int(stor_zone_root_save(pool, "a", &h, &e), 0, "host has none");
+    is_int(stor_zone_root_save(pool, "a", &root, &e), 0, "saved: %s", e.text);
+    ok(!stor_zone_root_load(pool, "a", "tar:/y.tar", NULL) && !stor_zone_root_load(pool, "a", host, NULL),
+       "not for another image");
+    is_int(stor_zone_clone(pool, "a", "b", &e), 0, "clone");
+    ok(stor_zone_root_load(pool, "b", tar, &got) && strv_eq(got.lowers, lowers) && str_eq(got.image, tar),
+       "it has the same");
+    stor_root_done(&got);
+    run("rmdir pool/layers/tar-two");
+    ok(!stor_zone_root_load(pool, "a", tar, NULL), "a layer is gone: none");
+    run("rmdir pool/layers/tar-one; echo '{' > pool/zones/a/root; rm pool/zones/b/root; mkfifo "
+        "pool/zones/b/root");
+    ok(!stor_zone_root_load(pool, "a", tar, NULL) && !stor_zone_root_load(pool, "b", tar, NULL),
+       "garbage is none");
+    ok(stor_zone_root_save(pool, "none", &root, &e) < 0, "no zone");
+    stor_zone_delete(pool, "a", NULL);
+    stor_zone_delete(pool, "b", NULL);
+}
+
 /* A zone may nest folders deeper than we have descriptors, and call them what it likes. */
 static void test_deep(void)
 {
@@ -443,6 +473,7 @@ int main(void)
     test_diff();
     test_diff_opaque();
     test_deep();
+    test_root_record();
     test_images();
     test_binds();
     test_volumes();

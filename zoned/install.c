@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A zone's root: made once, at create or at the latest before the first start, and kept with the zone from then on.
+ * Unpacking is a worker's. */
+#include "base/mem.h"
+#include "base/str.h"
+#include "zoned/zoned.h"
+#include <errno.h>
+#include <stdio.h>
+
+int zone_root(struct zd *d, const struct zone *z, struct stor_root_plan *out, struct err *e)
+{
+    struct stor_root_plan root = {0};
+    if (stor_zone_root_load(d->pool, z->name, z->spec->image, out))
+        return 0;
+    int r = stor_image_prepare(d->pool, z->spec->image, NULL, -1, &root, e);
+    if (r == 0 && !z->ephemeral)
+        r = stor_zone_root_save(d->pool, z->name, &root, e);
+    if (r < 0)
+        stor_root_done(&root);
+    else
+        *out = root;
+    return r;
+}
+
+int zone_root_check(struct zd *d, const struct zone *z, struct err *e)
+{
+    return stor_zone_root_load(d->pool, z->name, z->spec->image, NULL) ? 0
+                                                                       : stor_image_check(z->spec->image, e);
+}
+
+bool zone_root_ready(struct zd *d, const struct zone *z)
+{
+    return stor_zone_root_load(d->pool, z->name, z->spec->image, NULL) ||
+           stor_image_ready(d->pool, z->spec->image);
+}
+
+/* ---- in a worker ---- */
+struct root_job {
+    char zone[SPEC_NAME_MAX + 1];
+    void (*done)(struct zone *z, const struct err *e, void *arg);
+    void *arg;
+};
+
+static json *root_work(struct zd *d, void *arg)
+{
+    struct root_job *j = arg;
+    struct err e = {0};
+    struct stor_root_plan root = {0};
+    json *o = js_object();
+    if (zone_root(d, registry_find(d, j->zone), &root, &e) < 0) /* the fork's copy of the zone */
+        js_set(o, "error", js_from_err(&e, NULL));
+    return o;
+}
+
+static void root_done(struct zd *d, json *result, void *arg)
+{
+    struct root_job *j = arg;
+    struct err e = {0};
+    if (js_get(result, "error"))
+        js_to_err(js_get(result, "error"), &e, NULL);
+    struct zone *z = registry_find(d, j->zone);
+    if (z)
+        j->done(z, &e, j->arg);
+    free(j);
+}
+
+int zone_root_prepare(struct zone *z, void (*done)(struct zone *z, const struct err *e, void *arg), void *arg,
+                      struct err *e)
+{
+    struct root_job *j = xcalloc(1, sizeof(*j));
+    *j = (struct root_job){.done = done, .arg = arg};
+    snprintf(j->zone, sizeof(j->zone), "%s", z->name);
+    int r = worker_run(z->d, root_work, j, root_done, e);
+    if (r < 0)
+        free(j);
+    return r;
+}
+
+/* ---- the last part of a create ---- */
+static void installed(struct zone *z, const struct err *e, void *arg)
+{
+    struct zd *d = z->d;
+    struct zd_request *r = arg;
+    op_unhold(z);
+    if (!err_is(e)) {
+        zone_set_state(z, ZONE_INSTALLED);
+        zd_reply_json(r, 201, zone_to_json(d, z, true));
+        return;
+    }
+    (void)op_delete(d, z, NULL, false, NULL);
+    zd_reply_error(r, e, NULL);
+}
+
+int op_install(struct zd *d, struct zone *z, struct zd_request *r, struct err *e)
+{
+    struct stor_root_plan root = {0};
+    if (zone_root_ready(d, z)) {
+        int k = zone_root(d, z, &root, e);
+        stor_root_done(&root);
+        if (k == 0)
+            zd_reply_json(r, 201, zone_to_json(d, z, true));
+        else
+            (void)op_delete(d, z, NULL, false, NULL);
+        return k;
+    }
+    int k = op_hold(z, OP_CREATE, false, e);
+    if (k == 0) {
+        zone_set_state(z, ZONE_INCOMPLETE);
+        k = zone_root_prepare(z, installed, r, e);
+        if (k < 0) {
+            op_unhold(z);
+            (void)op_delete(d, z, NULL, false, NULL);
+        }
+    }
+    return k;
+}
