@@ -169,11 +169,6 @@ int h_put_archive(struct zd *d, struct zd_request *r, struct err *e)
 }
 
 /* ---- diff ---- */
-struct diff_job {
-    struct zd_request *r;
-    char zone[SPEC_NAME_MAX + 1];
-};
-
 static void add_diff(void *arg, char kind, const char *path)
 {
     char k[2] = {kind, 0};
@@ -183,46 +178,28 @@ static void add_diff(void *arg, char kind, const char *path)
     js_add(arg, o);
 }
 
-static json *diff_work(struct zd *d, void *arg)
+static json *make_diff(struct zd *d, const char *name, struct err *e)
 {
-    struct diff_job *j = arg;
-    struct err e = {0};
+    const struct zone *z = registry_find(d, name);
     struct stor_root_plan root = {0};
-    json *o = js_object(), *list = js_array();
-    const struct zone *z = registry_find(d, j->zone); /* the fork's copy */
-    if (zone_root_ready(d, z) &&                      /* else it has never run and changed nothing */
-        (zone_root(d, z, &root, &e) < 0 || stor_zone_diff(d->pool, j->zone, &root, add_diff, list, &e) < 0))
-        js_set(o, "error", js_from_err(&e, NULL));
-    js_set(o, "changes", list);
-    return o;
-}
-
-static void diff_done(struct zd *d, json *result, void *arg)
-{
-    struct diff_job *j = arg;
-    struct err e = {0};
-    if (js_get(result, "error")) {
-        js_to_err(js_get(result, "error"), &e, NULL);
-        zd_reply_error(j->r, &e, NULL);
-    } else {
-        zd_reply_json(j->r, 200, js_ref(js_get(result, "changes")));
-    }
-    free(j);
+    json *list = js_array();
+    if (!zone_root_ready(d, z)) /* it has never run and changed nothing */
+        return list;
+    int k = zone_root(d, z, &root, e);
+    if (k == 0)
+        k = stor_zone_diff(d->pool, name, &root, add_diff, list, e);
+    stor_root_done(&root);
+    if (k == 0)
+        return list;
+    js_free(list);
+    return NULL;
 }
 
 int h_zone_diff(struct zd *d, struct zd_request *r, struct err *e)
 {
     struct zone *z;
     int k = registry_get(d, zd_param(r, 0), &z, e);
-    if (k < 0)
-        return k;
-    if (!z->spec)
-        return err_set(e, ERR_INVALID, EINVAL, "the spec of zone %s cannot be read", z->name);
-    struct diff_job *j = xcalloc(1, sizeof(*j));
-    j->r = r;
-    memcpy(j->zone, z->name, sizeof(j->zone));
-    k = worker_run(d, diff_work, j, diff_done, e);
-    if (k < 0)
-        free(j);
-    return k;
+    if (k == 0 && !z->spec)
+        k = err_set(e, ERR_INVALID, EINVAL, "the spec of zone %s cannot be read", z->name);
+    return k < 0 ? k : worker_answer(d, r, z->name, make_diff, e);
 }

@@ -256,13 +256,15 @@ int h_doctor(struct zd *d, struct zd_request *r, struct err *e)
     return 0;
 }
 
-int h_df(struct zd *d, struct zd_request *r, struct err *e)
+static json *make_df(struct zd *d, const char *name, struct err *e)
 {
     json *o = NULL;
-    int k = stor_df(d->pool, &o, e);
-    if (k == 0)
-        zd_reply_json(r, 200, o);
-    return k;
+    return stor_df(d->pool, &o, e) < 0 ? NULL : o;
+}
+
+int h_df(struct zd *d, struct zd_request *r, struct err *e)
+{
+    return worker_answer(d, r, NULL, make_df, e);
 }
 
 int h_follow_events(struct zd *d, struct zd_request *r, struct err *e)

@@ -34,18 +34,26 @@ static json *row(struct zd *d, const char *name)
     return o;
 }
 
-int h_list_volumes(struct zd *d, struct zd_request *r, struct err *e)
+static json *make_row(struct zd *d, const char *name, struct err *e)
+{
+    return row(d, name);
+}
+
+static json *make_list(struct zd *d, const char *name, struct err *e)
 {
     char **names = NULL;
-    int k = stor_volume_list(d->pool, &names, e);
-    if (k < 0)
-        return k;
+    if (stor_volume_list(d->pool, &names, e) < 0)
+        return NULL;
     json *list = js_array();
     for (unsigned i = 0; i < strv_len(names); i++)
         js_add(list, row(d, names[i]));
     strv_free(names);
-    zd_reply_json(r, 200, list);
-    return 0;
+    return list;
+}
+
+int h_list_volumes(struct zd *d, struct zd_request *r, struct err *e)
+{
+    return worker_answer(d, r, NULL, make_list, e);
 }
 
 int h_create_volume(struct zd *d, struct zd_request *r, struct err *e)
@@ -71,9 +79,7 @@ static int find(struct zd *d, const char *name, struct err *e)
 int h_get_volume(struct zd *d, struct zd_request *r, struct err *e)
 {
     int k = find(d, zd_param(r, 0), e);
-    if (k == 0)
-        zd_reply_json(r, 200, row(d, zd_param(r, 0)));
-    return k;
+    return k < 0 ? k : worker_answer(d, r, zd_param(r, 0), make_row, e);
 }
 
 int h_delete_volume(struct zd *d, struct zd_request *r, struct err *e)

@@ -2,6 +2,7 @@
 /* Slow work (unpacking, copying, deleting) in a forked process, so that the loop never waits. The result
  * comes back as JSON through a pipe; a worker that dies gives an error. */
 #include "base/fd.h"
+#include "base/mem.h"
 #include "base/proc.h"
 #include "base/str.h"
 #include "zoned/zoned.h"
@@ -101,4 +102,50 @@ int worker_run(struct zd *d, json *(*work)(struct zd *d, void *arg), void *arg,
         return err_sysk(e, ERR_INTERNAL, -r, "event source");
     }
     return 0;
+}
+
+/* ---- an answer that is slow to make ---- */
+struct answer {
+    struct zd_request *r;
+    json *(*make)(struct zd *d, const char *name, struct err *e);
+    char *name;
+};
+
+static json *answer_work(struct zd *d, void *arg)
+{
+    struct answer *a = arg;
+    struct err e = {0};
+    json *o = js_object(), *value = a->make(d, a->name, &e);
+    if (value)
+        js_set(o, "value", value);
+    else
+        js_set(o, "error", js_from_err(&e, NULL));
+    return o;
+}
+
+static void answer_done(struct zd *d, json *result, void *arg)
+{
+    struct answer *a = arg;
+    struct err e = {0};
+    if (js_get(result, "value")) {
+        zd_reply_json(a->r, 200, js_ref(js_get(result, "value")));
+    } else {
+        js_to_err(js_get(result, "error"), &e, NULL);
+        zd_reply_error(a->r, &e, NULL);
+    }
+    free(a->name);
+    free(a);
+}
+
+int worker_answer(struct zd *d, struct zd_request *r, const char *name,
+                  json *(*make)(struct zd *d, const char *name, struct err *e), struct err *e)
+{
+    struct answer *a = xcalloc(1, sizeof(*a));
+    *a = (struct answer){.r = r, .make = make, .name = xstrdup(name)};
+    int k = worker_run(d, answer_work, a, answer_done, e);
+    if (k < 0) {
+        free(a->name);
+        free(a);
+    }
+    return k;
 }

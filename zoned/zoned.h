@@ -282,6 +282,10 @@ void boot_shutdown_step(struct zd *d);
 int worker_run(struct zd *d, json *(*work)(struct zd *d, void *arg), void *arg,
                void (*done)(struct zd *d, json *result, void *arg), struct err *e);
 
+/* Answers r with what make returns in a worker, where the registry is a copy; NULL: e says why. */
+int worker_answer(struct zd *d, struct zd_request *r, const char *name,
+                  json *(*make)(struct zd *d, const char *name, struct err *e), struct err *e);
+
 /* view.c: zone object, statistics */
 json *zone_to_json(struct zd *d, struct zone *z, bool with_spec);
 json *zone_stats(struct zd *d, struct zone *z);
