@@ -92,6 +92,7 @@ struct removal {
     int top;
     unsigned moved;
     bool again;
+    unsigned long *budget; /* entries that may yet be looked at; NULL: any number */
 };
 
 static int move_up(struct removal *rm, int fd, const char *name, struct err *e)
@@ -111,6 +112,10 @@ static int empty_dir(struct removal *rm, int fd, unsigned depth, struct err *e);
 
 static int remove_entry(struct removal *rm, int fd, const struct dirent *ent, unsigned depth, struct err *e)
 {
+    if (rm->budget && !*rm->budget)
+        return -EAGAIN;
+    if (rm->budget)
+        --*rm->budget;
     if (ent->d_type != DT_DIR) {
         if (unlinkat(fd, ent->d_name, 0) == 0 || errno == ENOENT)
             return 0;
@@ -146,13 +151,13 @@ static int empty_dir(struct removal *rm, int fd, unsigned depth, struct err *e)
     return r;
 }
 
-int path_remove_tree(int dirfd, const char *name, struct err *e)
+int path_remove_some(int dirfd, const char *name, unsigned long *budget, struct err *e)
 {
     if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
         return 0;
     if (errno != EISDIR && errno != EPERM)
         return err_sys(e, "delete %s", name);
-    struct removal rm = {.name = name, .again = true};
+    struct removal rm = {.name = name, .again = true, .budget = budget};
     for (int r = 0; rm.again;) {
         rm.again = false;
         rm.top = open_dir_to_empty(dirfd, name);
@@ -167,6 +172,11 @@ int path_remove_tree(int dirfd, const char *name, struct err *e)
     if (unlinkat(dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
         return err_sys(e, "delete %s", name);
     return 0;
+}
+
+int path_remove_tree(int dirfd, const char *name, struct err *e)
+{
+    return path_remove_some(dirfd, name, NULL, e);
 }
 
 char *path_join(const char *a, const char *b)

@@ -24,6 +24,8 @@ int path_mkdirs(const char *path, mode_t mode, struct err *e);
  * (-EXDEV names it). Missing is success. Sets itself the permissions it needs. Any depth with a bounded number of
  * descriptors. */
 int path_remove_tree(int dirfd, const char *name, struct err *e);
+/* The same for at most *budget entries, which are counted down; -EAGAIN (e untouched) where there are more. */
+int path_remove_some(int dirfd, const char *name, unsigned long *budget, struct err *e);
 char *path_join(const char *a,
                 const char *b); /* malloc'd "a/b" without a doubled slash; b may start with / */
 /* One component, not "." or "..", no '/', 1–255 bytes, no control characters. */

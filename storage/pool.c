@@ -49,12 +49,20 @@ static int open_sub(int fd, const char *name, int *out, struct err *e)
     return *out < 0 ? err_sys(e, "data folder %s", name) : 0;
 }
 
-static void clear(int fd)
+/* Goes on after a failure; the first one is told. budget as path_remove_some. */
+static int clear(int fd, unsigned long *budget, struct err *e)
 {
     auto_dir DIR *d = fdopendir(openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    for (struct dirent *ent; d && (ent = readdir(d));)
-        if (strcmp(ent->d_name, ".") && strcmp(ent->d_name, ".."))
-            (void)path_remove_tree(fd, ent->d_name, NULL);
+    int first = 0;
+    for (struct dirent *ent; d && (ent = readdir(d));) {
+        if (!strcmp(ent->d_name, ".") || !strcmp(ent->d_name, ".."))
+            continue;
+        int r = path_remove_some(fd, ent->d_name, budget, e);
+        if (r == -EAGAIN)
+            return r;
+        first = first ? first : r;
+    }
+    return first;
 }
 
 int stor_pool_open(const char *dir, struct stor_pool **out, struct err *e)
@@ -90,16 +98,16 @@ bool stor_path_below(const char *path, const char *dir)
     return !strcmp(dir, "/") || (!strncmp(path, dir, n) && (!path[n] || path[n] == '/'));
 }
 
-void stor_trash_empty(struct stor_pool *p)
+int stor_trash_empty(struct stor_pool *p, unsigned long most, struct err *e)
 {
-    clear(p->tmp_fd);
+    return clear(p->tmp_fd, most ? &most : NULL, e);
 }
 
 /* Only the daemon that owns the pool calls this, before it forks workers. */
 void stor_pool_clear(struct stor_pool *p)
 {
-    clear(p->staging_fd);
-    clear(p->tmp_fd);
+    (void)clear(p->staging_fd, NULL, NULL);
+    (void)clear(p->tmp_fd, NULL, NULL);
 }
 
 void stor_pool_free(struct stor_pool *p)

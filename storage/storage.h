@@ -61,7 +61,8 @@ int stor_zone_delete(struct stor_pool *p, const char *zone,
                      struct err *e); /* renames into tmp/ first, then deletes; missing ok */
 /* The first half of a delete: the name is free at once; stor_trash_empty does the rest. */
 int stor_zone_discard(struct stor_pool *p, const char *zone, struct err *e);
-void stor_trash_empty(struct stor_pool *p);
+/* At most so many entries, 0: all. -EAGAIN (e untouched) where there is more; the first failure ends nothing. */
+int stor_trash_empty(struct stor_pool *p, unsigned long most, struct err *e);
 int stor_zone_rename(struct stor_pool *p, const char *from, const char *to, struct err *e);
 /* Copies src's own changes by reflink, else by copy (hard links, xattrs, times, devices kept). dst must not
  * exist. */
@@ -98,8 +99,8 @@ int stor_root_open(const struct stor_pool *p, const char *zone, const struct sto
 void stor_root_fds_done(struct stor_root_fds *f);
 
 /* ---- volumes ---- */
-int stor_volume_create(struct stor_pool *p, const char *name, struct err *e); /* existing: conflict */
-int stor_volume_delete(struct stor_pool *p, const char *name, struct err *e);
+int stor_volume_create(struct stor_pool *p, const char *name, struct err *e);     /* existing: conflict */
+int stor_volume_discard(struct stor_pool *p, const char *name, struct err *e);    /* as stor_zone_discard */
 int stor_volume_open(const struct stor_pool *p, const char *name, struct err *e); /* O_PATH fd; not_found */
 int stor_volume_list(const struct stor_pool *p, char ***names, struct err *e);
 int stor_volume_usage(const struct stor_pool *p, const char *name, uint64_t *bytes, struct err *e);

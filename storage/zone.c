@@ -160,13 +160,13 @@ int stor_volume_create(struct stor_pool *p, const char *name, struct err *e)
     return fchmodat(p->volumes_fd, name, 0755, 0) < 0 ? err_sys(e, "volume %s", name) : 0;
 }
 
-int stor_volume_delete(struct stor_pool *p, const char *name, struct err *e)
+int stor_volume_discard(struct stor_pool *p, const char *name, struct err *e)
 {
     char away[96];
     snprintf(away, sizeof(away), "vol-%s.%" PRIx64, name, clock_boot_us());
     if (renameat(p->volumes_fd, name, p->tmp_fd, away) < 0)
         return errno == ENOENT ? 0 : err_sys(e, "delete volume %s", name);
-    return path_remove_tree(p->tmp_fd, away, e);
+    return 0;
 }
 
 int stor_volume_open(const struct stor_pool *p, const char *name, struct err *e)

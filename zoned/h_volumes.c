@@ -93,8 +93,8 @@ int h_delete_volume(struct zd *d, struct zd_request *r, struct err *e)
         err_set(e, ERR_BUSY, EBUSY, "volume %s is used by zone %s", name, js_str_of(js_at(list, 0), "?"));
         return err_hint(e, "delete the zone or unset its filesystems entry first");
     }
-    k = stor_volume_delete(d->pool, name, e);
+    k = stor_volume_discard(d->pool, name, e);
     if (k == 0)
-        zd_reply_json(r, 200, js_object());
+        trash_empty(d, &r, 1);
     return k;
 }

@@ -147,7 +147,7 @@ static int tidy(sd_event_source *s, void *arg)
 {
     struct zd *d = arg;
     stor_zone_prepare(d->pool);
-    stor_trash_empty(d->pool);
+    trash_empty(d, NULL, 0);
     auto_fd int tmp = openat(d->run_fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
     (void)path_remove_tree(tmp, "gone", NULL);
     return 0;
@@ -653,20 +653,23 @@ int op_delete(struct zd *d, struct zone *z, struct zd_request *r, bool force, st
     }
     int k = store_delete(d, z, e);
     if (k == 0)
-        k = stor_zone_delete(d->pool, z->name, e);
+        k = stor_zone_discard(d->pool, z->name, e);
+    VEC(struct zd_request *) told = {0};
     struct waiter *at = z->waiters.at;
     unsigned n = z->waiters.len;
     memset(&z->waiters, 0, sizeof(z->waiters));
     for (unsigned i = 0; i < n; i++)
-        k < 0 ? zd_reply_error(at[i].r, e, NULL) : zd_reply_json(at[i].r, 200, js_object());
+        k < 0 ? zd_reply_error(at[i].r, e, NULL) : (void)(*vec_add(&told) = at[i].r);
     free(at);
     if (k < 0)
         return k;
     if (r)
-        zd_reply_json(r, 200, js_object());
+        *vec_add(&told) = r;
     if (z->ephemeral)
         remove_run_dir(z);
     event_publish(d, "deleted", z->name, NULL);
     registry_remove(d, z);
+    trash_empty(d, told.at, told.len);
+    vec_done(&told);
     return 0;
 }

@@ -286,6 +286,9 @@ int worker_run(struct zd *d, json *(*work)(struct zd *d, void *arg), void *arg,
 int worker_answer(struct zd *d, struct zd_request *r, const char *name,
                   json *(*make)(struct zd *d, const char *name, struct err *e), struct err *e);
 
+/* trash.c: removes what was discarded, in a worker where it is much, and then answers the requests with {}. */
+void trash_empty(struct zd *d, struct zd_request *const *requests, unsigned n);
+
 /* view.c: zone object, statistics */
 json *zone_to_json(struct zd *d, struct zone *z, bool with_spec);
 json *zone_stats(struct zd *d, struct zone *z);

@@ -187,6 +187,31 @@ status_is 0 "cp needs no archive either" zc cp "$T/file" s2:/
 is "$(zc diff s2)" "$(zc diff s2 | grep ' /file$')" "... nor diff"
 zc delete --force s1 s2 s3 s4 s5 >/dev/null
 
+# ---- much to delete ----
+zc create big --image host -v heap:/heap -- sh -c 'for d in /root/d /heap/d; do python3 -c "
+import os, sys
+for i in range(5):
+    os.makedirs(f\"$d{i}\")
+    for k in range(500): open(f\"$d{i}/{k}\", \"w\")
+os.chdir(\"$d\" + \"0\")
+for i in range(1200): os.mkdir(\"deep\"); os.chdir(\"deep\")
+"; done; echo made; exec sleep 1000'
+zc volume create heap >/dev/null
+zc start big
+for _ in $(seq 300); do zc logs big | grep -q made && break; sleep 0.1; done
+is "$(zc logs big)" made "a zone makes 2,500 files and nests 1,200 folders, twice"
+is "$(zc diff big | grep -c ' /root/d')" 3705 "diff names all"
+is "$(zc df -o json | jq '[.[] | select(.name == "big" or .name == "heap") | .bytes > 4800000] | all')" true "df counts all"
+zc pause big
+status_is 0 "a clone has it too" zc clone big huge
+zc delete --force big & slow=$!
+quick=0
+while kill -0 $slow 2>/dev/null; do timeout 2 "$BIN/zonectl" list -q >/dev/null || quick=1; done
+wait $slow
+is "$? $quick" "0 0" "zoned answers while a zone is deleted"
+zc delete huge
+is "$(zc volume delete heap; ls "$ROOT/lib/tmp" "$ROOT/lib/volumes" | grep -v :)" "" "when a delete has returned all of it is gone"
+
 # ---- the sparse root ----
 zc create h1 --image host -- sleep 1000
 zc create h2 --image host -- sleep 1000

@@ -91,7 +91,7 @@ static void test_life(void)
     is_int(stor_zone_delete(pool, "c", NULL), 0, "delete again");
     is_int(stor_zone_discard(pool, "a", NULL), 0, "discard");
     is_sh("", "the name is free at once", "ls pool/zones");
-    stor_trash_empty(pool);
+    stor_trash_empty(pool, 0, NULL);
     is_sh("", "and then the room", "ls pool/tmp");
 }
 
@@ -353,9 +353,11 @@ static void test_volumes(void)
     ok(stor_volume_open(pool, "w", &e) == -ENOENT && e.kind == ERR_NOT_FOUND, "none: %s", e.text);
     run("ln -s /etc pool/volumes/l");
     ok(stor_volume_open(pool, "l", NULL) < 0, "a link is no volume");
-    run("rm pool/volumes/l; touch pool/volumes/v/f");
-    is_int(stor_volume_delete(pool, "v", NULL), 0, "delete");
-    is_int(stor_volume_delete(pool, "v", NULL), 0, "again");
+    run("rm pool/volumes/l; touch pool/volumes/v/f pool/volumes/v/g");
+    is_int(stor_volume_discard(pool, "v", NULL), 0, "discard");
+    is_int(stor_volume_discard(pool, "v", NULL), 0, "again");
+    is_int(stor_trash_empty(pool, 1, NULL), -EAGAIN, "one entry: there is more");
+    is_int(stor_trash_empty(pool, 0, NULL), 0, "all");
     is_sh("", "nothing is left", "ls pool/volumes pool/tmp | grep -v :");
 }
 
