@@ -32,7 +32,7 @@ struct copier {
 
 static int copy_data(int from, int to, off_t size, struct err *e)
 {
-    if (ioctl(to, FICLONE, from) == 0)
+    if (!size || ioctl(to, FICLONE, from) == 0)
         return 0;
     for (off_t at = 0; at < size;) { /* holes stay holes */
         off_t data = lseek(from, at, SEEK_DATA);
