@@ -1,0 +1,30 @@
+# Shared by the tests that boot a guest: what goes in, what the guest's images hold.
+top=$(cd "$here/../.." && pwd)
+T=$(mktemp -d /var/tmp/zoned-guest.XXXXXX)
+trap 'rm -rf --one-file-system "$T"' EXIT
+# What our programs link with, and what the tests type.
+GUEST_LIBS="libcgroup2 libnl-3-200 libnl-route-3-200 libseccomp2 libyaml-0-2 libjansson4 libcap2 libnftnl11 libmnl0 libsystemd0"
+GUEST_TOOLS="mount kmod iproute2 nftables curl jq python3-minimal busybox-static iputils-ping procps"
+GUEST_PACKAGES="$GUEST_LIBS libmicrohttpd12 libarchive13 libnftables1 $GUEST_TOOLS"
+SECONDS_MAX=600
+if [ "${V2:-}" = all ]; then
+    GUEST_PACKAGES="$GUEST_PACKAGES ${V2_PACKAGES:?run it by make check-v2}"
+    SECONDS_MAX=5400
+elif [ -n "${V2:-}" ]; then
+    marked() { printf '%s\n' $V2; }
+fi
+# The files that a guest runs, relative to the repository; unit tests by their programs.
+type marked >/dev/null 2>&1 || marked() {
+    if [ "${V2:-}" = all ]; then ls tests/system/*.t; else grep -lE '^# guest: v2' tests/system/*.t; fi
+    ls tests/v2/guest/*.t 2>/dev/null
+    grep -lE '^/\* guest: v2' tests/unit/*/test_*.c tests/unit/*/*/test_*.c 2>/dev/null | sed 's|\(.*\)\.c$|build/release/\1|'
+}
+put_payload() {
+    mkdir -p "$T/payload/build/release/bin" "$T/payload/tests"
+    cp "$top"/build/release/bin/* "$T/payload/build/release/bin/"
+    cp -r "$top/tests/system" "$top/tests/v2" "$T/payload/tests/"
+    cp -r "$top/specs" "$T/payload/"
+    for f in "$@"; do
+        case $f in build/*) install -D "$top/$f" "$T/payload/$f" ;; esac
+    done
+}

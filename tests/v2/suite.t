@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# The tests that bear the mark "guest: v2" (V2=all: the whole system suite), run by a Debian 12 kernel with cgroup v2 alone.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/lib.sh"
+files=$(cd "$top" && marked)
+put_payload $files
+for f in $files; do echo "$f"; done >"$T/payload/list"
+image=$("$here/image" bookworm $GUEST_PACKAGES) || { echo "Bail out! no image"; exit 1; }
+echo "# image: $image"
+"$here/boot" "$image" "$T/payload" /payload/tests/v2/guest-init "$SECONDS_MAX" "$T/console" | "$here/relay"
+status=("${PIPESTATUS[@]}")
+[ "${status[*]}" = "0 0" ] || sed 's/^/# console: /' "$T/console" | tail -60
+[ "${status[*]}" = "0 0" ]
+[ -z "${KEEP_CONSOLE:-}" ] || cp "$T/console" "$KEEP_CONSOLE"
