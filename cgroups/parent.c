@@ -65,9 +65,11 @@ static int enable_v2(const struct cg_host *h, const char *group, struct err *e)
     return r;
 }
 
+/* Passable for the zones whatever our umask: before 6.15 a zone's own mount of cgroup2 looks up the way to
+ * its group with the zone's credentials and gives EACCES. */
 static int make_parent(const struct cg_host *h, const struct cg_hier *r, const char *parent, struct err *e)
 {
-    if (mkdirat(r->fd, parent, 0755) == 0 || errno == EEXIST)
+    if ((mkdirat(r->fd, parent, 0755) == 0 || errno == EEXIST) && fchmodat(r->fd, parent, 0755, 0) == 0)
         return 0;
     err_sys(e, "cannot make the group %s in %s", parent, r->path);
     if (e && (e->code == EROFS || e->code == EACCES || e->code == EPERM))

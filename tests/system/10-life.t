@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# guest: v2
 # A zone's life from create to delete: states, exit statuses, exec, logs, and nothing left at the end.
 . "$(dirname "$0")/lib.sh"
 start_zoned
