@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# guest: v2
 # kill -9 of zoned, of a supervisor, of both, of the fork server: no zone, log line or exit status is lost, nothing leaks.
 . "$(dirname "$0")/lib.sh"
 start_zoned

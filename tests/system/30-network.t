@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# guest: v2
 # Addresses, names, published ports from everywhere, egress, what must not be reachable. The namespace plays the host; another
 # one, joined by a veth pair, plays the LAN.
 . "$(dirname "$0")/lib.sh"

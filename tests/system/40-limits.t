@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# guest: v2
 # Division: what the spec says is what the kernel has; shares, caps, memory, tasks seen to hold; what cannot be enforced refused.
 . "$(dirname "$0")/lib.sh"
 start_zoned

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# guest: v2
 # The verbs that look at, change and move a zone: set, apply, export, rename, clone, cp, diff, volumes, logs, stats, events, roles.
 . "$(dirname "$0")/lib.sh"
 start_zoned
@@ -28,8 +29,8 @@ is "$(zc exec web -- sh -c 'echo $GREETING')" hello "the spec's environment"
 status_is 0 "set several keys" zc set web cpu.shares=300 memory.cap=64M
 like "$out" "cpu.shares.*live" "... says applied live"
 like "$(zc export web)" "shares: 300   # twice the usual" "... and keeps the comment"
-is "$(cat /sys/fs/cgroup/cpu/$inst.slice/web/cpu.shares 2>/dev/null || echo 3072)" 3072 "... and the kernel has it"
-is "$(cat /sys/fs/cgroup/memory/$inst.slice/web/memory.limit_in_bytes)" 67108864 "... the memory cap too"
+is "$(cat /sys/fs/cgroup/cpu/$inst.slice/web/cpu.shares 2>/dev/null || echo $(($(cat /sys/fs/cgroup/$inst.slice/web/cpu.weight) * 1024 / 100)))" 3072 "... and the kernel has it"
+is "$(cat /sys/fs/cgroup/memory/$inst.slice/web/memory.limit_in_bytes 2>/dev/null || cat /sys/fs/cgroup/$inst.slice/web/memory.max)" 67108864 "... the memory cap too"
 status_is 0 "set a key of the next boot" zc set web hostname=front
 like "$out" "next boot" "... says at next boot"
 is "$(zc show web -o json | jq -r .pending)" true "pending is shown"

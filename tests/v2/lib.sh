@@ -4,9 +4,9 @@ T=$(mktemp -d /var/tmp/zoned-guest.XXXXXX)
 trap 'rm -rf --one-file-system "$T"' EXIT
 # What our programs link with, and what the tests type.
 GUEST_LIBS="libcgroup2 libnl-3-200 libnl-route-3-200 libseccomp2 libyaml-0-2 libjansson4 libcap2 libnftnl11 libmnl0 libsystemd0"
-GUEST_TOOLS="mount kmod iproute2 nftables curl jq python3-minimal busybox-static iputils-ping procps"
+GUEST_TOOLS="mount kmod lxcfs iproute2 nftables curl jq python3-minimal busybox-static iputils-ping procps"
 GUEST_PACKAGES="$GUEST_LIBS libmicrohttpd12 libarchive13 libnftables1 $GUEST_TOOLS"
-SECONDS_MAX=600
+SECONDS_MAX=${V2_SECONDS:-600}
 if [ "${V2:-}" = all ]; then
     GUEST_PACKAGES="$GUEST_PACKAGES ${V2_PACKAGES:?run it by make check-v2}"
     SECONDS_MAX=5400
