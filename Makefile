@@ -115,7 +115,13 @@ $(foreach f,namespaces cgroups netstack storage,$(eval $(call unit_rule,$(f),$(L
 $(eval $(call unit_rule,zoned/api,$(L_api),$(T_specs)))
 $(eval $(call unit_rule,zoned/sup,$(L_sup),$(T_leaf)))
 $(eval $(call unit_rule,zoned,$(L_zoned),$(T_zoned)))
-unit-progs: $(UNITS)
+# What attacks from inside a zone in the system tests: static and without sanitizers, since it runs where no library is.
+HOSTILE := $(O)/tests/hostile/hostile
+$(HOSTILE): $(wildcard tests/hostile/*.c) $(wildcard tests/hostile/*.h)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)gcc -std=gnu17 $(WARN) -I. -D_GNU_SOURCE -O1 -g -static -o $@ $(filter %.c,$^) -lseccomp -lcap
+unit-progs: $(UNITS) $(HOSTILE)
 .PHONY: unit-progs
 
 # ---- fuzzers: tests/fuzz/fuzz_*.c with a corpus folder each; replay (no libFuzzer) runs in check ----
@@ -142,7 +148,7 @@ unit: $(UNITS) $(BIN)
 	$(PROVE) $(UNITS)
 replay: $(REPLAYS)
 	$(Q)for f in $(FUZZERS); do $(O)/replay/$$f tests/fuzz/corpus/$$f/* || exit 1; done
-system: all
+system: all $(HOSTILE)
 	$(PROVE) $(SYSTEM)
 FAULT := build/debug/tests/unit/zoned/sup/test_faults
 fault: all
@@ -161,17 +167,18 @@ export V2_PACKAGES = $(filter-out clang% libclang% mmdebstrap,$(TEST_DEPS))
 check-v2: deps
 	$(Q)$(MAKE) --no-print-directory WERROR=1 all unit-progs
 	$(PROVE) $(GUEST)
-asan:
+ASAN_SYSTEM := tests/system/10-life.t tests/system/20-crash.t tests/system/50-bad-input.t tests/system/70-verbs.t
+asan: $(HOSTILE)
 	$(Q)$(MAKE) --no-print-directory VARIANT=asan all unit-progs
 	$(Q)ASAN_OPTIONS=detect_leaks=0 $(MAKE) --no-print-directory VARIANT=asan unit
-	$(Q)ASAN_OPTIONS=detect_leaks=0 ZONED_BIN=$(CURDIR)/build/asan/bin $(PROVE) tests/system/10-life.t
+	$(Q)ASAN_OPTIONS=detect_leaks=0 ZONED_BIN=$(CURDIR)/build/asan/bin $(PROVE) $(ASAN_SYSTEM)
 
 FUZZ_SECONDS ?= 60
 fuzz:
 	$(Q)$(MAKE) --no-print-directory VARIANT=fuzz $(addprefix build/fuzz/fuzz/,$(FUZZERS))
 	$(Q)for f in $(FUZZERS); do mkdir -p build/fuzz/corpus/$$f tests/fuzz/corpus/$$f; echo "# $$f"; \
 		build/fuzz/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -print_final_stats=0 -verbosity=0 \
-			build/fuzz/corpus/$$f tests/fuzz/corpus/$$f || exit 1; done
+			$$(ls tests/fuzz/$$f.dict 2>/dev/null | sed 's/^/-dict=/') build/fuzz/corpus/$$f tests/fuzz/corpus/$$f || exit 1; done
 bench: all
 	$(Q)tests/bench/run
 tidy:

@@ -47,7 +47,7 @@ int nspace_filter_for(const struct nspace_kit *k, enum spec_init init, const str
                       uint64_t caps, struct sock_fprog *filter, bool *owned, struct err *e);
 int nspace_filter_load(const struct sock_fprog *f, struct err *e);
 
-/* The table behind both the filter and the profile's text (seccomp_table.c). */
+/* The table behind the filter (seccomp_table.c). */
 struct nspace_syscall {
     const char *name;
     short number;      /* >= 0: newer than libseccomp knows, same on all architectures */

@@ -161,5 +161,3 @@ int nspace_check_device(const char *path, struct err *e);
 /* Kernel facts: user namespaces, openat2, idmapped mounts on the filesystem of dirfd. unsupported with a
  * remedy. */
 int nspace_check_host(int data_dirfd, struct err *e);
-/* What a default zone sees, as stable text: the golden file of the test. init app or system. malloc'd. */
-char *nspace_profile_text(enum spec_init init);
