@@ -214,8 +214,10 @@ static int spare_make(struct server *v, struct err *e)
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return err_sys(e, "socketpair");
     pid_t pid = fork();
-    if (pid == 0)
+    if (pid == 0) {
+        close(pair[0]); /* else it would never see the server's end */
         in_spare(v, pair[1]);
+    }
     int r = pid < 0 ? err_sys(e, "fork") : 0;
     close(pair[1]);
     if (r < 0) {
