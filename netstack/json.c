@@ -105,6 +105,7 @@ json *net_link_to_json(const struct net_link_plan *l)
         js_set_int(j, "rate_in", (int64_t)l->rate_in);
     if (l->rate_out != SPEC_UNSET)
         js_set_int(j, "rate_out", (int64_t)l->rate_out);
+    js_set_strv(j, "aliases", l->aliases);
     js_set_bool(j, "default_route", l->default_route);
     return j;
 }
@@ -143,6 +144,7 @@ int net_link_from_json(const json *j, struct net_link_plan *out, struct err *e)
     int64_t in = js_get_int(j, "rate_in", -1), to = js_get_int(j, "rate_out", -1);
     l.rate_in = in > 0 ? (uint64_t)in : SPEC_UNSET;
     l.rate_out = to > 0 ? (uint64_t)to : SPEC_UNSET;
+    l.aliases = js_get_strv(j, "aliases");
     l.default_route = js_get_bool(j, "default_route", false);
     *out = l;
     return 0;
@@ -153,4 +155,6 @@ void net_link_done(struct net_link_plan *l)
     for (unsigned i = 0; i < l->ports.len; i++)
         free(l->ports.at[i].port.host_ip);
     vec_done(&l->ports);
+    strv_free(l->aliases);
+    l->aliases = NULL;
 }

@@ -94,6 +94,7 @@ struct net_link_plan {
     struct net_addr addr4, addr6; /* with the subnet's prefix */
     VEC(struct net_port_rule) ports;
     uint64_t rate_in, rate_out; /* bits/s or SPEC_UNSET */
+    char **aliases;
     bool default_route;
 };
 json *net_link_to_json(const struct net_link_plan *l);
@@ -131,6 +132,12 @@ int net_leftovers(struct net_ctx *c, char ***links, struct err *e);
  * resolvers are replaced by the upstream ones of systemd-resolved where it runs, else dropped. malloc'd. */
 char *net_hosts_text(const char *hostname, const struct net_link_plan *links, unsigned nlinks);
 char *net_resolv_text(const char *host_resolv);
+/* A zone's resolv.conf: the resolver of its first link's network, and the host's search and options behind ours; with
+ * nlinks 0 host_text as it is. host_text: of net_resolv_text. malloc'd. */
+#define NET_DOMAIN "zone.internal"
+char *net_resolv_of_zone(const char *host_text, const struct net_link_plan *links, unsigned nlinks);
+/* Lines of a hosts(5) file: the link's addresses with NAME.zone.internal, NAME and aliases. malloc'd. */
+char *net_names_text(const char *zone, const struct net_link_plan *l);
 /* What is wrong with the host's network for zones: foreign DROP policies, missing modules. For doctor.
  * [{problem,remedy}] */
 json *net_doctor(struct net_ctx *c);

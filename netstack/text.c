@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Text of the zone's /etc/hosts and /etc/resolv.conf. */
+/* Text of the zone's /etc/hosts and /etc/resolv.conf, and of its names for others. */
 #include "base/file.h"
 #include "netstack/priv.h"
 #include <ctype.h>
@@ -72,6 +72,48 @@ char *net_resolv_text(const char *host_resolv)
     if (!servers && had_loopback && file_read(AT_FDCWD, RESOLVED, RESOLV_MAX, &upstream, NULL, NULL) == 0) {
         str_done(&s);
         copy_lines(&s, upstream, &ignored);
+    }
+    return str_take(&s);
+}
+
+static const struct net_addr *resolver(const struct net_link_plan *l)
+{
+    return l->network.gateway4.family ? &l->network.gateway4 : &l->network.gateway6;
+}
+
+char *net_resolv_of_zone(const char *host_text, const struct net_link_plan *links, unsigned nlinks)
+{
+    struct str s = {0};
+    char address[64], search[512] = "";
+    if (!host_text)
+        host_text = "";
+    if (!nlinks)
+        return xstrdup(host_text);
+    net_addr_print(resolver(&links[0]), false, address);
+    str_addf(&s, "nameserver %s\n", address);
+    for (const char *p = host_text; *p; p += strcspn(p, "\n"), p += *p == '\n') {
+        int n = (int)strcspn(p, "\n");
+        if (str_starts(p, "options "))
+            str_addf(&s, "%.*s\n", n, p);
+        else if (str_starts(p, "search ") || str_starts(p, "domain "))
+            snprintf(search, sizeof(search), " %.*s", n - 7, p + 7); /* the last one counts, resolv.conf(5) */
+    }
+    str_addf(&s, "search " NET_DOMAIN "%s\n", search);
+    return str_take(&s);
+}
+
+char *net_names_text(const char *zone, const struct net_link_plan *l)
+{
+    struct str s = {0};
+    for (unsigned k = 0; k < 2; k++) {
+        char address[64];
+        net_addr_print(k ? &l->addr6 : &l->addr4, false, address);
+        if (!*address)
+            continue;
+        str_addf(&s, "%s\t%s." NET_DOMAIN " %s", address, zone, zone);
+        for (char **a = l->aliases; a && *a; a++)
+            str_addf(&s, strchr(*a, '.') ? " %s" : " %s %s." NET_DOMAIN, *a, *a);
+        str_add(&s, "\n");
     }
     return str_take(&s);
 }

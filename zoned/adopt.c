@@ -245,6 +245,7 @@ int adopt_all(struct zd *d, struct err *e)
     for (unsigned i = 0; i < strv_len(names); i++)
         adopt_one(d, names[i]);
     strv_free(names);
+    names_adopt(d);
     drop_half_created(d);
     return 0;
 }

@@ -241,6 +241,9 @@ int h_doctor(struct zd *d, struct zd_request *r, struct err *e)
               "use a kernel of 6.1 or newer, data on ext4, xfs or btrfs");
     check_controllers(d, list);
     struct err le = {0};
+    struct err named = {0};
+    (void)names_check(d, &named);
+    add_check(list, "dnsmasq: zones find each other by name", &named, NULL);
     (void)lxcfs_check(d, &le);
     add_check(list, "lxcfs: zones see their own part of CPUs and memory", &le, NULL);
     auto_js json *net = net_doctor(d->net);

@@ -71,6 +71,7 @@ int network_ensure_up(struct zd *d, struct net_entry *n, struct err *e)
     if (r < 0)
         return err_prefix(e, "network %s", n->net.name);
     n->up = true;
+    names_network_up(d, n);
     if (saved != n->saved) {
         n->saved = saved;
         auto_free char *text = js_dump(saved, false), *path = state_path(d, n->net.name, ".saved");
@@ -84,6 +85,7 @@ void networks_down(struct zd *d)
     for (unsigned i = 0; i < d->networks.len; i++) {
         struct net_entry *n = &d->networks.at[i];
         struct err e = {0};
+        names_network_down(n, true);
         if (net_network_down(d->net, &n->net, i + 1 == d->networks.len, n->saved, &e) < 0)
             log_warning("%s", e.text);
         n->up = false;
@@ -97,6 +99,7 @@ void networks_down(struct zd *d)
 void networks_free(struct zd *d)
 {
     for (unsigned i = 0; i < d->networks.len; i++) {
+        names_network_down(&d->networks.at[i], false);
         net_pool_free(d->networks.at[i].pool);
         js_free(d->networks.at[i].saved);
     }

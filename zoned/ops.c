@@ -258,6 +258,7 @@ int op_plan(struct zd *d, struct zone *z, struct plan **out, struct problems *ps
                              .start_no = z->start_no + 1,
                              .remove = z->remove,
                              .part = lxcfs_there(d),
+                             .names = names_there(d),
                              .join_run_dir = join};
     r = plan_build(&in, out, ps, e);
     if (r == 0 && ps->len)
@@ -420,6 +421,7 @@ void op_running(struct zone *z)
     if (!z->group && z->plan)
         (void)cg_open(z->d->cgroups, z->plan->cgroup_parent, z->plan->cgroup_name, &z->group, &e);
     zone_set_state(z, ZONE_RUNNING);
+    names_publish(z);
     if (z->op == OP_START || z->op == OP_RESTART)
         op_end(z, NULL, NULL);
 }
@@ -519,6 +521,7 @@ void op_stopped(struct zone *z, const json *event)
     enum op_kind op = z->op;
     bool remove = z->remove && z->ephemeral && op != OP_RESTART;
     record_operator_stop(z);
+    names_withdraw(z);
     if (z->state != ZONE_DOWN)
         zone_set_state(z, ZONE_DOWN);
     if (remove) {

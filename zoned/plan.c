@@ -43,6 +43,7 @@ static void add_link(const struct plan_inputs *in, struct plan *p, unsigned i, s
         l->addr6 = with_prefix(&lease->addr6, &n->subnet6);
     l->rate_in = s->rate_in;
     l->rate_out = s->rate_out;
+    l->aliases = strv_copy(s->aliases);
     l->default_route = p->links.len == 1;
     for (unsigned k = 0; k < s->ports.len; k++) {
         struct net_port_rule *r = vec_add(&l->ports);
@@ -81,7 +82,8 @@ static void add_files(const struct plan_inputs *in, struct plan *p)
     add_file(p, "etc/hosts", net_hosts_text(host, p->links.at, p->links.len));
     add_file(p, "etc/machine-id", xasprintf("%s\n", in->lease->machine_id));
     if (p->links.len || p->host_network)
-        add_file(p, "etc/resolv.conf", xstrdup(in->host_resolv ? in->host_resolv : ""));
+        add_file(p, "etc/resolv.conf",
+                 net_resolv_of_zone(in->host_resolv, p->links.at, in->names ? p->links.len : 0));
 }
 
 static void check_capabilities(const struct spec *s, struct problems *ps)

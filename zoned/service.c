@@ -69,28 +69,34 @@ static int spawn(struct service *s, int dirfd, int lock, struct err *e)
     return 0;
 }
 
-/* The pid is the process's own word; the start time and the lock say that it still is the one. */
+/* The pid is the process's own word, the start time says that it still is the one. -ESRCH: it has ended; -ENOENT: it
+ * has not said it yet. */
+static int look(struct service *s, int dirfd)
+{
+    auto_free char *text = NULL;
+    int pid = 0;
+    uint64_t want = 0, start = 0;
+    if (file_read(dirfd, "pid", 128, &text, NULL, NULL) < 0 ||
+        sscanf(text, "%d %" SCNu64, &pid, &want) != 2 || pid <= 1)
+        return -ENOENT;
+    auto_fd int fd = pidfd_open_pid(pid);
+    if (fd < 0 || proc_start_time(pid, &start) < 0 || start != want)
+        return -ESRCH;
+    s->pidfd = take_fd(&fd);
+    s->pid = pid;
+    return 0;
+}
+
 static int find(struct service *s, int dirfd, struct err *e)
 {
-    for (unsigned i = 0; i < 200; i++) {
-        auto_free char *text = NULL;
-        int pid = 0;
-        uint64_t want = 0, start = 0;
-        if (file_read(dirfd, "pid", 128, &text, NULL, NULL) == 0 &&
-            sscanf(text, "%d %" SCNu64, &pid, &want) == 2 && pid > 1) {
-            int fd = pidfd_open_pid(pid);
-            if (fd >= 0 && proc_start_time(pid, &start) == 0 && start == want) {
-                s->pidfd = fd;
-                s->pid = pid;
-                return 0;
-            }
-            if (fd >= 0)
-                close(fd);
-            break; /* it has died already */
-        }
-        usleep(5000);
+    int r = -ENOENT;
+    for (unsigned i = 0; i < 200 && r == -ENOENT; i++) {
+        if ((r = look(s, dirfd)) == -ENOENT)
+            usleep(5000);
     }
-    return err_set(e, ERR_INTERNAL, ESRCH, "%s: its process was not found (see %s/log)", s->name, s->dir);
+    return r == 0 ? 0
+                  : err_set(e, ERR_INTERNAL, ESRCH, "%s: its process was not found (see %s/log)", s->name,
+                            s->dir);
 }
 
 /* ---- life ---- */
@@ -114,7 +120,7 @@ static int on_died(sd_event_source *source, int fd, uint32_t revents, void *arg)
     return 0;
 }
 
-/* A lock that is held means that one lives: it is adopted. */
+/* One that lives is adopted. The lock tells of one that has not said its pid yet; some close it later (dnsmasq). */
 static int start(struct service *s, struct err *e)
 {
     if (path_mkdirs(s->dir, 0700, e) < 0)
@@ -124,14 +130,14 @@ static int start(struct service *s, struct err *e)
         dirfd < 0 ? -1 : openat(dirfd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (lock < 0)
         return err_sys(e, "%s/lock", s->dir);
-    bool lives = flock(lock, LOCK_EX | LOCK_NB) < 0;
+    bool lives = look(s, dirfd) == 0, begins = flock(lock, LOCK_EX | LOCK_NB) < 0;
     int r = 0;
-    if (!lives) {
+    if (!lives && !begins) {
         (void)unlinkat(dirfd, "pid", 0);
         r = s->before ? s->before(s->arg, e) : 0;
         r = r < 0 ? r : spawn(s, dirfd, lock, e);
     }
-    r = r < 0 ? r : find(s, dirfd, e);
+    r = r < 0 || lives ? r : find(s, dirfd, e);
     if (r < 0)
         return r;
     s->started_us = clock_mono_us();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A program of the host that we keep running beside the zones (lxcfs, dnsmasq): one process, its folder below RUN
- * with lock, pid and log. It outlives zoned: the lock that it inherits is its proof of life, and the next zoned
- * adopts it. When it dies it is started again, after growing pauses when it dies at once. Inside zoned only. */
+ * with pid, lock and log. It outlives zoned: pid and start time are its proof of life, and the next zoned adopts
+ * it. When it dies it is started again, after growing pauses when it dies at once. Inside zoned only. */
 #pragma once
 #include "base/err.h"
 #include <stdbool.h>

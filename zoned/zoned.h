@@ -128,6 +128,7 @@ struct net_entry {
     struct net_pool *pool;
     bool up;
     json *saved;
+    struct names *names; /* its dnsmasq, NULL = none */
 };
 
 struct zd {
@@ -190,6 +191,15 @@ int network_ensure_up(struct zd *d, struct net_entry *n, struct err *e);
 void networks_down(struct zd *d); /* all, when no zone runs */
 void networks_free(struct zd *d);
 
+/* names.c: zones find each other by name; one dnsmasq for each network */
+bool names_there(const struct zd *d); /* dnsmasq is installed */
+void names_network_up(struct zd *d, struct net_entry *n);
+void names_network_down(struct net_entry *n, bool end); /* end: its process too */
+void names_publish(struct zone *z);
+void names_withdraw(struct zone *z);
+void names_adopt(struct zd *d);                     /* at our start: exactly the running zones */
+int names_check(const struct zd *d, struct err *e); /* for doctor */
+
 /* ports.c: which zone publishes what; refuses a conflict before the start */
 /* ask_host: also look for programs of the host that hold a port (not when adopting: the holder is our
  * supervisor). */
@@ -215,7 +225,8 @@ struct plan_inputs {
     uint64_t start_no;
     uint32_t uid_base;
     bool remove;
-    bool part; /* lxcfs is there */
+    bool part;  /* lxcfs is there */
+    bool names; /* the networks have a resolver of their own */
     const char *join_run_dir;
 };
 int plan_build(const struct plan_inputs *in, struct plan **out, struct problems *ps, struct err *e);
