@@ -192,7 +192,7 @@ demo: deps
 BUILD_DEPS := gcc make pkg-config libcgroup-dev libnl-3-dev libnl-route-3-dev libseccomp-dev libyaml-dev libmicrohttpd-dev \
 	libjansson-dev libarchive-dev libcap-dev libnftables-dev libnftnl-dev libmnl-dev libsystemd-dev libssl-dev
 TEST_DEPS := iproute2 nftables curl perl python3 busybox-static mmdebstrap clang-format clang libclang-rt-14-dev apache2-utils \
-	iputils-ping util-linux procps jq strace lxcfs stress-ng prometheus openjdk-17-jre-headless openssh-client
+	iputils-ping util-linux procps jq strace lxcfs dnsmasq-base stress-ng prometheus openjdk-17-jre-headless openssh-client
 deps:
 	$(Q)missing=$$(for p in $(BUILD_DEPS) $(TEST_DEPS) $(GUEST_DEPS); do dpkg-query -W -f '$${Status}\n' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
 	if [ -n "$$missing" ]; then echo "installing:" $$missing; \

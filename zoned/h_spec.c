@@ -180,6 +180,7 @@ static int send_update(struct zd *d, struct zone *z, struct zd_request *r, json 
     }
     plan_free(z->plan);
     z->plan = p;
+    names_publish(z);
     return 0;
 }
 
@@ -384,6 +385,7 @@ int update_running(struct zd *d, struct zone *z, struct err *e)
         k = sup_request(z, m, NULL, 0, NULL, NULL, e);
         plan_free(z->plan);
         z->plan = p;
+        names_publish(z);
     }
     problems_done(&ps);
     return k;

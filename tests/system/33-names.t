@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# Zones find each other by name: one real dnsmasq for each network, kept over deaths; other names go to the host's resolver,
+# which here is another dnsmasq, on the LAN.
+. "$(dirname "$0")/lib.sh"
+mount -t tmpfs tmpfs /run/netns 2>/dev/null || { mkdir -p /run/netns && mount -t tmpfs tmpfs /run/netns; }
+ip netns add lan
+ip link add up0 type veth peer name eth0 netns lan
+ip addr add 192.0.2.1/24 dev up0 && ip link set up0 up
+ip -n lan addr add 192.0.2.2/24 dev eth0 && ip -n lan link set eth0 up && ip -n lan link set lo up
+ip netns exec lan dnsmasq -k -C /dev/null --no-resolv --no-hosts --user=root --pid-file= --address=/example.test/198.51.100.7 \
+    --bind-interfaces --interface=eth0 --except-interface=lo 2>"$T/upstream.log" &
+upstream=$!
+printf 'nameserver 192.0.2.2\nsearch corp.test\noptions timeout:1\n' >"$T/resolv.conf"
+mount --bind "$T/resolv.conf" "$(readlink -f /etc/resolv.conf)"
+start_zoned
+ok $? "zoned answers"
+inst=$(instance)
+zc run --rm host true
+before=$(picture "$inst")
+names_pid() { cut -d' ' -f1 "$ROOT/run/names/default/pid"; }
+ask() { zc exec a -- getent ahosts "$1" | awk 'NR == 1 { print $1 }'; }
+# comes NAME WANT: what a asks, within a second; gone NAME: no more
+comes() { for _ in $(seq 20); do [ "$(ask "$1")" = "$2" ] && return; sleep 0.05; done; return 1; }
+gone() { for _ in $(seq 20); do [ -z "$(ask "$1")" ] && return; sleep 0.05; done; return 1; }
+like "$(zc doctor -o json | jq -c '.[] | select(.check | startswith("dnsmasq")) | .ok')" true "doctor: names"
+zc create a --image host -- sleep 1000
+zc create b --image host --set 'network=[{link: default, aliases: [www, db.corp]}]' -- sleep 1000
+zc start a b >/dev/null
+b6=$(zc show b -o json | jq -r '.network[0].addresses[1]') b4=$(zc show b -o json | jq -r '.network[0].addresses[0]')
+for name in b b.zone.internal www www.zone.internal db.corp; do
+    comes $name "$b6"
+    ok $? "$name is b"
+done
+is "$(zc exec a -- getent ahostsv4 b | awk 'NR == 1 { print $1 }')" "$b4" "by IPv4 too"
+is "$(zc exec a -- getent hosts "$b4" | awk '{ print $2 }')" b.zone.internal "back from the IPv4 address"
+is "$(zc exec a -- getent hosts "$b6" | awk '{ print $2 }')" b.zone.internal "back from the IPv6 address"
+is "$(zc exec b -- getent hosts b | awk '{ print $1 }' | head -1)" "$b6" "a zone knows itself"
+is "$(zc exec a -- getent ahostsv4 host.example.test | awk 'NR == 1 { print $1 }')" 198.51.100.7 "other names: the host's resolver"
+is "$(zc exec a -- getent ahostsv4 nobody.zone.internal)" "" "a name of ours that is not there is not asked elsewhere"
+! grep -q "nobody" "$T/upstream.log"
+ok $? "(the LAN's resolver never heard of it)"
+is "$(zc exec a -- sh -c 'grep -c . /etc/resolv.conf; grep -o corp.test /etc/resolv.conf' | xargs)" "3 corp.test" "resolv.conf: the network's resolver, the host's search and options"
+zc stop -t 0 b >/dev/null
+gone b
+ok $? "a stopped zone is not found any more"
+zc rename b c && zc start c >/dev/null
+comes c "$b6"
+ok $? "renamed and started: found by its new name"
+gone b
+ok $? "... and by the old one no more"
+zc set c 'network[0].aliases=[new]' >/dev/null
+comes new "$b6"
+ok $? "live: a new alias"
+gone www
+ok $? "... instead of the old ones"
+pid=$(names_pid)
+is "$(awk '/^Cap(Prm|Eff)/ { print $2 }' /proc/$pid/status | sort -u)" 0000000000000400 "dnsmasq holds NET_BIND_SERVICE alone"
+is "$(stat -c %U /proc/$pid)" nobody "and is nobody"
+is "$(awk '/^NoNewPrivs/ { print $2 }' /proc/$pid/status)" 1 "for good"
+ip netns exec lan sh -c "echo >/dev/null; busybox nslookup c.zone.internal 192.0.2.1" >/dev/null 2>&1
+[ $? != 0 ]
+ok $? "the LAN gets no answer"
+for _ in 1 2 3; do
+    kill -9 "$(names_pid)"
+    comes c "$b6" || sleep 1
+done
+for _ in $(seq 100); do comes c "$b6" && break; sleep 0.1; done
+comes c "$b6"
+ok $? "dnsmasq killed again and again: names are back"
+pid=$(names_pid)
+kill9_zoned
+kill -0 "$pid"
+ok $? "it outlives zoned"
+start_zoned
+is "$(names_pid)" "$pid" "and is adopted"
+comes c "$b6"
+ok $? "names are there"
+kill9_zoned
+kill -9 "$pid"
+rm -f "$ROOT/run/names/default/shown/hosts/c"
+: >"$ROOT/run/names/default/shown/hosts/stale"
+start_zoned
+comes c "$b6"
+ok $? "zoned, dnsmasq and a name lost: all are back"
+[ ! -e "$ROOT/run/names/default/shown/hosts/stale" ]
+ok $? "and a stale one is gone"
+zc create lone --image host --set 'network=[{link: none}]' -- sleep 1000 && zc start lone >/dev/null
+is "$(zc exec lone -- getent hosts c)" "" "a zone without a network asks nobody"
+for i in $(seq 20); do zc run -d --rm --name "x$i" host sleep 1000 >/dev/null; done
+comes x20 "$(zc show x20 -o json | jq -r '.network[0].addresses[1]')"
+ok $? "twenty more"
+zc delete --force $(zc list -q) >/dev/null
+same "$(picture "$inst")" "$before" "nothing is left"
+pid=$(names_pid)
+kill "$zoned_pid" && wait "$zoned_pid"
+zoned_pid=
+for _ in $(seq 50); do kill -0 "$pid" 2>/dev/null || break; sleep 0.05; done
+! kill -0 "$pid" 2>/dev/null && [ ! -e "$ROOT/run/names/default" ]
+ok $? "without a zone zoned takes dnsmasq with it"
+kill $upstream
+finish
