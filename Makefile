@@ -12,7 +12,9 @@ MANDIR ?= $(PREFIX)/share/man
 WARN := -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
 	-Wwrite-strings -Wformat=2 -Wundef -Wvla -Wimplicit-fallthrough -Wno-unused-parameter
 HARDEN := -fPIE -fstack-protector-strong -fno-plt
-CPPFLAGS += -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DZONED_VERSION='"$(VERSION)"'
+# another version, so that the upgrade test has one
+VERSION_debug := +debug
+CPPFLAGS += -I. -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DZONED_VERSION='"$(VERSION)$(VERSION_$(VARIANT))"'
 CPPFLAGS_netstack := -isystem /usr/include/libnl3
 CFLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2
 CFLAGS_debug := -O1 -g -DZONED_FAULTS
@@ -149,6 +151,7 @@ unit: $(UNITS) $(BIN)
 replay: $(REPLAYS)
 	$(Q)for f in $(FUZZERS); do $(O)/replay/$$f tests/fuzz/corpus/$$f/* || exit 1; done
 system: all $(HOSTILE)
+	$(Q)$(MAKE) --no-print-directory VARIANT=debug $(addprefix build/debug/bin/,$(PROGRAMS))
 	$(PROVE) $(SYSTEM)
 FAULT := build/debug/tests/unit/zoned/sup/test_faults
 fault: all

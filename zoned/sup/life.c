@@ -128,6 +128,36 @@ void sup_stop(struct sup *s, bool force, uint64_t timeout_ms)
     }
 }
 
+void pid1_told(struct sup *s)
+{
+    unsigned char byte;
+    ssize_t n = s->rt.status_fd < 0 ? -1 : read(s->rt.status_fd, &byte, 1);
+    if (n == 1)
+        s->rt.told = byte;
+    if (n >= 0)
+        close_fd(&s->rt.status_fd);
+}
+
+/* Below 6.15 a pidfd does not tell: the keeper has reaped it as an orphan and knows, or zone-init said it before (its
+ * keeper then was another, of the version before ours). */
+static int status_elsewhere(struct sup *s, int *wait_status)
+{
+    struct kept k;
+    struct pollfd p = {s->rt.pidfd, POLLIN, 0};
+    bool ended = false;
+    if (keep_fetch(s->plan->keeper_socket, s->zone, &k, NULL) == 0) {
+        ended = k.ended;
+        *wait_status = k.wait_status;
+        kept_done(&k);
+    }
+    pid1_told(s);
+    if (!ended && s->rt.told >= 0 && poll(&p, 1, 0) > 0) {
+        ended = true;
+        *wait_status = s->rt.told << 8;
+    }
+    return ended;
+}
+
 /* 1: ended, with status; 0: not yet. */
 int pid1_status(struct sup *s, int *wait_status)
 {
@@ -141,16 +171,7 @@ int pid1_status(struct sup *s, int *wait_status)
     int r = pidfd_exit_status(s->rt.pidfd, wait_status);
     if (r == 0)
         return 0;
-    if (r < 0) { /* below 6.15: the keeper has reaped it as an orphan and knows */
-        struct kept k;
-        if (keep_fetch(s->plan->keeper_socket, s->zone, &k, NULL) < 0)
-            return 0;
-        bool ended = k.ended;
-        *wait_status = k.wait_status;
-        kept_done(&k);
-        return ended;
-    }
-    return 1;
+    return r < 0 ? status_elsewhere(s, wait_status) : 1;
 }
 
 int sup_wait_pid1(struct sup *s, uint64_t timeout_ms, int *wait_status)

@@ -155,6 +155,8 @@ static int op_status(struct sup *s, struct request *r, struct err *e)
 {
     r->extra = sup_status(s);
     r->reply_fd = s->rt.pidfd;
+    if (s->rt.pidfd >= 0) /* who asks this has just come, and may have brought a new keeper */
+        keep_all(s);
     return 0;
 }
 

@@ -48,6 +48,7 @@ struct rt {
     pid_t pid;                 /* PID 1, 0 = none */
     int pidfd;
     int status_fd; /* zone-init says its exit status there, then ends; -1 = none */
+    int told;      /* what it said, -1 = nothing yet */
     bool reaped;   /* PID 1 has ended and was waited for: nobody to look for */
     bool adopted;  /* PID 1 is not our child */
     struct net_ctx *net;
@@ -258,6 +259,7 @@ void sup_recover_end(struct sup *s); /* undo all that the names in the plan tell
 void sup_kill(struct sup *s);
 int sup_wait_pid1(struct sup *s, uint64_t timeout_ms, int *wait_status);
 int pid1_status(struct sup *s, int *wait_status); /* 1, 0 = not yet */
+void pid1_told(struct sup *s);                    /* reads what zone-init said */
 
 /* sup.c */
 void sup_watch(struct sup *s, int fd, short events, void (*fn)(struct sup *, void *, short), void *arg);

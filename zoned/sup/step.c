@@ -14,6 +14,7 @@ void rt_init(struct rt *rt)
     rt->zone_dirfd = rt->oom_fd = rt->devpts_fd = rt->pidfd = rt->status_fd = -1;
     rt->fds.layers_fd = rt->fds.zone_fd = rt->fds.usr_fd = -1;
     rt->root.layers_fd = rt->root.zone_fd = rt->root.usr_fd = -1;
+    rt->told = -1;
     rt->io = SUP_IO_NONE;
     rt->stdio[0] = rt->stdio[1] = rt->stdio[2] = -1;
     rt->child.pidfd = rt->child.userns_fd = rt->child.netns_fd = rt->child.sync_fd = -1;
@@ -167,6 +168,7 @@ static int step_spawn(struct sup *s, struct err *e)
     close_fd(&status[1]);
     close_fd(&rt->status_fd);
     rt->status_fd = status[0];
+    rt->told = -1;
     if (r < 0)
         return r;
     rt->blocked = true;

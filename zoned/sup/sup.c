@@ -33,7 +33,7 @@ static void on_pid1(struct sup *s, void *arg, short revents)
  * network away, no more. */
 static void on_status(struct sup *s, void *arg, short revents)
 {
-    close_fd(&s->rt.status_fd);
+    pid1_told(s);
     (void)net_leave(s, NULL); /* an error is NET's undo to tell, which tries again */
 }
 
