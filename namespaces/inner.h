@@ -30,6 +30,7 @@ int nspace_part_attach(const int mounts[NSPACE_PART_FILES], int proc, int sys, s
 int nspace_sync_pair(int fds[2], struct err *e);
 int nspace_sync_wait(int fd, char want);
 _Noreturn void nspace_sync_fail(int fd, const struct err *e);
+int nspace_sync_reason(int fd, int r, struct err *e);
 void nspace_own_pipes(const int stdio[3], uint32_t uid_base);
 void nspace_child_kill(pid_t pid, int pidfd);
 

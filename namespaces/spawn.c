@@ -200,6 +200,7 @@ static int give_birth(struct nspace_inner *in, const struct birth_place *p, stru
     if (r == 0)
         r = meanwhile(in, p, &c, e);
     if (r < 0) {
+        r = nspace_sync_reason(c.sync_fd, r, e);
         nspace_child_done(&c);
         return r;
     }

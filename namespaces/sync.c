@@ -94,6 +94,20 @@ static int take_record(const void *buf, size_t n, struct err *e)
     return r;
 }
 
+/* A child that failed while the parent still worked on it makes the parent fail too, at the next thing that is gone:
+ * the child's own record, if there is one, tells why. r otherwise. */
+int nspace_sync_reason(int fd, int r, struct err *e)
+{
+    char buf[sizeof(struct err) + 1];
+    ssize_t n = -1;
+    for (int i = 0; n < 0 && i < 2; i++) /* ECONNRESET comes once, before the record (see wait_answer) */
+        n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
+    if (n <= 0)
+        return r;
+    err_clear(e);
+    return take_record(buf, (size_t)n, e);
+}
+
 /* 0: end of file. unheard: the child never took the go byte, so its end cannot mean "started". The kernel
  * tells that by ECONNRESET, once and before a record that lies in the queue (af_unix.c, unix_release_sock;
  * sock_error comes first in

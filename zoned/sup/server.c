@@ -344,17 +344,17 @@ static bool is_supervisor(const struct server *v, pid_t pid)
  * our program: nothing of the zone has begun in it. */
 static void kill_unborn(const struct server *v)
 {
-    char path[64], ours[4096], theirs[4096];
+    char path[64];
+    struct stat ours, theirs;
     auto_free char *list = NULL;
-    ssize_t n = readlink("/proc/self/exe", ours, sizeof(ours));
     snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
-    if (n <= 0 || file_read(AT_FDCWD, path, 1u << 20, &list, NULL, NULL) < 0)
+    if (stat("/proc/self/exe", &ours) < 0 || file_read(AT_FDCWD, path, 1u << 20, &list, NULL, NULL) < 0)
         return;
     for (char *save = NULL, *w = strtok_r(list, " \n", &save); w; w = strtok_r(NULL, " \n", &save)) {
         pid_t pid = (pid_t)strtol(w, NULL, 10);
         snprintf(path, sizeof(path), "/proc/%d/exe", (int)pid);
-        if (pid > 1 && !is_supervisor(v, pid) && readlink(path, theirs, sizeof(theirs)) == n &&
-            !memcmp(ours, theirs, (size_t)n))
+        if (pid > 1 && !is_supervisor(v, pid) && stat(path, &theirs) == 0 && ours.st_dev == theirs.st_dev &&
+            ours.st_ino == theirs.st_ino)
             (void)kill(pid, SIGKILL); /* our child: its pid cannot be another's before we wait for it */
     }
 }

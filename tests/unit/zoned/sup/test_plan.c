@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The plan's codec: a round trip changes nothing, and what steps rely on is checked. */
+#include "base/file.h"
 #include "tests/unit/tap.h"
 #include "zoned/sup/rt.h"
+#include <fcntl.h>
 
 static json *sample(void)
 {
@@ -45,6 +47,21 @@ static void refused(const json *good, const char *key, json *value)
     plan_free(p);
 }
 
+/* The fuzzer starts from plans that are taken: were they refused, it would not get past the door. */
+static void seeds(void)
+{
+    static const char *const names[] = {"web", "a", "b", "c"};
+    for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
+        struct err e = {0};
+        struct plan *p auto_of(plan_free) = NULL;
+        auto_free char *text = NULL, *path = xasprintf("tests/fuzz/corpus/fuzz_plan/good-%s.json", names[i]);
+        size_t n = 0;
+        int r = file_read(AT_FDCWD, path, 1u << 20, &text, &n, &e);
+        auto_js json *j = r == 0 ? js_parse(text, n, &e) : NULL;
+        ok(j && plan_from_json(j, &p, &e) == 0, "%s is a plan %s", path, e.text);
+    }
+}
+
 int main(void)
 {
     auto_js json *a = sample();
@@ -68,6 +85,7 @@ int main(void)
     refused(a, "log_files", js_int(0));
     refused(a, "spec", js_null());
     refused(a, "root", js_array());
+    seeds();
     json *env = js_array();
     js_add(env, js_string("novalue"));
     refused(a, "env", env);
