@@ -207,7 +207,7 @@ install: all
 	install -m 755 $(O)/bin/zonectl $(DESTDIR)$(PREFIX)/bin/zonectl
 	ln -sf $(LIBEXECDIR)/zoned $(DESTDIR)$(PREFIX)/sbin/zoned
 	install -m 644 specs/openapi.json $(DESTDIR)$(LIBEXECDIR)/openapi.json
-	sed 's|@LIBEXECDIR@|$(LIBEXECDIR)|g' packaging/zoned.service >$(DESTDIR)$(UNITDIR)/zoned.service
+	for u in zoned zoned-zones; do sed 's|@LIBEXECDIR@|$(LIBEXECDIR)|g' packaging/$$u.service >$(DESTDIR)$(UNITDIR)/$$u.service; done
 	install -m 644 packaging/zoned.socket $(DESTDIR)$(UNITDIR)/zoned.socket
 	install -m 644 cmd/zonectl/zonectl.1 $(DESTDIR)$(MANDIR)/man1/zonectl.1
 	install -m 644 cmd/zoned/zoned.8 $(DESTDIR)$(MANDIR)/man8/zoned.8

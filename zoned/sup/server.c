@@ -214,8 +214,11 @@ static int spare_make(struct server *v, struct err *e)
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return err_sys(e, "socketpair");
     pid_t pid = fork();
-    if (pid == 0)
+    if (pid == 0) {
+        close(
+            pair[0]); /* it may lie in a gap below the preloaded ones, and then the spare would outlive us */
         in_spare(v, pair[1]);
+    }
     int r = pid < 0 ? err_sys(e, "fork") : 0;
     close(pair[1]);
     if (r < 0) {
