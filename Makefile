@@ -161,7 +161,7 @@ check: deps
 	$(PROVE) $(UNITS) $(SYSTEM) $(FAULT) $(GUEST)
 # A QEMU guest with Debian's 6.1 kernel and cgroup v2 alone runs the tests marked "guest: v2"; V2=all: the whole system suite;
 # V2="FILE…": those. The guest's disk is made once and kept in ZONED_CACHE (/var/tmp/zoned-cache).
-GUEST := tests/v2/suite.t
+GUEST := tests/v2/suite.t tests/v2/systemd.t
 GUEST_DEPS := qemu-system-x86 kmod e2fsprogs
 export V2_PACKAGES = $(filter-out clang% libclang% mmdebstrap,$(TEST_DEPS))
 check-v2: deps
