@@ -164,7 +164,7 @@ check: deps
 	$(PROVE) $(UNITS) $(SYSTEM) $(FAULT) $(GUEST)
 # A QEMU guest with Debian's 6.1 kernel and cgroup v2 alone runs the tests marked "guest: v2"; V2=all: the whole system suite;
 # V2="FILE…": those. The guest's disk is made once and kept in ZONED_CACHE (/var/tmp/zoned-cache).
-GUEST := tests/v2/suite.t
+GUEST := tests/v2/suite.t tests/v2/systemd.t
 GUEST_DEPS := qemu-system-x86 kmod e2fsprogs
 export V2_PACKAGES = $(filter-out clang% libclang% mmdebstrap,$(TEST_DEPS))
 check-v2: deps
@@ -210,7 +210,7 @@ install: all
 	install -m 755 $(O)/bin/zonectl $(DESTDIR)$(PREFIX)/bin/zonectl
 	ln -sf $(LIBEXECDIR)/zoned $(DESTDIR)$(PREFIX)/sbin/zoned
 	install -m 644 specs/openapi.json $(DESTDIR)$(LIBEXECDIR)/openapi.json
-	sed 's|@LIBEXECDIR@|$(LIBEXECDIR)|g' packaging/zoned.service >$(DESTDIR)$(UNITDIR)/zoned.service
+	for u in zoned zoned-zones; do sed 's|@LIBEXECDIR@|$(LIBEXECDIR)|g' packaging/$$u.service >$(DESTDIR)$(UNITDIR)/$$u.service; done
 	install -m 644 packaging/zoned.socket $(DESTDIR)$(UNITDIR)/zoned.socket
 	install -m 644 cmd/zonectl/zonectl.1 $(DESTDIR)$(MANDIR)/man1/zonectl.1
 	install -m 644 cmd/zoned/zoned.8 $(DESTDIR)$(MANDIR)/man8/zoned.8

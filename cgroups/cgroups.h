@@ -30,6 +30,8 @@ struct cg_limits { /* a zone's sections of the spec; borrowed */
     uint32_t uid_base;    /* owner of a delegated subtree */
     uint64_t io_dev;      /* st_dev of the data folder (io limits go to its disk); 0 = unknown: all disks */
 };
+/* For io_dev: the file system that holds this folder; 0 = unknown. */
+uint64_t cg_io_dev(const char *folder);
 /* Every key that this host cannot enforce: kind unsupported (or invalid for a CPU that does not exist, a cap
  * above the machine, memory below 4 MiB), with key and remedy. No side effects. */
 void cg_check(const struct cg_host *h, const struct cg_limits *l, struct problems *ps);
@@ -50,6 +52,10 @@ void cg_close(struct cg_group *g); /* NULL is fine; removes nothing */
 DEFINE_AUTO(struct cg_group, cg_close);
 /* The v2 folder (v2 and hybrid), for CLONE_INTO_CGROUP; -1 on pure v1. Borrowed. */
 int cg_clone_fd(const struct cg_group *g);
+/* The same for a process that joins a running zone with this PID 1: where the zone hands controllers down to
+ * child groups (its own systemd), the group itself takes no processes (cgroup-v2.rst, "No Internal Process
+ * Constraint") and PID 1's child group is meant. Borrowed until the next call. */
+int cg_exec_fd(struct cg_group *g, pid_t init);
 /* The fast way in on v1 and hybrid (0.1 ms; cg_attach waits up to 14 ms for an RCU grace period): the
  * single-threaded child itself writes the one byte "0" to each of these, after clone3 and before exec. Opened
  * by us, so the child may be in its own user namespace. Borrowed, close-on-exec; 0 on pure v2. cg_attach

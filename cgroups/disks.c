@@ -49,6 +49,12 @@ static bool counts(const char *name)
     return name[0] != '.';
 }
 
+uint64_t cg_io_dev(const char *folder)
+{
+    struct stat st;
+    return folder && stat(folder, &st) == 0 ? st.st_dev : 0;
+}
+
 unsigned cg_disks(const struct cg_host *h, const struct cg_limits *l, uint64_t disks[CG_DISKS_MAX])
 {
     if (l->io_dev && whole_disk(h, l->io_dev, &disks[0]))

@@ -26,7 +26,7 @@ static struct cg_group *group_new(const struct cg_host *h, const char *parent, c
     g->h = h;
     g->parent = xstrdup(parent);
     g->name = xstrdup(name);
-    g->v2_fd = -1;
+    g->v2_fd = g->exec_fd = -1;
     g->oom = xcalloc(1, sizeof(*g->oom));
     g->oom->control_fd = -1;
     return g;
@@ -37,6 +37,7 @@ void cg_close(struct cg_group *g)
     if (!g)
         return;
     close_fd(&g->v2_fd);
+    close_fd(&g->exec_fd);
     for (unsigned i = 0; i < g->njoin; i++)
         close_fd(&g->join[i]);
     for (unsigned i = 0; i < g->nkept; i++)
@@ -188,6 +189,37 @@ int cg_clone_fd(const struct cg_group *g)
     return g->v2_fd;
 }
 
+/* The rest of "0::/PARENT/NAME/REST" in /proc/PID/cgroup, in buf; NULL if pid is not below the group. */
+static const char *below(const struct cg_group *g, pid_t pid, char *buf, size_t size)
+{
+    char file[64], want[CG_PATH_MAX];
+    snprintf(file, sizeof(file), "%.40s/%d/cgroup", g->h->proc, (int)pid);
+    if (cg_path(want, g->parent, g->name, NULL) < 0 || cg_read_at(AT_FDCWD, file, buf, size) < 0)
+        return NULL;
+    size_t n = strlen(want);
+    for (char *p = buf; p && *p; p = strchr(p, '\n'), p = p ? p + 1 : NULL) {
+        if (!str_starts(p, "0::/") || strncmp(p + 4, want, n) || p[4 + n] != '/')
+            continue;
+        char *rest = p + 4 + n + 1;
+        rest[strcspn(rest, "\n")] = 0;
+        return *rest ? rest : NULL;
+    }
+    return NULL;
+}
+
+int cg_exec_fd(struct cg_group *g, pid_t init)
+{
+    char buf[8192];
+    close_fd(&g->exec_fd);
+    if (g->v2_fd < 0 || cg_read_at(g->v2_fd, "cgroup.subtree_control", buf, sizeof(buf)) <= 0 ||
+        !buf[strspn(buf, " \n")])
+        return g->v2_fd;
+    const char *rest = below(g, init, buf, sizeof(buf));
+    if (rest)
+        g->exec_fd = openat(g->v2_fd, rest, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    return g->exec_fd >= 0 ? g->exec_fd : g->v2_fd;
+}
+
 unsigned cg_join_fds(struct cg_group *g, const int **fds)
 {
     for (unsigned i = 0; !g->join_open && i < g->h->n; i++) {
@@ -220,7 +252,8 @@ static bool is_member(const struct cg_group *g, const char *lines, int hier)
         name++;
         size_t len = (size_t)(path - name);
         char list[128];
-        if (len >= sizeof(list) || path[1] != '/' || strncmp(path + 2, want, n) || path[2 + n] != '\n')
+        if (len >= sizeof(list) || path[1] != '/' || strncmp(path + 2, want, n) ||
+            (path[2 + n] != '\n' && !(r->v2 && path[2 + n] == '/')))
             continue;
         memcpy(list, name, len);
         list[len] = 0;

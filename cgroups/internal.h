@@ -53,7 +53,7 @@ struct cg_kept {
 struct cg_group {
     const struct cg_host *h;
     char *parent, *name;
-    int v2_fd;
+    int v2_fd, exec_fd;    /* exec_fd: PID 1's own child group, where the top takes no processes */
     bool in[CG_HIERS_MAX]; /* the group exists there */
     int join[CG_HIERS_MAX];
     unsigned njoin;

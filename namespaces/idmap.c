@@ -36,8 +36,13 @@ int nspace_open_ns(pid_t pid, const char *which, struct err *e)
 
 int nspace_clone_mount(int path_fd, struct err *e)
 {
-    int fd = open_tree(path_fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
-    return fd < 0 ? err_sys(e, "copy of a mount") : fd;
+    /* A copy joins the peers of a shared mount, as systemd makes them all: what a zone mounts below it would
+     * appear on the host, and pivot_root refuses it. */
+    struct mount_attr own = {.propagation = MS_PRIVATE};
+    auto_fd int fd = open_tree(path_fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+    if (fd < 0 || mount_setattr(fd, "", AT_EMPTY_PATH, &own, sizeof(own)) < 0)
+        return err_sys(e, "copy of a mount");
+    return take_fd(&fd);
 }
 
 int nspace_idmap_mount(int mount_fd, int userns_fd, bool read_only, bool nodev, struct err *e)

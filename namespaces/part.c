@@ -81,7 +81,7 @@ bool nspace_part_clone(const struct nspace_kit *k, int mounts[NSPACE_PART_FILES]
 {
     bool ok = k->has_part;
     for (unsigned i = 0; i < NSPACE_PART_FILES; i++) {
-        mounts[i] = ok ? open_tree(k->part[i], "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH) : -1;
+        mounts[i] = ok ? nspace_clone_mount(k->part[i], NULL) : -1;
         ok = ok && mounts[i] >= 0;
     }
     if (!ok)

@@ -303,7 +303,8 @@ int h_verify_spec(struct zd *d, struct zd_request *r, struct err *e)
                           .io = &s->io,
                           .tasks = s->tasks,
                           .devices = s->devices,
-                          .system = s->init == SPEC_INIT_SYSTEM};
+                          .system = s->init == SPEC_INIT_SYSTEM,
+                          .io_dev = cg_io_dev(d->lib_dir)};
     cg_check(d->cgroups, &l, zd_problems(r));
     struct err ie = {0};
     if (stor_image_check(s->image, &ie) < 0)

@@ -231,7 +231,8 @@ static void check_limits(struct zd *d, const struct spec *s, struct problems *ps
                           .io = &s->io,
                           .tasks = s->tasks,
                           .devices = s->devices,
-                          .system = s->init == SPEC_INIT_SYSTEM};
+                          .system = s->init == SPEC_INIT_SYSTEM,
+                          .io_dev = cg_io_dev(d->lib_dir)};
     cg_check(d->cgroups, &l, ps);
 }
 

@@ -1,12 +1,14 @@
 # Shared by the tests that boot a guest: what goes in, what the guest's images hold.
+BIN=${ZONED_BIN:-$here/../../build/release/bin}
 top=$(cd "$here/../.." && pwd)
 T=$(mktemp -d /var/tmp/zoned-guest.XXXXXX)
 trap 'rm -rf --one-file-system "$T"' EXIT
 # What our programs link with, and what the tests type.
 GUEST_LIBS="libcgroup2 libnl-3-200 libnl-route-3-200 libseccomp2 libyaml-0-2 libjansson4 libcap2 libnftnl11 libmnl0 libsystemd0"
-GUEST_TOOLS="mount kmod lxcfs iproute2 nftables curl jq python3-minimal busybox-static iputils-ping procps"
-GUEST_PACKAGES="$GUEST_LIBS libmicrohttpd12 libarchive13 libnftables1 $GUEST_TOOLS"
-SECONDS_MAX=${V2_SECONDS:-600}
+GUEST_TOOLS="mount kmod iproute2 nftables curl jq busybox-static iputils-ping procps"
+GUEST_LIBS_TRIXIE="${GUEST_LIBS/libcgroup2/libcgroup3} libmicrohttpd12t64 libarchive13t64 libnftables1"
+GUEST_PACKAGES="$GUEST_LIBS libmicrohttpd12 libarchive13 libnftables1 $GUEST_TOOLS lxcfs python3 zstd openjdk-17-jre-headless"
+SECONDS_MAX=${V2_SECONDS:-900}
 if [ "${V2:-}" = all ]; then
     GUEST_PACKAGES="$GUEST_PACKAGES ${V2_PACKAGES:?run it by make check-v2}"
     SECONDS_MAX=5400
@@ -27,4 +29,16 @@ put_payload() {
     for f in "$@"; do
         case $f in build/*) install -D "$top/$f" "$T/payload/$f" ;; esac
     done
+}
+# boot SUITE PACKAGES INIT [KERNEL WORDS]: the guest's TAP on our standard output. V2_CONSOLE=FILE keeps what the kernel and the
+# tests' standard error said.
+boot() {
+    local image console=${V2_CONSOLE:-$T/console} status
+    image=$("$here/image" "$1" $2) || { echo "Bail out! no image"; exit 1; }
+    echo "# image: $image"
+    "$here/boot" "$image" "$T/payload" "$3" "$SECONDS_MAX" "$console" ${4:-} | "$here/relay"
+    status=("${PIPESTATUS[@]}")
+    [ "${status[*]}" = "0 0" ] && return
+    sed 's/^/# console: /' "$console" | tail -60
+    return 1
 }

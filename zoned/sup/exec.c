@@ -67,7 +67,7 @@ void exec_setup(struct sup *s, struct nspace_exec *x)
                   xasprintf("%s=%s", p->spec->process.env.at[i].key, p->spec->process.env.at[i].value));
     x->extra_env = s->exec_env;
     x->stdio[0] = x->stdio[1] = x->stdio[2] = x->job_fd = -1;
-    x->cgroup_fd = s->rt.cg ? cg_clone_fd(s->rt.cg) : -1;
+    x->cgroup_fd = s->rt.cg ? cg_exec_fd(s->rt.cg, s->rt.pid) : -1;
     if (s->rt.cg)
         x->ntask_fds = cg_join_fds(s->rt.cg, &x->task_fds);
     x->init = p->spec->init;

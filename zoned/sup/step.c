@@ -29,7 +29,8 @@ void limits_of(const struct plan *p, struct cg_limits *l)
                             .tasks = s->tasks,
                             .devices = s->devices,
                             .system = s->init == SPEC_INIT_SYSTEM,
-                            .uid_base = p->uid_base};
+                            .uid_base = p->uid_base,
+                            .io_dev = cg_io_dev(p->data_dir)};
 }
 
 /* ---- cgroup ---- */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* guest: v2 */
 /* Starts, failures, exec, terminals, and images that attack: real zones, compared with the host before. */
 #include "tests/unit/namespaces/fixture.h"
 #include <sys/ioctl.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* guest: v2 */
 /* What is refused and what is undone: conflicts, half-made zones, ports of a running zone, many ports, rates,
  * counters, doctor. */
 #include "lab.h"

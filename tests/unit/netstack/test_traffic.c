@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* guest: v2 */
 /* Real packets through a real bridge: what is published is reached, what is not is not, and down leaves
  * nothing. The whole runs with ip_forward and bridge-nf-call-iptables each 0 and 1 beforehand, beside a table
  * of a user's own. */
@@ -33,7 +34,8 @@ static void lan_up(struct lab *l, bool forward, bool nf)
     sh(-1,
        "ip link set lo up; echo %d > /proc/sys/net/ipv4/ip_forward; echo %d > "
        "/proc/sys/net/ipv6/conf/all/forwarding;"
-       "for f in iptables ip6tables; do echo %d > /proc/sys/net/bridge/bridge-nf-call-$f; done; nft '%s'",
+       "modprobe -q br_netfilter; for f in iptables ip6tables; do echo %d > "
+       "/proc/sys/net/bridge/bridge-nf-call-$f; done; nft '%s'",
        forward, forward, nf, users_table);
     cable(l->host, "lan0", "192.0.2.1/24", "2001:db8:1::1/64", l->lan, "192.0.2.2/24", "2001:db8:1::2/64");
     cable(l->host, "wan0", "198.51.100.1/24", "2001:db8:2::1/64", l->wan, "198.51.100.2/24",

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* guest: v2 */
 /* Hostile and odd archives as roots: refused with nothing left behind, or right to the last attribute. */
 #include "tests/unit/storage/lab.h"
 #include <dirent.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* guest: v2 */
 /* The pool, a zone's own folder, volumes, binds, the skeleton of image host; a disk that is full. */
 #include "tests/unit/storage/lab.h"
 #include <sched.h>

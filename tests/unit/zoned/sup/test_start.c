@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* guest: v2 */
 /* Supervisors at work, in own mount and network namespaces: start, output, exec, stop, restart policy, kill
  * -9 with adopt and recover. After each the picture of the host is what it was before. Needs root; is skipped
  * without. */

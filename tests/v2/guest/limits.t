@@ -1,0 +1,140 @@
+#!/usr/bin/env bash
+# What only cgroup v2 has, on a host that has nothing else: soft and reserved memory, both kinds of out-of-memory, rates and weight
+# of a disk, freezing, what a zone sees of its group, a subtree that a zone divides itself. Runs in the guest only.
+. "$(dirname "$0")/../../system/lib.sh"
+start_zoned
+ok $? "zoned answers"
+inst=$(instance)
+zc run --rm host true
+before=$(picture "$inst")
+P=/sys/fs/cgroup/$inst.slice
+has() { cat "$P/$1"; }
+field() { awk -v k="$2" '$1 == k { print $2 }' "$P/$1"; }
+disk=$(lsblk -nro MAJ:MIN /dev/vda | head -1)
+eventually() { # eventually COMMAND…: within 60 s
+    for _ in $(seq 300); do "$@" && return; sleep 0.2; done
+    return 1
+}
+
+status_is 0 "every key of the division" zc create full --cpu-shares 250 --cpu-cap 0.5 --cpus 1 --memory 96M --tasks 77 \
+    --set memory.soft=64M --set memory.reserved=32M --set memory.swap=8M --set memory.oom=process --set cpu.burst=0.1 \
+    --set io.read=8M --set io.write=4M --set io.read_ops=500 --set io.write_ops=400 --image host -- sleep 1000
+status_is 0 "starts" zc start full
+is "$(has full/cpu.weight) $(has full/cpu.max) $(has full/cpu.max.burst) $(has full/cpuset.cpus)" "250 50000 100000 10000 1" "cpu"
+is "$(has full/memory.max) $(has full/memory.high) $(has full/memory.min) $(has full/memory.swap.max) $(has full/memory.oom.group)" \
+    "$((96 << 20)) $((64 << 20)) $((32 << 20)) $((8 << 20)) 0" "memory"
+is "$(has full/pids.max)" 77 "tasks"
+is "$(has full/io.max)" "$disk rbps=$((8 << 20)) wbps=$((4 << 20)) riops=500 wiops=400" "disk"
+is "$(has memory.min)" $((32 << 20)) "what zones are promised is promised to their parent"
+status_is 0 "live" zc set full cpu.cap=1.5 memory.soft=48M memory.reserved=16M io.write=2M 'io.read=' tasks=99
+is "$(has full/cpu.max) $(has full/memory.high) $(has memory.min) $(has full/pids.max)" \
+    "150000 100000 $((48 << 20)) $((16 << 20)) 99" "... the kernel has it"
+is "$(has full/io.max)" "$disk rbps=max wbps=$((2 << 20)) riops=500 wiops=400" "... the disk too"
+zc create second --set memory.reserved=10M --image host -- sleep 1000 && zc start second
+is "$(has memory.min)" $((26 << 20)) "two promises add up"
+zc delete --force second >/dev/null
+is "$(has memory.min)" $((16 << 20)) "and one is taken back"
+
+start=$(date +%s%N)
+zc exec full -- dd if=/dev/zero of=/root/out bs=256k count=32 oflag=direct 2>/dev/null
+ms=$((($(date +%s%N) - start) / 1000000))
+echo "# 8 MiB at 2 MiB/s: $ms ms"
+[ $ms -ge 3000 ]
+ok $? "writes go no faster than the spec says"
+status_is 7 "a rate of 0 is refused" zc create x --set io.read=0 --image host -- true
+status_is 9 "io.weight is refused where nothing would keep it" zc create x --set io.weight=300 --image host -- true
+like "$out" "bfq|io.cost" "... with the remedy"
+echo "$disk enable=1" >/sys/fs/cgroup/io.cost.qos
+status_is 0 "with io.cost on it is taken" zc create heavy --set io.weight=300 --image host -- sleep 1000
+status_is 0 "... and starts" zc start heavy
+like "$(has heavy/io.weight)" "default 300" "... with its weight"
+zc delete --force heavy full >/dev/null
+echo "$disk enable=0" >/sys/fs/cgroup/io.cost.qos
+
+# soft: reclaimed, not killed. The file is on the zone's disk, so its cache is the zone's and can go.
+zc create soft --memory 128M --set memory.soft=24M --image host -- sh -c 'dd if=/dev/zero of=/root/f bs=1M count=64 2>/dev/null; echo done; sleep 1000'
+zc start soft
+high() { [ "$(field soft/memory.events high)" -gt 0 ]; }
+eventually high
+ok $? "above memory.soft the kernel reclaims"
+written() { zc logs soft | grep -q done; }
+eventually written
+ok $? "and the zone goes on"
+is "$(field soft/memory.events oom_kill) $(zc show soft -o json | jq -r .state)" "0 running" "nobody was killed"
+zc delete --force soft >/dev/null
+
+# a process that fills the memory beside one that does not
+pair='python3 -c "x = bytearray(300 << 20)"; echo hog $?; sleep 1000'
+zc create each --memory 48M --set memory.oom=process --image host -- sh -c "$pair"
+zc start each
+hog() { zc logs each | grep -q 'hog 137'; }
+eventually hog
+ok $? "oom: process kills the process"
+is "$(zc show each -o json | jq -r .state)" running "... and the zone lives"
+zc create all --memory 48M --set memory.oom=zone --image host -- sh -c "$pair"
+zc start all
+zc wait all --for stopped
+is "$(zc show all -o json | jq -r '(.oom|tostring) + " " + (.exit_status|tostring)')" "true 137" "oom: zone ends all of it, and says so"
+zc delete --force each all >/dev/null
+
+# freeze
+zc create cold --image host -- sh -c 'while :; do :; done'
+zc start cold
+status_is 0 "pause" zc pause cold
+is "$(field cold/cgroup.events frozen)" 1 "the kernel says frozen"
+use() { zc stats cold -o json | jq '.zones[0].cpu.usage_usec'; }
+a=$(use)
+sleep 1
+is "$(use)" "$a" "a paused zone uses no CPU"
+status_is 0 "stop of a paused zone" zc stop --force cold
+[ ! -e "$P/cold" ]
+ok $? "its group is gone"
+zc start cold
+zc set cold cpu.idle=true >/dev/null
+is "$(has cold/cpu.idle)" 1 "cpu.idle, live"
+zc set cold cpu.idle=false >/dev/null
+is "$(has cold/cpu.idle) $(has cold/cpu.weight)" "0 100" "and back"
+is "$(zc stats cold -o json | jq '[.zones[0] | .cpu.psi_some_usec, .memory.psi_full_usec, .io.psi_some_usec | numbers] | length')" 3 "pressure is in the statistics"
+zc delete --force cold >/dev/null
+
+# what a zone sees
+zc create app --memory 64M --image host -- sleep 1000 && zc start app
+is "$(zc exec app -- cat /proc/self/cgroup)" "0::/" "exec is in the zone's own group"
+is "$(zc exec app -- cat /sys/fs/cgroup/memory.max)" $((64 << 20)) "the zone sees its group"
+is "$(zc exec app -- sh -c 'mkdir /sys/fs/cgroup/x 2>/dev/null; echo $?')" 1 "... read-only"
+zc delete --force app >/dev/null
+# A zone with an init of its own divides its part by itself: this one does what systemd does.
+mkdir -p "$T/img/"{bin,sbin,etc,root,dev,proc,sys,tmp,run}
+cp "$(command -v busybox)" "$T/img/bin/busybox"
+for a in sh cat echo mkdir sleep test; do ln -s busybox "$T/img/bin/$a"; done
+cat >"$T/img/sbin/init" <<'END'
+#!/bin/sh
+trap "exit 0" TERM
+cd /sys/fs/cgroup && mkdir init.scope && echo 1 >init.scope/cgroup.procs && echo "+memory +pids +cpu" >cgroup.subtree_control && echo ready
+while :; do sleep 1; done
+END
+chmod 755 "$T/img" "$T/img/sbin/init"
+zc create sys --memory 64M --set init=system --image "dir:$T/img"
+status_is 0 "init: system" zc start sys
+ready() { zc logs sys | grep -q ready; }
+eventually ready
+ok $? "it makes a child group and hands controllers down"
+is "$(has sys/cgroup.subtree_control)" "cpu memory pids" "... the kernel has it"
+is "$(zc exec sys -- sh -c 'cd /sys/fs/cgroup && mkdir app && echo 20M >app/memory.max && cat app/memory.max')" $((20 << 20)) \
+    "exec works beside controllers, and limits can be set below"
+is "$(zc exec sys -- cat /proc/self/cgroup)" "0::/init.scope" "exec joins PID 1's group where the top takes no processes"
+is "$(echo in | zc exec -i -t sys -- sh -c 'test -t 0 && echo tty' | tr -d '\r' | grep -c tty)" 1 "... with a terminal too"
+is "$(zc exec sys -- sh -c 'echo max >/sys/fs/cgroup/memory.max' 2>/dev/null; has sys/memory.max)" $((64 << 20)) "its own limit is not its to change"
+status_is 0 "live: a limit of it" zc set sys memory.cap=96M
+is "$(has sys/memory.max)" $((96 << 20)) "... the kernel has it"
+status_is 0 "pause takes the whole subtree" zc pause sys
+is "$(field sys/init.scope/cgroup.events frozen)" 1 "... the child group too"
+status_is 0 "resume" zc resume sys
+is "$(zc ps sys | grep -c 'sleep 1')" 1 "ps looks into child groups"
+kill9_zoned
+start_zoned
+is "$(zc exec sys -- cat /proc/self/cgroup)" "0::/init.scope" "after adoption too"
+status_is 0 "stop" zc stop --force sys
+zc delete sys
+same "$(picture "$inst")" "$before" "nothing is left"
+is "$(has memory.min)" 0 "no promise is left"
