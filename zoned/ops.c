@@ -590,6 +590,8 @@ int op_create(struct zd *d, const char *name, const char *text, bool ephemeral, 
     check_limits(d, s, ps);
     r = ps->len ? problems_to_err(ps, e, name) : stor_image_check(s->image, e);
     if (r == 0)
+        r = mounts_check(d, s, e);
+    if (r == 0)
         r = lease_make(d, z, e);
     if (r == 0)
         r = stor_zone_create(d->pool, name, e);
@@ -603,6 +605,8 @@ int op_create(struct zd *d, const char *name, const char *text, bool ephemeral, 
     }
     if (r == 0)
         r = lease_save(d, z, e);
+    if (r == 0)
+        r = mounts_make_volumes(d, z, e);
     if (r == 0)
         r = store_write_text(d, z, text, e);
     if (r < 0) {

@@ -214,8 +214,11 @@ static int spare_make(struct server *v, struct err *e)
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return err_sys(e, "socketpair");
     pid_t pid = fork();
-    if (pid == 0)
+    if (pid == 0) {
+        close(
+            pair[0]); /* a hole below base_fd may have it: with it the spare would never see the server's end */
         in_spare(v, pair[1]);
+    }
     int r = pid < 0 ? err_sys(e, "fork") : 0;
     close(pair[1]);
     if (r < 0) {
@@ -483,7 +486,8 @@ int sup_server_run(const char *run_dir, const char *init_path, int ready_fd)
     }
     if (ready_fd >= 0) {
         (void)!write(ready_fd, "1", 1);
-        close(ready_fd);
+        /* taken, not closed: what came into this hole below base_fd later would stay open in every supervisor */
+        (void)dup3(STDIN_FILENO, ready_fd, O_CLOEXEC);
     }
     serve(&v);
     return 0;
