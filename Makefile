@@ -188,16 +188,19 @@ tidy:
 	$(Q)tools/tidy
 
 # One command on a fresh machine: installs what is needed, builds, tells a story on something real.
+demo: PACKAGES = $(BUILD_DEPS) $(DEMO_DEPS)
 demo: deps
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)tools/demo
 
 BUILD_DEPS := gcc make pkg-config libcgroup-dev libnl-3-dev libnl-route-3-dev libseccomp-dev libyaml-dev libmicrohttpd-dev \
 	libjansson-dev libarchive-dev libcap-dev libnftables-dev libnftnl-dev libmnl-dev libsystemd-dev libssl-dev
+DEMO_DEPS := iproute2 nftables curl busybox-static util-linux procps jq lxcfs dnsmasq-base
 TEST_DEPS := iproute2 nftables curl perl python3 busybox-static mmdebstrap clang-format clang libclang-rt-14-dev apache2-utils \
 	iputils-ping util-linux procps jq strace lxcfs dnsmasq-base stress-ng prometheus openjdk-17-jre-headless openssh-client
+PACKAGES = $(BUILD_DEPS) $(TEST_DEPS) $(GUEST_DEPS)
 deps:
-	$(Q)missing=$$(for p in $(BUILD_DEPS) $(TEST_DEPS) $(GUEST_DEPS); do dpkg-query -W -f '$${Status}\n' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
+	$(Q)missing=$$(for p in $(PACKAGES); do dpkg-query -W -f '$${Status}\n' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
 	if [ -n "$$missing" ]; then echo "installing:" $$missing; \
 		apt-get update -q >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $$missing >/dev/null; fi
 

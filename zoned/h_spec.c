@@ -330,6 +330,10 @@ static json *apply_new(struct zd *d, const char *name, const char *text, bool dr
         js_free(o);
         return NULL;
     }
+    if (z && z->messages) {
+        js_set(o, "messages", z->messages);
+        z->messages = NULL;
+    }
     return o;
 }
 

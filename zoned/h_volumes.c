@@ -86,6 +86,8 @@ int h_delete_volume(struct zd *d, struct zd_request *r, struct err *e)
 {
     const char *name = zd_param(r, 0);
     int k = find(d, name, e);
+    if (k < 0 && e && e->kind == ERR_NOT_FOUND)
+        err_hint(e, "zonectl volume list shows all volumes");
     if (k < 0)
         return k;
     auto_js json *list = users(d, name);

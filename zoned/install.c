@@ -77,16 +77,26 @@ int zone_root_prepare(struct zone *z, void (*done)(struct zone *z, const struct 
 }
 
 /* ---- the last part of a create ---- */
+static void answer_created(struct zone *z, struct zd_request *r)
+{
+    json *o = zone_to_json(z->d, z, true);
+    js_set(o, "messages", z->messages ? js_ref(z->messages) : js_array());
+    js_free(z->messages);
+    z->messages = NULL;
+    zd_reply_json(r, 201, o);
+}
+
 static void installed(struct zone *z, const struct err *e, void *arg)
 {
     struct zd *d = z->d;
     struct zd_request *r = arg;
-    op_unhold(z);
     if (!err_is(e)) {
         zone_set_state(z, ZONE_INSTALLED);
-        zd_reply_json(r, 201, zone_to_json(d, z, true));
+        answer_created(z, r);
+        op_unhold(z);
         return;
     }
+    op_unhold(z);
     (void)op_delete(d, z, NULL, false, NULL);
     zd_reply_error(r, e, NULL);
 }
@@ -98,7 +108,7 @@ int op_install(struct zd *d, struct zone *z, struct zd_request *r, struct err *e
         int k = zone_root(d, z, &root, e);
         stor_root_done(&root);
         if (k == 0)
-            zd_reply_json(r, 201, zone_to_json(d, z, true));
+            answer_created(z, r);
         else
             (void)op_delete(d, z, NULL, false, NULL);
         return k;

@@ -584,6 +584,7 @@ int op_create(struct zd *d, const char *name, const char *text, bool ephemeral, 
     }
     struct spec *s = NULL;
     auto_free char *file = xasprintf("%s/zones/%s.yaml", d->etc_dir, name);
+    auto_free bool *new_volumes = NULL;
     int r = spec_parse(text, strlen(text), file, &s, ps);
     if (r < 0)
         return problems_to_err(ps, e, "the spec");
@@ -593,6 +594,8 @@ int op_create(struct zd *d, const char *name, const char *text, bool ephemeral, 
     z->spec = s;
     check_limits(d, s, ps);
     r = ps->len ? problems_to_err(ps, e, name) : stor_image_check(s->image, e);
+    if (r == 0)
+        r = mounts_check(d, s, e);
     if (r == 0)
         r = lease_make(d, z, e);
     if (r == 0)
@@ -608,8 +611,11 @@ int op_create(struct zd *d, const char *name, const char *text, bool ephemeral, 
     if (r == 0)
         r = lease_save(d, z, e);
     if (r == 0)
+        r = mounts_make_volumes(d, z, &new_volumes, e);
+    if (r == 0)
         r = store_write_text(d, z, text, e);
     if (r < 0) {
+        mounts_drop_volumes(d, s, new_volumes);
         if (made)
             (void)stor_zone_delete(d->pool, name, NULL);
         if (ephemeral)

@@ -74,6 +74,10 @@ enum verb_answer state_allows(enum zone_state s, enum zone_verb v, const char *z
         err_hint(e, "wait until it is down: zonectl wait %s --for stopped", zone);
     else if (v == VERB_START)
         err_hint(e, "see zonectl logs %s, then zonectl clear %s", zone, zone);
+    else if (s == ZONE_INCOMPLETE)
+        err_hint(e, "its root is being installed: zonectl wait %s", zone);
+    else if (v == VERB_DELETE)
+        err_hint(e, "zonectl stop %s first, or zonectl delete --force %s", zone, zone);
     else if (verbs[v].remedy[0] && e)
         err_hint(e, "%s (zone %s)",
                  verbs[v].name[0] ? "change its state first: see zonectl start, stop, clear" : "", zone);

@@ -277,6 +277,11 @@ int zone_root_check(struct zd *d, const struct zone *z, struct err *e);
 bool zone_root_ready(struct zd *d, const struct zone *z);
 int zone_root_prepare(struct zone *z, void (*done)(struct zone *z, const struct err *e, void *arg), void *arg,
                       struct err *e);
+/* For a zone that is being made: its binds are there (not_found, denied); its volumes are made where they are not, with a
+ * note. made (caller frees) tells by index which; drop is the undo. */
+int mounts_check(struct zd *d, const struct spec *s, struct err *e);
+int mounts_make_volumes(struct zd *d, struct zone *z, bool **made, struct err *e);
+void mounts_drop_volumes(struct zd *d, const struct spec *s, const bool *made);
 int op_install(struct zd *d, struct zone *z, struct zd_request *r, struct err *e); /* answers a create */
 
 /* adopt.c */

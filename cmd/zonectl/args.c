@@ -114,6 +114,8 @@ static int bad_option(const struct ctl_args *a, const struct built *b, bool miss
         const char *near = ctl_nearest(bare, b->names, b->n);
         if (near)
             err_hint(e, "did you mean --%s?", near);
+        else if (a->format && (!strcmp(bare, "json") || !strcmp(bare, "yaml")))
+            err_hint(e, "did you mean -o %s?", bare);
     }
     return CTL_BAD;
 }

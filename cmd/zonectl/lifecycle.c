@@ -72,6 +72,7 @@ int ctl_start(struct ctl *c, int argc, char **argv)
     return first;
 }
 
+/* stop and restart. */
 int ctl_stop(struct ctl *c, int argc, char **argv)
 {
     struct ctl_args a = {.argc = argc, .argv = argv, .opts = c->verb->opts, .format = &c->format};
@@ -90,8 +91,9 @@ int ctl_stop(struct ctl *c, int argc, char **argv)
     for (; at < argc; at++) {
         json *body = js_object();
         js_set(body, "timeout_ms", ms == UINT64_MAX ? js_null() : js_int((int64_t)ms));
-        js_set_bool(body, "force", force);
-        status = one(c, "POST", argv[at], "stop", body, true);
+        if (force)
+            js_set_bool(body, "force", true);
+        status = one(c, "POST", argv[at], c->verb->name, body, true);
         first = first ? first : status;
     }
     return first;

@@ -61,7 +61,13 @@ is "$(stat -c %u "$T/dir/new")" 0 "a bind is idmapped: the zone's root wrote as 
 mkdir -p "$T/img/etc" "$T/img/real" && cp -a /bin/busybox "$T/img/busybox" && ln -s ../../../../../../etc "$T/img/out"
 is "$(zc run --rm --network none --set 'filesystems=[{target: /out/planted, tmpfs: 1M}]' "dir:$T/img" /busybox ls /etc 2>&1 | grep -c planted; ls /etc | grep -c planted)" "1
 0" "a target behind a link stays inside the root"
+status_is 3 "create with a bind that is not there" zc create nobind --image host -v vol:/v -v "$T/nothing:/d" -- true
+like "$out" "hint: make $T/nothing first" "... is named"
+status_is 3 "... and leaves no zone" zc show nobind
+status_is 3 "... and no volume" zc volume show vol
+mkdir "$T/nothing"
 zc create nobind --image host --set "filesystems=[{target: /d, bind: $T/nothing}]" -- true
+rmdir "$T/nothing"
 status_is 3 "a bind that is not there" zc start nobind
 like "$out" "filesystem /d: bind .*nothing" "... is named"
 for bad in / /proc /sys/kernel /dev "$ROOT/lib/zones"; do
@@ -72,7 +78,7 @@ done
 zc delete nobind
 
 # ---- volumes: shared, with a life of their own ----
-zc create v1 --image host -v data:/srv/data -- sleep 1000
+zc create v1 --image host -- sleep 1000 && zc set v1 "filesystems=[{target: /srv/data, volume: data}]" >/dev/null
 status_is 3 "a volume that is not there" zc start v1
 like "$out" "hint: zonectl volume create data" "... with the remedy"
 zc clear v1
@@ -196,7 +202,6 @@ for i in range(5):
 os.chdir(\"$d\" + \"0\")
 for i in range(1200): os.mkdir(\"deep\"); os.chdir(\"deep\")
 "; done; echo made; exec sleep 1000'
-zc volume create heap >/dev/null
 zc start big
 for _ in $(seq 300); do zc logs big | grep -q made && break; sleep 0.1; done
 is "$(zc logs big)" made "a zone makes 2,500 files and nests 1,200 folders, twice"

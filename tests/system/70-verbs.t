@@ -82,6 +82,19 @@ status_is 6 "a volume in use is not deleted" zc volume delete data
 zc delete --force v1 v2 >/dev/null
 status_is 0 "a volume lives longer than its zones" zc volume show data
 status_is 0 "volume delete" zc volume delete data
+status_is 3 "... again" zc volume delete data
+like "$out" "volume list" "... says where to look"
+status_is 0 "a volume is made with the zone that names it" zc create v3 --image host -v fresh:/data -- sleep 1000
+like "$out" "volume fresh is new" "... and a note says so"
+zc start v3
+status_is 4 "a running zone is not deleted" zc delete v3
+like "$out" "delete --force v3" "... and the hint says how"
+status_is 0 "restart -t" zc restart -t 1 v3
+zc delete --force v3 >/dev/null
+status_is 0 "the new volume stays" zc volume delete fresh
+status_is 127 "run names the command that is not there" zc run --rm host -it sh
+like "$out" "-it: command not found" "... by name"
+like "$out" "before IMAGE" "... and where options go"
 is "$(zc logs web | grep -c ready)" 2 "logs of two starts"
 like "$(zc logs --timestamps -n 1 web)" "^20[0-9-]+T.* ready" "logs with timestamps"
 like "$(zc stats -o json | jq -r '.zones[].name' | tr '\n' ' ')" "mark" "stats"
@@ -108,3 +121,6 @@ is "$(zc show base -o json | jq -r .state)" running "... in order"
 ok $? "... the dependency first"
 zc delete --force boot base web >/dev/null
 same "$(picture "$inst" | sed '/^\[links\]/,/^\[cgroups\]/d')" "$(echo "$before" | sed '/^\[links\]/,/^\[cgroups\]/d')" "nothing is left"
+kill "$zoned_pid" && wait "$zoned_pid"
+for _ in $(seq 50); do pgrep -f "zone-sup --server $ROOT" >/dev/null || break; sleep 0.1; done
+is "$(pgrep -f "zone-sup --server $ROOT")" "" "no supervisor waits for a zone of a daemon that is gone"

@@ -13,7 +13,7 @@
  *  GET    /zones/{name}/spec          → text/yaml, the file as it is     viewer
  *  POST   /zones/{name}/start         {dry_run:bool, timeout_ms} → Z + "messages":[…]; dry_run → {plan:[…]}   operator
  *  POST   /zones/{name}/stop          {timeout_ms|null, force}    → Z + messages    operator
- *  POST   /zones/{name}/restart|pause|resume|clear  {} → Z + messages  operator
+ *  POST   /zones/{name}/restart {timeout_ms|null}, pause|resume|clear {} → Z + messages  operator
  *  POST   /zones/{name}/kill          {signal:"TERM"} → {}        operator
  *  POST   /zones/{name}/rename        {new} → Z                   admin
  *  POST   /zones/{name}/clone         {new} → Z (201)             admin

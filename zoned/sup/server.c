@@ -485,7 +485,8 @@ int sup_server_run(const char *run_dir, const char *init_path, int ready_fd)
     }
     if (ready_fd >= 0) {
         (void)!write(ready_fd, "1", 1);
-        close(ready_fd);
+        /* taken, not closed: what came into this hole below base_fd later would stay open in every supervisor */
+        (void)dup3(STDIN_FILENO, ready_fd, O_CLOEXEC);
     }
     serve(&v);
     return 0;

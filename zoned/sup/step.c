@@ -284,6 +284,17 @@ static int step_net_undo(struct sup *s, struct err *e)
 }
 
 /* ---- go ---- */
+/* What could not be executed is the user's word: it is named. */
+static void name_command(const struct spec *spec, struct err *e)
+{
+    char *const *args = spec->process.args;
+    if (!e || e->kind != ERR_INVALID || spec->init != SPEC_INIT_APP || !args || !args[0])
+        return;
+    err_prefix(e, "%s", args[0]);
+    if (args[0][0] == '-')
+        err_hint(e, "options of zonectl run go before IMAGE");
+}
+
 static int step_go(struct sup *s, struct err *e)
 {
     struct rt *rt = &s->rt;
@@ -292,7 +303,7 @@ static int step_go(struct sup *s, struct err *e)
     if (r == 0)
         r = nspace_go(&rt->child, GO_TIMEOUT_MS, e);
     if (r < 0)
-        return r;
+        return name_command(s->plan->spec, e), r;
     rt->blocked = false;
     close_fd(&rt->child.pidfd);
     close_fd(&rt->child.userns_fd);

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a new zone mounts besides its root: a host path must be there when the zone is made, a volume is made with it. */
+#include "base/auto.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "zoned/zoned.h"
+
+int mounts_check(struct zd *d, const struct spec *s, struct err *e)
+{
+    for (unsigned i = 0; i < s->filesystems.len; i++) {
+        const struct spec_mount *m = &s->filesystems.at[i];
+        bool is_file;
+        if (m->kind != SPEC_MOUNT_BIND)
+            continue;
+        auto_fd int fd = stor_bind_open(d->pool, m->source, &is_file, e);
+        if (fd < 0) {
+            if (e && e->kind == ERR_NOT_FOUND)
+                err_hint(e, "make %s first; a name without a slash is a volume", m->source);
+            return err_prefix(e, "filesystem %s", m->target), fd;
+        }
+    }
+    return 0;
+}
+
+int mounts_make_volumes(struct zd *d, struct zone *z, bool **made, struct err *e)
+{
+    const struct spec_mount *at = z->spec->filesystems.at;
+    unsigned n = z->spec->filesystems.len;
+    int r = 0;
+    *made = xcalloc(n + 1, sizeof(**made));
+    for (unsigned i = 0; r == 0 && i < n; i++) {
+        struct err ve = {0};
+        if (at[i].kind != SPEC_MOUNT_VOLUME)
+            continue;
+        r = stor_volume_create(d->pool, at[i].source, &ve);
+        (*made)[i] = r == 0;
+        if (r == 0)
+            zone_note(z, "volume %s is new", at[i].source);
+        else if (ve.kind == ERR_CONFLICT) /* it is there already */
+            r = 0;
+        else if (e)
+            *e = ve;
+    }
+    return r;
+}
+
+void mounts_drop_volumes(struct zd *d, const struct spec *s, const bool *made)
+{
+    for (unsigned i = 0; made && i < s->filesystems.len; i++)
+        if (made[i])
+            (void)stor_volume_discard(d->pool, s->filesystems.at[i].source, NULL);
+}
