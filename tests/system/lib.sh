@@ -74,7 +74,7 @@ picture() {
     echo "[cgroups]"
     find /sys/fs/cgroup -type d -path "*/$inst.slice/*" 2>/dev/null | sort
     echo "[loops]"
-    losetup -n -O NAME 2>/dev/null | sort
+    losetup -n -O BACK-FILE 2>/dev/null | grep "$T" | sort # loop devices are the whole machine's: others may come and go
     echo "[processes]"
     pgrep -fa "$ROOT" | grep -v -e "zoned --root" -e "zone-sup --server" -e /usr/bin/lxcfs -e pgrep -e bash | sed 's/^[0-9]* //' | sort
     echo "[run]"
