@@ -73,6 +73,10 @@ static int find(struct zd *d, const char *name, struct err *e)
     if (k < 0)
         return k;
     auto_fd int fd = stor_volume_open(d->pool, name, e);
+    if (fd < 0 && e && e->kind == ERR_NOT_FOUND) {
+        e->hint[0] = '\0'; /* to make it is the remedy of a start */
+        err_hint(e, "zonectl volume list shows all volumes");
+    }
     return fd < 0 ? fd : 0;
 }
 
@@ -86,8 +90,6 @@ int h_delete_volume(struct zd *d, struct zd_request *r, struct err *e)
 {
     const char *name = zd_param(r, 0);
     int k = find(d, name, e);
-    if (k < 0 && e && e->kind == ERR_NOT_FOUND)
-        err_hint(e, "zonectl volume list shows all volumes");
     if (k < 0)
         return k;
     auto_js json *list = users(d, name);

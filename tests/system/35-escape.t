@@ -45,14 +45,14 @@ done
 wait $job
 is "$(cat "$T/handles")" held "... nor of $entered that enter meanwhile ($(cat "$T/handles.n"))"
 is "$(cat "$T/ptrace")" held "... nor can one be traced before it is the zone's ($(cat "$T/ptrace.n"))"
-nsenter -t "$pid" -a -S 0 -G 0 setpriv --bounding-set=-all --inh-caps=-all sleep 5 9<"$T/out/f" &
+nsenter -t "$pid" -a -S 0 -G 0 setpriv --bounding-set=-all --inh-caps=-all sleep 5 9<"$T/out/f" </dev/null >/dev/null 2>&1 &
 leak=$!
 sleep 0.3
 like "$(in_zone handles 0)" "^won /proc/[0-9]+/fd/9 $T/out/f" "control: one that enters with a descriptor of the host is found"
 kill $leak 2>/dev/null
 wait $leak 2>/dev/null
 bad=0
-for n in $(seq 3 40); do zc exec -w /proc/self/fd/$n evil -- ls / >/dev/null 2>&1 && bad=$((bad + 1)); done
+for fd in $(seq 3 40); do zc exec -w /proc/self/fd/$fd evil -- ls / >/dev/null 2>&1 && bad=$((bad + 1)); done
 is $bad 0 "no working folder behind a descriptor (38 tries)"
 is "$(cd / && exec 9<"$T" && "$T/hostile" handles 0 >/dev/null; cd /proc/self/fd/9 && pwd -P)" "$T" "control: with a descriptor left open that is a way out"
 
