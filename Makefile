@@ -54,7 +54,7 @@ L_zoned := $(call lib,zoned) $(L_sup)
 # third-party libraries, named where they are linked
 T_base := -ljansson
 T_specs := -lyaml $(T_base)
-T_leaf := -lseccomp -lcap -lcgroup -lnl-route-3 -lnl-3 -lnftnl -lmnl -lnftables -larchive $(T_specs)
+T_leaf := -lseccomp -lcap -lcgroup -lnl-route-3 -lnl-3 -lnftnl -lmnl -lnftables -larchive -lcurl $(T_specs)
 T_zoned := -lmicrohttpd -lsystemd $(T_leaf)
 
 PROGRAMS := zoned zonectl zone-sup zone-init
