@@ -101,12 +101,19 @@ int img_import(struct img_store *s, const char *path, const char *ref, char ***n
 int img_export(struct img_store *s, const char *ref, enum img_format f, const char *path, struct err *e);
 
 /* ---- registries (registry*.c; libcurl stays behind it) ---- */
+/* A login for one registry. Whoever asks for the transfer reads his own auth files (zonectl: zoned/api/credentials.c) and
+ * hands over this one; the daemon's side reads no auth file. Borrowed; never logged, never in an error. */
+struct img_credential {
+    enum { IMG_PASSWORD, IMG_IDENTITY_TOKEN, IMG_REGISTRY_TOKEN } kind;
+    const char *user, *secret; /* user: with a password only */
+};
 struct img_transfer_options {
-    const struct img_platform *platform;
-    bool insecure;             /* plain HTTP also beyond localhost */
-    const char *ca_file;       /* a private CA, NULL: the system's */
-    const char *auth_files[4]; /* docker config.json, containers auth.json; missing is fine */
-    unsigned parallel;         /* layers at once, default 4 */
+    const struct img_platform *platform;     /* NULL: this host's */
+    bool insecure;                           /* plain HTTP also beyond localhost */
+    const char *ca_pem;                      /* a private CA's certificates, NULL: the system's alone */
+    const struct img_credential *credential; /* NULL: anonymous */
+    unsigned parallel;                       /* layers at once, default 4 */
+    unsigned stall_seconds;                  /* without bytes: begin again; default 30 */
 };
 int img_pull(struct img_store *s, const char *ref, const struct img_transfer_options *o,
              struct img_desc *manifest, struct err *e);

@@ -65,3 +65,109 @@ int reg_upload_range(const char *range, uint64_t *next); /* "0-1023": 1024; "0-0
 /* "toomanyrequests: slow down", from {"errors": [{code, message}]}; else NULL. */
 char *reg_error_text(const char *text, size_t n);
 int reg_status_error(int status, const char *detail, const char *what, bool had_credential, struct err *e);
+
+/* ---- registry_session.c: requests to one registry, several at once, with login, redirects and retries ---- */
+struct reg_request {
+    /* what is asked; strings owned by the request */
+    const char *method; /* a literal */
+    char *url, **headers;
+    const char *what; /* for messages: borrowed */
+    const void *body; /* in memory, borrowed; or body_fd from body_from, borrowed */
+    int body_fd;
+    uint64_t body_from, body_size;
+    size_t text_max; /* the answer is kept in text up to so much; more is an error */
+    bool ranged;     /* the answer goes to on_data; have of total bytes are there already */
+    uint64_t have, total;
+    int64_t retry_ms; /* with no_retry, after a failure: what the pause would be, -1: none */
+    bool any_status;  /* 4xx that are final are no failure: the caller looks at status */
+    bool no_retry, no_auth;
+    int (*on_data)(struct reg_request *r, const void *p, size_t n, struct err *e);
+    int (*on_restart)(struct reg_request *r, struct err *e); /* the source begins at byte 0 */
+    void (*on_moved)(struct reg_request *r, uint64_t bytes); /* of this attempt's body, either way */
+    void (*on_done)(struct reg_request *r); /* error.code tells; may submit others, may free r */
+    void *arg;
+    /* what came */
+    int status;
+    char *location, *content_type, *digest, *range, *retry_after, *chunk_min;
+    struct str text;
+    struct err error;
+    /* the session's own */
+    enum reg_state { REG_QUEUED, REG_RUNNING, REG_WAITS_TOKEN, REG_DONE } state;
+    struct reg_session *session;
+    struct reg_challenge challenge;
+    struct err challenge_error;
+    char *content_range;
+    uint64_t not_before_us, body_sent, gained;
+    size_t header_bytes;
+    unsigned attempt, attempts, redirects, logins, auth_generation;
+    bool foreign; /* redirected elsewhere: no credential */
+    bool begun;   /* the first byte of an answer was accepted */
+    bool is_token;
+    char why[256]; /* libcurl's own words */
+    void *easy, *header_list;
+    struct reg_request *next;
+};
+void reg_request_init(struct reg_request *r, const char *method, char *url /* stolen */, const char *what);
+void reg_request_header(struct reg_request *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void reg_request_done(struct reg_request *r);
+
+struct reg_session {
+    char *registry, *base; /* base: http(s)://host[:port] */
+    char **scopes;
+    const struct img_credential *credential;
+    char *ca; /* PEM: the system's and the private one; NULL: the system's */
+    unsigned parallel, stall_seconds, auth_generation;
+    char *auth_header;
+    bool reached, used_credential, stop; /* stop: drop all that is under way */
+    void *multi;
+    struct reg_request *requests, *token;
+};
+int reg_session_open(const struct img_ref *target, const struct img_transfer_options *o,
+                     struct reg_session **out, struct err *e);
+void reg_session_free(struct reg_session *s);
+void reg_submit(struct reg_session *s, struct reg_request *r);
+int reg_run(struct reg_session *s, struct err *e); /* until all are done; fails only of itself */
+int reg_do(struct reg_session *s, struct reg_request *r, struct err *e); /* this one, alone */
+
+/* ---- registry_http.c: one attempt of one request; the only room that knows libcurl's handles ---- */
+int reg_http_open(struct reg_session *s, struct err *e);
+void reg_http_close(struct reg_session *s);
+int reg_http_start(struct reg_session *s, struct reg_request *r, struct err *e);
+void reg_http_stop(struct reg_session *s, struct reg_request *r);
+/* Moves bytes for at most wait_ms; calls finished for each attempt that ended, with how. */
+int reg_http_turn(struct reg_session *s, int wait_ms,
+                  void (*finished)(struct reg_session *, struct reg_request *, enum reg_failure),
+                  struct err *e);
+
+/* ---- registry_pull.c, registry_push.c: the transfers; run inside the cage ---- */
+struct reg_job {
+    struct img_store *store;
+    const struct img_transfer_options *options;
+    void (*report)(void *arg, const struct img_progress *p); /* any number of times */
+    void *arg;
+};
+int reg_pull(const struct reg_job *j, const struct img_ref *ref, struct img_desc *manifest, struct err *e);
+struct reg_push_plan {
+    const struct img_image *image;
+    const struct img_ref *target;
+    const char *mount_from; /* a repository of the same registry that has the blobs, or NULL */
+};
+int reg_push(const struct reg_job *j, const struct reg_push_plan *p, struct err *e);
+/* One bar of progress: at most ten reports a second, and the last. */
+struct reg_bar {
+    const struct reg_job *job;
+    const char *phase;
+    char item[16];
+    uint64_t done, total, told_us;
+};
+void reg_bar_start(struct reg_bar *b, const struct reg_job *j, const char *phase, const struct img_desc *d,
+                   uint64_t done);
+void reg_bar_set(struct reg_bar *b, uint64_t done);
+/* The blobs of an image, each once, by digest: all processes take blobs in one order. *n: how many; free() it. */
+struct img_desc *reg_blobs(const struct img_image *i, unsigned *n);
+
+/* ---- registry_cage.c: the process that meets the network ---- */
+/* Runs work in a process without capabilities that writes nowhere but in the folder store_fd, starts no program and speaks to no
+ * Unix socket. Its reports, its answer of at most 512 bytes and its error come back. */
+int reg_in_cage(int store_fd, int (*work)(const struct reg_job *j, void *arg, void *answer, struct err *e),
+                struct reg_job *j, void *arg, void *answer, size_t answer_size, struct err *e);
