@@ -54,7 +54,7 @@ L_zoned := $(call lib,zoned) $(L_sup)
 # third-party libraries, named where they are linked
 T_base := -ljansson
 T_specs := -lyaml $(T_base)
-T_leaf := -lseccomp -lcap -lcgroup -lnl-route-3 -lnl-3 -lnftnl -lmnl -lnftables -larchive -lcurl $(T_specs)
+T_leaf := -lseccomp -lcap -lcgroup -lnl-route-3 -lnl-3 -lnftnl -lmnl -lnftables -larchive -lcurl -lcrypto $(T_specs)
 T_zoned := -lmicrohttpd -lsystemd $(T_leaf)
 
 PROGRAMS := zoned zonectl zone-sup zone-init
@@ -194,10 +194,10 @@ demo: deps
 	$(Q)tools/demo
 
 BUILD_DEPS := gcc make pkg-config libcgroup-dev libnl-3-dev libnl-route-3-dev libseccomp-dev libyaml-dev libmicrohttpd-dev \
-	libjansson-dev libarchive-dev libcap-dev libnftables-dev libnftnl-dev libmnl-dev libsystemd-dev libssl-dev
+	libjansson-dev libarchive-dev libcap-dev libnftables-dev libnftnl-dev libmnl-dev libsystemd-dev libssl-dev libcurl4-openssl-dev
 DEMO_DEPS := iproute2 nftables curl busybox-static util-linux procps jq lxcfs dnsmasq-base
 TEST_DEPS := iproute2 nftables curl perl python3 busybox-static mmdebstrap clang-format clang libclang-rt-14-dev apache2-utils \
-	iputils-ping util-linux procps jq strace lxcfs dnsmasq-base stress-ng prometheus openjdk-17-jre-headless openssh-client
+	iputils-ping util-linux procps jq strace docker-registry lxcfs dnsmasq-base stress-ng prometheus openjdk-17-jre-headless openssh-client
 PACKAGES = $(BUILD_DEPS) $(TEST_DEPS) $(GUEST_DEPS)
 deps:
 	$(Q)missing=$$(for p in $(PACKAGES); do dpkg-query -W -f '$${Status}\n' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \

@@ -97,7 +97,7 @@ struct reg_request {
     struct reg_challenge challenge;
     struct err challenge_error;
     char *content_range;
-    uint64_t not_before_us, body_sent, gained;
+    uint64_t not_before_us, body_sent, highest; /* highest: bytes that a former attempt has reached */
     size_t header_bytes;
     unsigned attempt, attempts, redirects, logins, auth_generation;
     bool foreign; /* redirected elsewhere: no credential */

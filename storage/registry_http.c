@@ -99,7 +99,6 @@ static int take_ranged(struct reg_request *r, const char *p, size_t n)
     if (r->on_data(r, p, n, &r->error) < 0)
         return -1;
     r->have += n;
-    r->gained += n;
     if (r->on_moved)
         r->on_moved(r, n);
     return 0;
@@ -233,7 +232,6 @@ int reg_http_start(struct reg_session *s, struct reg_request *r, struct err *e)
         return err_set(e, ERR_INTERNAL, ENOMEM, "libcurl gives no handle");
     forget_answer(r);
     r->easy = c;
-    r->gained = 0;
     set_connection(s, c, r);
     set_body(c, r);
     set_headers(s, c, r);

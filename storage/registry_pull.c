@@ -110,7 +110,7 @@ static int fetch_manifest(const struct reg_job *j, struct reg_session *s, const 
     type[strcspn(type, "; \t")] = '\0';
     if (!r.text.len)
         return err_set(e, ERR_INVALID, EPROTO, "%s: the registry's manifest is empty", what);
-    if (strstr(type, "manifest.v1+"))
+    if (strstr(type, "docker.distribution.manifest.v1"))
         return err_set(e, ERR_UNSUPPORTED, EPROTO, "%s: the registry has a manifest of schema 1 only", what);
     if (strlen(type) >= sizeof(d->media_type))
         return err_set(e, ERR_INVALID, EPROTO, "%s: the registry's media type is no manifest's", what);

@@ -256,12 +256,13 @@ static void answered_badly(struct reg_session *s, struct reg_request *r)
 /* Gives up or not; a byte gained makes the count of tries begin again. */
 static void failed(struct reg_session *s, struct reg_request *r, enum reg_failure f)
 {
-    struct reg_outcome o = {f,           r->status, r->retry_after, r->gained ? 0 : r->attempt,
-                            r->attempts, s->reached};
+    bool progress = r->have > r->highest;
+    struct reg_outcome o = {f, r->status, r->retry_after, progress ? 0 : r->attempt, r->attempts, s->reached};
+    r->highest = progress ? r->have : r->highest;
     int64_t delay = reg_retry_after(&o, (int64_t)(clock_real_us() / 1000000), (unsigned)clock_mono_us());
     r->retry_ms = delay;
     if (delay >= 0 && !r->no_retry) {
-        r->attempt = r->gained ? 1 : r->attempt + 1;
+        r->attempt = progress ? 1 : r->attempt + 1;
         r->attempts++;
         queue_again(r, delay);
         return;
@@ -275,13 +276,13 @@ static void failed(struct reg_session *s, struct reg_request *r, enum reg_failur
 
 static void download_answered(struct reg_session *s, struct reg_request *r)
 {
-    if (r->status == 416) {
-        if (r->have == r->total) {
-            finish(s, r);
-            return;
-        }
+    if (r->status == 416 && r->have < r->total) {
+        if (r->highest) /* these bytes are its own */
+            err_set(&r->error, ERR_INVALID, EPROTO,
+                    "%s: the registry has %llu bytes where %llu were announced", r->what,
+                    (unsigned long long)r->have, (unsigned long long)r->total);
         r->have = 0;
-        if (r->on_restart(r, &r->error) < 0)
+        if (err_is(&r->error) || r->on_restart(r, &r->error) < 0)
             finish(s, r);
         else
             failed(s, r, REG_LOST);
