@@ -360,7 +360,7 @@ static void real_registry(void)
     img_store_free(t);
 }
 
-static pid_t spawn(char *const *argv, int *out, int *in)
+static pid_t spawn(char *const *argv, bool quiet, int *out, int *in)
 {
     int o[2], i[2];
     if (pipe2(o, O_CLOEXEC) < 0 || pipe2(i, O_CLOEXEC) < 0)
@@ -369,6 +369,8 @@ static pid_t spawn(char *const *argv, int *out, int *in)
     if (pid == 0) {
         dup2(i[0], 0);
         dup2(o[1], 1);
+        if (quiet)
+            dup2(open("/dev/null", O_WRONLY), 2);
         execvp(argv[0], argv);
         _exit(127);
     }
@@ -385,11 +387,11 @@ static pid_t start_registry(void)
     auto_free char *config = xasprintf("%s/registry.yml", top);
     auto_free char *text = xasprintf(
         "version: 0.1\nstorage: {filesystem: {rootdirectory: %s/registry}}\nhttp: {addr: '127.0.0.1:5003'}\n"
-        "log: {level: panic}\n",
+        "log: {level: error}\n",
         top);
     file_create(AT_FDCWD, config, text, strlen(text), 0600, NULL);
     char *argv[] = {(char *)"docker-registry", (char *)"serve", config, NULL};
-    pid_t pid = spawn(argv, &out, &in);
+    pid_t pid = spawn(argv, true, &out, &in);
     for (unsigned k = 0; k < 200 && system("curl -so /dev/null http://127.0.0.1:5003/v2/") != 0; k++)
         usleep(50000);
     return pid;
@@ -406,7 +408,7 @@ int main(int argc, char **argv)
     }
     char *const naughty[] = {(char *)"python3", (char *)HERE "naughty_registry.py", (char *)"5001",
                              (char *)"5002", NULL};
-    pid_t bad = spawn(naughty, &out, &in), good = start_registry();
+    pid_t bad = spawn(naughty, false, &out, &in), good = start_registry();
     if (read(out, line, sizeof(line) - 1) <= 0 || sscanf(line, "ready %135s", digest) != 1) {
         puts("Bail out! the registry of the test does not start");
         return 1;
