@@ -365,6 +365,11 @@ static void real_registry(void)
     is_str(d.digest, i.manifest.digest, "the manifest is the same, byte by byte");
     whole = intact(t, &blobs, &parts);
     ok(whole && blobs == 5 && !parts, "%u blobs", blobs);
+    ok(system("skopeo copy -q --preserve-digests --src-tls-verify=false --dest-tls-verify=false "
+              "docker://localhost:5003/c:1 docker://localhost:5003/by/skopeo:1") == 0 &&
+           pull(t, "localhost:5003/by/skopeo:1", &(struct img_transfer_options){0}, &d, &e) == 0 &&
+           !strcmp(d.digest, i.manifest.digest),
+       "skopeo takes it and gives it back, the manifest the same %s", e.text);
     ok(push(s, &i, "localhost:5001/good:1", NULL, &e) < 0 && err_is(&e), "a registry that takes no push: %s",
        e.text);
     img_store_free(s);
