@@ -195,8 +195,10 @@ static int log_in(struct reg_session *s, struct reg_request *r)
         queue_again(r, 0);
         return 1;
     }
-    if (reg_realm_check(s->base, r->challenge.realm, &r->error) < 0)
+    if (reg_realm_check(s->base, r->challenge.realm, &r->error) < 0) {
+        err_prefix(&r->error, "%s", s->registry);
         return 0;
+    }
     r->state = REG_WAITS_TOKEN;
     if (!s->token)
         ask_for_token(s, &r->challenge);
@@ -241,7 +243,7 @@ static void network_error(struct reg_session *s, struct reg_request *r)
         err_set(&r->error, ERR_INTERNAL, EIO, "%s: %s", r->what, clean);
     if (certificate)
         err_hint(&r->error, "--ca FILE names a private authority's certificate");
-    else
+    else if (r->ranged)
         err_hint(&r->error, "the same command goes on where this one stopped");
 }
 

@@ -15,6 +15,8 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -294,6 +296,58 @@ static void two_at_once(void)
     img_store_free(s);
 }
 
+/* ---- the cage ---- */
+struct attack {
+    bool unix_socket, raw_socket, write_etc, read_proc, forks, kills, execs, traces, stdio;
+};
+
+static bool touches(const char *path, int flags)
+{
+    auto_fd int fd = open(path, flags | O_CLOEXEC, 0600);
+    return fd >= 0;
+}
+
+static int attack(const struct reg_job *j, void *arg, void *answer, struct err *e)
+{
+    struct attack *a = answer;
+    struct stat st;
+    auto_free char *canary = xasprintf("%s/canary", top);
+    auto_fd int u = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    auto_fd int raw = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, 1);
+    a->unix_socket = u >= 0;
+    a->raw_socket = raw >= 0;
+    a->write_etc = touches(canary, O_WRONLY | O_CREAT);
+    a->read_proc = touches("/proc/self/environ", O_RDONLY);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(0);
+    a->forks = pid > 0;
+    a->kills = kill(getppid(), 0) == 0;
+    a->traces = prctl(PR_GET_DUMPABLE) > 0;
+    a->stdio = fstat(1, &st) == 0 && !S_ISCHR(st.st_mode);
+    if (arg)
+        execl("/bin/true", "true", (char *)NULL);
+    return 0;
+}
+
+static void cage(void)
+{
+    struct attack in = {0}, out = {0};
+    struct err e = {0};
+    struct img_store *s = new_store("cage");
+    struct reg_job j = {.store = s};
+    is_int(reg_in_cage(s->fd, attack, &j, &in, &in, sizeof(in), &e), 0,
+           "the cage's work ends, its exec refused %s", e.text);
+    ok(!in.unix_socket && !in.raw_socket, "no Unix socket, no raw socket");
+    ok(!in.write_etc && !in.read_proc, "no file elsewhere, no /proc");
+    ok(!in.forks && !in.kills && !in.traces, "no process, no signal, no dump");
+    ok(!in.stdio, "its standard output is nobody's");
+    attack(&j, NULL, &out, &e);
+    ok(out.unix_socket && out.raw_socket && out.write_etc && out.read_proc && out.forks && out.kills,
+       "outside all that works");
+    img_store_free(s);
+}
+
 /* ---- Debian's docker-registry ---- */
 static void put(struct img_store *s, const char *type, size_t n, unsigned seed, struct img_desc *d)
 {
@@ -491,6 +545,7 @@ int main(int argc, char **argv)
                              {"shortnorange", NULL, ERR_INTERNAL, "less than it announced", .r = 0}};
     for (unsigned i = 0; i < ARRAY_LEN(slow); i++)
         start_refusal(&slow[i]);
+    cage();
     misbehaviour();
     killed(rounds);
     two_at_once();
