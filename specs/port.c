@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Published ports and addresses: text to struct and back. "[IP:]HOST[-HOST]:ZONE[-ZONE][/udp]". */
+/* Published ports and addresses: text to struct and back. "[IP:]HOST[-HOST]:ZONE[-ZONE][/udp|/sctp]". */
 #include "base/mem.h"
 #include "specs/value.h"
 #include <arpa/inet.h>
@@ -56,18 +56,25 @@ static bool parse_range(const char *t, uint16_t *first, uint16_t *last)
     return true;
 }
 
+const char *spec_proto_name(enum spec_proto p)
+{
+    return p == SPEC_UDP ? "udp" : p == SPEC_SCTP ? "sctp" : "tcp";
+}
+
 static bool parse_proto(char *text, enum spec_proto *proto)
 {
     char *slash = strchr(text, '/');
+    static const enum spec_proto all[] = {SPEC_TCP, SPEC_UDP, SPEC_SCTP};
     *proto = SPEC_TCP;
     if (!slash)
         return true;
     *slash = '\0';
-    if (!strcmp(slash + 1, "udp"))
-        *proto = SPEC_UDP;
-    else
-        return !strcmp(slash + 1, "tcp");
-    return true;
+    for (unsigned i = 0; i < ARRAY_LEN(all); i++)
+        if (!strcmp(slash + 1, spec_proto_name(all[i]))) {
+            *proto = all[i];
+            return true;
+        }
+    return false;
 }
 
 /* Cuts the address off the front: NULL = all addresses. false: there is one, and it is wrong. */
@@ -92,6 +99,8 @@ static bool parse_ip(char **text, char **ip)
     if (family != (**text == '[' ? 6 : 4))
         return false;
     *text = end + 1;
+    if (!strcmp(out, "::1")) /* the kernel routes nothing from ::1 to a link: localhost is 127.0.0.1 */
+        return false;
     if (strcmp(out, "0.0.0.0") != 0 && strcmp(out, "::") != 0)
         *ip = xstrdup(out);
     return true;
@@ -118,7 +127,8 @@ int spec_parse_port(const char *text, struct spec_port *out, struct err *e)
     }
     if (!good)
         return err_set(e, ERR_INVALID, EINVAL,
-                       "\"%s\" is not a port ([IP:]HOST[-HOST]:ZONE[-ZONE][/udp], 1 to 65535)",
+                       "\"%s\" is not a port ([IP:]HOST[-HOST]:ZONE[-ZONE][/udp|/sctp], 1 to 65535; "
+                       "localhost is 127.0.0.1)",
                        spec_show(text ? text : "", show));
     if (zone_last - p.zone_first != p.host_last - p.host_first)
         return err_set(e, ERR_INVALID, EINVAL, "\"%s\": the two ranges differ in length",
@@ -140,6 +150,7 @@ char *spec_print_port(const struct spec_port *p)
     n += snprintf(buf + n, sizeof(buf) - (size_t)n, ":%u", p->zone_first);
     if (p->host_last != p->host_first)
         n += snprintf(buf + n, sizeof(buf) - (size_t)n, "-%d", p->zone_first + p->host_last - p->host_first);
-    snprintf(buf + n, sizeof(buf) - (size_t)n, "%s", p->proto == SPEC_UDP ? "/udp" : "");
+    snprintf(buf + n, sizeof(buf) - (size_t)n, "%s%s", p->proto == SPEC_TCP ? "" : "/",
+             p->proto == SPEC_TCP ? "" : spec_proto_name(p->proto));
     return xstrdup(buf);
 }

@@ -98,7 +98,7 @@ static void diff_items(const struct spec_row *r, json *a, json *b, spec_changes 
         json *x = js_at(a, i), *y = js_at(b, i);
         auto_free char *item = xasprintf("%s[%zu]", r->key, i);
         if (!x || !y) {
-            add_change(out, take_ptr(&item), x, y, false);
+            add_change(out, take_ptr(&item), x, y, r->live);
             continue;
         }
         for (unsigned k = 0; k < r->items->n; k++) {
@@ -109,11 +109,20 @@ static void diff_items(const struct spec_row *r, json *a, json *b, spec_changes 
     }
 }
 
+/* A zone with the host's or another zone's network has no stack of its own that links could join. */
+static bool foreign_stack(const struct spec *s)
+{
+    const char *link = s->network.len ? s->network.at[0].link : NULL;
+    return link && (!strcmp(link, "host") || str_starts(link, "zone:"));
+}
+
 void spec_diff(const struct spec *a, const struct spec *b, spec_changes *out)
 {
     const struct spec_table *t = &spec_table_zone;
+    bool foreign = foreign_stack(a) || foreign_stack(b);
     for (unsigned i = 0; i < t->n; i++) {
         const struct spec_row *r = &t->rows[i];
+        unsigned first = out->len;
         auto_js json *x = get(t, r, a);
         auto_js json *y = get(t, r, b);
         if (r->type == SPEC_T_MAP)
@@ -122,6 +131,8 @@ void spec_diff(const struct spec *a, const struct spec *b, spec_changes *out)
             diff_items(r, x, y, out);
         else
             add_change(out, xstrdup(r->key), x, y, r->live);
+        for (unsigned k = first; foreign && r->offset == offsetof(struct spec, network) && k < out->len; k++)
+            out->at[k].when = SPEC_NEXT_BOOT;
     }
 }
 

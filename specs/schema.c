@@ -36,12 +36,12 @@ static const struct spec_word mode_words[] = {{"rw", 0}, {"ro", 1}, {NULL, 0}};
 /* clang-format off */
 #define L(m) offsetof(struct spec_link, m)
 static const struct spec_row link_rows[] = {
-    {.key = "link", .type = SPEC_T_STR, .offset = L(link), .def = "default", .check = spec_check_link,
-     .doc = "The network that the link joins: its name; none; host (the host's own network); zone:NAME (that zone's network, user namespace and ids)."},
-    {.key = "address", .type = SPEC_T_ADDRESS, .offset = L(address), .def = "auto",
+    {.key = "link", .type = SPEC_T_STR, .offset = L(link), .def = "default", .check = spec_check_link, .live = true,
+     .doc = "The network that the link joins: its name; none; host (the host's own network); zone:NAME (that zone's network, user namespace and ids). To and from host and zone:NAME a change waits for the next boot."},
+    {.key = "address", .type = SPEC_T_ADDRESS, .offset = L(address), .def = "auto", .live = true,
      .doc = "auto, one IPv4 or IPv6 address, or a list of them."},
     {.key = "ports", .type = SPEC_T_PORTS, .offset = L(ports), .live = true,
-     .doc = "Published ports, each [IP:]HOST[-HOST]:ZONE[-ZONE][/udp]."},
+     .doc = "Published ports, each [IP:]HOST[-HOST]:ZONE[-ZONE][/udp|/sctp]; localhost is 127.0.0.1."},
     {.key = "rate_in", .type = SPEC_T_RATE, .offset = L(rate_in), .min = 1000, .max = 1000000000000ull, .unset = UNSET, .live = true,
      .doc = "Most that the zone receives, in bits per second."},
     {.key = "rate_out", .type = SPEC_T_RATE, .offset = L(rate_out), .min = 1000, .max = 1000000000000ull, .unset = UNSET, .live = true,
@@ -160,7 +160,7 @@ static const struct spec_row zone_rows[] = {
      .doc = "Most reads per second."},
     {.key = "io.write_ops", .type = SPEC_T_INT, .offset = S(io.write_ops), .min = 1, .max = 1000000000, .unset = UNSET, .live = true,
      .doc = "Most writes per second."},
-    {.key = "network", .type = SPEC_T_ITEMS, .offset = S(network), .max = 64, .items = &link_table,
+    {.key = "network", .type = SPEC_T_ITEMS, .offset = S(network), .max = 16, .items = &link_table, .live = true,
      .doc = "The zone's links, eth0 first; not given: one link to the network `default`."},
     {.key = "filesystems", .type = SPEC_T_ITEMS, .offset = S(filesystems), .max = 256, .items = &mount_table,
      .doc = "What is mounted over the root, in this order."},

@@ -30,7 +30,7 @@ enum spec_oom { SPEC_OOM_ZONE, SPEC_OOM_PROCESS };
 enum spec_seccomp { SPEC_SECCOMP_DEFAULT, SPEC_SECCOMP_UNCONFINED };
 enum spec_health_kind { SPEC_HEALTH_NONE, SPEC_HEALTH_EXEC, SPEC_HEALTH_HTTP, SPEC_HEALTH_TCP };
 enum spec_health_action { SPEC_HEALTH_ACTION_NONE, SPEC_HEALTH_ACTION_RESTART, SPEC_HEALTH_ACTION_STOP };
-enum spec_proto { SPEC_TCP = 6, SPEC_UDP = 17 };
+enum spec_proto { SPEC_TCP = 6, SPEC_UDP = 17, SPEC_SCTP = 132 };
 enum spec_mount_kind { SPEC_MOUNT_BIND, SPEC_MOUNT_VOLUME, SPEC_MOUNT_TMPFS };
 
 struct spec_process {
@@ -73,7 +73,7 @@ struct spec_memory { /* bytes, SPEC_UNSET = not given */
 struct spec_io { /* weight 0 = not given; the rest SPEC_UNSET */
     uint64_t weight, read, write, read_ops, write_ops;
 };
-/* "[IP:]HOST[-HOST]:ZONE[-ZONE][/udp]"; both ranges have the same length. */
+/* "[IP:]HOST[-HOST]:ZONE[-ZONE][/udp|/sctp]"; both ranges have the same length. */
 struct spec_port {
     char *host_ip; /* NULL = all addresses and localhost */
     uint16_t host_first, host_last, zone_first;
@@ -148,6 +148,27 @@ struct spec *spec_copy(const struct spec *s);
 int spec_edit(const char *text, const char *file, char *const *edits, char **out, bool *lost_comments,
               struct problems *ps);
 
+/* ---- networks ---- */
+enum spec_network_type { SPEC_NET_NAT, SPEC_NET_SEALED, SPEC_NET_ROUTED, SPEC_NET_BRIDGE, SPEC_NET_MACVLAN };
+struct spec_network { /* lists: NULL = none given */
+    char *network;
+    enum spec_network_type type;
+    char **subnets, **gateways, **ranges; /* at most one a family; a range is "FIRST-LAST" */
+    char *parent;
+    char **reach;
+    uint64_t mtu; /* 0 = not given */
+};
+void spec_network_free(struct spec_network *n);
+DEFINE_AUTO(struct spec_network, spec_network_free);
+#define auto_spec_network auto_of(spec_network_free)
+int spec_network_parse(const char *text, size_t n, const char *file, struct spec_network **out,
+                       struct problems *ps);
+int spec_network_from_json(const json *j, struct spec_network **out, struct problems *ps);
+json *spec_network_to_json(const struct spec_network *n);
+char *spec_network_text(const struct spec_network *n); /* YAML that spec_network_parse takes; malloc'd */
+const char *spec_network_type_name(enum spec_network_type t);
+bool spec_network_joins_lan(enum spec_network_type t); /* bridge, macvlan: the LAN's addresses, not ours */
+
 enum spec_change_when { SPEC_LIVE, SPEC_NEXT_BOOT };
 struct spec_change {
     char *key, *before, *after; /* as they would be written; NULL = not given */
@@ -163,6 +184,7 @@ void spec_changes_done(spec_changes *c);
 int spec_check_name(const char *what, const char *name, struct err *e);
 int spec_parse_port(const char *text, struct spec_port *out, struct err *e); /* host_ip malloc'd */
 char *spec_print_port(const struct spec_port *p);
+const char *spec_proto_name(enum spec_proto p);
 int spec_parse_signal(const char *text, int *sig); /* "SIGTERM", "TERM", "15" */
 const char *spec_signal_name(int sig);
 /* "0-3,6" -> sorted list of CPU numbers below 4096; 0 or -EINVAL */

@@ -53,7 +53,7 @@ enum {
         {"shm", O_SHM, "SIZE", "size of /dev/shm (64M)", KEY("shm")},                                        \
         {"network", O_NETWORK, "NET", "a network, none, host or zone:NAME; again for a second link", NOKEY}, \
         {"address", O_ADDRESS, "IP", "address on the first link (auto); again for IPv6", NOKEY},             \
-        {"publish", 'p', "[IP:]HOST:ZONE[/udp]", "publish a port or a range of them",                        \
+        {"publish", 'p', "[IP:]HOST:ZONE[/udp|/sctp]", "publish a port or a range of them",                  \
          KEYS("network[0].ports[]")},                                                                        \
         {"volume", 'v', "SRC:DST[:ro]", "a host path, or without a slash a volume, at DST", NOKEY},          \
         {"tmpfs", O_TMPFS, "DST[:SIZE]", "an empty filesystem in memory at DST", NOKEY},                     \

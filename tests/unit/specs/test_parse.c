@@ -150,7 +150,7 @@ static void test_diff(void)
     changed(&c, "labels.b", "y", "z", true);
     changed(&c, "memory.cap", NULL, "1G", true);
     changed(&c, "network[0].ports", NULL, "[\"8080:80\"]", true);
-    changed(&c, "network[0].address", "auto", "[\"10.0.0.5\"]", false);
+    changed(&c, "network[0].address", "auto", "[\"10.0.0.5\"]", true);
     changed(&c, "filesystems[0]", NULL, "{\"target\":\"/a\",\"tmpfs\":\"1M\",\"mode\":\"rw\"}", false);
     changed(&c, "health.tcp", NULL, "80", true);
     ok(!change_of(&c, "tasks"), "equal keys are not named");

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Networks as text: what is taken, what is refused with which words, and that what is written is read back. */
+#include "base/mem.h"
+#include "base/str.h"
+#include "specs/specs.h"
+#include "tests/unit/tap.h"
+
+static struct spec_network *parse(const char *body, struct problems *ps)
+{
+    struct spec_network *n = NULL;
+    auto_free char *text = xasprintf("network: back\n%s", body);
+    spec_network_parse(text, strlen(text), "t.yaml", &n, ps);
+    return n;
+}
+
+static void refused(const char *body, const char *want)
+{
+    struct problems ps = {0};
+    auto_spec_network struct spec_network *n = parse(body, &ps);
+    char line[800] = "";
+    bool found = false;
+    for (unsigned i = 0; i < ps.len && !found; i++) {
+        problem_print(&ps.at[i], line, sizeof(line));
+        found = strstr(line, want) != NULL;
+    }
+    ok(!n && found, "refused: %s: %s", body, want);
+    if (!found)
+        printf("#   got %s\n", line);
+    problems_done(&ps);
+}
+
+static void taken(const char *body, const char *want)
+{
+    struct problems ps = {0};
+    auto_spec_network struct spec_network *n = parse(body, &ps);
+    auto_free char *text = n ? spec_network_text(n) : NULL;
+    auto_spec_network struct spec_network *again = NULL;
+    if (!ok(n && strstr(text, want), "taken: %s", body))
+        printf("#   %s\n#   %s\n", text ? text : "", ps.len ? ps.at[0].message : "");
+    if (!n)
+        return;
+    spec_network_parse(text, strlen(text), "again", &again, &ps);
+    auto_free char *twice = again ? spec_network_text(again) : NULL;
+    is_str(twice, text, "and reads back as it was written");
+    problems_done(&ps);
+}
+
+int main(void)
+{
+    taken("", "type: nat\n");
+    taken("subnets: [10.20.0.0/16, 'fd12:3456:789a::/64']\ngateways: [10.20.0.254]\n",
+          "subnets: [\"10.20.0.0/16\",\"fd12:3456:789a::/64\"]");
+    taken("type: sealed\nmtu: 1400\n", "mtu: 1400");
+    taken("type: macvlan\nparent: eth0.5\n", "parent: eth0.5");
+    taken("type: bridge\nparent: br0\nsubnets: [192.168.1.0/24]\nranges: [192.168.1.200-192.168.1.210]\n",
+          "ranges: [\"192.168.1.200-192.168.1.210\"]");
+    taken("reach: [front, other]\n", "reach: [\"front\",\"other\"]");
+    refused("subnets: [10.20.0.0/31]\n", "subnets[0]: \"10.20.0.0/31\" has a prefix");
+    refused("subnets: [0.0.0.0/0]\n", "has a prefix");
+    refused("subnets: ['::/0']\n", "has a prefix");
+    refused("subnets: [10.20.0.7/16]\n", "bits behind the prefix");
+    refused("subnets: [10.20.0.0]\n", "is not a subnet");
+    refused("subnets: [10.20.0.0/16, 10.30.0.0/16]\n", "two of IPv4");
+    refused("subnets: [127.0.0.0/8]\n", "nobody can use");
+    refused("subnets: [224.0.0.0/8]\n", "nobody can use");
+    refused("subnets: ['fe80::/64']\n", "nobody can use");
+    refused("subnets: ['ff02::/64']\n", "nobody can use");
+    refused("gateways: [10.20.0.1]\n", "outside the subnets");
+    refused("subnets: [10.20.0.0/16]\ngateways: [10.21.0.1]\n", "outside the subnets");
+    refused("subnets: [10.20.0.0/16]\ngateways: [10.20.255.255]\n", "broadcast");
+    refused("subnets: [10.20.0.0/16]\ngateways: [10.20.0.0]\n", "subnet's own");
+    refused("subnets: [10.20.0.0/16]\nranges: [10.21.0.1-10.21.0.9]\n", "outside the subnets");
+    refused("ranges: [10.21.0.9-10.21.0.1]\n", "is not a range");
+    refused("type: nat\nparent: eth0\n", "joins no link");
+    refused("type: bridge\n", "parent: is missing");
+    refused("type: macvlan\nparent: 'a/b'\n", "is not the name of a link");
+    refused("type: macvlan\nparent: averyverylonglink\n", "is not the name of a link");
+    refused("type: bridge\nparent: eth0\nreach: [x]\n", "does not route");
+    refused("reach: [back]\n", "names the network itself");
+    refused("type: vlan\n", "type: ");
+    refused("mtu: 100\n", "mtu: ");
+    refused("colour: red\n", "colour: ");
+    struct problems ps = {0};
+    struct spec_network *none = NULL;
+    ok(spec_network_parse("network: host\n", 14, "t", &none, &ps) < 0, "a network called host is refused");
+    ok(spec_network_parse("type: nat\n", 10, "t", &none, &ps) < 0, "a network without a name is refused");
+    ok(spec_network_parse("", 0, "t", &none, &ps) < 0, "an empty file is refused");
+    problems_done(&ps);
+    return done_testing();
+}
