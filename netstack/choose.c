@@ -14,12 +14,25 @@ static uint64_t mix(const char *a, const char *b, const char *salt)
     return h ^ h >> 33;
 }
 
+static bool overlap(const struct net_addr *a, const struct net_addr *b)
+{
+    return net_addr_in(a, b) || net_addr_in(b, a);
+}
+
 static bool overlaps(const struct net_addr *a, const struct net_addr *taken, unsigned n)
 {
     for (unsigned i = 0; i < n; i++)
-        if (net_addr_in(a, &taken[i]) || net_addr_in(&taken[i], a))
+        if (overlap(a, &taken[i]))
             return true;
     return false;
+}
+
+const struct net_taken *net_taken_find(const net_taken_list *v, const struct net_addr *subnet)
+{
+    for (unsigned i = 0; i < v->len; i++)
+        if (overlap(subnet, &v->at[i].addr))
+            return &v->at[i];
+    return NULL;
 }
 
 /* Order of trial: 10.64–10.255 from a place given by the names, then 10.0–10.63, 172.16–31, 192.168. The low
@@ -41,10 +54,10 @@ static struct net_addr candidate(unsigned i, unsigned start)
     return a;
 }
 
-static void gateway_of(const struct net_addr *subnet, struct net_addr *gateway)
+void net_gateway_first(const struct net_addr *subnet, struct net_addr *gateway)
 {
     *gateway = *subnet;
-    gateway->bytes[net_addr_len(subnet) - 1] = 1;
+    gateway->bytes[net_addr_len(subnet) - 1] |= 1;
 }
 
 int net_choose_free(const char *instance, const char *name, const char *machine_id,
@@ -72,8 +85,8 @@ int net_choose_free(const char *instance, const char *name, const char *machine_
         if (!overlaps(&n.subnet6, taken, ntaken))
             break;
     }
-    gateway_of(&n.subnet4, &n.gateway4);
-    gateway_of(&n.subnet6, &n.gateway6);
+    net_gateway_first(&n.subnet4, &n.gateway4);
+    net_gateway_first(&n.subnet6, &n.gateway6);
     *out = n;
     return 0;
 }

@@ -57,6 +57,8 @@ static void set_add(struct nftnl_set *set, const struct net_elem *x, bool with_d
     if (!el)
         abort();
     nftnl_set_elem_set(el, NFTNL_SET_ELEM_KEY, x->key, x->key_len);
+    if (x->interval)
+        nftnl_set_elem_set(el, NFTNL_SET_ELEM_KEY_END, x->end, x->key_len);
     if (with_data && x->data_len)
         nftnl_set_elem_set(el, NFTNL_SET_ELEM_DATA, x->data, x->data_len);
     nftnl_set_elem_add(set, el);

@@ -97,6 +97,13 @@ int net_opened_merge_table(struct net_nft *nft, const char *table, struct net_op
     return r;
 }
 
+int net_forward_known(struct net_ctx *c, struct net_opened *o, struct err *e)
+{
+    struct net_nft *nft;
+    int r = net_ctx_nft(c, &nft, e);
+    return r < 0 ? r : net_opened_merge_table(nft, c->instance, o, e);
+}
+
 /* What has to be opened, with what was opened before (as the sets tell). */
 int net_forward_plan(struct net_ctx *c, const struct net_network *n, struct net_opened *o, struct err *e)
 {
@@ -118,8 +125,9 @@ int net_forward_plan(struct net_ctx *c, const struct net_network *n, struct net_
     if (r == 0)
         r = net_addrs(rt, &addrs, e);
     if (r == 0) {
-        bool want4 = n->subnet4.family && get(procfs, V4, "all", "forwarding") == 0;
-        bool want6 = n->subnet6.family && get(procfs, V6, "all", "forwarding") == 0;
+        bool out = n->type != SPEC_NET_SEALED;
+        bool want4 = out && n->subnet4.family && get(procfs, V4, "all", "forwarding") == 0;
+        bool want6 = out && n->subnet6.family && get(procfs, V6, "all", "forwarding") == 0;
         if (want6 && strcmp(key6(procfs), "forwarding") == 0)
             o->all6 = true;
         if (o->all6 && !strv_has(o->v6, "all")) /* into the table's memory as well */
@@ -163,7 +171,7 @@ int net_forward_apply(struct net_ctx *c, const struct net_network *n, const stru
 {
     int procfs = net_ctx_procfs(c, e), r = procfs < 0 ? procfs : 0;
     /* route_localnet: the answer to a connection from 127.0.0.1 comes back over the bridge */
-    if (r == 0 && n->subnet4.family)
+    if (r == 0 && n->subnet4.family && n->type != SPEC_NET_SEALED)
         r = put(procfs, V4, n->bridge, "route_localnet", "1", e);
     if (r == 0 && n->subnet4.family && get(procfs, V4, n->bridge, "forwarding") == 0)
         r = put(procfs, V4, n->bridge, "forwarding", "1", e);

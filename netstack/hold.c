@@ -16,13 +16,14 @@
 static int bind_one(const struct net_addr *host, enum spec_proto proto, unsigned port, bool reuse)
 {
     int type = (proto == SPEC_UDP ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, on = 1, off = 0;
+    int protocol = proto == SPEC_SCTP ? IPPROTO_SCTP : 0;
     struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
     struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     bool both = !host->family, is6 = both || host->family == AF_INET6;
-    auto_fd int fd = socket(is6 ? AF_INET6 : AF_INET, type, 0);
+    auto_fd int fd = socket(is6 ? AF_INET6 : AF_INET, type, protocol);
     if (fd < 0 && both && errno == EAFNOSUPPORT) {
         is6 = false;
-        fd = socket(AF_INET, type, 0);
+        fd = socket(AF_INET, type, protocol);
     }
     if (fd < 0)
         return -errno;
@@ -99,6 +100,8 @@ static void name_holder(unsigned long inode, char *buf, size_t size)
 
 static unsigned long owner(const struct net_addr *host, enum spec_proto proto, unsigned port)
 {
+    if (proto == SPEC_SCTP) /* its tables tell no inode: "another program" */
+        return 1;
     static const char *const files[2][2] = {{"/proc/self/net/tcp", "/proc/self/net/tcp6"},
                                             {"/proc/self/net/udp", "/proc/self/net/udp6"}};
     unsigned long inode = find_inode(files[proto == SPEC_UDP][0], port, host);
@@ -112,11 +115,12 @@ static int conflict(const struct net_addr *host, enum spec_proto proto, unsigned
     name_holder(inode, holder, sizeof(holder));
     net_addr_print(host, false, addr);
     err_set(e, ERR_CONFLICT, EADDRINUSE, "port %s%s%u/%s is in use by %s", addr, *addr ? ":" : "", port,
-            proto == SPEC_UDP ? "udp" : "tcp", holder);
+            spec_proto_name(proto), holder);
     return err_hint(e, "stop that program, or publish another port of the host");
 }
 
-/* A bound socket, or -errno with e set. Connections of a server that has gone stay in TIME_WAIT for a minute
+/* A bound socket; -EPROTONOSUPPORT, without e: this kernel knows no SCTP, so nobody holds such a port; or -errno with e
+ * set. Connections of a server that has gone stay in TIME_WAIT for a minute
  * and belong to nobody: they are no reason to refuse. */
 static int take(const struct spec_port *p, unsigned port, struct err *e)
 {
@@ -129,8 +133,10 @@ static int take(const struct spec_port *p, unsigned port, struct err *e)
         fd = bind_one(&host, p->proto, port, true);
     if (fd == -EADDRINUSE)
         return conflict(&host, p->proto, port, inode, e);
+    if (fd == -EPROTONOSUPPORT && p->proto == SPEC_SCTP)
+        return fd;
     if (fd < 0)
-        return err_sysk(e, ERR_INTERNAL, -fd, "hold port %u/%s", port, p->proto == SPEC_UDP ? "udp" : "tcp");
+        return err_sysk(e, ERR_INTERNAL, -fd, "hold port %u/%s", port, spec_proto_name(p->proto));
     return fd;
 }
 
@@ -138,6 +144,8 @@ int net_port_check(const struct spec_port *p, struct err *e)
 {
     for (unsigned port = p->host_first; port <= p->host_last; port++) {
         auto_fd int fd = take(p, port, e);
+        if (fd == -EPROTONOSUPPORT)
+            return 0;
         if (fd < 0)
             return fd;
     }
@@ -152,6 +160,8 @@ int net_hold(const struct net_link_plan *links, unsigned nlinks, int hold[64], u
             const struct spec_port *p = &links[i].ports.at[k].port;
             for (unsigned port = p->host_first; port <= p->host_last && n < HOLD_MAX; port++) {
                 int fd = take(p, port, e);
+                if (fd == -EPROTONOSUPPORT)
+                    break;
                 if (fd < 0) {
                     while (n)
                         close_fd(&hold[--n]);

@@ -1,47 +1,188 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the host routes and bears, for the choice of a subnet. Reads only; the choice itself is pure
- * (choose.c). */
+/* What the host routes, bears and asks, for the choice of a subnet and for the refusal of one that would hide it. Reads only;
+ * the choice itself is pure (choose.c). */
 #include "base/file.h"
 #include "netstack/priv.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/netlink.h>
 
-static void take(net_subnets *v, const struct net_addr *a)
+/* Routes as wide as 0.0.0.0/1 or 2000::/3 (VPNs) are default routes in two parts and hide nothing. */
+static void take(net_taken_list *v, const struct net_addr *a, const char *what)
 {
-    if (a->family && a->prefix)
-        *vec_add(v) = *a;
+    if (a->family && a->prefix > 3)
+        *vec_add(v) = (struct net_taken){*a, what};
+}
+
+static void take_resolvers(net_taken_list *v, const char *file)
+{
+    auto_free char *text = NULL;
+    char *save = NULL, value[64];
+    if (file_read(AT_FDCWD, file, 65536, &text, NULL, NULL) < 0)
+        return;
+    for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+        struct net_addr a;
+        if (sscanf(line, "nameserver %63[0-9a-fA-F:.]", value) == 1 && net_addr_parse(value, &a) == 0)
+            take(v, &a, "a resolver of this host");
+    }
+}
+
+/* The others first: a conflict is better told by their name than as a route. */
+static int list_taken(const struct net_network *others, unsigned nothers, net_taken_list *out, struct err *e)
+{
+    struct nl_sock *s;
+    net_subnets routes = {0}, gateways = {0};
+    net_addr_list addrs = {0};
+    int r = net_nl_open(NETLINK_ROUTE, &s, e);
+    if (r < 0)
+        return r;
+    r = net_routes(s, &routes, &gateways, e);
+    if (r == 0)
+        r = net_addrs(s, &addrs, e);
+    net_nl_close(s);
+    for (unsigned i = 0; i < nothers; i++)
+        if (!spec_network_joins_lan(others[i].type)) {
+            take(out, &others[i].subnet4, others[i].name);
+            take(out, &others[i].subnet6, others[i].name);
+        }
+    take_resolvers(out, "/etc/resolv.conf");
+    take_resolvers(out, "/run/systemd/resolve/resolv.conf");
+    for (unsigned i = 0; i < gateways.len; i++)
+        take(out, &gateways.at[i], "a gateway of this host");
+    for (unsigned i = 0; i < addrs.len; i++)
+        take(out, &addrs.at[i].addr, "an address of this host");
+    for (unsigned i = 0; i < routes.len; i++)
+        take(out, &routes.at[i], "a route of this host");
+    vec_done(&routes);
+    vec_done(&gateways);
+    vec_done(&addrs);
+    return r;
+}
+
+static int choose(const char *instance, const char *name, const net_taken_list *taken,
+                  struct net_network *out, struct err *e)
+{
+    auto_free char *id = NULL;
+    VEC(struct net_addr) plain = {0};
+    if (file_read(AT_FDCWD, "/etc/machine-id", 256, &id, NULL, NULL) < 0)
+        id = xstrdup("");
+    for (unsigned i = 0; i < taken->len; i++)
+        *vec_add(&plain) = taken->at[i].addr;
+    int r = net_choose_free(instance, name, id, plain.at, plain.len, out, e);
+    vec_done(&plain);
+    return r;
 }
 
 int net_network_choose_beside(const char *instance, const char *name, const struct net_network *others,
                               unsigned nothers, struct net_network *out, struct err *e)
 {
-    struct nl_sock *s;
-    net_subnets taken = {0};
-    net_addr_list addrs = {0};
-    auto_free char *id = NULL;
-    int r = net_nl_open(NETLINK_ROUTE, &s, e);
-    if (r < 0)
-        return r;
-    r = net_routes(s, &taken, e);
+    net_taken_list taken = {0};
+    int r = list_taken(others, nothers, &taken, e);
     if (r == 0)
-        r = net_addrs(s, &addrs, e);
-    net_nl_close(s);
-    for (unsigned i = 0; i < addrs.len; i++)
-        take(&taken, &addrs.at[i].addr);
-    for (unsigned i = 0; i < nothers; i++) {
-        take(&taken, &others[i].subnet4);
-        take(&taken, &others[i].subnet6);
-    }
-    if (file_read(AT_FDCWD, "/etc/machine-id", 256, &id, NULL, NULL) < 0)
-        id = xstrdup("");
-    if (r == 0)
-        r = net_choose_free(instance, name, id, taken.at, taken.len, out, e);
+        r = choose(instance, name, &taken, out, e);
     vec_done(&taken);
-    vec_done(&addrs);
     return r;
 }
 
 int net_network_choose(const char *instance, const char *name, struct net_network *out, struct err *e)
 {
     return net_network_choose_beside(instance, name, NULL, 0, out, e);
+}
+
+/* ---- from a spec ---- */
+static bool of_family(char *const *v, int family, struct net_addr *out)
+{
+    for (; v && *v; v++)
+        if (net_addr_parse(*v, out) == 0 && out->family == family)
+            return true;
+    *out = (struct net_addr){0};
+    return false;
+}
+
+static void range_of(char *const *v, int family, struct net_addr *first, struct net_addr *last)
+{
+    for (; v && *v; v++) {
+        auto_free char *low = xstrndup(*v, strcspn(*v, "-"));
+        struct net_addr a, b;
+        if (net_addr_parse(low, &a) == 0 && a.family == family &&
+            net_addr_parse(*v + strlen(low) + 1, &b) == 0) {
+            *first = a;
+            *last = b;
+        }
+    }
+}
+
+/* One family as the spec gives it; false: it gives no subnet. */
+static bool given(const struct spec_network *s, int family, struct net_addr *subnet, struct net_addr *gateway)
+{
+    if (!of_family(s->subnets, family, subnet))
+        return false;
+    if (of_family(s->gateways, family, gateway))
+        gateway->prefix = subnet->prefix;
+    else if (!spec_network_joins_lan(s->type))
+        net_gateway_first(subnet, gateway);
+    return true;
+}
+
+static int check_free(const struct net_addr *subnet, const net_taken_list *taken, const char *name,
+                      const struct net_network *others, unsigned nothers, struct err *e)
+{
+    char mine[64], other[64];
+    const struct net_taken *t = subnet->family ? net_taken_find(taken, subnet) : NULL;
+    if (!t)
+        return 0;
+    net_addr_print(subnet, true, mine);
+    net_addr_print(&t->addr, true, other);
+    bool ours = false;
+    for (unsigned i = 0; i < nothers; i++)
+        ours |= t->what == others[i].name;
+    err_set(e, ERR_CONFLICT, EEXIST, "network %s: the subnet %s overlaps %s (%s%s)", name, mine, other,
+            ours ? "of network " : "", t->what);
+    return err_hint(e, "give another --subnet, or none: then a free one is chosen");
+}
+
+static void shape_of(const char *instance, const struct spec_network *s, struct net_network *n)
+{
+    snprintf(n->name, sizeof(n->name), "%s", s->network);
+    net_bridge_name(instance, s->network, n->bridge);
+    net_bridge_mac(instance, s->network, n->mac);
+    n->type = s->type;
+    n->mtu = (unsigned)s->mtu;
+    snprintf(n->parent, sizeof(n->parent), "%s", s->parent ? s->parent : "");
+    range_of(s->ranges, AF_INET, &n->first4, &n->last4);
+    range_of(s->ranges, AF_INET6, &n->first6, &n->last6);
+}
+
+int net_network_make(const char *instance, const struct spec_network *s, const struct net_network *kept,
+                     const struct net_network *others, unsigned nothers, struct net_network *out,
+                     struct err *e)
+{
+    struct net_network n = {0}, chosen = {0};
+    net_taken_list taken = {0};
+    bool lan = spec_network_joins_lan(s->type);
+    shape_of(instance, s, &n);
+    bool four = given(s, AF_INET, &n.subnet4, &n.gateway4), six = given(s, AF_INET6, &n.subnet6, &n.gateway6);
+    int r = 0;
+    if (!lan && !kept) {
+        r = list_taken(others, nothers, &taken, e);
+        r = r < 0 ? r : check_free(&n.subnet4, &taken, s->network, others, nothers, e);
+        r = r < 0 ? r : check_free(&n.subnet6, &taken, s->network, others, nothers, e);
+        if (r == 0 && (!four || !six))
+            r = choose(instance, s->network, &taken, &chosen, e);
+        vec_done(&taken);
+    } else if (!lan) {
+        chosen = *kept;
+    }
+    if (r < 0)
+        return r;
+    if (!lan && !four) {
+        n.subnet4 = chosen.subnet4;
+        n.gateway4 = chosen.gateway4;
+    }
+    if (!lan && !six) {
+        n.subnet6 = chosen.subnet6;
+        n.gateway6 = chosen.gateway6;
+    }
+    *out = n;
+    return 0;
 }

@@ -10,13 +10,16 @@ struct family {
     struct net_addr subnet, gateway;
     unsigned hosts; /* host numbers 0 … hosts-1 exist; 0 = family absent */
     unsigned used;
+    bool gives;        /* false: only claimed, never taken (a LAN of others without a range) */
+    unsigned low, end; /* host numbers low … end-1 are taken from */
     unsigned char taken[HOSTS_MAX / 8];
     VEC(struct net_addr) far; /* claimed beyond HOSTS_MAX */
 };
 struct net_pool {
     struct family four, six;
-    unsigned next,
-        rests; /* rests: the host number released last; given again only when nothing else is free */
+    bool apart;    /* a range for one of them: each goes its own way */
+    unsigned next, /* the search for an address begins here */
+        rests;     /* the host number released last; given again only when nothing else is free */
 };
 
 static uint64_t host_number(const struct net_addr *a, const struct net_addr *subnet)
@@ -55,6 +58,26 @@ static void mark(struct family *f, unsigned n)
     f->taken[n / 8] |= (unsigned char)(1u << n % 8);
 }
 
+static bool is_broadcast(const struct family *f, uint64_t n)
+{
+    unsigned bits = 8 * (unsigned)net_addr_len(&f->subnet) - f->subnet.prefix;
+    return f->subnet.family == AF_INET && bits > 1 && n == (1ull << bits) - 1;
+}
+
+/* The part that `auto` is taken from; what lies beyond HOSTS_MAX is only claimed. */
+static void family_range(struct family *f, const struct net_addr *first, const struct net_addr *last,
+                         bool lan)
+{
+    f->gives = f->hosts && (!lan || first->family);
+    f->low = 0;
+    f->end = f->hosts;
+    if (!f->hosts || !first->family)
+        return;
+    uint64_t low = host_number(first, &f->subnet), end = host_number(last, &f->subnet);
+    f->low = low < f->hosts ? (unsigned)low : f->hosts;
+    f->end = end < f->hosts ? (unsigned)end + 1 : f->hosts;
+}
+
 static void family_init(struct family *f, const struct net_addr *subnet, const struct net_addr *gateway)
 {
     if (!subnet->family)
@@ -64,7 +87,7 @@ static void family_init(struct family *f, const struct net_addr *subnet, const s
     f->gateway = *gateway;
     f->hosts = bits >= 16 ? HOSTS_MAX : 1u << bits;
     mark(f, 0); /* the network's own address; in IPv6 the routers' anycast */
-    if (f->hosts > 2 && subnet->family == AF_INET && bits <= 16)
+    if (is_broadcast(f, f->hosts - 1))
         mark(f, f->hosts - 1); /* broadcast */
     uint64_t g = gateway->family ? host_number(gateway, subnet) : 0;
     if (g < f->hosts)
@@ -77,6 +100,10 @@ struct net_pool *net_pool_new(const struct net_network *n)
     struct net_pool *p = xcalloc(1, sizeof(*p));
     family_init(&p->four, &n->subnet4, &n->gateway4);
     family_init(&p->six, &n->subnet6, &n->gateway6);
+    bool lan = spec_network_joins_lan(n->type);
+    family_range(&p->four, &n->first4, &n->last4, lan);
+    family_range(&p->six, &n->first6, &n->last6, lan);
+    p->apart = lan || n->first4.family || n->first6.family;
     p->next = 2;
     return p;
 }
@@ -104,40 +131,59 @@ static int full(const struct net_pool *p, struct err *e)
     return err_hint(e, "put the zone on another network");
 }
 
-/* From where the last address was given; hosts when none is free. */
-static unsigned next_free(const struct net_pool *p, unsigned hosts, unsigned but)
+/* From where the last address was given, round low … end-1; end when none is free. b NULL: a alone counts. */
+static unsigned next_free(const struct net_pool *p, const struct family *a, const struct family *b,
+                          unsigned but)
 {
-    for (unsigned i = 0; i < hosts; i++) {
-        unsigned n = (p->next + i) % hosts;
-        if (n != but && !(p->four.hosts && test(&p->four, n)) && !(p->six.hosts && test(&p->six, n)))
+    unsigned end = b && b->end < a->end ? b->end : a->end, low = b && b->low > a->low ? b->low : a->low;
+    for (unsigned i = 0; low < end && i < end - low; i++) {
+        unsigned n = low + (p->next >= low ? p->next - low + i : i) % (end - low);
+        if (n != but && !test(a, n) && !(b && test(b, n)))
             return n;
     }
-    return hosts;
+    return end;
+}
+
+/* One host number for both where both give. false: none is free. */
+static bool take_number(struct net_pool *p, struct family *a, struct family *b, struct net_addr *out,
+                        struct net_addr *out_b)
+{
+    unsigned end = b && b->end < a->end ? b->end : a->end, n = next_free(p, a, b, p->rests);
+    if (n == end)
+        n = next_free(p, a, b, 0);
+    if (n == end)
+        return false;
+    mark(a, n);
+    *out = number_host(a, n);
+    if (b) {
+        mark(b, n);
+        *out_b = number_host(b, n);
+    }
+    p->next = n + 1;
+    return true;
 }
 
 int net_pool_take(struct net_pool *p, struct net_addr *v4, struct net_addr *v6, struct err *e)
 {
-    unsigned hosts = p->four.hosts ? p->four.hosts : p->six.hosts;
-    if (p->four.hosts && p->six.hosts && p->six.hosts < hosts)
-        hosts = p->six.hosts;
+    struct net_addr four = {0}, six = {0};
     int r = full(p, e);
     if (r < 0)
         return r;
-    unsigned n = next_free(p, hosts, p->rests);
-    if (n == hosts)
-        n = next_free(p, hosts, 0);
-    if (n < hosts) {
-        struct net_addr none = {0};
-        if (p->four.hosts)
-            mark(&p->four, n);
-        if (p->six.hosts)
-            mark(&p->six, n);
-        *v4 = p->four.hosts ? number_host(&p->four, n) : none;
-        *v6 = p->six.hosts ? number_host(&p->six, n) : none;
-        p->next = n + 1;
+    bool both = p->four.gives && p->six.gives && !p->apart, good;
+    if (both)
+        good = take_number(p, &p->four, &p->six, &four, &six);
+    else
+        good = (!p->four.gives || take_number(p, &p->four, NULL, &four, NULL)) &&
+               (!p->six.gives || take_number(p, &p->six, NULL, &six, NULL));
+    if (good) {
+        *v4 = four;
+        *v6 = six;
         return 0;
     }
-    return err_set(e, ERR_LIMIT, ENOSPC, "no free address in the network");
+    if (four.family)
+        net_pool_release(p, &four);
+    err_set(e, ERR_LIMIT, ENOSPC, "no address is free in the network");
+    return err_hint(e, "delete zones, or make a network with a larger subnet or range");
 }
 
 static struct family *family_of(struct net_pool *p, const struct net_addr *a)
@@ -165,7 +211,7 @@ int net_pool_claim(struct net_pool *p, const struct net_addr *a, struct err *e)
                        *net ? net : "(none)");
     }
     uint64_t n = host_number(a, &f->subnet);
-    bool broadcast = a->family == AF_INET && f->hosts > 2 && 32 - f->subnet.prefix <= 16 && n == f->hosts - 1;
+    bool broadcast = is_broadcast(f, n);
     if (net_addr_eq(a, &f->gateway) || n == 0 || broadcast)
         return err_set(e, ERR_INVALID, EINVAL, "address %s is the network's own (%s)", text,
                        broadcast ? "broadcast"
@@ -192,9 +238,7 @@ void net_pool_release(struct net_pool *p, const struct net_addr *a)
     if (!f || !n || net_addr_eq(a, &f->gateway))
         return;
     if (n < f->hosts) {
-        bool broadcast =
-            a->family == AF_INET && f->hosts > 2 && 32 - f->subnet.prefix <= 16 && n == f->hosts - 1;
-        if (!broadcast && test(f, (unsigned)n)) {
+        if (!is_broadcast(f, n) && test(f, (unsigned)n)) {
             f->taken[n / 8] &= (unsigned char)~(1u << n % 8);
             f->used--;
             p->rests = (unsigned)n;

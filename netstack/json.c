@@ -57,7 +57,28 @@ json *net_network_to_json(const struct net_network *n)
     set_addr(j, "subnet6", &n->subnet6);
     set_addr(j, "gateway6", &n->gateway6);
     js_set_int(j, "mtu", n->mtu);
+    js_set_str(j, "type", spec_network_type_name(n->type));
+    if (*n->parent)
+        js_set_str(j, "parent", n->parent);
+    set_addr(j, "first4", &n->first4);
+    set_addr(j, "last4", &n->last4);
+    set_addr(j, "first6", &n->first6);
+    set_addr(j, "last6", &n->last6);
     return j;
+}
+
+/* No type: written before there were several. */
+static bool get_type(const json *j, struct net_network *n)
+{
+    const char *text = js_get_str(j, "type", "nat");
+    for (n->type = SPEC_NET_NAT; n->type < SPEC_NET_MACVLAN && strcmp(spec_network_type_name(n->type), text);
+         n->type++)
+        ;
+    bool lan = spec_network_joins_lan(n->type);
+    return !strcmp(spec_network_type_name(n->type), text) &&
+           (lan ? get_name(j, "parent", n->parent, sizeof(n->parent)) : true) &&
+           get_addr(j, "first4", &n->first4) && get_addr(j, "last4", &n->last4) &&
+           get_addr(j, "first6", &n->first6) && get_addr(j, "last6", &n->last6);
 }
 
 int net_network_from_json(const json *j, struct net_network *out, struct err *e)
@@ -68,7 +89,7 @@ int net_network_from_json(const json *j, struct net_network *out, struct err *e)
                 get_name(j, "bridge", n.bridge, sizeof(n.bridge)) && get_mac(j, n.mac) &&
                 get_addr(j, "subnet4", &n.subnet4) && get_addr(j, "gateway4", &n.gateway4) &&
                 get_addr(j, "subnet6", &n.subnet6) && get_addr(j, "gateway6", &n.gateway6) && mtu >= 0 &&
-                mtu <= 65535;
+                mtu <= 65535 && get_type(j, &n);
     if (!good)
         return err_set(e, ERR_INVALID, EINVAL, "network \"%.32s\": malformed record",
                        js_get_str(j, "name", ""));

@@ -145,15 +145,64 @@ void net_msg_addr(struct net_batch *b, int index, const struct net_addr *a)
     }
 }
 
-void net_msg_default_route(struct net_batch *b, int index, const struct net_addr *gateway)
+void net_msg_master(struct net_batch *b, const char *ifname, int master)
+{
+    struct ifinfomsg i = {.ifi_family = AF_UNSPEC};
+    struct nl_msg *m = net_batch_add(b, RTM_SETLINK, 0, &i, sizeof(i), "set the link's bridge");
+    put_name(m, ifname);
+    nla_put_u32(m, IFLA_MASTER, (uint32_t)master);
+    if (!master)
+        net_batch_fine(b, ENODEV);
+}
+
+/* Born in the zone's namespace with its name and MAC. Mode bridge: zones of one parent see each other. It has no host end:
+ * the parent's driver is all that the host has of it. Undo: in the zone (net_msg_del_index), or with the namespace. */
+void net_msg_macvlan(struct net_batch *b, const struct net_link_plan *l, int parent, int ns)
+{
+    struct ifinfomsg i = {.ifi_family = AF_UNSPEC};
+    struct nl_msg *m =
+        net_batch_add(b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &i, sizeof(i), "create the macvlan");
+    put_name(m, l->ifname);
+    nla_put_u32(m, IFLA_LINK, (uint32_t)parent);
+    nla_put_u32(m, IFLA_NET_NS_FD, (uint32_t)ns);
+    nla_put(m, IFLA_ADDRESS, 6, l->mac);
+    if (l->network.mtu)
+        nla_put_u32(m, IFLA_MTU, l->network.mtu);
+    struct nlattr *info = nla_nest_start(m, IFLA_LINKINFO);
+    nla_put_string(m, IFLA_INFO_KIND, "macvlan");
+    struct nlattr *data = nla_nest_start(m, IFLA_INFO_DATA);
+    nla_put_u32(m, IFLA_MACVLAN_MODE, MACVLAN_MODE_BRIDGE);
+    nla_nest_end(m, data);
+    nla_nest_end(m, info);
+}
+
+void net_msg_del_index(struct net_batch *b, int index)
+{
+    struct ifinfomsg i = {.ifi_family = AF_UNSPEC, .ifi_index = index};
+    net_batch_add(b, RTM_DELLINK, 0, &i, sizeof(i), "delete the link");
+    net_batch_fine(b, ENODEV);
+}
+
+static void msg_route(struct net_batch *b, int type, int flags, int index, const struct net_addr *gateway,
+                      const char *what)
 {
     struct rtmsg r = {.rtm_family = (unsigned char)gateway->family,
                       .rtm_table = RT_TABLE_MAIN,
                       .rtm_protocol = RTPROT_STATIC,
                       .rtm_scope = RT_SCOPE_UNIVERSE,
                       .rtm_type = RTN_UNICAST};
-    struct nl_msg *m =
-        net_batch_add(b, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, &r, sizeof(r), "set the default route");
+    struct nl_msg *m = net_batch_add(b, type, flags, &r, sizeof(r), what);
     nla_put(m, RTA_GATEWAY, net_addr_len(gateway), gateway->bytes);
     nla_put_u32(m, RTA_OIF, (uint32_t)index);
+}
+
+void net_msg_no_default_route(struct net_batch *b, int index, const struct net_addr *gateway)
+{
+    msg_route(b, RTM_DELROUTE, 0, index, gateway, "take the default route away");
+    net_batch_fine(b, ESRCH); /* the zone itself has taken it away */
+}
+
+void net_msg_default_route(struct net_batch *b, int index, const struct net_addr *gateway)
+{
+    msg_route(b, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, index, gateway, "set the default route");
 }

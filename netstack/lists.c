@@ -6,6 +6,7 @@
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 
 static void copy_stats(struct net_counters *c, struct nlattr *at)
 {
@@ -31,6 +32,9 @@ static void on_link(struct nlmsghdr *h, void *data)
     snprintf(l->name, sizeof(l->name), "%s", (char *)nla_data(at[IFLA_IFNAME]));
     l->index = i->ifi_index;
     l->master = at[IFLA_MASTER] ? (int)nla_get_u32(at[IFLA_MASTER]) : 0;
+    l->up = i->ifi_flags & IFF_UP;
+    if (at[IFLA_ADDRESS] && nla_len(at[IFLA_ADDRESS]) == 6)
+        memcpy(l->mac, nla_data(at[IFLA_ADDRESS]), 6);
     copy_stats(&l->count, at[IFLA_STATS64]);
     if (at[IFLA_LINKINFO] && nla_parse_nested(info, IFLA_INFO_MAX, at[IFLA_LINKINFO], NULL) >= 0 &&
         info[IFLA_INFO_KIND])
@@ -72,23 +76,34 @@ int net_addrs(struct nl_sock *s, net_addr_list *out, struct err *e)
     return net_nl_dump(s, RTM_GETADDR, NLM_F_DUMP, &i, sizeof(i), on_addr, out, e);
 }
 
+struct routes {
+    net_subnets *covered, *gateways;
+};
+
 static void on_route(struct nlmsghdr *h, void *data)
 {
+    struct routes *out = data;
     struct nlattr *at[RTA_MAX + 1];
     struct rtmsg *r = nlmsg_data(h);
     if (h->nlmsg_type != RTM_NEWROUTE || nlmsg_parse(h, sizeof(*r), at, RTA_MAX, NULL) < 0)
         return;
     struct net_addr a = {.family = r->rtm_family, .prefix = r->rtm_dst_len};
+    struct net_addr g = {.family = r->rtm_family, .prefix = 8u * (unsigned)net_addr_len(&a)};
+    if (out->gateways && at[RTA_GATEWAY] && nla_len(at[RTA_GATEWAY]) >= net_addr_len(&g)) {
+        memcpy(g.bytes, nla_data(at[RTA_GATEWAY]), (size_t)net_addr_len(&g));
+        *vec_add(out->gateways) = g;
+    }
     if (!at[RTA_DST] || !a.prefix || !net_addr_len(&a) || nla_len(at[RTA_DST]) < net_addr_len(&a))
         return; /* default routes hide nothing */
     memcpy(a.bytes, nla_data(at[RTA_DST]), (size_t)net_addr_len(&a));
-    *vec_add((net_subnets *)data) = a;
+    *vec_add(out->covered) = a;
 }
 
-int net_routes(struct nl_sock *s, net_subnets *out, struct err *e)
+int net_routes(struct nl_sock *s, net_subnets *out, net_subnets *gateways, struct err *e)
 {
+    struct routes both = {out, gateways};
     struct rtmsg r = {.rtm_family = AF_UNSPEC};
-    return net_nl_dump(s, RTM_GETROUTE, NLM_F_DUMP, &r, sizeof(r), on_route, out, e);
+    return net_nl_dump(s, RTM_GETROUTE, NLM_F_DUMP, &r, sizeof(r), on_route, &both, e);
 }
 
 int net_link_counters(struct net_ctx *c, const char *host_ifname, struct net_counters *out)

@@ -53,9 +53,11 @@ static void mac_from(uint64_t h, unsigned char mac[6])
     mac[0] = (unsigned char)((mac[0] & 0xfc) | 0x02); /* locally administered, unicast */
 }
 
-void net_mac_of(const char *instance, const char *zone, unsigned link, unsigned char mac[6])
+void net_mac_of(const char *instance, const char *seed, const char *network, unsigned nth,
+                unsigned char mac[6])
 {
-    mac_from(hash_of(instance, zone, 16 + link), mac);
+    auto_free char *both = xasprintf("%s/%s", seed, network);
+    mac_from(hash_of(instance, both, 16 + nth), mac);
 }
 
 void net_bridge_mac(const char *instance, const char *network, unsigned char mac[6])

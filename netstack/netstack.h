@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Networks, links, addresses, ports. A network is a bridge with subnets; a zone's link is a veth pair with
- * one end in the zone's network namespace; published ports are elements of maps in one nft table of our own.
+/* Networks, links, addresses, ports. A network is a bridge with subnets, or a host's link that zones join by a bridge or by
+ * macvlan; a zone's link is a veth pair with one end in the zone's network namespace, or a macvlan in it; published ports are elements of maps in one nft table of our own.
  * Never touches a foreign table, chain or link. Sources: rtnetlink(7), nft(8), libnl, libnftnl/libnftables.
  */
 #pragma once
@@ -28,9 +28,12 @@ bool net_addr_eq(const struct net_addr *a, const struct net_addr *b); /* family 
 void net_host_ifname(const char *instance, const char *zone, unsigned start_no, unsigned link, char out[16]);
 void net_link_prefix(const char *instance, char out[6]);
 void net_bridge_name(const char *instance, const char *network, char out[16]);
-void net_mac_of(const char *instance, const char *zone, unsigned link, unsigned char mac[6]);
+/* seed: what stays the zone's own for life and is no other's (its machine-id); nth: which of its links to this network. */
+void net_mac_of(const char *instance, const char *seed, const char *network, unsigned nth,
+                unsigned char mac[6]);
 void net_bridge_mac(const char *instance, const char *network, unsigned char mac[6]);
 
+struct net_ctx;
 /* A network as zoned keeps it (and writes to its state). */
 struct net_network {
     char name[SPEC_NAME_MAX + 1];
@@ -38,7 +41,20 @@ struct net_network {
     unsigned char mac[6]; /* pinned */
     struct net_addr subnet4, gateway4, subnet6, gateway6; /* gateway carries the subnet's prefix */
     unsigned mtu;                                         /* 0 = the kernel's default */
+    enum spec_network_type type;
+    char parent[16];                              /* bridge, macvlan: the host's link */
+    struct net_addr first4, last4, first6, last6; /* what `auto` is taken from; family 0 = the whole subnet */
 };
+/* The network that a spec describes. What it does not give comes from kept (what was made of it before, or NULL), or is
+ * chosen as below. Without kept, given subnets are held against what the host routes, bears and asks (its default
+ * gateways and resolvers) and against the others: conflict. The LAN of a bridge or macvlan network is the host's own and is
+ * not. */
+int net_network_make(const char *instance, const struct spec_network *s, const struct net_network *kept,
+                     const struct net_network *others, unsigned nothers, struct net_network *out,
+                     struct err *e);
+/* What the network hangs on: nothing but success for networks of our own; a bridge or macvlan network needs its parent,
+ * there (not_found) and up, free for a bridge of ours (conflict). Sets n->bridge. */
+int net_network_attach(struct net_ctx *c, struct net_network *n, struct err *e);
 /* Chooses free subnets (IPv4 /16 inside 10/8 or 172.16/12 or 192.168/16, ULA /64 derived from machine-id and
  * instance) that hide no route of the host; deterministic from instance and name where free. */
 int net_network_choose(const char *instance, const char *name, struct net_network *out, struct err *e);
@@ -63,7 +79,6 @@ unsigned net_pool_used(const struct net_pool *p);
 /* ---- host side: bridge, table, forwarding ---- */
 /* One per process: sockets, kept open; inherited by forks is fine, but each process makes its own before use.
  */
-struct net_ctx;
 int net_ctx_new(const char *instance, struct net_ctx **out,
                 struct err *e); /* instance: "zoned" or a hash; names the table */
 void net_ctx_free(struct net_ctx *c);
@@ -77,6 +92,9 @@ int net_network_up(struct net_ctx *c, const struct net_network *n, json **saved,
 int net_network_down(struct net_ctx *c, const struct net_network *n, bool last, const json *saved,
                      struct err *e);
 bool net_network_is_up(struct net_ctx *c, const struct net_network *n);
+/* Zones of `from` may open connections to zones of `to`, or no longer. Idempotent; the table must be there. */
+int net_network_reach(struct net_ctx *c, const struct net_network *from, const struct net_network *to,
+                      bool on, struct err *e);
 /* A host program (or another zone) that holds this port on this address: 0 free, or conflict naming the
  * pid/program. */
 int net_port_check(const struct spec_port *p, struct err *e);
@@ -120,6 +138,11 @@ int net_hold(const struct net_link_plan *links, unsigned nlinks, int hold[64], u
 /* Published ports of a running zone: exactly these now. */
 int net_zone_ports(struct net_ctx *c, const struct net_link_plan *before, const struct net_link_plan *after,
                    unsigned nlinks, struct err *e);
+/* Changes the links of a running zone: leaves those that are in before alone, joins those in after alone (a link is the same
+ * when host_ifname, network, MAC and addresses are), and gives the rest its new ports, rates and default route. On failure
+ * all is as before. Also the repair after a kill in the midst of it: what is done already is success. */
+int net_zone_change(struct net_ctx *c, const struct net_link_plan *before, unsigned nbefore,
+                    const struct net_link_plan *after, unsigned nafter, int netns_fd, struct err *e);
 /* Counters of a link's host end, from the zone's view (in = to the zone). */
 struct net_counters {
     uint64_t rx_bytes, tx_bytes, rx_packets, tx_packets;

@@ -5,9 +5,12 @@
 #include <arpa/inet.h>
 #include <linux/netfilter.h>
 
+#define SPAN_MIN 65u /* longer ranges with equal numbers are one interval */
+
 static void key_part(struct net_elem *x, const void *data, unsigned n)
 {
     memcpy(x->key + x->key_len, data, n);
+    memcpy(x->end + x->key_len, data, n);
     x->key_len = (unsigned char)(x->key_len + (n + 3) / 4 * 4);
 }
 
@@ -34,6 +37,25 @@ static void port_elem(net_elems *v, const struct net_addr *host, enum spec_proto
     data_part(x, &dest, 2);
 }
 
+/* Both ends of the last part of the key; the data is the address alone. */
+static void span_elem(net_elems *v, const struct net_addr *host, const struct spec_port *p,
+                      const struct net_addr *to)
+{
+    struct net_elem *x = vec_add(v);
+    bool six = to->family == AF_INET6;
+    unsigned char l4 = (unsigned char)p->proto;
+    uint16_t first = htons(p->host_first), last = htons(p->host_last);
+    x->family = NFPROTO_INET;
+    x->interval = true;
+    x->set = host ? (six ? "onespan6" : "onespan4") : (six ? "span6" : "span4");
+    if (host)
+        key_part(x, host->bytes, (unsigned)net_addr_len(host));
+    key_part(x, &l4, 1);
+    key_part(x, &first, 2);
+    memcpy(x->end + x->key_len - 4, &last, 2);
+    data_part(x, to->bytes, (unsigned)net_addr_len(to));
+}
+
 static void rule_elems(net_elems *v, const struct net_port_rule *r, const struct net_addr *to)
 {
     struct net_addr host = {0};
@@ -42,6 +64,11 @@ static void rule_elems(net_elems *v, const struct net_port_rule *r, const struct
         return;
     struct net_addr zero = {.family = host.family};
     bool all = !given || net_addr_eq(&host, &zero); /* 0.0.0.0, :: */
+    if (r->port.host_first == r->port.zone_first &&
+        r->port.host_last - r->port.host_first >= (int)SPAN_MIN - 1) {
+        span_elem(v, all ? NULL : &host, &r->port, to);
+        return;
+    }
     for (unsigned i = 0; i <= (unsigned)(r->port.host_last - r->port.host_first); i++)
         port_elem(v, all ? NULL : &host, r->port.proto, r->port.host_first + i, to, r->port.zone_first + i);
 }
@@ -73,8 +100,12 @@ static struct net_elem *source_elem(net_elems *v, const char *set, const struct 
 
 void net_elems_of_source(net_elems *v, const struct net_link_plan *l)
 {
+    if (!net_has_pair(l))
+        return;
     struct net_elem *self = source_elem(v, "self", l, false, NULL);
     key_part(self, self->key, 16);
+    if (l->network.type == SPEC_NET_BRIDGE && !l->addr4.family && !l->addr6.family)
+        source_elem(v, "free", l, false, NULL);
     source_elem(v, "macs", l, true, NULL);
     if (l->addr4.family)
         source_elem(v, "src4", l, true, &l->addr4);
@@ -89,12 +120,12 @@ void net_elem_describe(const struct net_elem *x, char *buf, size_t size)
     char addr[INET6_ADDRSTRLEN] = "";
     unsigned at = 0;
     uint16_t port;
-    if (!strcmp(x->set, "one4") || !strcmp(x->set, "one6")) {
-        bool six = x->set[3] == '6';
+    if (str_starts(x->set, "one")) {
+        bool six = str_ends(x->set, "6");
         inet_ntop(six ? AF_INET6 : AF_INET, x->key, addr, sizeof(addr));
         at = six ? 16 : 4;
     }
     memcpy(&port, x->key + at + 4, 2);
     snprintf(buf, size, "port %s%s%u/%s", addr, *addr ? ":" : "", ntohs(port),
-             x->key[at] == SPEC_UDP ? "udp" : "tcp");
+             spec_proto_name((enum spec_proto)x->key[at]));
 }

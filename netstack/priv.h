@@ -22,7 +22,7 @@ int net_nl_exchange(int fd, struct iovec *iov, unsigned niov, uint32_t seq, unsi
 int net_nl_open(int protocol, struct nl_sock **out, struct err *e);
 void net_nl_close(struct nl_sock *s);
 
-#define NET_BATCH_MAX 24
+#define NET_BATCH_MAX 40
 struct net_batch {
     struct nl_msg *msg[NET_BATCH_MAX];
     const char *what[NET_BATCH_MAX]; /* for the error text: "create veth vz…" */
@@ -68,11 +68,17 @@ void net_msg_up(struct net_batch *b, const char *ifname, int index);
 void net_msg_hairpin(struct net_batch *b, const char *ifname);
 void net_msg_del(struct net_batch *b, const char *ifname);
 void net_msg_bridge(struct net_batch *b, const struct net_network *n);
+void net_msg_master(struct net_batch *b, const char *ifname, int master); /* 0 = none */
+void net_msg_macvlan(struct net_batch *b, const struct net_link_plan *l, int parent, int ns);
+void net_msg_del_index(struct net_batch *b, int index);
 void net_msg_addr(struct net_batch *b, int index, const struct net_addr *a);
 void net_msg_default_route(struct net_batch *b, int index, const struct net_addr *gateway);
+void net_msg_no_default_route(struct net_batch *b, int index, const struct net_addr *gateway);
 /* Name, kind and bridge of every link. */
 struct net_link_info {
     char name[16], kind[16];
+    unsigned char mac[6];
+    bool up;
     int index, master;
     struct net_counters count; /* as the host end sees it */
 };
@@ -87,12 +93,21 @@ struct net_addr_info {
 typedef VEC(struct net_addr_info) net_addr_list;
 int net_addrs(struct nl_sock *s, net_addr_list *out, struct err *e);
 typedef VEC(struct net_addr) net_subnets;
-int net_routes(struct nl_sock *s, net_subnets *out, struct err *e); /* of all tables */
+/* Of all tables: what they cover, and the gateways of all of them (NULL: not wanted). */
+int net_routes(struct nl_sock *s, net_subnets *out, net_subnets *gateways, struct err *e);
+
+/* ---- zone ---- */
+int net_zone_socket(int ns, struct nl_sock **out, struct err *e); /* NETLINK_ROUTE inside */
+int net_zone_elements(struct net_ctx *c, const struct net_link_plan *links, unsigned n, struct err *e);
+int net_leave_inside(const struct net_link_plan *links, unsigned n, int ns, struct err *e);
 
 /* ---- shape ---- */
 bool net_shape_wanted(const struct net_link_plan *l);
 void net_shape_ifb(const char *host_ifname, char out[16]);
 int net_shape_up(struct nl_sock *s, const struct net_link_plan *l, struct err *e);
+/* On a link that is there: the rates of after, where they differ from those of before. */
+int net_shape_change(struct nl_sock *s, const struct net_link_plan *before, const struct net_link_plan *after,
+                     struct err *e);
 
 /* ---- nft: the table (by text) and its elements (by message) ---- */
 int net_table_up(struct net_ctx *c, const struct net_network *n, char *const *opened4, char *const *opened6,
@@ -102,10 +117,11 @@ int net_table_down(struct net_ctx *c, struct err *e);
 
 /* An element: key and data are what the kernel compares, each part padded to 4 bytes. */
 struct net_elem {
-    const char *set; /* a literal */
-    int family;      /* NFPROTO_INET or NFPROTO_BRIDGE: which of the two tables */
-    unsigned char key[48], data[24];
+    const char *set;                          /* a literal */
+    int family;                               /* NFPROTO_INET or NFPROTO_BRIDGE: which of the two tables */
+    unsigned char key[48], data[24], end[48]; /* end: an interval's last key, where the set has intervals */
     unsigned char key_len, data_len;
+    bool interval;
 };
 typedef VEC(struct net_elem) net_elems;
 int net_nft_open(struct net_nft **out, struct err *e);
@@ -131,6 +147,7 @@ int net_six_on(struct net_ctx *c, const char *ifname,
                struct err *e);         /* lifts the host's disable_ipv6 from a link of ours */
 bool net_bridge_nf(struct net_ctx *c); /* bridged packets pass the inet hooks */
 int net_forward_plan(struct net_ctx *c, const struct net_network *n, struct net_opened *o, struct err *e);
+int net_forward_known(struct net_ctx *c, struct net_opened *o, struct err *e); /* what is opened already */
 int net_forward_apply(struct net_ctx *c, const struct net_network *n, const struct net_opened *o,
                       struct err *e);
 int net_forward_restore(struct net_ctx *c, const struct net_opened *o, struct err *e);
@@ -141,5 +158,14 @@ void net_opened_done(struct net_opened *o);
 void net_strv_done(char ***v); /* for auto_done */
 
 /* ---- choose: pure ---- */
+struct net_taken { /* what a subnet must not cover */
+    struct net_addr addr;
+    const char *what; /* "a route of this host", … */
+};
+typedef VEC(struct net_taken) net_taken_list;
+const struct net_taken *net_taken_find(const net_taken_list *v, const struct net_addr *subnet);
+void net_gateway_first(const struct net_addr *subnet, struct net_addr *gateway);
+bool net_routed_by_us(const struct net_network *n); /* nat, sealed, routed */
+bool net_has_pair(const struct net_link_plan *l);   /* a veth, so a host end */
 int net_choose_free(const char *instance, const char *name, const char *machine_id,
                     const struct net_addr *taken, unsigned ntaken, struct net_network *out, struct err *e);

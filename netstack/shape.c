@@ -27,9 +27,11 @@ void net_shape_ifb(const char *host_ifname, char out[16])
     out[1] = 'i';
 }
 
+/* The bucket counts frames with their headers, a program counts what it sends: with 1,500 bytes a frame these are 4.4 %
+ * apart. Two percent more than asked puts both within three of it. */
 static void msg_tbf(struct net_batch *b, int index, uint64_t bits)
 {
-    uint64_t rate = bits / 8 ? bits / 8 : 1;
+    uint64_t rate = bits / 8 + bits / 400 ? bits / 8 + bits / 400 : 1;
     uint32_t burst = rate / 50 < 16384        ? 16384
                      : rate / 50 > (8u << 20) ? 8u << 20
                                               : (uint32_t)(rate / 50); /* 20 ms */
@@ -125,4 +127,46 @@ int net_shape_up(struct nl_sock *s, const struct net_link_plan *l, struct err *e
     if (r == 0 && l->rate_out != SPEC_UNSET)
         r = shape_out(s, l, index, e);
     return r;
+}
+
+static void msg_no_qdisc(struct net_batch *b, int index, uint32_t parent)
+{
+    struct tcmsg t = {.tcm_ifindex = index, .tcm_parent = parent};
+    net_batch_add(b, RTM_DELQDISC, 0, &t, sizeof(t), "take the rate away");
+    net_batch_fine(b, ENOENT);
+}
+
+static int change_out(struct nl_sock *s, const struct net_link_plan *l, int index, struct err *e)
+{
+    char ifb[16];
+    struct net_batch b = {0};
+    net_shape_ifb(l->host_ifname, ifb);
+    int there = net_ifindex(nl_socket_get_fd(s), ifb);
+    if (l->rate_out != SPEC_UNSET && there < 0)
+        return shape_out(s, l, index, e);
+    if (l->rate_out != SPEC_UNSET) {
+        msg_tbf(&b, there, l->rate_out);
+    } else { /* first the hook: what would go to a link that is gone is lost */
+        msg_no_qdisc(&b, index, TC_H_INGRESS);
+        net_batch_fine(&b, EINVAL); /* so the kernel says where there is none */
+        net_msg_del(&b, ifb);
+    }
+    return net_batch_send(s, &b, ifb, e);
+}
+
+int net_shape_change(struct nl_sock *s, const struct net_link_plan *before, const struct net_link_plan *after,
+                     struct err *e)
+{
+    int index = net_ifindex(nl_socket_get_fd(s), after->host_ifname), r = 0;
+    if (before->rate_in == after->rate_in && before->rate_out == after->rate_out)
+        return 0;
+    if (index < 0)
+        return err_sysk(e, ERR_INTERNAL, -index, "%s", after->host_ifname);
+    struct net_batch b = {0};
+    if (after->rate_in != SPEC_UNSET && before->rate_in != after->rate_in)
+        msg_tbf(&b, index, after->rate_in);
+    else if (before->rate_in != after->rate_in)
+        msg_no_qdisc(&b, index, TC_H_ROOT);
+    r = net_batch_send(s, &b, after->host_ifname, e);
+    return r == 0 && before->rate_out != after->rate_out ? change_out(s, after, index, e) : r;
 }

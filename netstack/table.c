@@ -2,8 +2,8 @@
 /* The two tables of an instance, `inet` and `bridge`, as nft text loaded in one transaction: sets, maps,
  * chains, rules. Chains are flushed and filled in the same transaction, so a repeat repairs without a gap. A
  * network is an element of the sets, a port an element of a map: no packet and no publishing pays for their
- * number. Intervals appear only in near4/6 (subnets): an interval in a map of ports would shift every port
- * onto the first. Must never name a foreign table. Source: nft(8). */
+ * number. A long range of ports is one element of a map with intervals that gives the address alone: a map that gave the
+ * port too would shift every port onto the first. Must never name a foreign table. Source: nft(8). */
 #include "netstack/priv.h"
 #include <errno.h>
 #include <nftables/libnftables.h>
@@ -11,53 +11,79 @@
 /* $ stands for the instance, % for the prefix of its links. */
 static const char skeleton[] =
     "add table inet $\n"
-    "add set inet $ bridges { type ifname; }\n"
+    "add set inet $ bridges { type ifname; }\n" /* of networks that the host routes */
+    "add set inet $ natted { type ifname; }\n"
+    "add set inet $ sealed { type ifname; }\n"
+    "add set inet $ lans { type ifname; }\n"    /* bridges with a link of the host in them */
     "add set inet $ opened4 { type ifname; }\n" /* links on which we turned forwarding on */
     "add set inet $ opened6 { type ifname; }\n"
-    "add set inet $ same { type ifname . ifname; }\n"
+    "add set inet $ same { type ifname . ifname; }\n" /* from . to: itself, and what it may reach */
     "add set inet $ near4 { type ifname . ipv4_addr; flags interval; }\n"
     "add set inet $ near6 { type ifname . ipv6_addr; flags interval; }\n"
     "add map inet $ any4 { type inet_proto . inet_service : ipv4_addr . inet_service; }\n"
     "add map inet $ any6 { type inet_proto . inet_service : ipv6_addr . inet_service; }\n"
     "add map inet $ one4 { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }\n"
     "add map inet $ one6 { type ipv6_addr . inet_proto . inet_service : ipv6_addr . inet_service; }\n"
+    "add map inet $ span4 { type inet_proto . inet_service : ipv4_addr; flags interval; }\n"
+    "add map inet $ span6 { type inet_proto . inet_service : ipv6_addr; flags interval; }\n"
+    "add map inet $ onespan4 { type ipv4_addr . inet_proto . inet_service : ipv4_addr; flags interval; }\n"
+    "add map inet $ onespan6 { type ipv6_addr . inet_proto . inet_service : ipv6_addr; flags interval; }\n"
     "add chain inet $ publish\n"
+    "add chain inet $ from_sealed\n"
     "add chain inet $ to_zone\n"
     "add chain inet $ to_zone_source\n"
     "add chain inet $ strangers\n"
     "add chain inet $ first { type filter hook prerouting priority raw; policy accept; }\n"
     "add chain inet $ prerouting { type nat hook prerouting priority dstnat; policy accept; }\n"
     "add chain inet $ output { type nat hook output priority -100; policy accept; }\n"
+    "add chain inet $ input { type filter hook input priority filter; policy accept; }\n"
     "add chain inet $ forward { type filter hook forward priority filter; policy accept; }\n"
     "add chain inet $ postrouting { type nat hook postrouting priority srcnat; policy accept; }\n"
     "flush chain inet $ publish\nflush chain inet $ to_zone\nflush chain inet $ to_zone_source\n"
     "flush chain inet $ strangers\nflush chain inet $ first\nflush chain inet $ prerouting\n"
+    "flush chain inet $ from_sealed\nflush chain inet $ input\n"
     "flush chain inet $ output\nflush chain inet $ forward\nflush chain inet $ postrouting\n"
     "add rule inet $ publish dnat ip to ip daddr . meta l4proto . th dport map @one4\n"
     "add rule inet $ publish dnat ip6 to ip6 daddr . meta l4proto . th dport map @one6\n"
+    "add rule inet $ publish dnat ip to ip daddr . meta l4proto . th dport map @onespan4\n"
+    "add rule inet $ publish dnat ip6 to ip6 daddr . meta l4proto . th dport map @onespan6\n"
     "add rule inet $ publish fib daddr type != local return\n"
     "add rule inet $ publish dnat ip to meta l4proto . th dport map @any4\n"
     "add rule inet $ publish dnat ip6 to meta l4proto . th dport map @any6\n"
-    "add rule inet $ prerouting meta l4proto { tcp, udp } jump publish\n"
+    "add rule inet $ publish dnat ip to meta l4proto . th dport map @span4\n"
+    "add rule inet $ publish dnat ip6 to meta l4proto . th dport map @span6\n"
+    /* What is published on localhost is for this host: a packet from outside to 127.0.0.1 stays the martian that it is,
+     * before a translation could give it a way. */
+    "add rule inet $ prerouting ip daddr 127.0.0.0/8 return\n"
+    "add rule inet $ prerouting meta l4proto { tcp, udp, sctp } jump publish\n"
     /* localhost is 127.0.0.1: a resolver at 127.0.0.53 or a service at ::1 stays the host's */
     "add rule inet $ output ip daddr 127.0.0.0/8 ip daddr != 127.0.0.1 return\n"
     "add rule inet $ output ip6 daddr ::1 return\n"
-    "add rule inet $ output meta l4proto { tcp, udp } jump publish\n"
+    "add rule inet $ output meta l4proto { tcp, udp, sctp } jump publish\n"
     /* route_localnet is on at our bridges, so what claims 127/8 there goes before anything routes it */
     "add rule inet $ first ip daddr 127.0.0.0/8 iifname @bridges drop\n"
     "add rule inet $ first ip saddr 127.0.0.0/8 iifname @bridges drop\n"
     "add rule inet $ to_zone ct state established,related accept\n"
     "add rule inet $ to_zone iifname . oifname @same accept\n"
+    "add rule inet $ to_zone iifname @sealed drop\n"
     "add rule inet $ to_zone ct status dnat accept\n"
     "add rule inet $ to_zone drop\n"
     "add rule inet $ forward oifname @bridges goto to_zone\n"
+    "add rule inet $ forward iifname @sealed drop\n"
     "add rule inet $ forward iifname @bridges accept\n"
     "add rule inet $ forward jump strangers\n"
     "add rule inet $ to_zone_source ip saddr 127.0.0.0/8 masquerade\n"
     "add rule inet $ to_zone_source ct status dnat oifname . ip saddr @near4 masquerade\n"
     "add rule inet $ to_zone_source ct status dnat oifname . ip6 saddr @near6 masquerade\n"
     "add rule inet $ postrouting oifname @bridges goto to_zone_source\n"
-    "add rule inet $ postrouting iifname @bridges masquerade\n"
+    "add rule inet $ postrouting iifname @natted masquerade\n"
+    /* Of the host a sealed network has the addresses and the names, and nothing else. */
+    "add rule inet $ input iifname @sealed jump from_sealed\n"
+    "add rule inet $ from_sealed ct state established,related accept\n"
+    "add rule inet $ from_sealed meta l4proto { icmp, icmpv6 } accept\n"
+    "add rule inet $ from_sealed udp dport { 53, 67, 547 } accept\n"
+    "add rule inet $ from_sealed tcp dport 53 accept\n"
+    "add rule inet $ from_sealed drop\n"
     /* What a zone sends bears its own MAC and addresses, and nobody's neighbour announcement but its own. No
      * router's words; and no multicast reports and router solicitations either: nobody here listens to them,
      * and the bridge would copy each to every port, which made a start among 500 zones five times as long. */
@@ -67,6 +93,7 @@ static const char skeleton[] =
     "add set bridge $ src6 { type ifname . ether_addr . ipv6_addr; }\n"
     "add set bridge $ own6 { typeof iifname . @th,64,128; }\n"
     "add set bridge $ self { type ifname . ifname; }\n"
+    "add set bridge $ free { type ifname; }\n" /* links whose addresses are a LAN's, not ours to know */
     "add chain bridge $ six\n"
     "add chain bridge $ forward { type filter hook forward priority filter; policy accept; }\n"
     "add chain bridge $ first { type filter hook prerouting priority -300; policy accept; }\n"
@@ -83,7 +110,10 @@ static const char skeleton[] =
     "add rule bridge $ six ip6 saddr { ::, fe80::/10 } accept\n"
     "add rule bridge $ six drop\n"
     "add rule bridge $ first iifname != \"%*\" accept\n"
+    "add rule bridge $ first iifname @free iifname . ether saddr @macs accept\n"
     "add rule bridge $ first iifname . ether saddr . ip saddr @src4 accept\n"
+    /* a zone's own DHCP client, which has no address yet */
+    "add rule bridge $ first iifname . ether saddr @macs ip saddr 0.0.0.0 udp sport 68 udp dport 67 accept\n"
     "add rule bridge $ first iifname . ether saddr . arp saddr ip @src4 iifname . arp saddr ether . arp "
     "saddr ip @src4"
     " accept\n"
@@ -121,10 +151,23 @@ static int run(const char *text, struct err *e)
     return r;
 }
 
+static void in_set(struct str *s, const char *verb, const char *instance, const char *set, const char *bridge)
+{
+    str_addf(s, "%s element inet %s %s { \"%s\" }\n", verb, instance, set, bridge);
+}
+
 static void elements(struct str *s, const char *verb, const char *instance, const struct net_network *n)
 {
     char a[64];
-    str_addf(s, "%s element inet %s bridges { \"%s\" }\n", verb, instance, n->bridge);
+    if (!net_routed_by_us(n)) {
+        in_set(s, verb, instance, "lans", n->bridge);
+        return;
+    }
+    in_set(s, verb, instance, "bridges", n->bridge);
+    if (n->type == SPEC_NET_NAT)
+        in_set(s, verb, instance, "natted", n->bridge);
+    if (n->type == SPEC_NET_SEALED)
+        in_set(s, verb, instance, "sealed", n->bridge);
     str_addf(s, "%s element inet %s same { \"%s\" . \"%s\" }\n", verb, instance, n->bridge, n->bridge);
     if (n->subnet4.family) {
         net_addr_print(&n->subnet4, true, a);

@@ -7,13 +7,16 @@
 #include "netstack/nl_api.h"
 #include "netstack/priv.h"
 #include <errno.h>
+#include <linux/netfilter.h>
 #include <linux/sched.h>
 #include <net/if.h>
 #include <sched.h>
 #include <sys/syscall.h>
 
-#define LINKS_MAX 8u
+#define LINKS_MAX 16u
 #define NAME_WAIT_US 200000u
+#define MAC_WAIT_US 10000u
+#define MAC_TRIES 300u
 
 static int check(const struct net_ctx *c, const struct net_link_plan *links, unsigned n, struct err *e)
 {
@@ -29,6 +32,22 @@ static int check(const struct net_ctx *c, const struct net_link_plan *links, uns
     return 0;
 }
 
+bool net_has_pair(const struct net_link_plan *l)
+{
+    return l->network.type != SPEC_NET_MACVLAN;
+}
+
+static int macvlan(struct nl_sock *s, const struct net_link_plan *l, int ns, struct err *e)
+{
+    struct net_batch b = {0};
+    int parent = net_ifindex(nl_socket_get_fd(s), l->network.parent);
+    if (parent < 0)
+        return err_set(e, ERR_NOT_FOUND, ENODEV, "network %s: this host has no link %s", l->network.name,
+                       l->network.parent);
+    net_msg_macvlan(&b, l, parent, ns);
+    return net_batch_send(s, &b, l->ifname, e);
+}
+
 /* Host side: each pair, then its host end quiet and up. made: how many pairs were certainly born. */
 static int host_links(struct net_ctx *c, struct nl_sock *s, const struct net_link_plan *links, unsigned n,
                       int ns, unsigned *made, struct err *e)
@@ -38,6 +57,13 @@ static int host_links(struct net_ctx *c, struct nl_sock *s, const struct net_lin
     for (unsigned i = 0; i < n; i++) {
         const struct net_link_plan *l = &links[i];
         struct net_batch b = {0};
+        if (!net_has_pair(l)) {
+            int r = macvlan(s, l, ns, e);
+            if (r < 0)
+                return r;
+            (*made)++;
+            continue;
+        }
         int bridge = net_ifindex(nl_socket_get_fd(s), l->network.bridge);
         if (bridge < 0)
             return err_set(e, ERR_INTERNAL, ENODEV, "network %s is not up: no bridge %s", l->network.name,
@@ -60,40 +86,67 @@ static int host_links(struct net_ctx *c, struct nl_sock *s, const struct net_lin
     return 0;
 }
 
+/* On a LAN without an address of ours the zone configures itself. */
+static bool itself(const struct net_link_plan *l)
+{
+    return !net_routed_by_us(&l->network) && !l->addr4.family && !l->addr6.family;
+}
+
+static void msg_inside(struct net_batch *b, const struct net_link_plan *l, int index)
+{
+    if (!itself(l))
+        net_msg_no_addrconf(b, l->ifname);
+    net_msg_up(b, NULL, index);
+    if (l->addr4.family)
+        net_msg_addr(b, index, &l->addr4);
+    if (l->addr6.family) {
+        struct net_addr local = net_link_local(l->mac);
+        net_msg_addr(b, index, &local);
+        net_msg_addr(b, index, &l->addr6);
+    }
+    if (l->default_route && l->addr4.family && l->network.gateway4.family)
+        net_msg_default_route(b, index, &l->network.gateway4);
+    if (l->default_route && l->addr6.family && l->network.gateway6.family)
+        net_msg_default_route(b, index, &l->network.gateway6);
+}
+
+/* The macvlan of a start before this one bears the same MAC, and goes some time after its namespace: until then the kernel
+ * refuses to set the new one up. All of it may be said again. */
+static int inside_one(struct nl_sock *s, const struct net_link_plan *l, struct err *e)
+{
+    for (unsigned tries = 0;; tries++) {
+        struct net_batch b = {0};
+        struct err own = {0};
+        int index = net_ifindex(nl_socket_get_fd(s), l->ifname);
+        if (index < 0)
+            return err_sysk(e, ERR_INTERNAL, -index, "%s in the zone", l->ifname);
+        msg_inside(&b, l, index);
+        int r = net_batch_send(s, &b, "inside the zone", &own);
+        if (r == 0)
+            return 0;
+        if (own.code != EADDRINUSE || net_has_pair(l) || tries == MAC_TRIES)
+            return err_set(e, own.kind, own.code, "%s", own.text);
+        usleep(MAC_WAIT_US);
+    }
+}
+
 static int inside(struct nl_sock *s, const struct net_link_plan *links, unsigned n, struct err *e)
 {
     struct net_batch b = {0};
     net_msg_up(&b, NULL, 1); /* lo is the first link of every namespace */
-    for (unsigned i = 0; i < n; i++) {
-        const struct net_link_plan *l = &links[i];
-        int index = net_ifindex(nl_socket_get_fd(s), l->ifname);
-        if (index < 0) {
-            net_batch_done(&b);
-            return err_sysk(e, ERR_INTERNAL, -index, "%s in the zone", l->ifname);
-        }
-        if (b.n + 7 > NET_BATCH_MAX) {
-            int r = net_batch_send(s, &b, "inside the zone", e);
-            if (r < 0)
-                return r;
-        }
-        net_msg_no_addrconf(&b, l->ifname);
-        net_msg_up(&b, NULL, index);
-        if (l->addr4.family)
-            net_msg_addr(&b, index, &l->addr4);
-        if (l->addr6.family) {
-            struct net_addr local = net_link_local(l->mac);
-            net_msg_addr(&b, index, &local);
-            net_msg_addr(&b, index, &l->addr6);
-        }
-        if (l->default_route && l->addr4.family && l->network.gateway4.family)
-            net_msg_default_route(&b, index, &l->network.gateway4);
-        if (l->default_route && l->addr6.family && l->network.gateway6.family)
-            net_msg_default_route(&b, index, &l->network.gateway6);
+    unsigned i = 0;
+    if (n && net_has_pair(&links[0])) { /* nearly always there is one link: one crossing for both */
+        int index = net_ifindex(nl_socket_get_fd(s), links[0].ifname);
+        if (index >= 0)
+            msg_inside(&b, &links[i++], index);
     }
-    return net_batch_send(s, &b, "inside the zone", e);
+    int r = net_batch_send(s, &b, "inside the zone", e);
+    for (; r == 0 && i < n; i++)
+        r = inside_one(s, &links[i], e);
+    return r;
 }
 
-static int zone_socket(int ns, struct nl_sock **out, struct err *e)
+int net_zone_socket(int ns, struct nl_sock **out, struct err *e)
 {
     auto_fd int own = net_ns_own(e);
     if (own < 0)
@@ -106,7 +159,7 @@ static int zone_socket(int ns, struct nl_sock **out, struct err *e)
     return r;
 }
 
-static int add_elements(struct net_ctx *c, const struct net_link_plan *links, unsigned n, struct err *e)
+int net_zone_elements(struct net_ctx *c, const struct net_link_plan *links, unsigned n, struct err *e)
 {
     struct net_nft *nft;
     net_elems v = {0};
@@ -118,7 +171,7 @@ static int add_elements(struct net_ctx *c, const struct net_link_plan *links, un
     if (r == 0 && v.len) {
         struct err own = {0};
         r = net_nft_add(nft, c->instance, &v, &busy, &own);
-        if (r < 0 && busy >= 0 && *v.at[busy].set != 's' && *v.at[busy].set != 'm') {
+        if (r < 0 && busy >= 0 && v.at[busy].family == NFPROTO_INET) {
             char what[96];
             net_elem_describe(&v.at[busy], what, sizeof(what));
             r = err_set(e, ERR_CONFLICT, EADDRINUSE, "%s is published by another zone", what);
@@ -149,6 +202,8 @@ static void del_batch(struct net_batch *b, const struct net_link_plan *links, un
 {
     for (unsigned i = 0; i < n; i++) {
         char ifb[16];
+        if (!net_has_pair(&links[i])) /* goes with the namespace, or by net_zone_leave */
+            continue;
         net_msg_del(b, links[i].host_ifname);
         net_shape_ifb(links[i].host_ifname, ifb);
         if (links[i].rate_out != SPEC_UNSET)
@@ -210,6 +265,31 @@ static int await_names(struct nl_sock *s, const struct net_link_plan *links, uns
     return 0;
 }
 
+/* Links without a host end, deleted from within: by MAC, because a zone may have given its link another name. */
+int net_leave_inside(const struct net_link_plan *links, unsigned n, int ns, struct err *e)
+{
+    struct nl_sock *s = NULL;
+    struct net_batch b = {0};
+    net_link_list v = {0};
+    unsigned wanted = 0;
+    for (unsigned i = 0; i < n; i++)
+        wanted += !net_has_pair(&links[i]);
+    int r = wanted ? net_zone_socket(ns, &s, e) : 0;
+    if (r < 0 || !wanted)
+        return r;
+    r = net_links(s, NULL, &v, e);
+    for (unsigned i = 0; r == 0 && i < n; i++)
+        for (unsigned k = 0; k < v.len; k++)
+            if (!net_has_pair(&links[i]) && !strcmp(v.at[k].kind, "macvlan") &&
+                !memcmp(v.at[k].mac, links[i].mac, 6))
+                net_msg_del_index(&b, v.at[k].index);
+    if (r == 0)
+        r = net_batch_send(s, &b, "links of the zone", e);
+    vec_done(&v);
+    net_nl_close(s);
+    return r;
+}
+
 int net_zone_up(struct net_ctx *c, const struct net_link_plan *links, unsigned nlinks, int netns_fd,
                 int hold[64], unsigned *nhold, struct err *e)
 {
@@ -224,15 +304,17 @@ int net_zone_up(struct net_ctx *c, const struct net_link_plan *links, unsigned n
     if (r == 0)
         r = host_links(c, host, links, nlinks, netns_fd, &made, e);
     if (r == 0)
-        r = zone_socket(netns_fd, &zone, e);
+        r = net_zone_socket(netns_fd, &zone, e);
     if (r == 0)
         r = inside(zone, links, nlinks, e);
     net_nl_close(zone);
     if (r == 0)
-        r = add_elements(c, links, nlinks, e); /* all or none: nothing of it to undo */
+        r = net_zone_elements(c, links, nlinks, e); /* all or none: nothing of it to undo */
     if (r < 0) {
-        if (made)
+        if (made) {
             del_links(host, links, made, NULL);
+            net_leave_inside(links, made, netns_fd, NULL);
+        }
         for (unsigned i = 0; i < nsockets; i++)
             close_fd(&sockets[i]);
         return r;

@@ -38,7 +38,7 @@ static void reclaim_tables(struct zone *z)
 {
     struct problems ps = {0};
     struct zd *d = z->d;
-    if (!z->links_claimed) {
+    if (!z->claims) {
         (void)ports_claim(d, z, z->plan->spec, false, &ps);
         problems_done(&ps);
     }
@@ -65,14 +65,10 @@ static void lease_from_plan(struct zone *z)
         if (strcmp(link, l->network.name))
             continue;
         k++;
-        struct net_entry *net = network_find(z->d, link);
         snprintf(z->lease.links[i].network, sizeof(z->lease.links[i].network), "%s", link);
         z->lease.links[i].addr4 = l->addr4;
         z->lease.links[i].addr6 = l->addr6;
-        if (net && l->addr4.family)
-            (void)net_pool_claim(net->pool, &l->addr4, NULL);
-        if (net && l->addr6.family)
-            (void)net_pool_claim(net->pool, &l->addr6, NULL);
+        lease_claim(z->d, &z->lease.links[i]);
     }
 }
 

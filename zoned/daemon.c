@@ -86,6 +86,7 @@ static int make_folders(struct zd *d, struct err *e)
 {
     int r = make_folder(d->etc_dir, NULL, 0755, e);
     r = r < 0 ? r : make_folder(d->etc_dir, "zones", 0700, e);
+    r = r < 0 ? r : make_folder(d->etc_dir, "networks", 0700, e);
     r = r < 0 ? r : make_folder(d->lib_dir, NULL, 0700, e);
     r = r < 0 ? r : make_folder(d->lib_dir, "networks", 0700, e);
     r = r < 0 ? r : make_folder(d->run_dir, NULL, 0755, e);

@@ -40,6 +40,8 @@ const struct zd_route zd_routes[] = {
     {"GET", "/v1/volumes/{name}", ROLE_VIEWER, BODY_NONE, h_get_volume, "getVolume"},
     {"DELETE", "/v1/volumes/{name}", ROLE_ADMIN, BODY_NONE, h_delete_volume, "deleteVolume"},
     {"GET", "/v1/networks", ROLE_VIEWER, BODY_NONE, h_list_networks, "listNetworks"},
+    {"POST", "/v1/networks", ROLE_ADMIN, BODY_JSON, h_create_network, "createNetwork"},
+    {"DELETE", "/v1/networks/{name}", ROLE_ADMIN, BODY_NONE, h_delete_network, "deleteNetwork"},
     {"GET", "/v1/networks/{name}", ROLE_VIEWER, BODY_NONE, h_get_network, "getNetwork"},
     {"GET", "/v1/events", ROLE_VIEWER, BODY_NONE, h_follow_events, "followEvents"},
     {"GET", "/v1/metrics", ROLE_VIEWER, BODY_NONE, h_metrics, "metrics"},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Handlers that only look: statistics, processes, holders, changes, host, doctor, disk use, metrics, volumes,
- * networks. */
+/* Handlers that only look: statistics, processes, holders, changes, host, doctor, disk use, metrics.
+ */
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/str.h"
@@ -135,46 +135,6 @@ int h_zone_holders(struct zd *d, struct zd_request *r, struct err *e)
 }
 
 /* ---- host ---- */
-static json *network_row(struct zd *d, const struct net_entry *n)
-{
-    char buf[64];
-    json *o = js_object(), *zones = js_array();
-    js_set_str(o, "name", n->net.name);
-    js_set_str(o, "bridge", n->net.bridge);
-    net_addr_print(&n->net.subnet4, true, buf);
-    js_set_str(o, "subnet4", buf);
-    net_addr_print(&n->net.subnet6, true, buf);
-    js_set_str(o, "subnet6", buf);
-    js_set_bool(o, "up", n->up);
-    js_set_int(o, "addresses_used", net_pool_used(n->pool));
-    unsigned count;
-    auto_free struct zone **all = registry_sorted(d, &count);
-    for (unsigned i = 0; i < count; i++)
-        for (unsigned k = 0; k < all[i]->lease.nlinks; k++)
-            if (!strcmp(all[i]->lease.links[k].network, n->net.name))
-                js_add(zones, js_string(all[i]->name));
-    js_set(o, "zones", zones);
-    return o;
-}
-
-int h_list_networks(struct zd *d, struct zd_request *r, struct err *e)
-{
-    json *list = js_array();
-    for (unsigned i = 0; i < d->networks.len; i++)
-        js_add(list, network_row(d, &d->networks.at[i]));
-    zd_reply_json(r, 200, list);
-    return 0;
-}
-
-int h_get_network(struct zd *d, struct zd_request *r, struct err *e)
-{
-    struct net_entry *n = network_find(d, zd_param(r, 0));
-    if (!n)
-        return err_set(e, ERR_NOT_FOUND, ENOENT, "network %s does not exist", zd_param(r, 0));
-    zd_reply_json(r, 200, network_row(d, n));
-    return 0;
-}
-
 static const char *layout_name(enum cg_layout l)
 {
     return l == CG_V1 ? "v1" : l == CG_V2 ? "v2" : "hybrid";

@@ -129,59 +129,30 @@ static bool is_running(const struct zone *z)
 struct change_job {
     struct zd_request *r;
     json *answer;
-    char *old_text;
 };
 
-static void change_done(struct zone *z, const json *reply, const struct err *e, void *arg)
+static void change_done(struct zone *z, const struct err *e, void *arg)
 {
     struct change_job *c = arg;
-    if (err_is(e)) { /* what the kernel refused is not written either */
-        struct problems ps = {0};
-        (void)store_write_text(z->d, z, c->old_text, NULL);
-        (void)store_reload(z->d, z, &ps, NULL);
-        problems_done(&ps);
+    if (err_is(e)) {
         zd_reply_error(c->r, e, NULL);
         js_free(c->answer);
     } else {
         zd_reply_json(c->r, 200, c->answer);
+        event_publish(z->d, "changed", z->name, NULL);
     }
-    free(c->old_text);
     free(c);
 }
 
-/* The running plan with the live keys of the new spec: limits, ports, restart, health, labels. */
-static int send_update(struct zd *d, struct zone *z, struct zd_request *r, json *answer, char *old_text,
+static int send_update(struct zd *d, struct zone *z, struct zd_request *r, json *answer, const char *old_text,
                        struct err *e)
 {
-    struct plan *p = NULL;
-    uint32_t base = z->plan->uid_base;
-    z->start_no--; /* op_plan numbers the next start; an update keeps this one's names */
-    int k = lease_make(d, z, e);
-    if (k == 0)
-        k = op_plan(d, z, &p, zd_problems(r), e);
-    z->start_no++;
-    if (k == 0 && ports_claim(d, z, z->spec, false, zd_problems(r)) < 0)
-        k = problems_to_err(zd_problems(r), e, z->name);
-    if (k < 0) {
-        plan_free(p);
-        return k;
-    }
-    p->uid_base = base;
-    json *m = js_object();
-    js_set_str(m, "op", "update");
-    js_set(m, "plan", plan_to_json(p));
     struct change_job *c = xcalloc(1, sizeof(*c));
-    *c = (struct change_job){r, answer, old_text};
-    k = sup_request(z, m, NULL, 0, change_done, c, e);
-    if (k < 0) {
+    *c = (struct change_job){r, answer};
+    int k = zone_update(d, z, old_text, zd_problems(r), change_done, c, e);
+    if (k < 0)
         free(c);
-        plan_free(p);
-        return k;
-    }
-    plan_free(z->plan);
-    z->plan = p;
-    names_publish(z);
-    return 0;
+    return k;
 }
 
 static int write_change(struct zd *d, struct zone *z, const char *text, struct zd_request *r, struct err *e)
@@ -190,20 +161,22 @@ static int write_change(struct zd *d, struct zone *z, const char *text, struct z
     return k < 0 ? k : store_reload(d, z, zd_problems(r), e);
 }
 
-static void put_back(struct zd *d, struct zone *z, const char *old_text)
-{
-    struct problems ps = {0};
-    (void)store_write_text(d, z, old_text, NULL);
-    (void)store_reload(d, z, &ps, NULL);
-    problems_done(&ps);
-}
-
 static bool any_live(const spec_changes *c)
 {
     for (unsigned i = 0; i < c->len; i++)
         if (c->at[i].when == SPEC_LIVE)
             return true;
     return false;
+}
+
+/* Of a running zone the leases stay as they are until the next boot. */
+static int change_at_rest(struct zd *d, struct zone *z, struct problems *ps, struct err *e)
+{
+    networks_check(d, z->spec, ps);
+    if (ps->len)
+        return problems_to_err(ps, e, z->name);
+    int k = is_running(z) ? 0 : lease_make(d, z, e);
+    return k < 0 || is_running(z) ? k : lease_save(d, z, e);
 }
 
 /* New text for a zone: checked, written, applied where it is live. Answers r. */
@@ -233,29 +206,23 @@ static int change_zone(struct zd *d, struct zone *z, struct zd_request *r, const
         js_add(notes, js_string("comments in a rewritten part were lost"));
     js_set(answer, "messages", notes);
     k = write_change(d, z, text, r, e);
-    bool sent = false;
-    if (k == 0 && is_running(z) && any_live(&changes)) {
+    bool written = k == 0, sent = written && is_running(z) && any_live(&changes);
+    if (sent)
         k = send_update(d, z, r, answer, old_text, e);
-        sent = k == 0;
-        if (k < 0)
-            put_back(d, z, old_text);
-        else
-            old_text = NULL;
-    } else if (k == 0) {
-        k = lease_make(d, z, e);
-        if (k == 0)
-            k = lease_save(d, z, e);
-        if (k < 0)
-            put_back(d, z, old_text);
-    }
+    else if (k == 0)
+        k = change_at_rest(d, z, zd_problems(r), e);
+    if (k < 0 && written)
+        zone_put_back(d, z, old_text);
     spec_changes_done(&changes);
-    if (k == 0 && !sent)
-        zd_reply_json(r, 200, answer);
-    else if (k < 0)
+    if (k < 0) {
         js_free(answer);
-    if (k == 0)
+        return k;
+    }
+    if (!sent) {
+        zd_reply_json(r, 200, answer);
         event_publish(d, "changed", z->name, NULL);
-    return k;
+    }
+    return 0;
 }
 
 int h_patch_zone(struct zd *d, struct zd_request *r, struct err *e)
@@ -337,66 +304,82 @@ static json *apply_new(struct zd *d, const char *name, const char *text, bool dr
     return o;
 }
 
+/* Answers when the last supervisor has. */
+struct apply_job {
+    struct zd_request *r;
+    json *list;
+    unsigned pending;
+    struct err e;
+};
+
+static void apply_end(struct apply_job *a)
+{
+    if (a->pending)
+        return;
+    json *o = js_object();
+    js_set(o, "zones", a->list);
+    if (err_is(&a->e)) {
+        zd_reply_error(a->r, &a->e, NULL);
+        js_free(o);
+    } else {
+        zd_reply_json(a->r, 200, o);
+    }
+    free(a);
+}
+
+static void apply_done(struct zone *z, const struct err *e, void *arg)
+{
+    struct apply_job *a = arg;
+    if (err_is(e)) {
+        err_set(&a->e, e->kind, e->code, "zone %s: %s", z->name, e->text);
+        err_hint(&a->e, "%s", e->hint);
+    } else {
+        event_publish(z->d, "changed", z->name, NULL);
+    }
+    a->pending--;
+    apply_end(a);
+}
+
+static int apply_text(struct zd *d, struct zone *z, const char *text, const char *old, bool live,
+                      struct problems *ps, struct apply_job *a, struct err *e)
+{
+    int k = store_write_text(d, z, text, e);
+    bool written = k == 0;
+    if (k == 0)
+        k = store_reload(d, z, ps, e);
+    if (k == 0 && live) {
+        k = zone_update(d, z, old, ps, apply_done, a, e);
+        a->pending += k == 0;
+    } else if (k == 0) {
+        k = change_at_rest(d, z, ps, e);
+    }
+    if (k < 0 && written)
+        zone_put_back(d, z, old);
+    return k;
+}
+
 static json *apply_change(struct zd *d, struct zone *z, const struct spec *s, const char *text, bool dry,
-                          struct err *e)
+                          struct problems *ps, struct apply_job *a, struct err *e)
 {
     spec_changes changes = {0};
     auto_free char *old = NULL;
     json *o = js_object();
     spec_diff(is_running(z) ? z->plan->spec : z->spec ? z->spec : s, s, &changes);
     js_set_str(o, "name", z->name);
-    if (store_read_text(d, z, &old, e) < 0) {
-        spec_changes_done(&changes);
-        js_free(o);
-        return NULL;
-    }
-    bool same = !strcmp(old, text) && !changes.len;
+    int k = store_read_text(d, z, &old, e);
+    bool same = k == 0 && !strcmp(old, text) && !changes.len, live = is_running(z) && any_live(&changes);
     js_set_str(o, "action", same ? "none" : "change");
     js_set(o, "changes", changes_to_json(&changes, is_running(z)));
-    bool live = is_running(z) && any_live(&changes);
+    if (k == 0 && !dry && !same)
+        k = apply_text(d, z, text, old, live, ps, a, e);
     spec_changes_done(&changes);
-    if (dry || same)
-        return o;
-    int k = store_write_text(d, z, text, e);
-    struct problems ps = {0};
     if (k == 0)
-        k = store_reload(d, z, &ps, e);
-    if (k == 0 && live)
-        k = update_running(d, z, e);
-    if (k < 0)
-        put_back(d, z, old);
-    problems_done(&ps);
-    if (k < 0) {
-        js_free(o);
-        return NULL;
-    }
-    return o;
+        return o;
+    js_free(o);
+    return NULL;
 }
 
-/* Sends the new limits and does not wait for the answer (apply of many files). */
-int update_running(struct zd *d, struct zone *z, struct err *e)
-{
-    struct plan *p = NULL;
-    struct problems ps = {0};
-    uint32_t base = z->plan->uid_base;
-    z->start_no--;
-    int k = op_plan(d, z, &p, &ps, e);
-    z->start_no++;
-    if (k == 0) {
-        p->uid_base = base;
-        json *m = js_object();
-        js_set_str(m, "op", "update");
-        js_set(m, "plan", plan_to_json(p));
-        k = sup_request(z, m, NULL, 0, NULL, NULL, e);
-        plan_free(z->plan);
-        z->plan = p;
-        names_publish(z);
-    }
-    problems_done(&ps);
-    return k;
-}
-
-static int apply_one(struct zd *d, const json *source, bool dry, json *list, struct problems *ps,
+static int apply_one(struct zd *d, const json *source, bool dry, struct apply_job *a, struct problems *ps,
                      struct err *e)
 {
     auto_spec struct spec *s = NULL;
@@ -408,32 +391,42 @@ static int apply_one(struct zd *d, const json *source, bool dry, json *list, str
         return problems_to_err(ps, e, file);
     }
     struct zone *z = registry_find(d, s->zone);
-    json *o = z ? apply_change(d, z, s, text, dry, e) : apply_new(d, s->zone, text, dry, ps, e);
+    json *o = z ? apply_change(d, z, s, text, dry, ps, a, e) : apply_new(d, s->zone, text, dry, ps, e);
     if (!o)
         return -EINVAL;
-    js_add(list, o);
+    js_add(a->list, o);
     return 0;
+}
+
+static int apply_pass(struct zd *d, const json *sources, bool dry, struct apply_job *a, struct problems *ps,
+                      struct err *e)
+{
+    int k = 0;
+    js_free(a->list);
+    a->list = js_array();
+    for (size_t i = 0; i < js_len(sources) && k == 0; i++)
+        k = apply_one(d, js_at(sources, i), dry, a, ps, e);
+    return k;
 }
 
 int h_apply_specs(struct zd *d, struct zd_request *r, struct err *e)
 {
     const json *body = zd_body_of(r), *sources = js_get(body, "sources");
-    bool dry = js_get_bool(body, "dry_run", false);
-    json *list = js_array();
-    int k = 0;
-    for (int pass = dry ? 1 : 0; pass < 2 && k == 0; pass++) { /* all are checked before one is changed */
-        js_free(list);
-        list = js_array();
-        for (size_t i = 0; i < js_len(sources) && k == 0; i++)
-            k = apply_one(d, js_at(sources, i), dry || pass == 0, list, zd_problems(r), e);
+    struct apply_job *a = xcalloc(1, sizeof(*a));
+    a->r = r;
+    int k = apply_pass(d, sources, true, a, zd_problems(r), e); /* all are checked before one is changed */
+    if (k == 0 && !js_get_bool(body, "dry_run", false))
+        k = apply_pass(d, sources, false, a, zd_problems(r), e);
+    if (k < 0 && a->pending) { /* some are on their way: the answer waits for them */
+        a->e = *e;
+        return 0;
     }
     if (k < 0) {
-        js_free(list);
+        js_free(a->list);
+        free(a);
         return k;
     }
-    json *o = js_object();
-    js_set(o, "zones", list);
-    zd_reply_json(r, 200, o);
+    apply_end(a);
     return 0;
 }
 

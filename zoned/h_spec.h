@@ -5,5 +5,4 @@
 int spec_text_of(const json *body, const char *name, char **out, struct problems *ps, struct err *e);
 int create_from_request(struct zd *d, struct zd_request *r, const char *name, bool ephemeral,
                         struct zone **out, struct err *e);
-int update_running(struct zd *d, struct zone *z, struct err *e);
 void make_up_name(struct zd *d, const char *image, char out[SPEC_NAME_MAX + 1]);

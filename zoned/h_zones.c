@@ -63,7 +63,7 @@ static int dry_run(struct zd *d, struct zone *z, struct zd_request *r, struct er
         return err_hint(e, "start the zone once");
     }
     if (k == 0)
-        k = op_plan(d, z, &p, zd_problems(r), e);
+        k = op_plan(d, z, NULL, &p, zd_problems(r), e);
     if (k < 0)
         return k;
     json *o = js_object();

@@ -1,20 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The networks that this instance has: today the default one. Its subnets are chosen once and kept in
- * LIB/networks. */
+/* The networks of this instance. ETC/networks/NAME.yaml says what was asked for and is the truth; LIB/networks/NAME.json keeps
+ * what was chosen for it, so that addresses stay. A network comes up with its first zone and goes when zoned leaves with none
+ * running, or by delete. `default` is made where it is missing. */
 #include "base/file.h"
 #include "base/log.h"
+#include "base/str.h"
 #include "zoned/zoned.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 
-static char *state_path(struct zd *d, const char *name, const char *suffix)
+#define SAVED "forwarding" /* what the host's switches were; not a network's name plus .json */
+
+static char *spec_path(struct zd *d, const char *name)
 {
-    return xasprintf("%s/networks/%s%s", d->lib_dir, name, suffix);
+    return xasprintf("%s/networks/%s.yaml", d->etc_dir, name);
 }
 
-static int load(struct zd *d, const char *name, struct net_network *n, struct err *e)
+static char *state_path(struct zd *d, const char *name)
 {
-    auto_free char *path = state_path(d, name, ".json"), *text = NULL;
+    return xasprintf("%s/networks/%s.json", d->lib_dir, name);
+}
+
+/* ---- state: what was chosen ---- */
+static int load_state(struct zd *d, const char *name, struct net_network *n, struct err *e)
+{
+    auto_free char *path = state_path(d, name), *text = NULL;
     size_t len;
     int r = file_read(AT_FDCWD, path, 65536, &text, &len, e);
     if (r < 0)
@@ -23,35 +34,45 @@ static int load(struct zd *d, const char *name, struct net_network *n, struct er
     return j ? net_network_from_json(j, n, e) : -EINVAL;
 }
 
-static int choose(struct zd *d, const char *name, struct net_network *n, struct err *e)
+static int save_state(struct zd *d, const struct net_network *n, struct err *e)
 {
-    int r = net_network_choose(d->instance, name, n, e);
-    if (r < 0)
-        return r;
     auto_js json *j = net_network_to_json(n);
-    auto_free char *text = js_dump(j, true), *path = state_path(d, name, ".json");
+    auto_free char *text = js_dump(j, true), *path = state_path(d, n->name);
     return file_replace(AT_FDCWD, path, text, strlen(text), 0600, true, e);
 }
 
-int networks_open(struct zd *d, struct err *e)
+static void save_switches(struct zd *d)
 {
-    struct net_network n = {0};
-    struct err le = {0};
-    int r = load(d, "default", &n, &le);
-    if (r == -ENOENT)
-        r = choose(d, "default", &n, e);
-    else if (r < 0)
-        return err_set(e, le.kind, le.code, "%s", le.text);
-    if (r < 0)
-        return err_prefix(e, "default network");
-    struct net_entry *entry = vec_add(&d->networks);
-    entry->net = n;
-    entry->pool = net_pool_new(&n);
-    auto_free char *path = state_path(d, "default", ".saved"), *text = NULL;
+    auto_free char *path = xasprintf("%s/networks/" SAVED, d->lib_dir);
+    auto_free char *text = d->net_saved ? js_dump(d->net_saved, false) : NULL;
+    if (!text)
+        (void)unlink(path);
+    else
+        (void)file_replace(AT_FDCWD, path, text, strlen(text), 0600, false, NULL);
+}
+
+static void load_switches(struct zd *d)
+{
+    auto_free char *path = xasprintf("%s/networks/" SAVED, d->lib_dir), *text = NULL;
     size_t len;
     if (file_read(AT_FDCWD, path, 65536, &text, &len, NULL) == 0)
-        entry->saved = js_parse(text, len, NULL);
-    return 0;
+        d->net_saved = js_parse(text, len, NULL);
+}
+
+/* ---- the table ---- */
+static struct net_entry *add(struct zd *d, const struct net_network *n, struct spec_network *spec)
+{
+    struct net_entry *entry = vec_add(&d->networks);
+    entry->net = *n;
+    entry->spec = spec;
+    entry->pool = net_pool_new(n);
+    return entry;
+}
+
+static void entry_done(struct net_entry *n)
+{
+    net_pool_free(n->pool);
+    spec_network_free(n->spec);
 }
 
 struct net_entry *network_find(struct zd *d, const char *name)
@@ -62,37 +83,270 @@ struct net_entry *network_find(struct zd *d, const char *name)
     return NULL;
 }
 
-int network_ensure_up(struct zd *d, struct net_entry *n, struct err *e)
+/* The other networks' subnets are taken, up or not. */
+static int make(struct zd *d, const struct spec_network *s, const struct net_network *kept,
+                struct net_network *out, struct err *e)
 {
-    if (n->up && net_network_is_up(d->net, &n->net))
-        return 0;
-    json *saved = n->saved;
-    int r = net_network_up(d->net, &n->net, &saved, e);
+    auto_free struct net_network *others = xcalloc(d->networks.len + 1, sizeof(*others));
+    for (unsigned i = 0; i < d->networks.len; i++)
+        others[i] = d->networks.at[i].net;
+    return net_network_make(d->instance, s, kept, others, d->networks.len, out, e);
+}
+
+static int load_one(struct zd *d, const char *name, struct err *e)
+{
+    auto_free char *path = spec_path(d, name), *text = NULL;
+    auto_spec_network struct spec_network *s = NULL;
+    struct problems ps = {0};
+    struct net_network kept = {0}, n = {0};
+    struct err se = {0};
+    size_t len;
+    int r = file_read(AT_FDCWD, path, SPEC_TEXT_MAX, &text, &len, e);
+    if (r == 0 && spec_network_parse(text, len, path, &s, &ps) < 0)
+        r = problems_to_err(&ps, e, path);
+    problems_done(&ps);
+    if (r == 0 && strcmp(s->network, name))
+        r = err_set(e, ERR_INVALID, EINVAL, "%s names network %s", path, s->network);
     if (r < 0)
-        return err_prefix(e, "network %s", n->net.name);
-    n->up = true;
-    names_network_up(d, n);
-    if (saved != n->saved) {
-        n->saved = saved;
-        auto_free char *text = js_dump(saved, false), *path = state_path(d, n->net.name, ".saved");
-        (void)file_replace(AT_FDCWD, path, text, strlen(text), 0600, false, NULL);
+        return r;
+    bool known = load_state(d, name, &kept, &se) == 0;
+    if (!known && se.code != ENOENT)
+        return err_set(e, se.kind, se.code, "%s", se.text);
+    r = make(d, s, known ? &kept : NULL, &n, e);
+    r = r < 0 || known ? r : save_state(d, &n, e);
+    if (r == 0)
+        add(d, &n, take_ptr(&s));
+    return r;
+}
+
+static int load_all(struct zd *d, struct err *e)
+{
+    int fd = openat(d->etc_fd, "networks", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    auto_dir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    if (!dir)
+        return err_sys(e, "%s/networks", d->etc_dir);
+    for (struct dirent *ent; (ent = readdir(dir));) {
+        struct err le = {0};
+        if (str_ends(ent->d_name, ".yaml.new")) /* a write that was killed before its rename */
+            (void)unlinkat(fd, ent->d_name, 0);
+        if (!str_ends(ent->d_name, ".yaml"))
+            continue;
+        auto_free char *name = xstrndup(ent->d_name, strlen(ent->d_name) - 5);
+        if (spec_check_name("network", name, &le) == 0)
+            (void)load_one(d, name, &le);
+        if (err_is(&le)) /* its zones cannot start and say so; the others can */
+            log_error("%s", le.text);
     }
     return 0;
+}
+
+int networks_open(struct zd *d, struct err *e)
+{
+    auto_free char *path = spec_path(d, "default");
+    int r = load_all(d, e);
+    load_switches(d);
+    if (r < 0 || file_exists(AT_FDCWD, path))
+        return r;
+    struct spec_network *s = xcalloc(1, sizeof(*s));
+    s->network = xstrdup("default");
+    return network_create(d, s, e) < 0 ? err_prefix(e, "default network") : 0;
+}
+
+/* ---- create, delete ---- */
+static int check_reach(struct zd *d, const struct spec_network *s, struct err *e)
+{
+    for (char **r = s->reach; r && *r; r++) {
+        const struct net_entry *n = network_find(d, *r);
+        if (!n)
+            return err_set(e, ERR_NOT_FOUND, ENOENT, "reach: network %s does not exist", *r);
+        if (spec_network_joins_lan(n->net.type))
+            return err_set(e, ERR_INVALID, EINVAL, "reach: the host does not route network %s (type %s)", *r,
+                           spec_network_type_name(n->net.type));
+    }
+    return 0;
+}
+
+int network_create(struct zd *d, struct spec_network *spec, struct err *e)
+{
+    auto_spec_network struct spec_network *s = spec;
+    struct net_network n = {0};
+    if (network_find(d, s->network)) {
+        err_set(e, ERR_CONFLICT, EEXIST, "network %s exists already", s->network);
+        return err_hint(e, "zonectl network delete %s first", s->network);
+    }
+    int r = check_reach(d, s, e);
+    r = r < 0 ? r : make(d, s, NULL, &n, e);
+    r = r < 0 ? r : net_network_attach(d->net, &n, e);
+    r = r < 0 ? r : save_state(d, &n, e);
+    if (r < 0)
+        return r;
+    auto_free char *text = spec_network_text(s), *path = spec_path(d, s->network),
+                   *state = state_path(d, s->network);
+    r = file_replace(AT_FDCWD, path, text, strlen(text), 0600, true, e);
+    if (r < 0) {
+        (void)unlink(state);
+        return r;
+    }
+    add(d, &n, take_ptr(&s));
+    event_publish(d, "network-created", n.name, NULL);
+    return 0;
+}
+
+static bool uses(const struct spec *s, const char *network)
+{
+    for (unsigned i = 0; s && i < s->network.len; i++)
+        if (str_eq(s->network.at[i].link, network))
+            return true;
+    return false;
+}
+
+char **network_zones(struct zd *d, const char *name)
+{
+    unsigned n;
+    char **list = NULL;
+    auto_free struct zone **all = registry_sorted(d, &n);
+    for (unsigned i = 0; i < n; i++)
+        if (uses(all[i]->spec, name) || (all[i]->plan && uses(all[i]->plan->spec, name)))
+            strv_add(&list, all[i]->name);
+    return list;
+}
+
+static int check_unused(struct zd *d, const struct net_entry *n, struct err *e)
+{
+    char **zones = network_zones(d, n->net.name);
+    unsigned count = strv_len(zones);
+    if (count) {
+        err_set(e, ERR_BUSY, EBUSY, "network %s is in use by zone %s%s", n->net.name, zones[0],
+                count > 1 ? " and others" : "");
+        err_hint(e, "delete the zones or take the link out of their specs first");
+    }
+    strv_free(zones);
+    for (unsigned i = 0; !count && i < d->networks.len; i++)
+        if (strv_has(d->networks.at[i].spec->reach, n->net.name)) {
+            count = 1;
+            err_set(e, ERR_BUSY, EBUSY, "network %s is in use: network %s may reach it", n->net.name,
+                    d->networks.at[i].net.name);
+        }
+    return count ? -EBUSY : 0;
+}
+
+static bool others_up(const struct zd *d, const struct net_entry *n)
+{
+    for (unsigned i = 0; i < d->networks.len; i++)
+        if (&d->networks.at[i] != n && d->networks.at[i].up)
+            return true;
+    return false;
+}
+
+static int set_reach(struct zd *d, const struct net_entry *n, bool on, struct err *e)
+{
+    int r = 0;
+    for (char **to = n->spec->reach; r == 0 && to && *to; to++) {
+        const struct net_entry *other = network_find(d, *to);
+        r = other ? net_network_reach(d->net, &n->net, &other->net, on, e) : 0;
+    }
+    return r;
+}
+
+static int down(struct zd *d, struct net_entry *n, bool last, struct err *e)
+{
+    int r = last ? 0 : set_reach(d, n, false, e);
+    r = r < 0 ? r : net_network_down(d->net, &n->net, last, d->net_saved, e);
+    if (r < 0)
+        return r;
+    n->up = false;
+    if (last) {
+        js_free(d->net_saved);
+        d->net_saved = NULL;
+        save_switches(d);
+    }
+    return 0;
+}
+
+int network_delete(struct zd *d, struct net_entry *n, struct err *e)
+{
+    auto_free char *path = spec_path(d, n->net.name), *state = state_path(d, n->net.name),
+                   *name = xstrdup(n->net.name);
+    int r = check_unused(d, n, e);
+    if (r == 0 && n->up)
+        r = down(d, n, !others_up(d, n), e);
+    if (r < 0)
+        return r;
+    if (unlink(path) < 0 && errno != ENOENT)
+        return err_sys(e, "%s", path);
+    (void)unlink(state);
+    entry_done(n);
+    vec_remove(&d->networks, (unsigned)(n - d->networks.at));
+    event_publish(d, "network-deleted", name, NULL);
+    return 0;
+}
+
+/* ---- up, down ---- */
+int network_ensure_up(struct zd *d, struct net_entry *n, struct err *e)
+{
+    int r = net_network_attach(d->net, &n->net, e);
+    if (r < 0 || (n->up && net_network_is_up(d->net, &n->net)))
+        return r;
+    r = net_network_up(d->net, &n->net, &d->net_saved, e);
+    r = r < 0 ? r : set_reach(d, n, true, e);
+    if (r < 0)
+        return r;
+    n->up = true;
+    save_switches(d);
+    return 0;
+}
+
+int networks_needed(struct zd *d, const struct spec *s, struct err *e)
+{
+    for (unsigned i = 0; i < s->network.len; i++) {
+        const char *link = s->network.at[i].link;
+        struct net_entry *n = network_find(d, link);
+        int r = 0;
+        if (n)
+            r = network_ensure_up(d, n, e);
+        else if (network_is_name(link))
+            r = err_set(e, ERR_NOT_FOUND, ENOENT, "network %s does not exist", link);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+bool network_is_name(const char *link)
+{
+    return link && strcmp(link, "none") && strcmp(link, "host") && !str_starts(link, "zone:");
+}
+
+/* What a network's type cannot do is refused, never ignored. */
+void networks_check(struct zd *d, const struct spec *s, struct problems *ps)
+{
+    for (unsigned i = 0; i < s->network.len; i++) {
+        const struct spec_link *l = &s->network.at[i];
+        const struct net_entry *n = network_find(d, l->link);
+        auto_free char *ports = xasprintf("network[%u].ports", i),
+                       *rates = xasprintf("network[%u].rate_in", i);
+        if (!n)
+            continue;
+        const char *type = spec_network_type_name(n->net.type);
+        if (l->ports.len && n->net.type != SPEC_NET_NAT && n->net.type != SPEC_NET_ROUTED)
+            problem_add(ps, ERR_INVALID, NULL, 0, ports,
+                        "network %s is %s: the host publishes nothing of it (nat and routed do)", l->link,
+                        type);
+        if ((l->rate_in != SPEC_UNSET || l->rate_out != SPEC_UNSET) && n->net.type == SPEC_NET_MACVLAN)
+            problem_add(ps, ERR_UNSUPPORTED, NULL, 0, rates,
+                        "network %s is macvlan: the host has no end of the link to hold a rate (a bridge "
+                        "network has)",
+                        l->link);
+    }
 }
 
 void networks_down(struct zd *d)
 {
     for (unsigned i = 0; i < d->networks.len; i++) {
-        struct net_entry *n = &d->networks.at[i];
         struct err e = {0};
-        names_network_down(n, true);
-        if (net_network_down(d->net, &n->net, i + 1 == d->networks.len, n->saved, &e) < 0)
+        names_network_down(&d->networks.at[i], true);
+        if (down(d, &d->networks.at[i], i + 1 == d->networks.len, &e) < 0)
             log_warning("%s", e.text);
-        n->up = false;
-        js_free(n->saved);
-        n->saved = NULL;
-        auto_free char *path = state_path(d, n->net.name, ".saved");
-        (void)unlink(path);
     }
 }
 
@@ -100,8 +354,8 @@ void networks_free(struct zd *d)
 {
     for (unsigned i = 0; i < d->networks.len; i++) {
         names_network_down(&d->networks.at[i], false);
-        net_pool_free(d->networks.at[i].pool);
-        js_free(d->networks.at[i].saved);
+        entry_done(&d->networks.at[i]);
     }
+    js_free(d->net_saved);
     vec_done(&d->networks);
 }

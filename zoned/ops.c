@@ -236,11 +236,13 @@ static void check_limits(struct zd *d, const struct spec *s, struct problems *ps
     cg_check(d->cgroups, &l, ps);
 }
 
-int op_plan(struct zd *d, struct zone *z, struct plan **out, struct problems *ps, struct err *e)
+int op_plan(struct zd *d, struct zone *z, const struct plan *running, struct plan **out, struct problems *ps,
+            struct err *e)
 {
     struct stor_root_plan root = {0};
     auto_free char *join = NULL;
     check_limits(d, z->spec, ps);
+    networks_check(d, z->spec, ps);
     join_target(d, z->spec, &join);
     int r = zone_root(d, z, &root, e);
     if (r < 0)
@@ -256,7 +258,8 @@ int op_plan(struct zd *d, struct zone *z, struct plan **out, struct problems *ps
                              .nnetworks = d->networks.len,
                              .root = &root,
                              .host_resolv = d->facts.host_resolv,
-                             .start_no = z->start_no + 1,
+                             .start_no = running ? running->start_no : z->start_no + 1,
+                             .running = running,
                              .remove = z->remove,
                              .part = lxcfs_there(d),
                              .names = names_there(d),
@@ -266,18 +269,6 @@ int op_plan(struct zd *d, struct zone *z, struct plan **out, struct problems *ps
         r = problems_to_err(ps, e, z->name);
     stor_root_done(&root);
     return r;
-}
-
-static int networks_needed(struct zd *d, const struct plan *p, struct err *e)
-{
-    for (unsigned i = 0; i < p->links.len; i++) {
-        struct net_entry *n = network_find(d, p->links.at[i].network.name);
-        int r = n ? network_ensure_up(d, n, e)
-                  : err_set(e, ERR_NOT_FOUND, ENOENT, "network %s", p->links.at[i].network.name);
-        if (r < 0)
-            return r;
-    }
-    return 0;
 }
 
 /* A spec that was put into the folder by hand has no data yet. */
@@ -291,6 +282,19 @@ static int install(struct zone *z, struct err *e)
     return 0;
 }
 
+/* With the network of another zone go its ids, and they stay taken until both have stopped. */
+static int take_range(struct zone *z, struct plan *p, struct err *e)
+{
+    struct zone *other = p->join_zone ? registry_find(z->d, p->join_zone) : NULL;
+    if (!p->join_zone)
+        return ranges_take(z->d->ranges, &p->uid_base, e);
+    if (!other || !other->plan)
+        return err_set(e, ERR_CONFLICT, ESRCH, "zone %s does not run", p->join_zone);
+    p->uid_base = other->plan->uid_base;
+    int r = ranges_claim(z->d->ranges, p->uid_base);
+    return r < 0 ? err_set(e, ERR_LIMIT, -r, "zone %s shares its network with too many", p->join_zone) : r;
+}
+
 /* Everything up to the hand-over; leaves run folder and tables to start_failed. */
 static int prepare_start(struct zone *z, struct problems *ps, struct err *e)
 {
@@ -300,16 +304,15 @@ static int prepare_start(struct zone *z, struct problems *ps, struct err *e)
     if (r == 0)
         r = lease_make(d, z, e);
     if (r == 0)
-        r = op_plan(d, z, &p, ps, e);
+        r = networks_needed(d, z->spec, e);
+    if (r == 0)
+        r = op_plan(d, z, NULL, &p, ps, e);
     if (r < 0)
         return r;
     z->plan = p;
     if (ports_claim(d, z, z->spec, true, ps) < 0)
         return problems_to_err(ps, e, z->name);
-    r = networks_needed(d, p, e);
-    if (r < 0)
-        return r;
-    r = ranges_take(d->ranges, &p->uid_base, e);
+    r = take_range(z, p, e);
     if (r < 0)
         return r;
     z->range = r;
@@ -593,6 +596,7 @@ int op_create(struct zd *d, const char *name, const char *text, bool ephemeral, 
     z->ephemeral = ephemeral;
     z->spec = s;
     check_limits(d, s, ps);
+    networks_check(d, s, ps);
     r = ps->len ? problems_to_err(ps, e, name) : stor_image_check(s->image, e);
     if (r == 0)
         r = mounts_check(d, s, e);

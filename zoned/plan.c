@@ -23,20 +23,68 @@ static struct net_addr with_prefix(const struct net_addr *a, const struct net_ad
     return out;
 }
 
-static void add_link(const struct plan_inputs *in, struct plan *p, unsigned i, struct problems *ps)
+/* ---- names of links: those that stay keep theirs, the others get what is free ---- */
+struct naming {
+    const struct plan_inputs *in;
+    struct plan *p;
+    bool used[16]; /* links of the running plan that found their place */
+};
+
+static bool named(const struct naming *n, const char *ifname, const char *host, const unsigned char *mac)
 {
-    const struct spec_link *s = &in->spec->network.at[i];
-    const struct net_network *n = find(in, s->link);
-    if (!n || i >= in->lease->nlinks) {
-        problem_add(ps, ERR_NOT_FOUND, NULL, 0, "network", "network %s does not exist", s->link);
-        return;
+    const struct plan *plans[] = {n->p, n->in->running};
+    for (unsigned k = 0; k < 2; k++)
+        for (unsigned i = 0; plans[k] && i < plans[k]->links.len; i++) {
+            const struct net_link_plan *l = &plans[k]->links.at[i];
+            if ((ifname && str_eq(l->ifname, ifname)) || (host && str_eq(l->host_ifname, host)) ||
+                (mac && !memcmp(l->mac, mac, 6)))
+                return true;
+        }
+    return false;
+}
+
+/* The link of the running zone that this one is: same network, same addresses. */
+static const struct net_link_plan *running_link(struct naming *n, const struct net_network *net,
+                                                const struct lease_link *lease)
+{
+    const struct plan *r = n->in->running;
+    for (unsigned i = 0; r && i < r->links.len && i < ARRAY_LEN(n->used); i++) {
+        const struct net_link_plan *l = &r->links.at[i];
+        if (!n->used[i] && str_eq(l->network.name, net->name) && net_addr_eq(&l->addr4, &lease->addr4) &&
+            net_addr_eq(&l->addr6, &lease->addr6)) {
+            n->used[i] = true;
+            return l;
+        }
     }
-    struct net_link_plan *l = vec_add(&p->links);
-    const struct lease_link *lease = &in->lease->links[i];
-    snprintf(l->ifname, sizeof(l->ifname), "eth%u", p->links.len - 1);
-    net_host_ifname(in->instance, in->spec->zone, (unsigned)in->start_no, i, l->host_ifname);
+    return NULL;
+}
+
+static void name_link(struct naming *n, const struct net_network *net, struct net_link_plan *l)
+{
+    const struct plan_inputs *in = n->in;
+    char ifname[16], host[16];
+    unsigned char mac[6];
+    unsigned k = 0;
+    do
+        snprintf(ifname, sizeof(ifname), "eth%u", k);
+    while (named(n, ifname, NULL, NULL) && ++k);
+    k = 0;
+    do
+        net_host_ifname(in->instance, in->spec->zone, (unsigned)in->start_no, k, host);
+    while (named(n, NULL, host, NULL) && ++k < 36);
+    k = 0;
+    do
+        net_mac_of(in->instance, in->lease->machine_id, net->name, k, mac);
+    while (named(n, NULL, NULL, mac) && ++k);
+    memcpy(l->ifname, ifname, sizeof(ifname));
+    memcpy(l->host_ifname, host, sizeof(host));
+    memcpy(l->mac, mac, sizeof(mac));
+}
+
+static void fill_link(const struct spec_link *s, const struct net_network *n, const struct lease_link *lease,
+                      struct net_link_plan *l)
+{
     l->network = *n;
-    net_mac_of(in->instance, in->spec->zone, i, l->mac);
     if (lease->addr4.family)
         l->addr4 = with_prefix(&lease->addr4, &n->subnet4);
     if (lease->addr6.family)
@@ -44,13 +92,49 @@ static void add_link(const struct plan_inputs *in, struct plan *p, unsigned i, s
     l->rate_in = s->rate_in;
     l->rate_out = s->rate_out;
     l->aliases = strv_copy(s->aliases);
-    l->default_route = p->links.len == 1;
     for (unsigned k = 0; k < s->ports.len; k++) {
         struct net_port_rule *r = vec_add(&l->ports);
         r->port = s->ports.at[k];
         r->port.host_ip = xstrdup(s->ports.at[k].host_ip);
         r->to4 = l->addr4;
         r->to6 = l->addr6;
+    }
+}
+
+/* Two passes over the spec's links, so that a new one takes no name of one that stays. */
+static void add_networks(const struct plan_inputs *in, struct plan *p, struct problems *ps)
+{
+    struct naming names = {.in = in, .p = p};
+    const struct net_link_plan *stay[16] = {NULL};
+    const struct spec *s = in->spec;
+    for (unsigned i = 0; i < s->network.len && i < ARRAY_LEN(stay); i++) {
+        const struct net_network *n = find(in, s->network.at[i].link);
+        if (n && i < in->lease->nlinks)
+            stay[i] = running_link(&names, n, &in->lease->links[i]);
+    }
+    bool way_out = false;
+    for (unsigned i = 0; i < s->network.len && i < ARRAY_LEN(stay); i++) {
+        const struct spec_link *link = &s->network.at[i];
+        const struct net_network *n = find(in, link->link);
+        if (!network_is_name(link->link))
+            continue;
+        if (!n || i >= in->lease->nlinks) {
+            problem_add(ps, ERR_NOT_FOUND, NULL, 0, "network", "network %s does not exist", link->link);
+            continue;
+        }
+        struct net_link_plan one = {0};
+        if (stay[i]) {
+            memcpy(one.ifname, stay[i]->ifname, sizeof(one.ifname));
+            memcpy(one.host_ifname, stay[i]->host_ifname, sizeof(one.host_ifname));
+            memcpy(one.mac, stay[i]->mac, sizeof(one.mac));
+        } else {
+            name_link(&names, n, &one);
+        }
+        fill_link(link, n, &in->lease->links[i], &one);
+        one.default_route =
+            !way_out && n->type != SPEC_NET_SEALED && (n->gateway4.family || n->gateway6.family);
+        way_out |= one.default_route;
+        *vec_add(&p->links) = one;
     }
 }
 
@@ -65,9 +149,9 @@ static void add_links(const struct plan_inputs *in, struct plan *p, struct probl
             p->join_run_dir = xstrdup(in->join_run_dir);
             if (!in->join_run_dir)
                 problem_add(ps, ERR_CONFLICT, NULL, 0, "network", "zone %s does not run", link + 5);
-        } else if (strcmp(link, "none"))
-            add_link(in, p, i, ps);
+        }
     }
+    add_networks(in, p, ps);
 }
 
 static void add_file(struct plan *p, const char *path, char *text)

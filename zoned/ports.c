@@ -1,38 +1,68 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which zone publishes which host port. Looked up by port, so the cost of a start does not grow with the
- * zones. */
+/* Which zone publishes which host port. Looked up by port and kept by zone, so that neither start nor stop pays for the
+ * ports of others. */
 #include "base/str.h"
 #include "zoned/zoned.h"
 #include <errno.h>
 
 struct port_claim {
-    struct port_claim *next;
+    struct port_claim *next, *of_zone; /* in the bucket; of the same zone */
     struct zone *zone;
+    enum spec_proto proto;
     uint16_t port;
     char *host_ip;
 };
 
-static struct port_claim **bucket(struct zd *d, enum spec_proto proto, uint16_t port)
+static struct port_claim **bucket(struct zd *d, uint16_t port)
 {
-    return &d->ports[proto == SPEC_UDP][port % 1024];
+    return &d->ports[port % 1024];
+}
+
+static bool overlap(const struct port_claim *c, const struct spec_port *p, uint16_t port)
+{
+    return c->port == port && c->proto == p->proto &&
+           (!c->host_ip || !p->host_ip || !strcmp(c->host_ip, p->host_ip));
 }
 
 static const struct port_claim *taken(struct zd *d, const struct spec_port *p, uint16_t port,
                                       const struct zone *z)
 {
-    for (const struct port_claim *c = *bucket(d, p->proto, port); c; c = c->next)
-        if (c->port == port && c->zone != z &&
-            (!c->host_ip || !p->host_ip || !strcmp(c->host_ip, p->host_ip)))
+    for (const struct port_claim *c = *bucket(d, port); c; c = c->next)
+        if (c->zone != z && overlap(c, p, port))
             return c;
     return NULL;
+}
+
+/* Published by this zone already, on the same address: its supervisor holds it. */
+static bool own(struct zd *d, const struct spec_port *p, uint16_t port, const struct zone *z)
+{
+    for (const struct port_claim *c = *bucket(d, port); c; c = c->next)
+        if (c->zone == z && overlap(c, p, port) && (!c->host_ip || str_eq(c->host_ip, p->host_ip)))
+            return true;
+    return false;
 }
 
 static void add(struct zd *d, struct zone *z, const struct spec_port *p)
 {
     for (unsigned port = p->host_first; port <= p->host_last; port++) {
-        struct port_claim **b = bucket(d, p->proto, (uint16_t)port), *c = xcalloc(1, sizeof(*c));
-        *c = (struct port_claim){*b, z, (uint16_t)port, xstrdup(p->host_ip)};
-        *b = c;
+        struct port_claim **b = bucket(d, (uint16_t)port), *c = xcalloc(1, sizeof(*c));
+        *c = (struct port_claim){*b, z->claims, z, p->proto, (uint16_t)port, xstrdup(p->host_ip)};
+        *b = z->claims = c;
+    }
+}
+
+/* A program of the host on one of the ports that are new. */
+static void check_host(struct zd *d, struct zone *z, const struct spec_port *p, const char *key,
+                       struct problems *ps)
+{
+    for (unsigned port = p->host_first; port <= p->host_last; port++) {
+        struct spec_port one = *p;
+        struct err e = {0};
+        one.host_first = one.host_last = (uint16_t)port;
+        if (own(d, p, (uint16_t)port, z) || net_port_check(&one, &e) == 0)
+            continue;
+        problem_add(ps, e.kind, NULL, 0, key, "%s", e.text);
+        return;
     }
 }
 
@@ -46,12 +76,11 @@ static void check(struct zd *d, struct zone *z, const struct spec_port *p, unsig
         if (!c)
             continue;
         problem_add(ps, ERR_CONFLICT, NULL, 0, key, "host port %u/%s is published by zone %s", port,
-                    p->proto == SPEC_UDP ? "udp" : "tcp", c->zone->name);
+                    spec_proto_name(p->proto), c->zone->name);
         return;
     }
-    struct err e = {0};
-    if (ask_host && net_port_check(p, &e) < 0)
-        problem_add(ps, e.kind, NULL, 0, key, "%s", e.text);
+    if (ask_host)
+        check_host(d, z, p, key, ps);
 }
 
 int ports_claim(struct zd *d, struct zone *z, const struct spec *s, bool ask_host, struct problems *ps)
@@ -66,25 +95,24 @@ int ports_claim(struct zd *d, struct zone *z, const struct spec *s, bool ask_hos
     for (unsigned i = 0; i < s->network.len; i++)
         for (unsigned k = 0; k < s->network.at[i].ports.len; k++)
             add(d, z, &s->network.at[i].ports.at[k]);
-    z->links_claimed = true;
     return 0;
+}
+
+static void unlink_claim(struct zd *d, const struct port_claim *c)
+{
+    struct port_claim **p = bucket(d, c->port);
+    while (*p != c)
+        p = &(*p)->next;
+    *p = c->next;
 }
 
 void ports_release(struct zd *d, struct zone *z)
 {
-    if (!z->links_claimed)
-        return;
-    for (unsigned t = 0; t < 2; t++)
-        for (unsigned b = 0; b < 1024; b++)
-            for (struct port_claim **p = &d->ports[t][b]; *p;) {
-                struct port_claim *c = *p;
-                if (c->zone != z) {
-                    p = &c->next;
-                    continue;
-                }
-                *p = c->next;
-                free(c->host_ip);
-                free(c);
-            }
-    z->links_claimed = false;
+    while (z->claims) {
+        struct port_claim *c = z->claims;
+        z->claims = c->of_zone;
+        unlink_claim(d, c);
+        free(c->host_ip);
+        free(c);
+    }
 }

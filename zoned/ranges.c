@@ -26,6 +26,7 @@ struct uid_ranges {
     char *owner;
     bool mine[BLOCKS];
     uint64_t used[BLOCKS];
+    uint8_t users[BLOCKS][BLOCK_RANGES]; /* zones: one, and those that share its network */
 };
 
 static bool subid_overlaps(const char *path, uint64_t first, uint64_t end)
@@ -156,6 +157,7 @@ int ranges_take(struct uid_ranges *r, uint32_t *base, struct err *e)
                 continue;
             unsigned i = (unsigned)__builtin_ctzll(~r->used[b]);
             r->used[b] |= 1ull << i;
+            r->users[b][i] = 1;
             *base = RANGE_BASE + b * BLOCK_IDS + i * 65536u;
             return (int)(b * BLOCK_RANGES + i);
         }
@@ -171,14 +173,18 @@ int ranges_claim(struct uid_ranges *r, uint32_t base)
     if (base < RANGE_BASE || (base - RANGE_BASE) / BLOCK_IDS >= BLOCKS)
         return -ERANGE;
     unsigned b = (base - RANGE_BASE) / BLOCK_IDS, i = (base - RANGE_BASE) / 65536u % BLOCK_RANGES;
+    if (r->users[b][i] == UINT8_MAX)
+        return -EMFILE;
     r->used[b] |= 1ull << i;
+    r->users[b][i]++;
     return (int)(b * BLOCK_RANGES + i);
 }
 
 void ranges_release(struct uid_ranges *r, int index)
 {
-    if (r && index >= 0)
-        r->used[(unsigned)index / BLOCK_RANGES] &= ~(1ull << ((unsigned)index % BLOCK_RANGES));
+    unsigned b = (unsigned)index / BLOCK_RANGES, i = (unsigned)index % BLOCK_RANGES;
+    if (r && index >= 0 && --r->users[b][i] == 0)
+        r->used[b] &= ~(1ull << i);
 }
 
 void ranges_free(struct uid_ranges *r, bool give_back)

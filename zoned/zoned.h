@@ -90,14 +90,14 @@ struct zone {
     struct cg_group *group;
     uint64_t cpu_last_usec, cpu_last_time;
     double cpu_use;
-    bool links_claimed;
+    struct port_claim *claims; /* ports.c */
     uint64_t boot_start_no;
     /* the one operation under way */
     enum op_kind op;
     unsigned holders; /* of OP_COPY */
     VEC(struct waiter) waiters;
     struct json_t *messages;
-    bool dry_run;
+    bool dry_run, updating;
     struct session_start *session; /* run: the stream to hand over */
     VEC(struct sup_reply) replies; /* requests sent to the supervisor that wait for an answer */
     struct zone *next;
@@ -125,9 +125,10 @@ struct uid_ranges;
 struct event_hub;
 struct net_entry {
     struct net_network net;
+    struct spec_network *spec;
     struct net_pool *pool;
+    unsigned links; /* leases of zones, running or not */
     bool up;
-    json *saved;
     struct names *names; /* its dnsmasq, NULL = none */
 };
 
@@ -142,12 +143,13 @@ struct zd {
     struct stor_pool *pool;
     struct net_ctx *net;
     VEC(struct net_entry) networks;
+    json *net_saved; /* the host's switches as they were before the first network came up */
     struct host_facts facts;
     struct uid_ranges *ranges;
     struct event_hub *events;
     struct zone **table; /* hash of chains by name */
     unsigned table_size, nzones;
-    struct port_claim *ports[2][1024]; /* by port modulo 1024, tcp and udp */
+    struct port_claim *ports[1024]; /* by port modulo 1024 */
     int64_t next_id;
     uint64_t share_sum; /* of all running zones, for the entitlement */
     bool shutting_down, booting, in_boot;
@@ -169,7 +171,7 @@ int registry_get(struct zd *d, const char *name, struct zone **out, struct err *
 void zone_set_state(struct zone *z, enum zone_state s);
 void zone_set_error(struct zone *z, const char *text);
 
-/* store.c: specs and leases on disk */
+/* store.c: specs on disk */
 int store_load_all(struct zd *d, struct err *e);
 int store_read_text(struct zd *d, const struct zone *z, char **text, struct err *e);
 int store_write_text(struct zd *d, const struct zone *z, const char *text, struct err *e);
@@ -177,18 +179,39 @@ int store_reload(struct zd *d, struct zone *z, struct problems *ps, struct err *
 int store_delete(struct zd *d, const struct zone *z, struct err *e);
 int store_rename(struct zd *d, const char *from, const char *to, struct err *e);
 char *store_path(struct zd *d, const struct zone *z); /* of the spec file */
+
+/* lease.c */
 int lease_load(struct zd *d, struct zone *z, struct err *e);
-int lease_make(struct zd *d, struct zone *z,
-               struct err *e); /* fits the spec: keeps what fits, takes what lacks */
+int lease_make(
+    struct zd *d, struct zone *z,
+    struct err *e); /* fits the spec: keeps what fits, takes what lacks; on failure all is as before */
+/* The same in two steps, for a running zone: what is not needed any more stays taken until commit. */
+struct lease_change {
+    struct lease_link *before;
+    unsigned nbefore;
+    bool *kept, *known; /* old links that the new spec uses; new links that have an old one */
+};
+int lease_begin(struct zd *d, struct zone *z, const struct spec *spec, struct lease_change *t, struct err *e);
+void lease_commit(struct zd *d, struct zone *z, struct lease_change *t);
+void lease_rollback(struct zd *d, struct zone *z, struct lease_change *t);
+void lease_claim(struct zd *d,
+                 struct lease_link *l); /* what a link has, at start; clears what is not to be had */
 int lease_save(struct zd *d, const struct zone *z, struct err *e);
 void lease_release(struct zd *d, struct zone *z);
 void lease_machine_id(char out[33]);
 
 /* networks.c */
 int networks_open(struct zd *d, struct err *e);
-struct net_entry *network_find(struct zd *d, const char *name);
+struct net_entry *network_find(struct zd *d, const char *name); /* valid until one is created or deleted */
+int network_create(struct zd *d, struct spec_network *spec /* stolen */, struct err *e);
+int network_delete(struct zd *d, struct net_entry *n, struct err *e); /* busy: who uses it */
+char **network_zones(struct zd *d, const char *name);                 /* whose spec or start names it; strv */
 int network_ensure_up(struct zd *d, struct net_entry *n, struct err *e);
-void networks_down(struct zd *d); /* all, when no zone runs */
+int networks_needed(struct zd *d, const struct spec *s,
+                    struct err *e);     /* up, all that the spec's links join */
+bool network_is_name(const char *link); /* not none, host, zone:NAME */
+void networks_check(struct zd *d, const struct spec *s, struct problems *ps); /* what a type cannot do */
+void networks_down(struct zd *d);                                             /* all, when no zone runs */
 void networks_free(struct zd *d);
 
 /* names.c: zones find each other by name; one dnsmasq for each network */
@@ -200,9 +223,17 @@ void names_withdraw(struct zone *z);
 void names_adopt(struct zd *d);                     /* at our start: exactly the running zones */
 int names_check(const struct zd *d, struct err *e); /* for doctor */
 
+/* update.c: z->spec, just written and read again, becomes what the running zone has; done tells when, unless the call
+ * fails. old_text: what the file said before, put back when the supervisor refuses (the caller does it when the call fails).
+ */
+typedef void (*zone_update_done)(struct zone *z, const struct err *e, void *arg);
+int zone_update(struct zd *d, struct zone *z, const char *old_text, struct problems *ps,
+                zone_update_done done, void *arg, struct err *e);
+void zone_put_back(struct zd *d, struct zone *z, const char *old_text);
+
 /* ports.c: which zone publishes what; refuses a conflict before the start */
-/* ask_host: also look for programs of the host that hold a port (not when adopting: the holder is our
- * supervisor). */
+/* ask_host: also look for programs of the host that hold a port that the zone has not published yet (not when adopting: the
+ * holder is our supervisor). */
 int ports_claim(struct zd *d, struct zone *z, const struct spec *s, bool ask_host, struct problems *ps);
 void ports_release(struct zd *d, struct zone *z);
 
@@ -228,6 +259,7 @@ struct plan_inputs {
     bool part;  /* lxcfs is there */
     bool names; /* the networks have a resolver of their own */
     const char *join_run_dir;
+    const struct plan *running; /* an update: links that stay keep their names and MACs */
 };
 int plan_build(const struct plan_inputs *in, struct plan **out, struct problems *ps, struct err *e);
 
@@ -267,7 +299,9 @@ void op_lost(struct zone *z);                       /* the supervisor's connecti
 /* Files of the zone are read (shared: several may) or written by a worker: no other operation begins until unhold. */
 int op_hold(struct zone *z, enum op_kind kind, bool shared, struct err *e);
 void op_unhold(struct zone *z);
-int op_plan(struct zd *d, struct zone *z, struct plan **out, struct problems *ps, struct err *e);
+/* running: the plan that an update changes; its links keep their names. NULL: the next start's. */
+int op_plan(struct zd *d, struct zone *z, const struct plan *running, struct plan **out, struct problems *ps,
+            struct err *e);
 void zone_note(struct zone *z, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* install.c: what the zone's root is made of, kept with it. Slow unless ready: then prepare calls done later, unless
@@ -360,6 +394,8 @@ int h_list_volumes(struct zd *, struct zd_request *, struct err *);
 int h_create_volume(struct zd *, struct zd_request *, struct err *);
 int h_get_volume(struct zd *, struct zd_request *, struct err *);
 int h_delete_volume(struct zd *, struct zd_request *, struct err *);
+int h_create_network(struct zd *, struct zd_request *, struct err *);
+int h_delete_network(struct zd *, struct zd_request *, struct err *);
 int h_list_networks(struct zd *, struct zd_request *, struct err *);
 int h_get_network(struct zd *, struct zd_request *, struct err *);
 int h_follow_events(struct zd *, struct zd_request *, struct err *);

@@ -134,25 +134,107 @@ int ctl_volume(struct ctl *c, int argc, char **argv)
     return create ? volume_create(c, argv + at) : each_name(c, "volume", show ? "GET" : "DELETE", argv + at);
 }
 
+/* ---- networks ---- */
+enum { N_SUBNET = 256, N_GATEWAY, N_RANGE, N_TYPE, N_PARENT, N_REACH, N_MTU };
+const struct ctl_opt ctl_network_opts[] = {
+    {"subnet", N_SUBNET, "CIDR", "create: a subnet; again for the other family (chosen)", NULL,
+     CTL_KEY_PLAIN},
+    {"type", N_TYPE, "TYPE", "create: nat, sealed, routed, bridge or macvlan (nat)", NULL, CTL_KEY_PLAIN},
+    {"parent", N_PARENT, "LINK", "create: the host's link of a bridge or macvlan network", NULL,
+     CTL_KEY_PLAIN},
+    {"reach", N_REACH, "NET", "create: its zones may connect to zones of NET; again for more", NULL,
+     CTL_KEY_PLAIN},
+    {"gateway", N_GATEWAY, "IP", "create: the gateway in a subnet (its first address)", NULL, CTL_KEY_PLAIN},
+    {"range", N_RANGE, "FIRST-LAST", "create: only these addresses are given out", NULL, CTL_KEY_PLAIN},
+    {"mtu", N_MTU, "N", "create: MTU of the links", NULL, CTL_KEY_PLAIN},
+    {0},
+};
+
+static void append(json *o, const char *key, const char *value)
+{
+    json *list = js_get(o, key);
+    if (!list) {
+        list = js_array();
+        js_set(o, key, list);
+    }
+    js_add(list, js_string(value));
+}
+
+/* An option into the network's spec. */
+static int network_option(struct ctl *c, json *body, int id, const char *value)
+{
+    uint64_t mtu;
+    switch (id) {
+    case N_SUBNET:
+        append(body, "subnets", value);
+        return 0;
+    case N_GATEWAY:
+        append(body, "gateways", value);
+        return 0;
+    case N_RANGE:
+        append(body, "ranges", value);
+        return 0;
+    case N_REACH:
+        append(body, "reach", value);
+        return 0;
+    case N_TYPE:
+        js_set_str(body, "type", value);
+        return 0;
+    case N_PARENT:
+        js_set_str(body, "parent", value);
+        return 0;
+    default:
+        if (parse_u64(value, 65535, &mtu) < 0)
+            return ctl_usage(c, "--mtu %s: a number of bytes is wanted", value);
+        js_set_int(body, "mtu", (int64_t)mtu);
+        return 0;
+    }
+}
+
+static int network_create(struct ctl *c, const char *name, json *body)
+{
+    auto_free char *what = xasprintf("network create %s", name);
+    auto_js json *answer = NULL;
+    js_set_str(body, "network", name);
+    return ctl_call(c, "POST", "/networks", js_ref(body), &answer, what);
+}
+
+static int network_verb(struct ctl *c, char **args, json *body)
+{
+    static const struct column cols[] = {{"name", "NAME", false},       {"type", "TYPE", false},
+                                         {"subnet4", "SUBNET4", false}, {"subnet6", "SUBNET6", false},
+                                         {"parent", "PARENT", false},   {"reach", "REACH", false},
+                                         {"zones", "ZONES", false}};
+    static const char *const words[] = {"create", "list", "show", "delete"};
+    const char *word = *args ? *args++ : "list";
+    bool create = !strcmp(word, "create"), show = !strcmp(word, "show"),
+         del = !strcmp(word, "delete") || !strcmp(word, "rm");
+    if (!create && js_len(body))
+        return ctl_usage(c, "network %s takes no options (only create does)", word);
+    if (!strcmp(word, "list") || !strcmp(word, "ls"))
+        return *args ? ctl_usage(c, "network list takes no name")
+                     : get_table(c, "/networks", cols, ARRAY_LEN(cols), "network list");
+    if (!create && !show && !del)
+        return subverb(c, word, words, ARRAY_LEN(words));
+    if (!*args)
+        return ctl_usage(c, "the network's name is missing");
+    if (!create)
+        return each_name(c, "network", show ? "GET" : "DELETE", args);
+    return args[1] ? ctl_usage(c, "network create takes one name") : network_create(c, *args, body);
+}
+
 int ctl_network(struct ctl *c, int argc, char **argv)
 {
-    static const struct column cols[] = {{"name", "NAME", false},
-                                         {"bridge", "BRIDGE", false},
-                                         {"subnet4", "SUBNET4", false},
-                                         {"subnet6", "SUBNET6", false},
-                                         {"zones", "ZONES", false}};
-    static const char *const words[] = {"list", "show"};
-    int status, at = ctl_positionals(c, argc, argv, 0, -1, &status);
-    if (at < 0)
-        return status;
-    const char *word = at < argc ? argv[at++] : "list";
-    if (!strcmp(word, "list") || !strcmp(word, "ls"))
-        return at < argc ? ctl_usage(c, "network list takes no name")
-                         : get_table(c, "/networks", cols, ARRAY_LEN(cols), "network list");
-    if (strcmp(word, "show") != 0)
-        return subverb(c, word, words, ARRAY_LEN(words));
-    return at < argc ? each_name(c, "network", "GET", argv + at)
-                     : ctl_usage(c, "the network's name is missing");
+    struct ctl_args a = {.argc = argc, .argv = argv, .opts = c->verb->opts, .format = &c->format};
+    int at = argc, status = 0;
+    auto_js json *body = js_object();
+    for (int id; (id = ctl_option(c, &a, &at, &status)) != CTL_END;) {
+        if (id == CTL_BAD)
+            return status;
+        if ((status = network_option(c, body, id, a.value)))
+            return status;
+    }
+    return network_verb(c, argv + at, body);
 }
 
 static int of_zone(struct ctl *c, int argc, char **argv, const struct column *cols, unsigned n)

@@ -112,7 +112,8 @@ const struct ctl_verb ctl_verbs[] = {
 
     {"volume", NULL, "create|list|show|delete [NAME…]", "data that outlives zones", things, NULL, ctl_volume,
      NULL},
-    {"network", NULL, "list|show [NAME…]", "networks", things, NULL, ctl_network, NULL},
+    {"network", NULL, "create|list|show|delete [NAME…] [OPTION…]", "networks that zones join", things,
+     ctl_network_opts, ctl_network, NULL},
     {"df", NULL, "", "use of the disk", things, NULL, ctl_df, NULL},
     {"doctor", NULL, "", "what this host lacks, and the remedy", things, NULL, ctl_doctor, NULL},
     {"version", NULL, "", "versions of zonectl and zoned", things, NULL, ctl_version, NULL},

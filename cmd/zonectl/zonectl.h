@@ -114,7 +114,7 @@ struct ctl_create {
     char **set;
     bool rm, detach, stdin_, tty, start;
 };
-extern const struct ctl_opt ctl_create_opts[], ctl_run_opts[];
+extern const struct ctl_opt ctl_create_opts[], ctl_run_opts[], ctl_network_opts[];
 /* 0; CTL_BAD with e; CTL_HELP. */
 int ctl_parse_create(struct ctl_args *a, bool run, struct ctl_create *out, struct err *e);
 json *ctl_create_body(const struct ctl_create *k, json *source, bool run, int rows, int cols);

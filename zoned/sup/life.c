@@ -35,6 +35,7 @@ static void stopped(struct sup *s)
     (void)unlinkat(s->run_dirfd, PLAN_SOCKET, 0);
     if (!s->leftover) { /* else a recovery has work to do, and needs them */
         (void)unlinkat(s->run_dirfd, PLAN_FILE, 0);
+        (void)unlinkat(s->run_dirfd, PLAN_NEXT, 0);
         (void)unlinkat(s->run_dirfd, PLAN_JOURNAL, 0);
     }
     json *x = js_object();

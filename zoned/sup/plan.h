@@ -11,6 +11,7 @@
 
 #define PLAN_FORMAT 1
 #define PLAN_FILE "plan.json"  /* in the run folder */
+#define PLAN_NEXT "plan.next"  /* beside it while an update is under way */
 #define PLAN_JOURNAL "journal" /* append-only, in the run folder */
 #define PLAN_LOCK "lock"       /* flock = proof of life */
 #define PLAN_SOCKET "sup.sock" /* SOCK_SEQPACKET, zoned connects to adopt */

@@ -109,35 +109,10 @@ static int op_attach(struct sup *s, struct request *r, struct err *e)
 
 static int op_update(struct sup *s, struct request *r, struct err *e)
 {
-    struct plan *p auto_of(plan_free) = NULL;
-    struct cg_limits before, after;
-    int x = plan_from_json(js_get(r->m, "plan"), &p, e);
-    if (x < 0)
-        return x;
-    if (!str_eq(p->zone, s->plan->zone) || p->links.len != s->plan->links.len ||
-        p->uid_base != s->plan->uid_base)
-        return err_set(e, ERR_CONFLICT, EINVAL, "update: the plan is not this zone's");
-    limits_of(s->plan, &before);
-    limits_of(p, &after);
-    if (s->rt.cg && (x = cg_update(s->rt.cg, &before, &after, e)) < 0)
-        return x;
-    if (p->links.len && (s->state == SUP_RUNNING || s->state == SUP_PAUSED)) {
-        struct net_ctx *net = NULL;
-        x = net_ctx_new(p->instance, &net, e);
-        if (x == 0)
-            x = net_zone_ports(net, s->plan->links.at, p->links.at, p->links.len, e);
-        net_ctx_free(net);
-        if (x < 0) { /* one transaction: the limits go back */
-            if (s->rt.cg)
-                (void)cg_update(s->rt.cg, &after, &before, NULL);
-            return x;
-        }
-    }
-    plan_free(s->plan);
-    s->plan = take_ptr(&p);
-    if (s->state == SUP_RUNNING)
+    int x = sup_update(s, js_get(r->m, "plan"), e);
+    if (x == 0 && s->state == SUP_RUNNING)
         health_start(s);
-    return 0;
+    return x;
 }
 
 static int op_archive(struct sup *s, struct request *r, struct err *e)

@@ -112,7 +112,8 @@ struct sup {
     struct cg_host *cgh;
     char *zone;
     struct plan *plan;
-    char **exec_env; /* what every command of exec inherits: the plan's and the spec's environment */
+    struct plan *next; /* recovery: of an update that was cut off; NET's undo takes its links away too */
+    char **exec_env;   /* what every command of exec inherits: the plan's and the spec's environment */
     struct rt rt;
     int lock_fd, run_dirfd, conn, listen_fd, journal_fd;
     enum sup_state state;
@@ -251,6 +252,12 @@ void sup_reply(struct sup *s, int64_t id, json *extra, const struct err *e, cons
 void request_read(struct sup *s, void *arg, short revents);
 void request_accept(struct sup *s, void *arg, short revents);
 void sup_stop(struct sup *s, bool force, uint64_t timeout_ms);
+
+/* update.c: a new plan for a running zone */
+int sup_update(struct sup *s, const json *plan, struct err *e);
+void hold_again(struct sup *s);      /* the sockets of the published ports; a conflict is only logged */
+void update_load(struct sup *s);     /* s->next, if an update was cut off */
+void update_put_back(struct sup *s); /* links and limits as the plan says */
 
 /* life.c: from start to stop */
 void sup_begin(struct sup *s);                       /* apply, then "running" or the failure */

@@ -263,9 +263,13 @@ int net_leave(struct sup *s, struct err *e)
     struct rt *rt = &s->rt;
     fd_close_all(rt->hold, rt->nhold);
     rt->nhold = 0;
-    if (s->plan->links.len == 0 || rt->net_left)
+    if ((s->plan->links.len == 0 && !s->next) || rt->net_left)
         return 0;
     int r = net_open(s, e);
+    if (r == 0 && s->next) {
+        r = net_zone_down(rt->net, s->next->links.at, s->next->links.len, e);
+        r = r < 0 ? r : net_zone_gone(rt->net, s->next->links.at, s->next->links.len, e);
+    }
     if (r == 0)
         r = net_zone_down(rt->net, s->plan->links.at, s->plan->links.len, e);
     /* Its nft socket stays open until we exit or start again: closing it after a deletion waits for a grace

@@ -222,12 +222,15 @@ static void take_over(struct sup *s, enum sup_mode mode)
     int64_t pid = journal_pid(s, &done);
     int status = 0;
     adopt(s);
+    update_load(s);
     bool all = (done & (1u << STEP_GO)) != 0;
     if (mode == SUP_MODE_ADOPT && all && s->rt.pidfd >= 0 && pid > 0) {
         s->rt.pid = (pid_t)pid;
         s->state = SUP_RUNNING;
         s->started_us = start_time(s);
         s->up_since = clock_mono_us();
+        update_put_back(s);
+        hold_again(s);
         health_start(s);
         sup_event(s, "running", NULL, &s->rt.pidfd, 1);
         return;

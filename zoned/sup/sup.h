@@ -18,7 +18,7 @@
  * one zoned at a time (the newest). Requests carry "id" and get {"id","ok":true,…} or {"id","error":{…}}:
  *   stop {timeout_ms, force} (answered at once; the end is told by the event "stopped") · signal {signal} · pause · resume
  *   exec {args, env, user, cwd, login, tty, rows, cols, stdin, detach} + session fd unless detach -> {pid}
- *   attach {stdin, console} + session fd · update {plan: whole new plan; what differs live is applied}
+ *   attach {stdin, console} + session fd · update {plan: whole new plan; limits, links, ports, rates change, all or none}
  *   archive {direction: "get"|"put", path} + data fd -> answered when done · status -> the status object (+ pidfd)
  *   bye (after "stopped": zoned has done its bookkeeping; the supervisor answers its sessions and exits)
  * Events: {"event": …, "zone": N, …status}: running (+ pidfd) · exited {exit_status, oom} · restarting {in_ms} · paused ·

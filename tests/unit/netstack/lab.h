@@ -327,7 +327,7 @@ UNUSED static void zone_plan(struct lab_zone *z, const char *instance, const cha
     z->link.default_route = true;
     strcpy(z->link.ifname, "eth0");
     net_host_ifname(instance, name, 1, 0, z->link.host_ifname);
-    net_mac_of(instance, name, 0, z->link.mac);
+    net_mac_of(instance, name, n->name, 0, z->link.mac);
     net_pool_take(pool, &z->link.addr4, &z->link.addr6, &e);
     net_addr_print(&z->link.addr4, false, z->ip4);
     net_addr_print(&z->link.addr6, false, z->ip6);

@@ -43,8 +43,8 @@ static void test_names(void)
     ok(str_starts(a, prefix) && str_starts(b, prefix), "both with the instance's prefix");
     net_link_prefix("zoned-1a2b3c4d", b);
     ok(strcmp(b, prefix) != 0, "another instance, another prefix");
-    net_mac_of("zoned", "web", 0, m);
-    net_mac_of("zoned", "web", 1, k);
+    net_mac_of("zoned", "web", "default", 0, m);
+    net_mac_of("zoned", "web", "default", 1, k);
     ok((m[0] & 3) == 2 && memcmp(m, k, 6) != 0, "MACs are locally administered and differ by link");
     net_bridge_name("zoned", "default", a);
     is_str(a, "zoned0", "the default bridge");
@@ -192,7 +192,7 @@ static void test_json(void)
     net_choose_free("zoned", "default", "id", NULL, 0, &l.network, &e);
     strcpy(l.ifname, "eth0");
     net_host_ifname("zoned", "web", 1, 0, l.host_ifname);
-    net_mac_of("zoned", "web", 0, l.mac);
+    net_mac_of("zoned", "web", "default", 0, l.mac);
     l.addr4 = A("10.1.0.2/16");
     struct net_port_rule *r = vec_add(&l.ports);
     spec_parse_port("127.0.0.1:9000-9003:7000-7003/udp", &r->port, &e);

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Changes the links of a running zone: some go, some come, the rest gets other ports, rates, another default route. Order:
+ * leave, join, ports, rates, routes; undo: the same with both sides exchanged. What is done already is success, so the same
+ * call repairs what a kill left halfway. Must never touch a link that is the same on both sides but for what changed. */
+#include "netstack/nl_api.h"
+#include "netstack/priv.h"
+#include <errno.h>
+
+#define LINKS_MAX 16u
+
+struct side {
+    const struct net_link_plan *at;
+    unsigned n;
+};
+struct change {
+    struct net_ctx *c;
+    struct side before, after;
+    int ns;
+};
+
+static bool same_link(const struct net_link_plan *a, const struct net_link_plan *b)
+{
+    return !strcmp(a->host_ifname, b->host_ifname) && !strcmp(a->ifname, b->ifname) &&
+           !strcmp(a->network.name, b->network.name) && !memcmp(a->mac, b->mac, 6) &&
+           net_addr_eq(&a->addr4, &b->addr4) && net_addr_eq(&a->addr6, &b->addr6);
+}
+
+static const struct net_link_plan *find(const struct side *s, const struct net_link_plan *l)
+{
+    for (unsigned i = 0; i < s->n; i++)
+        if (same_link(&s->at[i], l))
+            return &s->at[i];
+    return NULL;
+}
+
+/* Those of a that b lacks; borrowed contents. */
+static unsigned without(const struct side *a, const struct side *b, struct net_link_plan out[LINKS_MAX])
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < a->n; i++)
+        if (!find(b, &a->at[i]))
+            out[n++] = a->at[i];
+    return n;
+}
+
+static int leave(const struct change *x, struct err *e)
+{
+    struct net_link_plan gone[LINKS_MAX];
+    unsigned n = without(&x->before, &x->after, gone);
+    if (!n)
+        return 0;
+    int r = net_zone_down(x->c, gone, n, e);
+    r = r < 0 ? r : net_leave_inside(gone, n, x->ns, e);
+    return r < 0 ? r : net_zone_gone(x->c, gone, n, e);
+}
+
+static bool there(struct nl_sock *host, struct nl_sock *zone, const struct net_link_plan *l)
+{
+    return net_has_pair(l) ? net_ifindex(nl_socket_get_fd(host), l->host_ifname) > 0
+                           : net_ifindex(nl_socket_get_fd(zone), l->ifname) > 0;
+}
+
+/* A link that is there already lacks at most its elements: a repair, or the way back from a failure. */
+static int join(const struct change *x, struct err *e)
+{
+    struct net_link_plan come[LINKS_MAX], have[LINKS_MAX];
+    struct nl_sock *host, *zone = NULL;
+    unsigned all = without(&x->after, &x->before, come), n = 0, nhave = 0;
+    if (!all)
+        return 0;
+    int r = net_ctx_rt(x->c, &host, e);
+    r = r < 0 ? r : net_zone_socket(x->ns, &zone, e);
+    if (r < 0)
+        return r;
+    for (unsigned i = 0; i < all; i++)
+        if (there(host, zone, &come[i]))
+            have[nhave++] = come[i];
+        else
+            come[n++] = come[i];
+    net_nl_close(zone);
+    r = n ? net_zone_up(x->c, come, n, x->ns, NULL, NULL, e) : 0;
+    return r == 0 && nhave ? net_zone_elements(x->c, have, nhave, e) : r;
+}
+
+static int rest(const struct change *x, struct err *e)
+{
+    struct net_link_plan old[LINKS_MAX], new[LINKS_MAX];
+    struct nl_sock *s;
+    unsigned n = 0;
+    for (unsigned i = 0; i < x->after.n; i++) {
+        const struct net_link_plan *was = find(&x->before, &x->after.at[i]);
+        if (!was)
+            continue;
+        old[n] = *was;
+        new[n++] = x->after.at[i];
+    }
+    int r = n ? net_zone_ports(x->c, old, new, n, e) : 0;
+    if (r == 0)
+        r = net_ctx_rt(x->c, &s, e);
+    for (unsigned i = 0; r == 0 && i < n; i++)
+        if (net_has_pair(&new[i]))
+            r = net_shape_change(s, &old[i], &new[i], e);
+    return r;
+}
+
+static void msg_routes(struct net_batch *b, const struct net_link_plan *l, int index, bool on)
+{
+    const struct net_addr *addr[] = {&l->addr4, &l->addr6},
+                          *gw[] = {&l->network.gateway4, &l->network.gateway6};
+    for (unsigned i = 0; i < 2; i++)
+        if (addr[i]->family && gw[i]->family && on)
+            net_msg_default_route(b, index, gw[i]);
+        else if (addr[i]->family && gw[i]->family)
+            net_msg_no_default_route(b, index, gw[i]);
+}
+
+/* Only where the link that bears it changed: what a zone with NET_ADMIN did to its own routes stays. */
+static int routes(const struct change *x, struct err *e)
+{
+    struct nl_sock *zone = NULL;
+    struct net_batch b = {0};
+    int r = net_zone_socket(x->ns, &zone, e);
+    if (r < 0)
+        return r;
+    for (unsigned pass = 0; pass < 2; pass++) /* away first: one table holds one default route */
+        for (unsigned i = 0; i < x->after.n; i++) {
+            const struct net_link_plan *l = &x->after.at[i], *was = find(&x->before, l);
+            int index = net_ifindex(nl_socket_get_fd(zone), l->ifname);
+            if (was && was->default_route != l->default_route && l->default_route == (pass == 1) &&
+                index > 0 && b.n + 2 < NET_BATCH_MAX)
+                msg_routes(&b, l, index, pass == 1);
+        }
+    r = net_batch_send(zone, &b, "routes of the zone", e);
+    net_nl_close(zone);
+    return r;
+}
+
+static int carry_out(const struct change *x, struct err *e)
+{
+    int r = leave(x, e);
+    r = r < 0 ? r : join(x, e);
+    r = r < 0 ? r : rest(x, e);
+    return r < 0 ? r : routes(x, e);
+}
+
+int net_zone_change(struct net_ctx *c, const struct net_link_plan *before, unsigned nbefore,
+                    const struct net_link_plan *after, unsigned nafter, int netns_fd, struct err *e)
+{
+    struct change x = {c, {before, nbefore}, {after, nafter}, netns_fd},
+                  back = {c, {after, nafter}, {before, nbefore}, netns_fd};
+    struct err own = {0};
+    if (nbefore > LINKS_MAX || nafter > LINKS_MAX)
+        return err_set(e, ERR_LIMIT, E2BIG, "a zone has at most %u links", LINKS_MAX);
+    int r = carry_out(&x, &own);
+    if (r == 0)
+        return 0;
+    (void)carry_out(&back, NULL);
+    r = err_set(e, own.kind, own.code, "%s", own.text);
+    return own.hint[0] ? err_hint(e, "%s", own.hint) : r;
+}

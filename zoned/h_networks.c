@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Handlers of networks. What a network is, is said in its file and decided in networks.c; here it is only asked and shown. */
+#include "base/str.h"
+#include "zoned/zoned.h"
+#include <errno.h>
+
+static void set_addr(json *o, const char *key, const struct net_addr *a, bool with_prefix)
+{
+    char buf[64];
+    net_addr_print(a, with_prefix, buf);
+    js_set_str(o, key, *buf ? buf : NULL);
+}
+
+static json *zones_of(struct zd *d, const char *name)
+{
+    json *list = js_array();
+    char **zones = network_zones(d, name);
+    for (char **z = zones; z && *z; z++)
+        js_add(list, js_string(*z));
+    strv_free(zones);
+    return list;
+}
+
+static json *row(struct zd *d, const struct net_entry *n)
+{
+    json *o = js_object();
+    js_set_str(o, "name", n->net.name);
+    js_set_str(o, "type", spec_network_type_name(n->net.type));
+    js_set_str(o, "bridge", n->net.type == SPEC_NET_MACVLAN ? NULL : n->net.bridge);
+    js_set_str(o, "parent", *n->net.parent ? n->net.parent : NULL);
+    set_addr(o, "subnet4", &n->net.subnet4, true);
+    set_addr(o, "gateway4", &n->net.gateway4, false);
+    set_addr(o, "subnet6", &n->net.subnet6, true);
+    set_addr(o, "gateway6", &n->net.gateway6, false);
+    js_set(o, "mtu", n->net.mtu ? js_int(n->net.mtu) : js_null());
+    js_set_strv(o, "reach", n->spec->reach);
+    js_set_bool(o, "up", n->up);
+    js_set_int(o, "addresses_used", net_pool_used(n->pool));
+    js_set(o, "zones", zones_of(d, n->net.name));
+    js_set(o, "spec", spec_network_to_json(n->spec));
+    return o;
+}
+
+int h_list_networks(struct zd *d, struct zd_request *r, struct err *e)
+{
+    json *list = js_array();
+    for (unsigned i = 0; i < d->networks.len; i++)
+        js_add(list, row(d, &d->networks.at[i]));
+    zd_reply_json(r, 200, list);
+    return 0;
+}
+
+static struct net_entry *find(struct zd *d, const char *name, struct err *e)
+{
+    struct net_entry *n = network_find(d, name);
+    if (!n) {
+        err_set(e, ERR_NOT_FOUND, ENOENT, "network %s does not exist", name);
+        err_hint(e, "zonectl network list shows the networks");
+    }
+    return n;
+}
+
+int h_get_network(struct zd *d, struct zd_request *r, struct err *e)
+{
+    struct net_entry *n = find(d, zd_param(r, 0), e);
+    if (!n)
+        return -ENOENT;
+    zd_reply_json(r, 200, row(d, n));
+    return 0;
+}
+
+/* The body is the network's spec. */
+int h_create_network(struct zd *d, struct zd_request *r, struct err *e)
+{
+    struct spec_network *s = NULL;
+    if (spec_network_from_json(zd_body_of(r), &s, zd_problems(r)) < 0)
+        return problems_to_err(zd_problems(r), e, "the network");
+    auto_free char *name = xstrdup(s->network);
+    int k = network_create(d, s, e);
+    if (k == 0)
+        zd_reply_json(r, 201, row(d, network_find(d, name)));
+    return k;
+}
+
+int h_delete_network(struct zd *d, struct zd_request *r, struct err *e)
+{
+    struct net_entry *n = find(d, zd_param(r, 0), e);
+    int k = n ? network_delete(d, n, e) : -ENOENT;
+    if (k == 0)
+        zd_reply_json(r, 200, js_object());
+    return k;
+}

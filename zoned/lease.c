@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Leases: machine-id and addresses, a zone's own for life. A lease belongs to a network and is kept when the links' order
+ * changes; nothing is given back before the change that needs no more of it is certain. Durable (R10). The pools are pure
+ * memory and are filled from the leases when zoned starts. */
+#include "base/file.h"
+#include "base/str.h"
+#include "zoned/zoned.h"
+#include <errno.h>
+#include <sys/random.h>
+
+#define LEASE_FILE "lease.json"
+#define LINKS_MAX 16u
+
+void lease_machine_id(char out[33])
+{
+    unsigned char raw[16];
+    if (getrandom(raw, sizeof(raw), 0) != sizeof(raw))
+        memset(raw, 0x5a, sizeof(raw));
+    raw[6] = (unsigned char)((raw[6] & 0x0f) | 0x40); /* a version 4 UUID, as machine-id(5) asks */
+    raw[8] = (unsigned char)((raw[8] & 0x3f) | 0x80);
+    hex_encode(raw, sizeof(raw), out);
+}
+
+/* ---- one link ---- */
+static void release(struct zd *d, struct lease_link *l)
+{
+    struct net_entry *n = network_find(d, l->network);
+    if (n && l->addr4.family)
+        net_pool_release(n->pool, &l->addr4);
+    if (n && l->addr6.family)
+        net_pool_release(n->pool, &l->addr6);
+    if (n && n->links && *l->network)
+        n->links--;
+    memset(l, 0, sizeof(*l));
+}
+
+/* Takes an address that the lease names; one that is gone to somebody else is dropped and taken anew. */
+static void claim(struct net_entry *n, struct net_addr *a)
+{
+    if (a->family && (!n || net_pool_claim(n->pool, a, NULL) < 0))
+        memset(a, 0, sizeof(*a));
+}
+
+void lease_claim(struct zd *d, struct lease_link *l)
+{
+    struct net_entry *n = network_find(d, l->network);
+    if (n)
+        n->links++;
+    claim(n, &l->addr4);
+    claim(n, &l->addr6);
+}
+
+/* Does the network give addresses of this family by itself? */
+static bool gives(const struct net_network *n, int family)
+{
+    const struct net_addr *subnet = family == AF_INET ? &n->subnet4 : &n->subnet6,
+                          *first = family == AF_INET ? &n->first4 : &n->first6;
+    return subnet->family && (!spec_network_joins_lan(n->type) || first->family);
+}
+
+static int fix(struct net_entry *n, const char *text, struct lease_link *l, struct err *e)
+{
+    struct net_addr want;
+    if (net_addr_parse(text, &want) < 0)
+        return err_set(e, ERR_INVALID, EINVAL, "address %s is not an IP address", text);
+    struct net_addr *have = want.family == AF_INET ? &l->addr4 : &l->addr6;
+    if (have->family && net_addr_eq(have, &want))
+        return 0;
+    int r = net_pool_claim(n->pool, &want, e);
+    if (r < 0)
+        return r;
+    *have = want;
+    return 0;
+}
+
+/* What neither the spec nor the lease has. */
+static int take(struct net_entry *n, struct lease_link *l, struct err *e)
+{
+    struct net_addr a4, a6;
+    bool four = !l->addr4.family && gives(&n->net, AF_INET),
+         six = !l->addr6.family && gives(&n->net, AF_INET6);
+    if (!four && !six)
+        return 0;
+    int r = net_pool_take(n->pool, &a4, &a6, e);
+    if (r < 0)
+        return r;
+    if (four)
+        l->addr4 = a4;
+    else if (a4.family)
+        net_pool_release(n->pool, &a4);
+    if (six)
+        l->addr6 = a6;
+    else if (a6.family)
+        net_pool_release(n->pool, &a6);
+    return 0;
+}
+
+/* l: what the link has already, or zeroes. */
+static int fit(struct zd *d, const struct spec_link *s, struct lease_link *l, struct err *e)
+{
+    struct net_entry *n = network_find(d, s->link);
+    if (!n) {
+        err_set(e, ERR_NOT_FOUND, ENOENT, "network %s does not exist", s->link);
+        return err_hint(e, "zonectl network list shows the networks");
+    }
+    if (!*l->network) {
+        if (n->links >= NET_BRIDGE_ZONES) {
+            err_set(e, ERR_LIMIT, ENOSPC, "network %s has its %u zones (a bridge holds 1,023 ports)", s->link,
+                    NET_BRIDGE_ZONES);
+            return err_hint(e, "put the zone on another network");
+        }
+        n->links++;
+        snprintf(l->network, sizeof(l->network), "%s", s->link);
+    }
+    int r = 0;
+    for (unsigned i = 0; r == 0 && i < strv_len(s->address); i++)
+        r = fix(n, s->address[i], l, e);
+    return r < 0 ? r : take(n, l, e);
+}
+
+/* ---- all links of a zone ---- */
+/* The old lease of a network that no link of the new spec has taken yet. */
+static struct lease_link *find_old(struct lease_change *t, const char *network)
+{
+    for (unsigned i = 0; i < t->nbefore; i++)
+        if (!t->kept[i] && !strcmp(t->before[i].network, network)) {
+            t->kept[i] = true;
+            return &t->before[i];
+        }
+    return NULL;
+}
+
+/* What the spec fixes otherwise is not the link's any more; the old lease holds it until commit. */
+static void drop_unpinned(struct lease_link *l, const struct spec_link *s)
+{
+    for (char **a = s->address; a && *a; a++) {
+        struct net_addr want;
+        if (net_addr_parse(*a, &want) < 0)
+            continue;
+        struct net_addr *have = want.family == AF_INET ? &l->addr4 : &l->addr6;
+        if (!net_addr_eq(have, &want))
+            memset(have, 0, sizeof(*have));
+    }
+}
+
+static bool among(const struct lease_link *v, unsigned n, const char *network, const struct net_addr *a)
+{
+    for (unsigned i = 0; i < n; i++)
+        if (!strcmp(v[i].network, network) && (net_addr_eq(&v[i].addr4, a) || net_addr_eq(&v[i].addr6, a)))
+            return true;
+    return false;
+}
+
+/* Gives back the addresses that one side has and the other has not, and the places of links without a counterpart. */
+static void give_back(struct zd *d, const struct lease_link *from, unsigned nfrom,
+                      const struct lease_link *to, unsigned nto, const bool *matched)
+{
+    for (unsigned i = 0; i < nfrom; i++) {
+        const struct lease_link *l = &from[i];
+        struct net_entry *n = *l->network ? network_find(d, l->network) : NULL;
+        if (n && l->addr4.family && !among(to, nto, l->network, &l->addr4))
+            net_pool_release(n->pool, &l->addr4);
+        if (n && l->addr6.family && !among(to, nto, l->network, &l->addr6))
+            net_pool_release(n->pool, &l->addr6);
+        if (n && !matched[i])
+            n->links--;
+    }
+}
+
+int lease_begin(struct zd *d, struct zone *z, const struct spec *spec, struct lease_change *t, struct err *e)
+{
+    struct zone_lease *ls = &z->lease;
+    unsigned n = spec->network.len;
+    if (!ls->machine_id[0])
+        lease_machine_id(ls->machine_id);
+    *t = (struct lease_change){.before = ls->links, .nbefore = ls->nlinks};
+    t->kept = xcalloc(ls->nlinks + 1, sizeof(bool));
+    t->known = xcalloc(n + 1, sizeof(bool));
+    ls->links = xcalloc(n + 1, sizeof(*ls->links));
+    ls->nlinks = n;
+    for (unsigned i = 0; i < n; i++) {
+        const struct spec_link *s = &spec->network.at[i];
+        if (!network_is_name(s->link))
+            continue;
+        const struct lease_link *old = find_old(t, s->link);
+        if (old)
+            ls->links[i] = *old;
+        t->known[i] = old != NULL;
+        drop_unpinned(&ls->links[i], s);
+        int r = fit(d, s, &ls->links[i], e);
+        if (r < 0) {
+            err_prefix(e, "zone %s, network[%u]", z->name, i);
+            lease_rollback(d, z, t);
+            return r;
+        }
+    }
+    return 0;
+}
+
+static void change_done(struct lease_change *t)
+{
+    free(t->before);
+    free(t->kept);
+    free(t->known);
+    memset(t, 0, sizeof(*t));
+}
+
+void lease_commit(struct zd *d, struct zone *z, struct lease_change *t)
+{
+    give_back(d, t->before, t->nbefore, z->lease.links, z->lease.nlinks, t->kept);
+    change_done(t);
+}
+
+void lease_rollback(struct zd *d, struct zone *z, struct lease_change *t)
+{
+    give_back(d, z->lease.links, z->lease.nlinks, t->before, t->nbefore, t->known);
+    free(z->lease.links);
+    z->lease.links = take_ptr(&t->before);
+    z->lease.nlinks = t->nbefore;
+    change_done(t);
+}
+
+int lease_make(struct zd *d, struct zone *z, struct err *e)
+{
+    struct lease_change t;
+    int r = lease_begin(d, z, z->spec, &t, e);
+    if (r == 0)
+        lease_commit(d, z, &t);
+    return r;
+}
+
+void lease_release(struct zd *d, struct zone *z)
+{
+    for (unsigned i = 0; i < z->lease.nlinks; i++)
+        release(d, &z->lease.links[i]);
+    free(z->lease.links);
+    z->lease.links = NULL;
+    z->lease.nlinks = 0;
+}
+
+/* ---- on disk ---- */
+static void print_addr(json *o, const char *key, const struct net_addr *a)
+{
+    char buf[64];
+    if (!a->family)
+        return;
+    net_addr_print(a, false, buf);
+    js_set_str(o, key, buf);
+}
+
+int lease_save(struct zd *d, const struct zone *z, struct err *e)
+{
+    if (z->ephemeral)
+        return 0;
+    auto_js json *o = js_object();
+    js_set_int(o, "format", 1);
+    js_set_str(o, "machine_id", z->lease.machine_id);
+    json *links = js_array();
+    for (unsigned i = 0; i < z->lease.nlinks; i++) {
+        json *l = js_object();
+        js_set_str(l, "network", z->lease.links[i].network);
+        print_addr(l, "addr4", &z->lease.links[i].addr4);
+        print_addr(l, "addr6", &z->lease.links[i].addr6);
+        js_add(links, l);
+    }
+    js_set(o, "links", links);
+    auto_free char *text = js_dump(o, true);
+    auto_fd int dir = stor_zone_fd(d->pool, z->name, e);
+    if (dir < 0)
+        return dir;
+    return file_replace(dir, LEASE_FILE, text, strlen(text), 0600, true, e);
+}
+
+int lease_load(struct zd *d, struct zone *z, struct err *e)
+{
+    auto_free char *text = NULL;
+    size_t n;
+    auto_fd int dir = stor_zone_fd(d->pool, z->name, e);
+    if (dir < 0)
+        return dir;
+    int r = file_read(dir, LEASE_FILE, 65536, &text, &n, e);
+    if (r < 0)
+        return r;
+    auto_js json *o = js_parse(text, n, e);
+    if (!o)
+        return -EINVAL;
+    if (js_get_int(o, "format", 0) != 1)
+        return err_set(e, ERR_UNSUPPORTED, EINVAL, "lease of zone %s has an unknown format", z->name);
+    snprintf(z->lease.machine_id, sizeof(z->lease.machine_id), "%s", js_get_str(o, "machine_id", ""));
+    json *links = js_get(o, "links");
+    z->lease.nlinks = js_len(links) < LINKS_MAX ? (unsigned)js_len(links) : LINKS_MAX;
+    z->lease.links = xcalloc(z->lease.nlinks + 1, sizeof(*z->lease.links));
+    for (unsigned i = 0; i < z->lease.nlinks; i++) {
+        struct lease_link *l = &z->lease.links[i];
+        json *j = js_at(links, i);
+        snprintf(l->network, sizeof(l->network), "%s", js_get_str(j, "network", ""));
+        (void)net_addr_parse(js_get_str(j, "addr4", ""), &l->addr4);
+        (void)net_addr_parse(js_get_str(j, "addr6", ""), &l->addr6);
+        if (*l->network)
+            lease_claim(d, l);
+    }
+    return 0;
+}

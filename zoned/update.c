@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A change of a running zone: its new spec is on disk already, leases and ports are taken beside the old ones, and the
+ * supervisor gets the new plan. When it has done it the old ones are given back; when it refuses, all is as it was, the
+ * file too. One at a time per zone. */
+#include "base/log.h"
+#include "base/str.h"
+#include "zoned/zoned.h"
+#include <errno.h>
+
+struct update {
+    struct plan *plan;
+    char *old_text;
+    struct lease_change leases;
+    zone_update_done done;
+    void *arg;
+};
+
+void zone_put_back(struct zd *d, struct zone *z, const char *old_text)
+{
+    struct problems ps = {0};
+    struct err e = {0};
+    if (store_write_text(d, z, old_text, &e) < 0 || store_reload(d, z, &ps, &e) < 0)
+        log_error("zone %s: %s", z->name, e.text);
+    problems_done(&ps);
+}
+
+static void ports_back(struct zone *z)
+{
+    struct problems ps = {0};
+    (void)ports_claim(z->d, z, z->plan->spec, false, &ps);
+    problems_done(&ps);
+}
+
+static void update_free(struct update *u)
+{
+    plan_free(u->plan);
+    free(u->old_text);
+    free(u);
+}
+
+static void finished(struct zone *z, const json *reply, const struct err *e, void *arg)
+{
+    struct update *u = arg;
+    struct err se = {0};
+    z->updating = false;
+    if (err_is(e)) { /* what the kernel refused is not written either */
+        zone_put_back(z->d, z, u->old_text);
+        lease_rollback(z->d, z, &u->leases);
+        if (z->plan)
+            ports_back(z);
+    } else {
+        lease_commit(z->d, z, &u->leases);
+        if (lease_save(z->d, z, &se) < 0)
+            log_error("zone %s: %s", z->name, se.text);
+        if (z->plan) {
+            plan_free(z->plan);
+            z->plan = take_ptr(&u->plan);
+        }
+    }
+    u->done(z, e, u->arg);
+    update_free(u);
+}
+
+static int prepare(struct zd *d, struct zone *z, struct update *u, struct problems *ps, struct err *e)
+{
+    int r = lease_begin(d, z, z->spec, &u->leases, e);
+    if (r < 0)
+        return r;
+    r = networks_needed(d, z->spec, e);
+    r = r < 0 ? r : op_plan(d, z, z->plan, &u->plan, ps, e);
+    if (r == 0 && ports_claim(d, z, z->spec, true, ps) < 0)
+        r = problems_to_err(ps, e, z->name);
+    if (r < 0) {
+        lease_rollback(d, z, &u->leases);
+        return r;
+    }
+    u->plan->uid_base = z->plan->uid_base;
+    return 0;
+}
+
+static int send_plan(struct zone *z, struct update *u, struct err *e)
+{
+    json *m = js_object();
+    js_set_str(m, "op", "update");
+    js_set(m, "plan", plan_to_json(u->plan));
+    int r = sup_request(z, m, NULL, 0, finished, u, e);
+    if (r < 0) {
+        lease_rollback(z->d, z, &u->leases);
+        ports_back(z);
+    }
+    return r;
+}
+
+int zone_update(struct zd *d, struct zone *z, const char *old_text, struct problems *ps,
+                zone_update_done done, void *arg, struct err *e)
+{
+    if (z->updating) {
+        err_set(e, ERR_BUSY, EBUSY, "zone %s: another change is under way", z->name);
+        return err_hint(e, "try again when it is done");
+    }
+    struct update *u = xcalloc(1, sizeof(*u));
+    *u = (struct update){.old_text = xstrdup(old_text), .done = done, .arg = arg};
+    int r = prepare(d, z, u, ps, e);
+    r = r < 0 ? r : send_plan(z, u, e);
+    if (r < 0)
+        update_free(u);
+    else
+        z->updating = true;
+    return r;
+}
