@@ -103,15 +103,12 @@ static int rest(const struct change *x, struct err *e)
     return r;
 }
 
-static void msg_routes(struct net_batch *b, const struct net_link_plan *l, int index, bool on)
+static void msg_no_default(struct net_batch *b, const struct net_link_plan *l, int index)
 {
-    const struct net_addr *addr[] = {&l->addr4, &l->addr6},
-                          *gw[] = {&l->network.gateway4, &l->network.gateway6};
-    for (unsigned i = 0; i < 2; i++)
-        if (addr[i]->family && gw[i]->family && on)
-            net_msg_default_route(b, index, gw[i]);
-        else if (addr[i]->family && gw[i]->family)
-            net_msg_no_default_route(b, index, gw[i]);
+    if (l->addr4.family && l->network.gateway4.family)
+        net_msg_no_default_route(b, index, &l->network.gateway4);
+    if (l->addr6.family && l->network.gateway6.family)
+        net_msg_no_default_route(b, index, &l->network.gateway6);
 }
 
 /* Only where the link that bears it changed: what a zone with NET_ADMIN did to its own routes stays. */
@@ -122,15 +119,18 @@ static int routes(const struct change *x, struct err *e)
     int r = net_zone_socket(x->ns, &zone, e);
     if (r < 0)
         return r;
-    for (unsigned pass = 0; pass < 2; pass++) /* away first: one table holds one default route */
-        for (unsigned i = 0; i < x->after.n; i++) {
+    for (unsigned pass = 0; pass < 2; pass++) /* away first: a table holds one default route */
+        for (unsigned i = 0; r == 0 && i < x->after.n; i++) {
             const struct net_link_plan *l = &x->after.at[i], *was = find(&x->before, l);
             int index = net_ifindex(nl_socket_get_fd(zone), l->ifname);
-            if (was && was->default_route != l->default_route && l->default_route == (pass == 1) &&
-                index > 0 && b.n + 2 < NET_BATCH_MAX)
-                msg_routes(&b, l, index, pass == 1);
+            if (!was || was->default_route == l->default_route || index < 0)
+                continue;
+            if (pass == 0 && !l->default_route)
+                msg_no_default(&b, l, index);
+            else if (pass == 1)
+                net_msg_routes(&b, l, index);
+            r = net_batch_send(zone, &b, "routes of the zone", e);
         }
-    r = net_batch_send(zone, &b, "routes of the zone", e);
     net_nl_close(zone);
     return r;
 }

@@ -169,15 +169,17 @@ int net_pool_take(struct net_pool *p, struct net_addr *v4, struct net_addr *v6, 
     int r = full(p, e);
     if (r < 0)
         return r;
-    bool both = p->four.gives && p->six.gives && !p->apart, good;
+    bool want4 = v4 && p->four.gives, want6 = v6 && p->six.gives, both = want4 && want6 && !p->apart, good;
     if (both)
         good = take_number(p, &p->four, &p->six, &four, &six);
     else
-        good = (!p->four.gives || take_number(p, &p->four, NULL, &four, NULL)) &&
-               (!p->six.gives || take_number(p, &p->six, NULL, &six, NULL));
+        good = (!want4 || take_number(p, &p->four, NULL, &four, NULL)) &&
+               (!want6 || take_number(p, &p->six, NULL, &six, NULL));
     if (good) {
-        *v4 = four;
-        *v6 = six;
+        if (v4)
+            *v4 = four;
+        if (v6)
+            *v6 = six;
         return 0;
     }
     if (four.family)

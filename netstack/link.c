@@ -5,6 +5,7 @@
 #include "netstack/nl_api.h"
 #include "netstack/priv.h"
 #include <errno.h>
+#include <linux/fib_rules.h>
 #include <linux/if_addr.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
@@ -184,25 +185,55 @@ void net_msg_del_index(struct net_batch *b, int index)
 }
 
 static void msg_route(struct net_batch *b, int type, int flags, int index, const struct net_addr *gateway,
-                      const char *what)
+                      unsigned table, const char *what)
 {
     struct rtmsg r = {.rtm_family = (unsigned char)gateway->family,
-                      .rtm_table = RT_TABLE_MAIN,
+                      .rtm_table = table < 256 ? (unsigned char)table : RT_TABLE_UNSPEC,
                       .rtm_protocol = RTPROT_STATIC,
                       .rtm_scope = RT_SCOPE_UNIVERSE,
                       .rtm_type = RTN_UNICAST};
     struct nl_msg *m = net_batch_add(b, type, flags, &r, sizeof(r), what);
     nla_put(m, RTA_GATEWAY, net_addr_len(gateway), gateway->bytes);
     nla_put_u32(m, RTA_OIF, (uint32_t)index);
+    nla_put_u32(m, RTA_TABLE, table);
+}
+
+static void msg_rule(struct net_batch *b, int type, int flags, const struct net_addr *addr, unsigned table,
+                     const char *what)
+{
+    struct fib_rule_hdr r = {.family = (unsigned char)addr->family,
+                             .src_len = (unsigned char)(8 * net_addr_len(addr)),
+                             .action = FR_ACT_TO_TBL};
+    struct nl_msg *m = net_batch_add(b, type, flags, &r, sizeof(r), what);
+    nla_put(m, FRA_SRC, net_addr_len(addr), addr->bytes);
+    nla_put_u32(m, FRA_TABLE, table);
+    nla_put_u32(m, FRA_PRIORITY, table);
+}
+
+void net_msg_source_route(struct net_batch *b, int index, const struct net_addr *addr,
+                          const struct net_addr *gateway, unsigned table)
+{
+    msg_route(b, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, index, gateway, table,
+              "set the link's own route");
+    msg_rule(b, RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, addr, table, "set the rule of the link's address");
+    net_batch_fine(b, EEXIST);
+}
+
+/* The route goes with the link. */
+void net_msg_no_source_route(struct net_batch *b, const struct net_addr *addr, unsigned table)
+{
+    msg_rule(b, RTM_DELRULE, 0, addr, table, "take the rule of the link's address away");
+    net_batch_fine(b, ENOENT);
 }
 
 void net_msg_no_default_route(struct net_batch *b, int index, const struct net_addr *gateway)
 {
-    msg_route(b, RTM_DELROUTE, 0, index, gateway, "take the default route away");
+    msg_route(b, RTM_DELROUTE, 0, index, gateway, RT_TABLE_MAIN, "take the default route away");
     net_batch_fine(b, ESRCH); /* the zone itself has taken it away */
 }
 
 void net_msg_default_route(struct net_batch *b, int index, const struct net_addr *gateway)
 {
-    msg_route(b, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, index, gateway, "set the default route");
+    msg_route(b, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, index, gateway, RT_TABLE_MAIN,
+              "set the default route");
 }

@@ -68,8 +68,8 @@ int net_network_from_json(const json *j, struct net_network *out, struct err *e)
 struct net_pool; /* which addresses of a network are taken */
 struct net_pool *net_pool_new(const struct net_network *n);
 void net_pool_free(struct net_pool *p);
-/* Takes the next free pair (IPv4 and the IPv6 with the same host part). limit when NET_BRIDGE_ZONES are
- * taken. */
+/* Takes the next free pair (IPv4 and the IPv6 with the same host part), or of one family alone where the other is NULL.
+ * What the network does not give comes back with family 0. limit when NET_BRIDGE_ZONES or the range are taken. */
 int net_pool_take(struct net_pool *p, struct net_addr *v4, struct net_addr *v6, struct err *e);
 /* Takes a given address: invalid outside the subnet, the gateway's, the broadcast's; conflict when taken. */
 int net_pool_claim(struct net_pool *p, const struct net_addr *a, struct err *e);

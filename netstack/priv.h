@@ -74,6 +74,10 @@ void net_msg_del_index(struct net_batch *b, int index);
 void net_msg_addr(struct net_batch *b, int index, const struct net_addr *a);
 void net_msg_default_route(struct net_batch *b, int index, const struct net_addr *gateway);
 void net_msg_no_default_route(struct net_batch *b, int index, const struct net_addr *gateway);
+/* Answers leave by the link that they came in at: what bears the link's address has a table with the link's gateway. */
+void net_msg_source_route(struct net_batch *b, int index, const struct net_addr *addr,
+                          const struct net_addr *gateway, unsigned table);
+void net_msg_no_source_route(struct net_batch *b, const struct net_addr *addr, unsigned table);
 /* Name, kind and bridge of every link. */
 struct net_link_info {
     char name[16], kind[16];
@@ -99,6 +103,9 @@ int net_routes(struct nl_sock *s, net_subnets *out, net_subnets *gateways, struc
 /* ---- zone ---- */
 int net_zone_socket(int ns, struct nl_sock **out, struct err *e); /* NETLINK_ROUTE inside */
 int net_zone_elements(struct net_ctx *c, const struct net_link_plan *links, unsigned n, struct err *e);
+unsigned net_link_table(const struct net_link_plan *l);
+void net_msg_routes(struct net_batch *b, const struct net_link_plan *l,
+                    int index); /* the default one, or its own */
 int net_leave_inside(const struct net_link_plan *links, unsigned n, int ns, struct err *e);
 
 /* ---- shape ---- */

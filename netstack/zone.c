@@ -15,6 +15,7 @@
 
 #define LINKS_MAX 16u
 #define NAME_WAIT_US 200000u
+#define SOURCE_TABLES 1000u /* routing tables of a zone's links, by the number in the name */
 #define MAC_WAIT_US 10000u
 #define MAC_TRIES 300u
 
@@ -92,6 +93,22 @@ static bool itself(const struct net_link_plan *l)
     return !net_routed_by_us(&l->network) && !l->addr4.family && !l->addr6.family;
 }
 
+unsigned net_link_table(const struct net_link_plan *l)
+{
+    return SOURCE_TABLES + (unsigned)atoi(l->ifname + strcspn(l->ifname, "0123456789"));
+}
+
+void net_msg_routes(struct net_batch *b, const struct net_link_plan *l, int index)
+{
+    const struct net_addr *addr[] = {&l->addr4, &l->addr6},
+                          *gw[] = {&l->network.gateway4, &l->network.gateway6};
+    for (unsigned i = 0; i < 2; i++)
+        if (addr[i]->family && gw[i]->family && l->default_route)
+            net_msg_default_route(b, index, gw[i]);
+        else if (addr[i]->family && gw[i]->family)
+            net_msg_source_route(b, index, addr[i], gw[i], net_link_table(l));
+}
+
 static void msg_inside(struct net_batch *b, const struct net_link_plan *l, int index)
 {
     if (!itself(l))
@@ -104,10 +121,7 @@ static void msg_inside(struct net_batch *b, const struct net_link_plan *l, int i
         net_msg_addr(b, index, &local);
         net_msg_addr(b, index, &l->addr6);
     }
-    if (l->default_route && l->addr4.family && l->network.gateway4.family)
-        net_msg_default_route(b, index, &l->network.gateway4);
-    if (l->default_route && l->addr6.family && l->network.gateway6.family)
-        net_msg_default_route(b, index, &l->network.gateway6);
+    net_msg_routes(b, l, index);
 }
 
 /* The macvlan of a start before this one bears the same MAC, and goes some time after its namespace: until then the kernel
@@ -265,26 +279,28 @@ static int await_names(struct nl_sock *s, const struct net_link_plan *links, uns
     return 0;
 }
 
-/* Links without a host end, deleted from within: by MAC, because a zone may have given its link another name. */
+/* What is left inside when links go: the rules of their addresses; and links without a host end, which are told by their MAC,
+ * because a zone may have given its link another name. */
 int net_leave_inside(const struct net_link_plan *links, unsigned n, int ns, struct err *e)
 {
     struct nl_sock *s = NULL;
     struct net_batch b = {0};
     net_link_list v = {0};
-    unsigned wanted = 0;
-    for (unsigned i = 0; i < n; i++)
-        wanted += !net_has_pair(&links[i]);
-    int r = wanted ? net_zone_socket(ns, &s, e) : 0;
-    if (r < 0 || !wanted)
+    int r = net_zone_socket(ns, &s, e);
+    if (r < 0)
         return r;
     r = net_links(s, NULL, &v, e);
-    for (unsigned i = 0; r == 0 && i < n; i++)
+    for (unsigned i = 0; r == 0 && i < n; i++) {
         for (unsigned k = 0; k < v.len; k++)
             if (!net_has_pair(&links[i]) && !strcmp(v.at[k].kind, "macvlan") &&
                 !memcmp(v.at[k].mac, links[i].mac, 6))
                 net_msg_del_index(&b, v.at[k].index);
-    if (r == 0)
+        if (links[i].addr4.family)
+            net_msg_no_source_route(&b, &links[i].addr4, net_link_table(&links[i]));
+        if (links[i].addr6.family)
+            net_msg_no_source_route(&b, &links[i].addr6, net_link_table(&links[i]));
         r = net_batch_send(s, &b, "links of the zone", e);
+    }
     vec_done(&v);
     net_nl_close(s);
     return r;

@@ -50,14 +50,6 @@ void lease_claim(struct zd *d, struct lease_link *l)
     claim(n, &l->addr6);
 }
 
-/* Does the network give addresses of this family by itself? */
-static bool gives(const struct net_network *n, int family)
-{
-    const struct net_addr *subnet = family == AF_INET ? &n->subnet4 : &n->subnet6,
-                          *first = family == AF_INET ? &n->first4 : &n->first6;
-    return subnet->family && (!spec_network_joins_lan(n->type) || first->family);
-}
-
 static int fix(struct net_entry *n, const char *text, struct lease_link *l, struct err *e)
 {
     struct net_addr want;
@@ -76,23 +68,8 @@ static int fix(struct net_entry *n, const char *text, struct lease_link *l, stru
 /* What neither the spec nor the lease has. */
 static int take(struct net_entry *n, struct lease_link *l, struct err *e)
 {
-    struct net_addr a4, a6;
-    bool four = !l->addr4.family && gives(&n->net, AF_INET),
-         six = !l->addr6.family && gives(&n->net, AF_INET6);
-    if (!four && !six)
-        return 0;
-    int r = net_pool_take(n->pool, &a4, &a6, e);
-    if (r < 0)
-        return r;
-    if (four)
-        l->addr4 = a4;
-    else if (a4.family)
-        net_pool_release(n->pool, &a4);
-    if (six)
-        l->addr6 = a6;
-    else if (a6.family)
-        net_pool_release(n->pool, &a6);
-    return 0;
+    struct net_addr *four = l->addr4.family ? NULL : &l->addr4, *six = l->addr6.family ? NULL : &l->addr6;
+    return four || six ? net_pool_take(n->pool, four, six, e) : 0;
 }
 
 /* l: what the link has already, or zeroes. */

@@ -60,13 +60,13 @@ static void load_switches(struct zd *d)
 }
 
 /* ---- the table ---- */
-static struct net_entry *add(struct zd *d, const struct net_network *n, struct spec_network *spec)
+static void add(struct zd *d, const struct net_network *n, struct spec_network *spec)
 {
     struct net_entry *entry = vec_add(&d->networks);
     entry->net = *n;
     entry->spec = spec;
     entry->pool = net_pool_new(n);
-    return entry;
+    entry->up = net_network_is_up(d->net, n); /* a zoned before us may have left it */
 }
 
 static void entry_done(struct net_entry *n)

@@ -33,6 +33,18 @@ static json *port_list(const struct spec_link *l)
     return list;
 }
 
+/* A running zone's links keep their names when others come and go; at the next boot they are counted from 0. */
+static const char *running_ifname(const struct zone *z, const struct lease_link *l)
+{
+    for (unsigned i = 0; z->plan && i < z->plan->links.len; i++) {
+        const struct net_link_plan *p = &z->plan->links.at[i];
+        if (str_eq(p->network.name, l->network) && net_addr_eq(&p->addr4, &l->addr4) &&
+            net_addr_eq(&p->addr6, &l->addr6))
+            return p->ifname;
+    }
+    return NULL;
+}
+
 static json *network_view(const struct zone *z)
 {
     static const struct net_addr none;
@@ -46,8 +58,9 @@ static json *network_view(const struct zone *z)
         char ifname[16];
         snprintf(ifname, sizeof(ifname), "eth%u", eth);
         bool has_if = lease && lease->network[0];
+        const char *running = has_if ? running_ifname(z, lease) : NULL;
         eth += has_if;
-        js_set_str(o, "ifname", has_if ? ifname : NULL);
+        js_set_str(o, "ifname", running ? running : has_if ? ifname : NULL);
         js_set(o, "addresses", has_if ? addresses(&lease->addr4, &lease->addr6) : addresses(&none, &none));
         js_set(o, "ports", port_list(l));
         js_add(list, o);

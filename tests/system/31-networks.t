@@ -1,0 +1,156 @@
+#!/usr/bin/env bash
+# Networks as objects: made, shown, refused, deleted; zones join several, leave and join while they run; who reaches whom, on
+# IPv4 and IPv6; what a kill in the midst leaves. The namespace plays the host, another one the LAN.
+. "$(dirname "$0")/lib.sh"
+mount -t tmpfs tmpfs /run/netns 2>/dev/null || { mkdir -p /run/netns && mount -t tmpfs tmpfs /run/netns; }
+lan_up() { # LAN: 192.0.2.0/24 and 2001:db8:1::/64, host .1, the LAN's machine .2
+    ip netns add lan
+    ip link add up0 type veth peer name eth0 netns lan
+    ip addr add 192.0.2.1/24 dev up0 && ip addr add 2001:db8:1::1/64 dev up0 nodad && ip link set up0 up
+    ip -n lan addr add 192.0.2.2/24 dev eth0 && ip -n lan addr add 2001:db8:1::2/64 dev eth0 nodad
+    ip -n lan link set eth0 up && ip -n lan link set lo up
+    ip route add default via 192.0.2.2 && ip -6 route add default via 2001:db8:1::2
+}
+lan() { ip netns exec lan "$@"; }
+lan_up
+for s in net.ipv4.ip_forward net.ipv4.conf.up0.forwarding; do sysctl -qw $s="${FORWARD:-0}"; done
+sysctl -qw net.bridge.bridge-nf-call-iptables="${BRIDGE_NF:-0}" 2>/dev/null
+printf 'nameserver 10.99.0.53\n' >"$T/resolv.conf" && mount --bind "$T/resolv.conf" /etc/resolv.conf
+start_zoned
+ok $? "zoned answers"
+inst=$(instance)
+zc run --rm host true
+before=$(picture "$inst")
+# ---- made and refused ----
+status_is 0 "a network with everything chosen" zc network create front
+status_is 0 "a sealed one" zc network create back --type sealed --mtu 1400
+status_is 0 "given subnets, gateway and range; it may reach another" zc network create apps --subnet 10.20.0.0/24 \
+    --subnet fd12:3456:789a::/64 --gateway 10.20.0.254 --range 10.20.0.10-10.20.0.11 --reach back
+is "$(zc network show apps -o json | jq -c '[.type,.subnet4,.gateway4,.subnet6,.gateway6,.reach,.up]')" \
+    '["nat","10.20.0.0/24","10.20.0.254","fd12:3456:789a::/64","fd12:3456:789a::1",["back"],false]' "... and shown so"
+is "$(stat -c %a "$ROOT/etc/networks/apps.yaml")" 600 "its file is for root alone"
+like "$(zc network list)" "apps +nat +10.20.0.0/24 .*back" "the list shows it"
+curl -s --unix-socket "$ZONED_SOCKET" http://x/v1/networks | jq -e 'map(.name) | sort == ["apps","back","default","front"]' >/dev/null
+ok $? "so does the API"
+for bad in "10.20.0.0/16 4" "10.20.0.0/31 7" "0.0.0.0/0 7" "192.0.2.0/25 4" "10.99.0.0/16 4" "10.30.0.1/16 7" "224.0.0.0/16 7" \
+    "fd12:3456:789a::/48 4" "2001:db8:1::/64 4" "::/0 7" "nonsense 7"; do
+    status_is "${bad#* }" "subnet ${bad% *} is refused" zc network create bad --subnet "${bad% *}"
+done
+like "$out" "is not a subnet" "... with the reason"
+status_is 4 "a subnet with the default gateway in it" zc network create bad --subnet 192.0.0.0/16
+status_is 4 "a network that exists" zc network create front
+status_is 3 "a network to reach that does not exist" zc network create bad --reach nowhere
+status_is 7 "a name that is none" zc network create 'Bad_Name'
+status_is 7 "a word of a link as a name" zc network create host
+status_is 7 "a bridge without a parent" zc network create bad --type bridge
+status_is 3 "a macvlan parent that is missing" zc network create bad --type macvlan --parent nolink
+status_is 4 "a link that the host uses is no port for a bridge" zc network create bad --type bridge --parent up0
+like "$out" "hint: .*macvlan" "... with a way out"
+status_is 2 "options of create elsewhere" zc network list --mtu 1400
+is "$(zc network list -o json | jq length)" 4 "nothing of what was refused is there"
+is "$(ls "$ROOT/etc/networks" "$ROOT/lib/networks" | grep -c bad)" 0 "... nor on disk"
+# ---- zones ----
+serve='mkdir -p /srv/www && hostname >/srv/www/index.html && busybox httpd -p 80 -h /srv/www && busybox httpd -p [::]:81 -h /srv/www; exec sleep 1000'
+for z in f:front b:back a:apps; do
+    zc create "${z%:*}" --network "${z#*:}" --image host -- sh -c "$serve" >/dev/null && zc start "${z%:*}"
+    ok $? "zone ${z%:*} on ${z#*:}"
+done
+addr() { zc show "$1" -o json | jq -r ".network[${2:-0}].addresses[${3:-0}]"; }
+f=$(addr f) b=$(addr b) a=$(addr a) f6=$(addr f 0 1) b6=$(addr b 0 1) a6=$(addr a 0 1)
+for _ in $(seq 50); do curl -fs -m 1 "http://$b/" >/dev/null && curl -fs -m 1 "http://$f/" >/dev/null && curl -fs -m 1 "http://[$a6]:81/" >/dev/null && break; sleep 0.1; done
+from() { zc exec "$1" -- curl -fsS -m "${3:-3}" "$2" 2>&1; }
+is "$(curl -fsS -m 3 "http://$b/")" b "the host reaches a zone of a sealed network"
+is "$(from a "http://$b/")" b "a network that may reach another does (IPv4)"
+is "$(from a "http://[$b6]:81/")" b "... (IPv6)"
+from b "http://$a/" 1 >/dev/null; [ $? != 0 ]; ok $? "... but not the other way round (IPv4)"
+from b "http://[$a6]:81/" 1 >/dev/null; [ $? != 0 ]; ok $? "... (IPv6)"
+from f "http://$a/" 1 >/dev/null; [ $? != 0 ]; ok $? "networks are closed to each other (IPv4)"
+from f "http://[$a6]:81/" 1 >/dev/null; [ $? != 0 ]; ok $? "... (IPv6)"
+(lan python3 -m http.server -b 192.0.2.2 8000 >"$T/lan.log" 2>&1 & echo $! >"$T/web"); (cd "$T" && lan python3 -m http.server -b 2001:db8:1::2 8000 >"$T/lan6.log" 2>&1 & echo $! >"$T/web6")
+for _ in $(seq 50); do curl -fs -m 1 http://192.0.2.2:8000/ >/dev/null && curl -fs -m 1 'http://[2001:db8:1::2]:8000/' >/dev/null && break; sleep 0.1; done
+from f http://192.0.2.2:8000/ >/dev/null; ok $? "nat: out to the LAN (IPv4)"
+from f 'http://[2001:db8:1::2]:8000/' >/dev/null; ok $? "... (IPv6)"
+from b http://192.0.2.2:8000/ 1 >/dev/null; [ $? != 0 ]; ok $? "sealed: no way out (IPv4)"
+from b 'http://[2001:db8:1::2]:8000/' 1 >/dev/null; [ $? != 0 ]; ok $? "... (IPv6)"
+(cd "$T" && python3 -m http.server -b 0.0.0.0 8001 >/dev/null 2>&1 & echo $! >"$T/web7")
+sleep 0.3
+gw=$(zc network show back -o json | jq -r .gateway4)
+from b "http://$gw:8001/" 1 >/dev/null; [ $? != 0 ]; ok $? "sealed: nor to a service of the host"
+zc exec b -- ping -c 1 -W 2 "$gw" >/dev/null; ok $? "... which it may ping"
+is "$(zc exec b -- cat /sys/class/net/eth0/mtu)" 1400 "the MTU is the network's"
+is "$(zc exec b -- busybox ip route | grep -c default)" 0 "a sealed network gives no default route"
+status_is 7 "a sealed network publishes nothing" zc set b 'network[0].ports[]=8080:80'
+is "$a" 10.20.0.10 "addresses come from the range"
+zc create a2 --network apps --image host -- sleep 9 >/dev/null
+status_is 8 "a range of two and three zones" zc create a3 --network apps --image host -- sleep 9
+like "$out" "no address is free" "... says why"
+status_is 7 "the gateway's address" zc create a4 --network apps --address 10.20.0.254 --image host -- sleep 9
+status_is 7 "the broadcast address" zc create a4 --network apps --address 10.20.0.255 --image host -- sleep 9
+status_is 7 "an address outside" zc create a4 --network apps --address 10.21.0.9 --image host -- sleep 9
+status_is 0 "a fixed address beyond the range" zc create a4 --network apps --address 10.20.0.77 --image host -- sleep 9
+# ---- join and leave while it runs ----
+mac=$(zc exec f -- cat /sys/class/net/eth0/address)
+status_is 0 "a running zone joins a second network" zc set f 'network[1].link=back'
+like "$out" "applied live" "... at once"
+is "$(from f "http://$b/")" b "... and reaches its zones"
+from f http://192.0.2.2:8000/ >/dev/null; ok $? "... and still has its way out"
+is "$(zc exec f -- curl -fsS -m 3 "http://$(addr b 0 1 | sed 's/.*/[&]/'):81/")" b "... on IPv6 too"
+f1=$(addr f 1)
+is "$(zc show f -o json | jq -r '.network[1].ifname')" eth1 "it is eth1"
+kill9_zoned
+start_zoned
+ok $? "zoned killed and back"
+is "$(addr f 1)" "$f1" "... with the same addresses"
+is "$(from f "http://$b/")" b "... and the link lives on"
+status_is 0 "the first link leaves" zc set f 'network[0]='
+is "$(zc exec f -- sh -c 'ls /sys/class/net')" "$(printf 'eth1\nlo')" "... and is gone"
+is "$(addr f 0)" "$f1" "the other keeps its address"
+is "$(from f "http://$b/")" b "... and its connections"
+status_is 0 "and comes again, beside a third" zc set f 'network=[{link: front}, {link: back}, {link: apps, address: 10.20.0.78}]'
+is "$(zc exec f -- cat /sys/class/net/eth0/address)" "$mac" "with the same MAC as before"
+is "$(zc exec f -- busybox ip route | grep -c '^default via .* dev eth0')" 1 "... and the default route"
+status_is 4 "a join that cannot be: the address is taken" zc set f 'network[2].address=10.20.0.77'
+is "$(zc show f -o json | jq -r '.network[2].addresses[0]')" 10.20.0.78 "... leaves what was"
+zc export f | grep -q 10.20.0.78; ok $? "... on disk too"
+status_is 3 "a join of a network that is not" zc set f 'network[2].link=nowhere'
+status_is 0 "another fixed address at once" zc set f 'network[2].address=10.20.0.79'
+is "$(zc exec f -- busybox ip -4 -o addr show eth2 | grep -o '10.20.0.[0-9]*/')" 10.20.0.79/ "... is there"
+printf 'zone: f\nimage: host\nprocess: {args: [sh, -c, "%s"]}\nnetwork: [{link: front}]\n' "$serve" >"$T/f.yaml"
+status_is 0 "apply takes links away as well" zc apply -f "$T/f.yaml"
+is "$(zc exec f -- sh -c 'ls /sys/class/net')" "$(printf 'eth0\nlo')" "... at once"
+# ---- shared stacks ----
+zc create s --network zone:f --image host -- sleep 1000 >/dev/null
+status_is 0 "a zone with another's network starts" zc start s
+is "$(zc exec s -- cat /sys/class/net/eth0/address)" "$mac" "... and sees its link"
+is "$(zc exec s -- curl -fsS -m 3 http://127.0.0.1/)" f "... and its loopback"
+is "$(zc exec s -- cat /proc/self/uid_map)" "$(zc exec f -- cat /proc/self/uid_map)" "... and has its ids"
+status_is 0 "links come to both" zc set f 'network[1].link=back'
+is "$(zc exec s -- curl -fsS -m 3 "http://$b/")" b "... as it should be"
+zc stop -t 0 s && zc create s2 --network zone:nobody --image host -- sleep 9 >/dev/null
+status_is 4 "a zone whose partner does not run does not start" zc start s2
+zc delete --force s s2 >/dev/null
+# ---- a crash of the supervisor ----
+sup=$(pgrep -fx "sup:f" || awk '/^PPid/ { print $2 }' "/proc/$(zc show f -o json | jq .pid)/status")
+kill -9 "$sup"
+for _ in $(seq 50); do [ "$(zc show f -o json | jq -r .state)" = running ] && zc exec f -- true 2>/dev/null && break; sleep 0.1; done
+is "$(from f "http://$b/")" b "the supervisor killed: links live on"
+status_is 0 "... and leave by its successor" zc set f 'network[1]='
+is "$(zc exec f -- sh -c 'ls /sys/class/net')" "$(printf 'eth0\nlo')" "... at once"
+# ---- delete ----
+status_is 6 "a network in use is not deleted" zc network delete back
+like "$out" "zone b" "... and says who"
+zc delete --force a a2 a4 f b >/dev/null
+status_is 6 "a network that another reaches is not deleted" zc network delete back
+like "$out" "network apps" "... and says which"
+status_is 0 "networks that nobody uses" zc network delete apps back front
+same "$(picture "$inst")" "$before" "... are gone, and no zone left anything"
+status_is 3 "... and from zoned" zc network show apps
+status_is 0 "default is deleted" zc network delete default
+kill "$zoned_pid" && wait "$zoned_pid" 2>/dev/null
+start_zoned
+is "$(zc network list -o json | jq -r '.[].name')" default "... and made again"
+kill "$zoned_pid" && wait "$zoned_pid" 2>/dev/null
+zoned_pid=
+is "$(nft list tables)" "" "no table is left"
+is "$(cat /proc/sys/net/ipv4/conf/up0/forwarding)" "${FORWARD:-0}" "forwarding is as it was"
+kill "$(cat "$T/web")" "$(cat "$T/web6")" "$(cat "$T/web7")" 2>/dev/null
