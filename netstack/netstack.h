@@ -155,12 +155,17 @@ int net_leftovers(struct net_ctx *c, char ***links, struct err *e);
  * resolvers are replaced by the upstream ones of systemd-resolved where it runs, else dropped. malloc'd. */
 char *net_hosts_text(const char *hostname, const struct net_link_plan *links, unsigned nlinks);
 char *net_resolv_text(const char *host_resolv);
-/* A zone's resolv.conf: the resolver of its first link's network, and the host's search and options behind ours; with
- * nlinks 0 host_text as it is. host_text: of net_resolv_text. malloc'd. */
+/* A zone's resolv.conf: the resolver of its first network that has one (at its gateway; a LAN's has none), and the host's search and
+ * options behind ours; without one host_text as it is. host_text: of net_resolv_text. malloc'd. */
 #define NET_DOMAIN "zone.internal"
 char *net_resolv_of_zone(const char *host_text, const struct net_link_plan *links, unsigned nlinks);
 /* Lines of a hosts(5) file: the link's addresses with NAME.zone.internal, NAME and aliases. malloc'd. */
 char *net_names_text(const char *zone, const struct net_link_plan *l);
+/* What this link's zone asks of its gateway (port 53) goes to a resolver on another port of the gateway, which nobody else
+ * may ask; or no longer. Idempotent. close: that resolver is no more; forget: none is. */
+int net_resolver_set(struct net_ctx *c, const struct net_link_plan *l, unsigned port, bool on, struct err *e);
+int net_resolver_close(struct net_ctx *c, unsigned port, struct err *e);
+int net_resolvers_forget(struct net_ctx *c, struct err *e);
 /* What is wrong with the host's network for zones: foreign DROP policies, missing modules. For doctor.
  * [{problem,remedy}] */
 json *net_doctor(struct net_ctx *c);

@@ -120,6 +120,7 @@ int net_shape_change(struct nl_sock *s, const struct net_link_plan *before, cons
 int net_table_up(struct net_ctx *c, const struct net_network *n, char *const *opened4, char *const *opened6,
                  bool all6, struct err *e);
 int net_table_remove_network(struct net_ctx *c, const struct net_network *n, struct err *e);
+int net_table_forget_askers(struct net_ctx *c, struct err *e);
 int net_table_down(struct net_ctx *c, struct err *e);
 
 /* An element: key and data are what the kernel compares, each part padded to 4 bytes. */

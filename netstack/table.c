@@ -28,7 +28,12 @@ static const char skeleton[] =
     "add map inet $ span6 { type inet_proto . inet_service : ipv6_addr; flags interval; }\n"
     "add map inet $ onespan4 { type ipv4_addr . inet_proto . inet_service : ipv4_addr; flags interval; }\n"
     "add map inet $ onespan6 { type ipv6_addr . inet_proto . inet_service : ipv6_addr; flags interval; }\n"
+    /* a zone on several networks asks a resolver that knows the names of all: by its address, the port */
+    "add map inet $ ask4 { type ipv4_addr : inet_service; }\n"
+    "add map inet $ ask6 { type ipv6_addr : inet_service; }\n"
+    "add set inet $ askers { type inet_service; }\n" /* these ports: for nobody else */
     "add chain inet $ publish\n"
+    "add chain inet $ ask\n"
     "add chain inet $ from_sealed\n"
     "add chain inet $ to_zone\n"
     "add chain inet $ to_zone_source\n"
@@ -39,7 +44,8 @@ static const char skeleton[] =
     "add chain inet $ input { type filter hook input priority filter; policy accept; }\n"
     "add chain inet $ forward { type filter hook forward priority filter; policy accept; }\n"
     "add chain inet $ postrouting { type nat hook postrouting priority srcnat; policy accept; }\n"
-    "flush chain inet $ publish\nflush chain inet $ to_zone\nflush chain inet $ to_zone_source\n"
+    "flush chain inet $ ask\nflush chain inet $ publish\nflush chain inet $ to_zone\nflush chain inet $ "
+    "to_zone_source\n"
     "flush chain inet $ strangers\nflush chain inet $ first\nflush chain inet $ prerouting\n"
     "flush chain inet $ from_sealed\nflush chain inet $ input\n"
     "flush chain inet $ output\nflush chain inet $ forward\nflush chain inet $ postrouting\n"
@@ -55,6 +61,10 @@ static const char skeleton[] =
     /* What is published on localhost is for this host: a packet from outside to 127.0.0.1 stays the martian that it is,
      * before a translation could give it a way. */
     "add rule inet $ prerouting ip daddr 127.0.0.0/8 return\n"
+    "add rule inet $ prerouting iifname @bridges meta l4proto { tcp, udp } th dport 53 fib daddr type local "
+    "jump ask\n"
+    "add rule inet $ ask meta l4proto { tcp, udp } redirect to :ip saddr map @ask4\n"
+    "add rule inet $ ask meta l4proto { tcp, udp } redirect to :ip6 saddr map @ask6\n"
     "add rule inet $ prerouting meta l4proto { tcp, udp, sctp } jump publish\n"
     /* localhost is 127.0.0.1: a resolver at 127.0.0.53 or a service at ::1 stays the host's */
     "add rule inet $ output ip daddr 127.0.0.0/8 ip daddr != 127.0.0.1 return\n"
@@ -78,6 +88,9 @@ static const char skeleton[] =
     "add rule inet $ postrouting oifname @bridges goto to_zone_source\n"
     "add rule inet $ postrouting iifname @natted masquerade\n"
     /* Of the host a sealed network has the addresses and the names, and nothing else. */
+    "add rule inet $ input iifname @bridges meta l4proto { tcp, udp } th dport @askers ct status dnat "
+    "accept\n"
+    "add rule inet $ input iifname @bridges meta l4proto { tcp, udp } th dport @askers drop\n"
     "add rule inet $ input iifname @sealed jump from_sealed\n"
     "add rule inet $ from_sealed ct state established,related accept\n"
     "add rule inet $ from_sealed meta l4proto { icmp, icmpv6 } accept\n"
@@ -213,5 +226,13 @@ int net_table_down(struct net_ctx *c, struct err *e)
     auto_free char *text =
         xasprintf("add table inet %s\ndelete table inet %s\nadd table bridge %s\ndelete table bridge %s\n",
                   c->instance, c->instance, c->instance, c->instance);
+    return run(text, e);
+}
+
+int net_table_forget_askers(struct net_ctx *c, struct err *e)
+{
+    auto_free char *text =
+        xasprintf("flush map inet %s ask4\nflush map inet %s ask6\nflush set inet %s askers\n", c->instance,
+                  c->instance, c->instance);
     return run(text, e);
 }

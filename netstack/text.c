@@ -89,7 +89,12 @@ char *net_resolv_of_zone(const char *host_text, const struct net_link_plan *link
         host_text = "";
     if (!nlinks)
         return xstrdup(host_text);
-    net_addr_print(resolver(&links[0]), false, address);
+    const struct net_link_plan *l = links;
+    while (l < links + nlinks && !net_routed_by_us(&l->network))
+        l++;
+    if (l == links + nlinks) /* a LAN's zone asks whom the host asks */
+        return xstrdup(host_text);
+    net_addr_print(resolver(l), false, address);
     str_addf(&s, "nameserver %s\n", address);
     for (const char *p = host_text; *p; p += strcspn(p, "\n"), p += *p == '\n') {
         int n = (int)strcspn(p, "\n");

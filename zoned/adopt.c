@@ -40,6 +40,7 @@ static void reclaim_tables(struct zone *z)
     struct zd *d = z->d;
     if (!z->claims) {
         (void)ports_claim(d, z, z->plan->spec, false, &ps);
+        (void)aliases_claim(d, z, z->plan->spec, &ps);
         problems_done(&ps);
     }
     for (unsigned i = 0; i < z->plan->links.len; i++) {

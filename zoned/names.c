@@ -1,81 +1,51 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Names of zones: one dnsmasq for each network, on the network's own link. It reads a folder with a file for each
- * running zone (inotify; no reload), answers NAME, aliases and NAME.zone.internal to this network alone, and hands
- * other questions to the host's resolvers. It sees nothing else of ours: its own mount namespace shows it that folder
- * at /mnt, and it gives up root. The folder lies in RUN and is made anew from the running zones at our start. */
+/* Names of zones. Each network has a folder with a file for each running zone, and a dnsmasq that answers from it on the
+ * network's own link. A zone on several networks must find the zones of each, and those of one must not learn of the other:
+ * for each such set of networks there is a dnsmasq more, on a port of its own, and what these zones ask of any of their
+ * gateways is sent there (nft). The folders lie in RUN and are made anew from the running zones at our start. */
 #include "base/file.h"
 #include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
-#include "zoned/zoned.h"
+#include "zoned/resolver.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
+#include <inttypes.h>
 #include <stdio.h>
-#include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PROGRAM "/usr/sbin/dnsmasq"
-#define SHOWN "/mnt" /* where the process finds the folder */
+#define SETS_MAX 16u      /* networks of a zone */
+#define PORT_FIRST 20000u /* of resolvers for several networks: */
+#define PORT_COUNT 10000u /* below what the kernel gives to clients */
+#define PORT_TRIES 50u
 
-struct names {
-    struct service process;
-    char *shown; /* RUN/names/NETWORK/shown: hosts/ below it */
+struct names { /* of one network */
+    struct resolver *resolver;
+    char *dir; /* RUN/names/NETWORK; below it shown/hosts/ */
     int hosts_fd;
+};
+
+struct set { /* the networks of a zone that have names, sorted */
+    struct net_entry *at[SETS_MAX];
+    unsigned n;
 };
 
 bool names_there(const struct zd *d)
 {
-    return access(PROGRAM, X_OK) == 0;
+    return access(RESOLVER_PROGRAM, X_OK) == 0;
 }
 
-/* ---- the process ---- */
-static int inside(void *arg)
-{
-    const struct names *n = arg;
-    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0 ||
-        mount(n->shown, SHOWN, NULL, MS_BIND, NULL) < 0 ||
-        mount(NULL, SHOWN, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) <
-            0)
-        return -1;
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-}
-
-static char **command(const struct net_network *net)
-{
-    char **argv = NULL;
-    auto_free char *link = xasprintf("--interface=%s", net->bridge);
-    const char *const words[] = {PROGRAM,
-                                 "--keep-in-foreground",
-                                 "--conf-file=/dev/null",
-                                 "--pid-file=",
-                                 "--log-facility=-",
-                                 link,
-                                 "--except-interface=lo",
-                                 "--bind-dynamic",
-                                 "--no-hosts",
-                                 "--hostsdir=" SHOWN "/hosts",
-                                 "--domain-needed",
-                                 "--domain=" NET_DOMAIN,
-                                 "--local=/" NET_DOMAIN "/",
-                                 "--no-ident",
-                                 "--cache-size=1000"};
-    for (unsigned i = 0; i < ARRAY_LEN(words); i++)
-        strv_add(&argv, words[i]);
-    return argv;
-}
-
+/* ---- one network ---- */
 static int make_folders(struct names *n, struct err *e)
 {
-    auto_free char *hosts = path_join(n->shown, "hosts");
+    auto_free char *shown = path_join(n->dir, "shown"), *hosts = path_join(shown, "hosts");
     int r = path_mkdirs(hosts, 0755, e);
     if (r < 0)
         return r;
     /* whatever the umask: the process reads them as nobody */
-    if (chmod(n->shown, 0755) < 0 || chmod(hosts, 0755) < 0)
+    if (chmod(shown, 0755) < 0 || chmod(hosts, 0755) < 0)
         return err_sys(e, "%s", hosts);
     n->hosts_fd = open(hosts, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return n->hosts_fd < 0 ? err_sys(e, "%s", hosts) : 0;
@@ -84,63 +54,140 @@ static int make_folders(struct names *n, struct err *e)
 void names_network_up(struct zd *d, struct net_entry *entry)
 {
     struct err e = {0};
-    if (entry->names || !names_there(d))
+    if (entry->names || !names_there(d) || spec_network_joins_lan(entry->net.type))
         return;
     struct names *n = xcalloc(1, sizeof(*n));
     n->hosts_fd = -1;
-    n->process = (struct service){.d = d,
-                                  .name = "dnsmasq",
-                                  .dir = xasprintf("%s/names/%s", d->run_dir, entry->net.name),
-                                  .argv = command(&entry->net),
-                                  .inside = inside,
-                                  .arg = n};
-    n->shown = path_join(n->process.dir, "shown");
+    n->dir = xasprintf("%s/names/%s", d->run_dir, entry->net.name);
     entry->names = n;
     if (make_folders(n, &e) < 0)
         log_warning("names of network %s: %s", entry->net.name, e.text);
     else
-        service_start(&n->process);
+        n->resolver = resolver_start(d, entry->net.name, &entry, 1, RESOLVER_PORT);
 }
 
-void names_network_down(struct net_entry *entry, bool end)
+static void close_sets_with(struct zd *d, const char *network, bool end)
+{
+    for (unsigned i = d->resolvers.len; i-- > 0;) {
+        struct resolver *r = d->resolvers.at[i];
+        if (!strv_has(r->networks, network))
+            continue;
+        (void)net_resolver_close(d->net, r->port, NULL);
+        resolver_close(r, end);
+        vec_remove(&d->resolvers, i);
+    }
+}
+
+void names_network_down(struct zd *d, struct net_entry *entry, bool end)
 {
     struct names *n = take_ptr(&entry->names);
     if (!n)
         return;
+    close_sets_with(d, entry->net.name, end);
     close_fd(&n->hosts_fd);
     if (end) {
-        auto_fd int dir = open(n->process.dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        auto_fd int dir = open(n->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
         (void)path_remove_tree(dir, "shown", NULL);
     }
-    service_close(&n->process, end);
-    free(n->shown);
+    resolver_close(n->resolver, end);
+    if (end)
+        (void)rmdir(n->dir);
+    free(n->dir);
     free(n);
 }
 
-int names_check(const struct zd *d, struct err *e)
+/* ---- several networks ---- */
+static int by_name(const void *a, const void *b)
 {
-    if (!names_there(d)) {
-        err_set(e, ERR_UNSUPPORTED, ENOENT, "%s is not there: zones do not find each other by name", PROGRAM);
-        return err_hint(e, "install the package dnsmasq-base");
+    return strcmp((*(struct net_entry *const *)a)->net.name, (*(struct net_entry *const *)b)->net.name);
+}
+
+static struct net_entry *with_names(struct zd *d, const char *network)
+{
+    struct net_entry *entry = network_find(d, network);
+    return entry && entry->names && entry->names->hosts_fd >= 0 ? entry : NULL;
+}
+
+static struct set set_of(struct zd *d, const struct plan *p)
+{
+    struct set s = {0};
+    for (unsigned i = 0; i < p->links.len && s.n < SETS_MAX; i++) {
+        struct net_entry *entry = with_names(d, p->links.at[i].network.name);
+        bool twice = false;
+        for (unsigned k = 0; k < s.n; k++)
+            twice |= s.at[k] == entry;
+        if (entry && !twice)
+            s.at[s.n++] = entry;
     }
-    for (unsigned i = 0; i < d->networks.len; i++) {
-        const struct names *n = d->networks.at[i].names;
-        if (n && !service_runs(&n->process)) {
-            err_set(e, ERR_INTERNAL, EIO, "dnsmasq of network %s: %s", d->networks.at[i].net.name,
-                    n->process.problem.text);
-            return err_hint(e, "see %s/log; it is started again by itself", n->process.dir);
+    qsort(s.at, s.n, sizeof(*s.at), by_name);
+    return s;
+}
+
+static bool port_is_free(struct zd *d, unsigned port)
+{
+    static const enum spec_proto protos[] = {SPEC_UDP, SPEC_TCP};
+    for (unsigned i = 0; i < d->resolvers.len; i++)
+        if (d->resolvers.at[i]->port == port)
+            return false;
+    for (unsigned i = 0; i < ARRAY_LEN(protos); i++) {
+        struct spec_port p = {.proto = protos[i], .host_first = (uint16_t)port, .host_last = (uint16_t)port};
+        if (net_port_check(&p, NULL) < 0)
+            return false;
+    }
+    return true;
+}
+
+/* The folder of the set's resolver, "+PORT+HASH": one that is there (its process may live) or a new one. */
+static char *choose_folder(struct zd *d, const struct set *s, unsigned *port)
+{
+    auto_done(str_done) struct str all = {0};
+    for (unsigned i = 0; i < s->n; i++)
+        str_addf(&all, "%s+", s->at[i]->net.name);
+    uint64_t h = hash64(all.p, all.len);
+    auto_free char *names = path_join(d->run_dir, "names");
+    auto_dir DIR *dir = opendir(names);
+    for (struct dirent *ent; dir && (ent = readdir(dir));) {
+        uint64_t have;
+        if (sscanf(ent->d_name, "+%u+%" SCNx64, port, &have) == 2 && have == h)
+            return xstrdup(ent->d_name);
+    }
+    for (unsigned i = 0; i < PORT_TRIES; i++) {
+        *port = PORT_FIRST + (unsigned)((h + i) % PORT_COUNT);
+        if (port_is_free(d, *port))
+            break;
+    }
+    return xasprintf("+%u+%016" PRIx64, *port, h);
+}
+
+static struct resolver *resolver_of(struct zd *d, const struct set *s)
+{
+    for (unsigned i = 0; i < d->resolvers.len; i++)
+        if (resolver_is_for(d->resolvers.at[i], s->at, s->n))
+            return d->resolvers.at[i];
+    unsigned port;
+    auto_free char *dir = choose_folder(d, s, &port);
+    struct resolver *r = resolver_start(d, dir, s->at, s->n, port);
+    *vec_add(&d->resolvers) = r;
+    return r;
+}
+
+/* What a zone on several networks asks of its gateways goes to the resolver of all. */
+static void send_questions(struct zone *z, const struct plan *p, bool on)
+{
+    struct err e = {0};
+    struct set s = set_of(z->d, p);
+    const struct resolver *r = s.n > 1 ? resolver_of(z->d, &s) : NULL;
+    if (!r)
+        return;
+    for (unsigned i = 0; i < p->links.len; i++)
+        if (with_names(z->d, p->links.at[i].network.name) &&
+            net_resolver_set(z->d->net, &p->links.at[i], r->port, on, &e) < 0) {
+            log_warning("names for zone %s: %s", z->name, e.text);
+            err_clear(&e);
         }
-    }
-    return 0;
 }
 
 /* ---- zones ---- */
-static struct names *names_of(struct zd *d, const char *network)
-{
-    struct net_entry *entry = network_find(d, network);
-    return entry && entry->names && entry->names->hosts_fd >= 0 ? entry->names : NULL;
-}
-
 /* Made outside the folder and moved in: the process would also learn the name of a file that is being written. */
 static int put(const struct names *n, const char *zone, const char *text, struct err *e)
 {
@@ -152,35 +199,83 @@ static int put(const struct names *n, const char *zone, const char *text, struct
     return r;
 }
 
+/* All links of the zone to one network are one file. */
+static void publish_on(struct zone *z, const struct net_entry *entry)
+{
+    auto_done(str_done) struct str text = {0};
+    struct err e = {0};
+    for (unsigned i = 0; i < z->plan->links.len; i++) {
+        const struct net_link_plan *l = &z->plan->links.at[i];
+        auto_free char *one = str_eq(l->network.name, entry->net.name) ? net_names_text(z->name, l) : NULL;
+        if (one)
+            str_add(&text, one);
+    }
+    if (put(entry->names, z->name, text.p ? text.p : "", &e) < 0)
+        log_warning("name of zone %s: %s", z->name, e.text);
+}
+
 void names_publish(struct zone *z)
 {
-    for (unsigned i = 0; z->plan && i < z->plan->links.len; i++) {
-        const struct net_link_plan *l = &z->plan->links.at[i];
-        struct names *n = names_of(z->d, l->network.name);
-        auto_free char *text = net_names_text(z->name, l);
-        struct err e = {0};
-        if (n && put(n, z->name, text, &e) < 0)
-            log_warning("name of zone %s: %s", z->name, e.text);
-    }
+    if (!z->plan)
+        return;
+    struct set s = set_of(z->d, z->plan);
+    for (unsigned i = 0; i < s.n; i++)
+        publish_on(z, s.at[i]);
+    send_questions(z, z->plan, true);
 }
 
 void names_withdraw(struct zone *z)
 {
-    for (unsigned i = 0; z->plan && i < z->plan->links.len; i++) {
-        struct names *n = names_of(z->d, z->plan->links.at[i].network.name);
-        if (n)
-            (void)unlinkat(n->hosts_fd, z->name, 0);
+    if (!z->plan)
+        return;
+    struct set s = set_of(z->d, z->plan);
+    for (unsigned i = 0; i < s.n; i++)
+        (void)unlinkat(s.at[i]->names->hosts_fd, z->name, 0);
+    send_questions(z, z->plan, false);
+}
+
+/* z->plan is the new one already. Names that stay are rewritten, never gone for a moment. */
+void names_follow(struct zone *z, const struct plan *old)
+{
+    struct set was = set_of(z->d, old), is = set_of(z->d, z->plan);
+    for (unsigned i = 0; i < was.n; i++) {
+        bool stays = false;
+        for (unsigned k = 0; k < is.n; k++)
+            stays |= is.at[k] == was.at[i];
+        if (!stays)
+            (void)unlinkat(was.at[i]->names->hosts_fd, z->name, 0);
+    }
+    send_questions(z, old, false);
+    names_publish(z);
+}
+
+/* ---- at our start ---- */
+/* Of zones that ended while nobody looked. */
+static void drop_stale(struct zd *d, const struct net_entry *entry)
+{
+    auto_dir DIR *dir = fdopendir(openat(entry->names->hosts_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    for (struct dirent *ent; dir && (ent = readdir(dir));) {
+        struct zone *z = *ent->d_name == '.' ? NULL : registry_find(d, ent->d_name);
+        bool is_on = false;
+        for (unsigned i = 0; z && z->plan && i < z->plan->links.len; i++)
+            is_on |= str_eq(z->plan->links.at[i].network.name, entry->net.name);
+        if (*ent->d_name != '.' && !is_on)
+            (void)unlinkat(entry->names->hosts_fd, ent->d_name, 0);
     }
 }
 
-/* Of zones that ended while nobody looked. */
-static void drop_stale(struct zd *d, struct names *n)
+/* Resolvers of sets of networks that no zone is on any more. */
+static void end_unused(struct zd *d)
 {
-    auto_dir DIR *dir = fdopendir(openat(n->hosts_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    auto_free char *names = path_join(d->run_dir, "names");
+    auto_dir DIR *dir = opendir(names);
     for (struct dirent *ent; dir && (ent = readdir(dir));) {
-        struct zone *z = *ent->d_name == '.' ? NULL : registry_find(d, ent->d_name);
-        if (*ent->d_name != '.' && (!z || !z->plan))
-            (void)unlinkat(n->hosts_fd, ent->d_name, 0);
+        auto_free char *path = path_join(names, ent->d_name);
+        bool used = *ent->d_name != '+';
+        for (unsigned i = 0; i < d->resolvers.len && !used; i++)
+            used = str_eq(d->resolvers.at[i]->process.dir, path);
+        if (!used)
+            service_end(path);
     }
 }
 
@@ -188,15 +283,43 @@ void names_adopt(struct zd *d)
 {
     unsigned count;
     auto_free struct zone **all = registry_sorted(d, &count);
+    struct err e = {0};
     for (unsigned i = 0; i < count; i++)
         for (unsigned k = 0; all[i]->plan && k < all[i]->plan->links.len; k++) {
             struct net_entry *entry = network_find(d, all[i]->plan->links.at[k].network.name);
             if (entry)
                 names_network_up(d, entry);
         }
+    if (net_resolvers_forget(d->net, &e) < 0)
+        log_warning("%s", e.text);
     for (unsigned i = 0; i < count; i++)
         names_publish(all[i]);
     for (unsigned i = 0; i < d->networks.len; i++)
         if (d->networks.at[i].names && d->networks.at[i].names->hosts_fd >= 0)
-            drop_stale(d, d->networks.at[i].names);
+            drop_stale(d, &d->networks.at[i]);
+    end_unused(d);
+}
+
+/* ---- doctor ---- */
+static int check(const struct resolver *r, struct err *e)
+{
+    if (!r || service_runs(&r->process))
+        return 0;
+    err_set(e, ERR_INTERNAL, EIO, "dnsmasq of network %s: %s", r->networks[0], r->process.problem.text);
+    return err_hint(e, "see %s/log; it is started again by itself", r->process.dir);
+}
+
+int names_check(const struct zd *d, struct err *e)
+{
+    int r = 0;
+    if (!names_there(d)) {
+        err_set(e, ERR_UNSUPPORTED, ENOENT, "%s is not there: zones do not find each other by name",
+                RESOLVER_PROGRAM);
+        return err_hint(e, "install the package dnsmasq-base");
+    }
+    for (unsigned i = 0; i < d->networks.len && r == 0; i++)
+        r = d->networks.at[i].names ? check(d->networks.at[i].names->resolver, e) : 0;
+    for (unsigned i = 0; i < d->resolvers.len && r == 0; i++)
+        r = check(d->resolvers.at[i], e);
+    return r;
 }

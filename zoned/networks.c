@@ -272,6 +272,7 @@ int network_delete(struct zd *d, struct net_entry *n, struct err *e)
         r = down(d, n, !others_up(d, n), e);
     if (r < 0)
         return r;
+    names_network_down(d, n, true);
     if (unlink(path) < 0 && errno != ENOENT)
         return err_sys(e, "%s", path);
     (void)unlink(state);
@@ -292,6 +293,7 @@ int network_ensure_up(struct zd *d, struct net_entry *n, struct err *e)
     if (r < 0)
         return r;
     n->up = true;
+    names_network_up(d, n);
     save_switches(d);
     return 0;
 }
@@ -344,7 +346,7 @@ void networks_down(struct zd *d)
 {
     for (unsigned i = 0; i < d->networks.len; i++) {
         struct err e = {0};
-        names_network_down(&d->networks.at[i], true);
+        names_network_down(d, &d->networks.at[i], true);
         if (down(d, &d->networks.at[i], i + 1 == d->networks.len, &e) < 0)
             log_warning("%s", e.text);
     }
@@ -353,9 +355,10 @@ void networks_down(struct zd *d)
 void networks_free(struct zd *d)
 {
     for (unsigned i = 0; i < d->networks.len; i++) {
-        names_network_down(&d->networks.at[i], false);
+        names_network_down(d, &d->networks.at[i], false);
         entry_done(&d->networks.at[i]);
     }
     js_free(d->net_saved);
     vec_done(&d->networks);
+    vec_done(&d->resolvers);
 }

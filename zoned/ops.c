@@ -126,6 +126,7 @@ static void release_run_state(struct zone *z)
     plan_free(z->plan);
     z->plan = NULL;
     ports_release(d, z);
+    aliases_release(d, z);
     ranges_release(d->ranges, z->range);
     z->range = -1;
     z->pid = 0;
@@ -310,7 +311,7 @@ static int prepare_start(struct zone *z, struct problems *ps, struct err *e)
     if (r < 0)
         return r;
     z->plan = p;
-    if (ports_claim(d, z, z->spec, true, ps) < 0)
+    if (ports_claim(d, z, z->spec, true, ps) < 0 || aliases_claim(d, z, z->spec, ps) < 0)
         return problems_to_err(ps, e, z->name);
     r = take_range(z, p, e);
     if (r < 0)

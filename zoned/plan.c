@@ -37,7 +37,8 @@ static bool named(const struct naming *n, const char *ifname, const char *host, 
         for (unsigned i = 0; plans[k] && i < plans[k]->links.len; i++) {
             const struct net_link_plan *l = &plans[k]->links.at[i];
             bool goes = k == 1 && i < ARRAY_LEN(n->used) && !n->used[i];
-            if (goes && !host) /* it leaves before another joins; on the host a kill between shows which is which */
+            if (goes &&
+                !host) /* it leaves before another joins; on the host a kill between shows which is which */
                 continue;
             if ((ifname && str_eq(l->ifname, ifname)) || (host && str_eq(l->host_ifname, host)) ||
                 (mac && !memcmp(l->mac, mac, 6)))

@@ -77,6 +77,7 @@ void registry_remove(struct zd *d, struct zone *z)
     sd_event_source_unref(z->deadline);
     lease_release(d, z);
     ports_release(d, z);
+    aliases_release(d, z);
     ranges_release(d->ranges, z->range);
     close_fd(&z->lock_fd);
     cg_close(z->group);

@@ -215,3 +215,12 @@ void service_close(struct service *s, bool end)
     strv_free(s->argv);
     s->argv = NULL;
 }
+
+void service_end(const char *dir)
+{
+    struct service s = {.dir = xstrdup(dir), .pidfd = -1};
+    auto_fd int dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dirfd >= 0)
+        (void)look(&s, dirfd);
+    service_close(&s, true);
+}

@@ -38,3 +38,5 @@ bool service_runs(const struct service *s);
 void service_kill(struct service *s); /* one that does not do its work: its death starts another */
 /* Lets go of it. end: it ends, and its folder goes. Idempotent; a zeroed one is fine. */
 void service_close(struct service *s, bool end);
+/* The same for one that nobody knows any more but by its folder. */
+void service_end(const char *dir);

@@ -24,10 +24,11 @@ void zone_put_back(struct zd *d, struct zone *z, const char *old_text)
     problems_done(&ps);
 }
 
-static void ports_back(struct zone *z)
+static void claims_back(struct zone *z)
 {
     struct problems ps = {0};
     (void)ports_claim(z->d, z, z->plan->spec, false, &ps);
+    (void)aliases_claim(z->d, z, z->plan->spec, &ps);
     problems_done(&ps);
 }
 
@@ -47,14 +48,15 @@ static void finished(struct zone *z, const json *reply, const struct err *e, voi
         zone_put_back(z->d, z, u->old_text);
         lease_rollback(z->d, z, &u->leases);
         if (z->plan)
-            ports_back(z);
+            claims_back(z);
     } else {
         lease_commit(z->d, z, &u->leases);
         if (lease_save(z->d, z, &se) < 0)
             log_error("zone %s: %s", z->name, se.text);
         if (z->plan) {
-            plan_free(z->plan);
+            struct plan *old auto_of(plan_free) = take_ptr(&z->plan);
             z->plan = take_ptr(&u->plan);
+            names_follow(z, old);
         }
     }
     u->done(z, e, u->arg);
@@ -68,9 +70,10 @@ static int prepare(struct zd *d, struct zone *z, struct update *u, struct proble
         return r;
     r = networks_needed(d, z->spec, e);
     r = r < 0 ? r : op_plan(d, z, z->plan, &u->plan, ps, e);
-    if (r == 0 && ports_claim(d, z, z->spec, true, ps) < 0)
+    if (r == 0 && (ports_claim(d, z, z->spec, true, ps) < 0 || aliases_claim(d, z, z->spec, ps) < 0))
         r = problems_to_err(ps, e, z->name);
     if (r < 0) {
+        claims_back(z);
         lease_rollback(d, z, &u->leases);
         return r;
     }
@@ -86,7 +89,7 @@ static int send_plan(struct zone *z, struct update *u, struct err *e)
     int r = sup_request(z, m, NULL, 0, finished, u, e);
     if (r < 0) {
         lease_rollback(z->d, z, &u->leases);
-        ports_back(z);
+        claims_back(z);
     }
     return r;
 }

@@ -90,7 +90,8 @@ struct zone {
     struct cg_group *group;
     uint64_t cpu_last_usec, cpu_last_time;
     double cpu_use;
-    struct port_claim *claims; /* ports.c */
+    struct port_claim *claims;   /* ports.c */
+    struct alias_claim *aliases; /* aliases.c */
     uint64_t boot_start_no;
     /* the one operation under way */
     enum op_kind op;
@@ -143,13 +144,15 @@ struct zd {
     struct stor_pool *pool;
     struct net_ctx *net;
     VEC(struct net_entry) networks;
-    json *net_saved; /* the host's switches as they were before the first network came up */
+    VEC(struct resolver *) resolvers; /* for zones on several networks, of names.c */
+    json *net_saved;                  /* the host's switches as they were before the first network came up */
     struct host_facts facts;
     struct uid_ranges *ranges;
     struct event_hub *events;
     struct zone **table; /* hash of chains by name */
     unsigned table_size, nzones;
-    struct port_claim *ports[1024]; /* by port modulo 1024 */
+    struct port_claim *ports[1024];    /* by port modulo 1024 */
+    struct alias_claim *aliases[1024]; /* by name */
     int64_t next_id;
     uint64_t share_sum; /* of all running zones, for the entitlement */
     bool shutting_down, booting, in_boot;
@@ -214,14 +217,15 @@ void networks_check(struct zd *d, const struct spec *s, struct problems *ps); /*
 void networks_down(struct zd *d);                                             /* all, when no zone runs */
 void networks_free(struct zd *d);
 
-/* names.c: zones find each other by name; one dnsmasq for each network */
+/* names.c: zones find each other by name; a dnsmasq for each network, and for each set of networks that zones are on */
 bool names_there(const struct zd *d); /* dnsmasq is installed */
 void names_network_up(struct zd *d, struct net_entry *n);
-void names_network_down(struct net_entry *n, bool end); /* end: its process too */
+void names_network_down(struct zd *d, struct net_entry *n, bool end); /* end: its process too */
 void names_publish(struct zone *z);
 void names_withdraw(struct zone *z);
-void names_adopt(struct zd *d);                     /* at our start: exactly the running zones */
-int names_check(const struct zd *d, struct err *e); /* for doctor */
+void names_follow(struct zone *z, const struct plan *old); /* a running zone's links changed */
+void names_adopt(struct zd *d);                            /* at our start: exactly the running zones */
+int names_check(const struct zd *d, struct err *e);        /* for doctor */
 
 /* update.c: z->spec, just written and read again, becomes what the running zone has; done tells when, unless the call
  * fails. old_text: what the file said before, put back when the supervisor refuses (the caller does it when the call fails).
@@ -236,6 +240,10 @@ void zone_put_back(struct zd *d, struct zone *z, const char *old_text);
  * holder is our supervisor). */
 int ports_claim(struct zd *d, struct zone *z, const struct spec *s, bool ask_host, struct problems *ps);
 void ports_release(struct zd *d, struct zone *z);
+
+/* aliases.c: which running zone answers to which name on a network; refuses a clash before the start */
+int aliases_claim(struct zd *d, struct zone *z, const struct spec *s, struct problems *ps);
+void aliases_release(struct zd *d, struct zone *z);
 
 /* ranges.c: uid ranges, machine-wide */
 int ranges_open(const char *owner_dir, struct uid_ranges **out, struct err *e);

@@ -253,6 +253,9 @@ void request_read(struct sup *s, void *arg, short revents);
 void request_accept(struct sup *s, void *arg, short revents);
 void sup_stop(struct sup *s, bool force, uint64_t timeout_ms);
 
+/* refresh.c: files of ours in a running zone, where they differ; does not wait */
+void refresh_files(struct sup *s, const struct plan *from, const struct plan *to);
+
 /* update.c: a new plan for a running zone */
 int sup_update(struct sup *s, const json *plan, struct err *e);
 void hold_again(struct sup *s);      /* the sockets of the published ports; a conflict is only logged */

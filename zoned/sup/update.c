@@ -106,6 +106,8 @@ int sup_update(struct sup *s, const json *plan, struct err *e)
         return r;
     }
     bool links = !same_links(s->plan, p);
+    if (s->state != SUP_RESTARTING)
+        refresh_files(s, s->plan, p);
     plan_free(s->plan);
     s->plan = take_ptr(&p);
     if (links && s->state != SUP_RESTARTING)
