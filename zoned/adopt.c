@@ -13,6 +13,9 @@
 #include <stdio.h>
 #include <sys/file.h>
 
+#define DYING_TRIES 200u
+#define DYING_WAIT_US 2000u
+
 static int load_plan(struct zone *z, int dir, struct err *e)
 {
     auto_free char *text = NULL;
@@ -154,12 +157,18 @@ int adopt_reclaim(struct zd *d, struct zone *z, struct err *e)
     auto_fd int fd = openat(d->run_fd, lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
         return err_sys(e, "%s", lock);
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-        r = connect_living(z, e);
-        if (r == 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+    for (unsigned i = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; i++) {
+        if (i > DYING_TRIES)
             return r;
-        err_clear(e); /* it died while we asked */
+        err_clear(e);
+        r = connect_living(z, e);
+        if (r == 0)
+            return 0;
+        if (r != -ECONNREFUSED) /* else it dies: its socket is closed, its lock not yet */
+            i = DYING_TRIES;
+        usleep(DYING_WAIT_US);
     }
+    err_clear(e);
     close_fd(&z->lock_fd);
     z->lock_fd = take_fd(&fd);
     return take_over(z, dir, e);
