@@ -134,6 +134,8 @@ $(addprefix $(O)/replay/,$(FUZZERS)): $(O)/replay/%: $(O)/tests/fuzz/%.o $(O)/te
 	$(call link,$(T_zoned))
 
 # ---- everything that CI runs: arrows, unit tests, replayed fuzz corpora, system and fault tests; prove sums up ----
+hostile: $(HOSTILE)
+.PHONY: hostile
 REPLAYS := $(addprefix $(O)/replay/,$(FUZZERS))
 SYSTEM := $(sort $(wildcard tests/system/*.t))
 PROVE := prove --timer --nocolor --exec ''
