@@ -236,13 +236,13 @@ static void test_rates(void)
     if (err_is(&e))
         printf("# %s\n", e.text);
     usleep(NUDGE);
-    qdisc(a.link.host_ifname, "rate 20Mbit", 0);
+    qdisc(a.link.host_ifname, "rate 20400Kbit", 0);
     net_shape_ifb(a.link.host_ifname, ifb);
-    qdisc(ifb, "rate 8Mbit", 0);
+    qdisc(ifb, "rate 8160Kbit", 0);
     printf("# 20 Mbit/s in: 2.5 MB took %.2f s\n", stream(host, a.ns, a.ip4, 2500000));
     printf("# 8 Mbit/s out: 1 MB took %.2f s\n", stream(a.ns, host, "192.0.2.1", 1000000));
-    qdisc(a.link.host_ifname, "rate 20Mbit", 2500000);
-    qdisc(ifb, "rate 8Mbit", 1000000);
+    qdisc(a.link.host_ifname, "rate 20400Kbit", 2500000);
+    qdisc(ifb, "rate 8160Kbit", 1000000);
     is_int(net_link_counters(ctx, a.link.host_ifname, &c), 0, "counters");
     ok(c.rx_bytes > 2500000 && c.tx_bytes > 1000000 && c.tx_bytes < 2500000,
        "are the zone's: %llu in, %llu out", (unsigned long long)c.rx_bytes, (unsigned long long)c.tx_bytes);
