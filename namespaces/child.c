@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -92,6 +93,21 @@ static int begin(struct nspace_tree *t, struct err *e)
 }
 
 /* What needs neither groups nor links, while the parent prepares those. */
+/* Images name working folders that are not there, and expect them to be made. Inside the root already, with the zone's own rights;
+ * what cannot be made is told when it is entered. */
+static void make_folder(const char *dir)
+{
+    auto_free char *path = xstrdup(dir && *dir == '/' ? dir : "/");
+    umask(022);
+    if (access(path, F_OK) == 0)
+        return;
+    for (char *p = path + 1; (p = strchr(p, '/')); *p++ = '/') {
+        *p = '\0';
+        (void)mkdir(path, 0755);
+    }
+    (void)mkdir(path, 0755);
+}
+
 static int prepare(const struct nspace_inner *in, const struct nspace_final *f, struct nspace_tree *t,
                    struct nspace_ready *ready, struct err *e)
 {
@@ -103,6 +119,7 @@ static int prepare(const struct nspace_inner *in, const struct nspace_final *f, 
     if (r < 0)
         return r;
     nspace_sysctls_default(t->proc_sys, in->s);
+    make_folder(f->cwd);
     return nspace_finish_prepare(f, ready, e);
 }
 

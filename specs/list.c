@@ -67,7 +67,7 @@ static void set_strv(struct spec_load *l, const struct spec_row *r, void *base, 
         }
     }
     strv_free(SPEC_FIELD(char **, base, r));
-    if (!len)
+    if (!len && !r->keeps_empty)
         v = (free(v), NULL);
     SPEC_FIELD(char **, base, r) = v;
 }
@@ -215,7 +215,7 @@ json *spec_list_get(const struct spec_row *r, const void *base)
         return v->len ? get_items(r->items, v) : NULL;
     }
     char *const *v = SPEC_CFIELD(char **, base, r);
-    if (strv_len(v))
+    if (strv_len(v) || (v && r->keeps_empty))
         return get_strv(v);
     return r->type == SPEC_T_ADDRESS ? js_string("auto") : NULL;
 }

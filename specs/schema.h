@@ -50,6 +50,7 @@ struct spec_row {
     spec_check_fn check;     /* of the text, or of each item or value */
     spec_check_fn check_key; /* maps */
     bool live;
+    bool keeps_empty; /* an empty list says something else than none */
     const char *doc;
 };
 #define SPEC_ROWS_MAX 128 /* of one table */

@@ -34,6 +34,7 @@ enum spec_proto { SPEC_TCP = 6, SPEC_UDP = 17, SPEC_SCTP = 132 };
 enum spec_mount_kind { SPEC_MOUNT_BIND, SPEC_MOUNT_VOLUME, SPEC_MOUNT_TMPFS };
 
 struct spec_process {
+    char **entrypoint; /* NULL: the image's; empty: none */
     char **args;
     spec_map env;
     char *user;             /* NULL = root */
@@ -178,6 +179,11 @@ typedef VEC(struct spec_change) spec_changes;
 /* Differences per key, in the table's order. */
 void spec_diff(const struct spec *a, const struct spec *b, spec_changes *out);
 void spec_changes_done(spec_changes *c);
+
+/* Fills what the spec leaves to the image (config: an OCI config object, or NULL; a stranger's data): args with the entrypoint
+ * before them, user, cwd, stop signal, health check. *env: its K=V, which go under the spec's; caller's. What the image says
+ * wrongly goes to ps. Once per spec: afterwards entrypoint is part of args. */
+void spec_apply_image(struct spec *s, const json *config, char ***env, struct problems *ps);
 
 /* [a-z0-9]([a-z0-9-]{0,30}[a-z0-9])? ; what names the kind of object in the message ("zone", "volume",
  * "network"). */

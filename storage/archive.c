@@ -109,7 +109,11 @@ static int unpack_as(int parent, const char *base, int in_fd, const struct stor_
     if (mkdirat(parent, tmp, 0700) < 0)
         return err_sys(e, "%s", base);
     auto_fd int dir = openat(parent, tmp, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    int r = dir < 0 ? err_sys(e, "%s", base) : stor_unpack(in_fd, dir, b, -1, 0, NULL, e);
+    int r =
+        dir < 0
+            ? err_sys(e, "%s", base)
+            : stor_unpack(
+                  &(struct stor_unpack_job){.in_fd = in_fd, .dirfd = dir, .progress_fd = -1, .bounds = b}, e);
     auto_dir DIR *d = r < 0 ? NULL : fdopendir(openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     for (struct dirent *ent; d && r == 0 && (ent = readdir(d));) {
         if (!strcmp(ent->d_name, ".") || !strcmp(ent->d_name, ".."))
@@ -147,5 +151,6 @@ int stor_archive_unpack(int root_fd, const char *path, int in_fd, const struct s
         return unpack_to_new_name(root_fd, path, in_fd, b, e);
     if (dir < 0)
         return err_sysk(e, ERR_NOT_FOUND, -dir, "%s", path);
-    return stor_unpack(in_fd, dir, b, -1, 0, NULL, e);
+    return stor_unpack(
+        &(struct stor_unpack_job){.in_fd = in_fd, .dirfd = dir, .progress_fd = -1, .bounds = b}, e);
 }

@@ -9,6 +9,7 @@
 #include "storage/store.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -56,30 +57,42 @@ int img_blob_path(const char *digest, char out[IMG_DIGEST_MAX + 16], struct err 
     return 0;
 }
 
-/* ---- the folder ---- */
-static int make_folders(int fd, struct err *e)
+void img_key(const char *digest, char out[IMG_DIGEST_MAX])
 {
-    static const char *const names[] = {"blobs", "blobs/sha256", "blobs/sha512", "staging"};
+    snprintf(out, IMG_DIGEST_MAX, "%.6s-%.128s", digest, digest + 7);
+}
+
+/* ---- the folder ---- */
+static int make_folders(struct img_store *s, struct err *e)
+{
+    static const char *const names[] = {"blobs",   "blobs/sha256", "blobs/sha512",
+                                        "staging", "roots",        "layers"};
     for (unsigned i = 0; i < ARRAY_LEN(names); i++)
-        if (mkdirat(fd, names[i], 0700) < 0 && errno != EEXIST)
+        if (mkdirat(s->fd, names[i], 0700) < 0 && errno != EEXIST)
             return err_sys(e, "image store: %s", names[i]);
-    if (file_exists(fd, "oci-layout"))
+    if (file_exists(s->fd, "oci-layout"))
         return 0;
-    return file_replace(fd, "oci-layout", LAYOUT_TEXT, strlen(LAYOUT_TEXT), 0600, true, e);
+    auto_fd int lock = img_index_lock(s, e);
+    if (lock < 0 || file_exists(s->fd, "oci-layout"))
+        return lock < 0 ? lock : 0;
+    return file_replace(s->fd, "oci-layout", LAYOUT_TEXT, strlen(LAYOUT_TEXT), 0600, true, e);
 }
 
 int img_store_open(struct stor_pool *p, struct img_store **out, struct err *e)
 {
     struct img_store *s = xcalloc(1, sizeof(*s));
-    s->staging_fd = -1;
+    s->pool = p;
+    s->staging_fd = s->lock_fd = -1;
     if (mkdirat(p->fd, "images", 0700) < 0 && errno != EEXIST)
         s->fd = -1;
     else
         s->fd = openat(p->fd, "images", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    int r = s->fd < 0 ? err_sys(e, "image store") : make_folders(s->fd, e);
+    int r = s->fd < 0 ? err_sys(e, "image store") : make_folders(s, e);
     if (r == 0 &&
         (s->staging_fd = openat(s->fd, "staging", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) < 0)
         r = err_sys(e, "image store: staging");
+    if (r == 0 && (s->lock_fd = stor_layers_hold(p, true, e)) < 0)
+        r = s->lock_fd;
     if (r < 0) {
         img_store_free(s);
         return r;
@@ -94,6 +107,7 @@ void img_store_free(struct img_store *s)
         return;
     close_fd(&s->fd);
     close_fd(&s->staging_fd);
+    close_fd(&s->lock_fd);
     free(s);
 }
 
@@ -101,6 +115,30 @@ void img_on_progress(struct img_store *s, void (*fn)(void *arg, const struct img
 {
     s->progress = fn;
     s->progress_arg = arg;
+}
+
+void img_tell(struct img_store *s, const char *item, const char *phase, uint64_t done, uint64_t total)
+{
+    struct img_progress p = {item, phase, done, total};
+    if (s->progress)
+        s->progress(s->progress_arg, &p);
+}
+
+void img_on_note(struct img_store *s, void (*fn)(void *arg, const char *text), void *arg)
+{
+    s->note = fn;
+    s->note_arg = arg;
+}
+
+void img_note(struct img_store *s, const char *fmt, ...)
+{
+    char text[400];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    if (s->note)
+        s->note(s->note_arg, text);
 }
 
 /* ---- reading ---- */

@@ -32,13 +32,19 @@
 #endif
 
 struct cage {
-    int in_fd, dirfd, progress_fd, answer_fd, ready_fd, mapped_fd;
-    const struct stor_bounds *bounds;
+    int in_fd, dirfd, progress_fd, answer_fd, ready_fd,
+        mapped_fd; /* inflating: progress_fd is where it goes */
+    enum stor_cage_work work;
+    const struct stor_unpack_job *job;
+};
+struct answer { /* below PIPE_BUF: one write is whole */
+    struct err error;
+    struct stor_unpack_stats stats;
 };
 
 /* All that this kernel's Landlock knows is denied but below the folder. Hard links across folders need REFER,
  * which ABI 1 always denies: there the root folder and the call list must do. */
-static int confine_to(int dirfd, struct err *e)
+static int confine_to(int dirfd, bool any_file, struct err *e)
 {
     long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
     if (abi < 2)
@@ -51,7 +57,7 @@ static int confine_to(int dirfd, struct err *e)
     if (rules < 0)
         return err_sys(e, "landlock");
     struct landlock_path_beneath_attr rule = {.allowed_access = all, .parent_fd = dirfd};
-    if (syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
+    if (any_file && syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
         return err_sys(e, "landlock rule");
     return syscall(SYS_landlock_restrict_self, rules, 0) < 0 ? err_sys(e, "landlock") : 0;
 }
@@ -85,6 +91,7 @@ static int allow_few_calls(struct err *e)
         SCMP_SYS(getpid),     SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigaction), SCMP_SYS(gettid),
         SCMP_SYS(getrandom),  SCMP_SYS(clock_gettime),  SCMP_SYS(sched_yield),  SCMP_SYS(sigaltstack),
         SCMP_SYS(geteuid),    SCMP_SYS(mlock),          SCMP_SYS(mlock2),       SCMP_SYS(gettimeofday),
+        SCMP_SYS(fchown),     SCMP_SYS(fallocate),      SCMP_SYS(fremovexattr),
     };
     scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
     int r = ctx ? 0 : -ENOMEM;
@@ -133,6 +140,10 @@ static int enter_cage(struct cage *c, struct err *e)
     char byte = 0;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     umask(0);
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC); /* the streams are others' */
+    for (int i = 0; i < 3; i++)
+        if (null < 0 || dup2(null, i) < 0)
+            return err_sys(e, "/dev/null");
     int r = keep_descriptors(c, e);
     if (r < 0)
         return r;
@@ -147,23 +158,33 @@ static int enter_cage(struct cage *c, struct err *e)
     if (fchdir(c->dirfd) < 0 || chroot(".") < 0)
         return err_sys(e, "chroot");
     bound_resources();
-    r = confine_to(c->dirfd, e);
+    r = confine_to(c->dirfd, c->work == CAGE_UNPACK, e);
     r = r < 0 ? r : keep_few_capabilities(e);
     return r < 0 ? r : allow_few_calls(e);
 }
 
+static int do_work(struct cage *c, struct stor_unpack_stats *stats, struct err *e)
+{
+    if (c->work == CAGE_INFLATE)
+        return stor_inflate(c->in_fd, c->progress_fd, c->job->bounds, e);
+    struct stor_unpack_job job = *c->job;
+    job.in_fd = c->in_fd;
+    job.dirfd = c->dirfd;
+    job.progress_fd = c->progress_fd;
+    int r = stor_unpack(&job, e);
+    *stats = job.stats;
+    return r;
+}
+
 static _Noreturn void cage_main(struct cage c)
 {
-    struct err e = {0};
-    struct stat st = {0};
-    int r = enter_cage(&c, &e);
-    if (r == 0) {
-        (void)fstat(c.in_fd, &st);
-        r = stor_unpack(c.in_fd, c.dirfd, c.bounds, c.progress_fd, (uint64_t)st.st_size, NULL, &e);
-    }
+    struct answer a = {0};
+    int r = enter_cage(&c, &a.error);
+    if (r == 0)
+        r = do_work(&c, &a.stats, &a.error);
     if (r < 0)
-        err_set(&e, ERR_INTERNAL, -r, "unpacking failed"); /* if nobody said why: never adopted */
-    (void)fd_write_full(c.answer_fd, &e, sizeof(e));
+        err_set(&a.error, ERR_INTERNAL, -r, "unpacking failed"); /* if nobody said why: never adopted */
+    (void)fd_write_full(c.answer_fd, &a, sizeof(a));
     _exit(r < 0 ? 1 : 0);
 }
 
@@ -181,11 +202,10 @@ static int map_ids(pid_t pid, struct err *e)
     return 0;
 }
 
-static int run_cage(struct cage *c, int answer, struct err *e)
+static int start_cage(struct cage *c, struct stor_cage *out, struct err *e)
 {
-    int ready[2], mapped[2], status = 0, r = 0;
+    int ready[2], mapped[2], r = 0;
     char byte = 0;
-    struct err got = {0};
     if (pipe2(ready, O_CLOEXEC) < 0)
         return err_sys(e, "pipe");
     auto_fd int ready_in = ready[0];
@@ -196,39 +216,75 @@ static int run_cage(struct cage *c, int answer, struct err *e)
     auto_fd int mapped_out = mapped[1];
     c->ready_fd = ready_out;
     c->mapped_fd = mapped_in;
-    pid_t pid = fork();
-    if (pid == 0)
+    out->pid = fork();
+    if (out->pid == 0)
         cage_main(*c);
     close_fd(&ready_out);
     close_fd(&mapped_in);
-    close_fd(&c->answer_fd);
-    if (pid < 0)
+    if (out->pid < 0)
         return err_sys(e, "fork");
-    if (fd_read_full(ready_in, &byte, 1) == 1 && (r = map_ids(pid, e)) == 0)
+    if (fd_read_full(ready_in, &byte, 1) == 1 && (r = map_ids(out->pid, e)) == 0)
         (void)!write(mapped_out, &byte, 1);
-    close_fd(&mapped_out);
-    ssize_t n = fd_read_full(answer, &got, sizeof(got));
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
     if (r < 0)
-        return r;
-    if (n != (ssize_t)sizeof(got) || (!err_is(&got) && status))
-        return err_set(e, ERR_INTERNAL, EIO, "the unpacking process died (status %x)", (unsigned)status);
-    if (!err_is(&got))
-        return 0;
-    got.text[sizeof(got.text) - 1] = '\0';
-    return err_set(e, got.kind > ERR_NONE && got.kind < ERR_KIND_MAX ? got.kind : ERR_INTERNAL,
-                   got.code > 0 ? got.code : EIO, "%s", got.text);
+        stor_cage_kill(out);
+    return r;
 }
 
-int stor_unpack_caged(int in_fd, int dirfd, const struct stor_bounds *b, int progress_fd, struct err *e)
+int stor_cage_start(struct stor_cage *out, enum stor_cage_work work, const struct stor_unpack_job *j,
+                    struct err *e)
 {
     int p[2];
+    *out = STOR_CAGE_NONE;
     if (pipe2(p, O_CLOEXEC) < 0)
         return err_sys(e, "pipe");
-    auto_fd int answer = p[0];
-    struct cage c = {in_fd, dirfd, progress_fd, p[1], -1, -1, b};
-    int r = run_cage(&c, answer, e);
-    close_fd(&c.answer_fd);
+    auto_fd int answer_in = p[1];
+    out->answer = p[0];
+    out->work = work;
+    struct cage c = {j->in_fd, j->dirfd, j->progress_fd, answer_in, -1, -1, work, j};
+    int r = start_cage(&c, out, e);
+    if (r < 0)
+        stor_cage_kill(out);
     return r;
+}
+
+static int reap(struct stor_cage *c)
+{
+    int status = 0;
+    while (c->pid > 0 && waitpid(c->pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    c->pid = -1;
+    close_fd(&c->answer);
+    return status;
+}
+
+int stor_cage_wait(struct stor_cage *c, struct stor_unpack_stats *stats, struct err *e)
+{
+    struct answer a = {0};
+    struct err *got = &a.error;
+    ssize_t n = fd_read_full(c->answer, &a, sizeof(a));
+    int status = reap(c);
+    if (n != (ssize_t)sizeof(a) || (!err_is(got) && status))
+        return err_set(e, ERR_INTERNAL, EIO, "the unpacking process died (status %x)", (unsigned)status);
+    if (!err_is(got)) {
+        if (stats)
+            *stats = a.stats;
+        return 0;
+    }
+    got->text[sizeof(got->text) - 1] = '\0';
+    return err_set(e, got->kind > ERR_NONE && got->kind < ERR_KIND_MAX ? got->kind : ERR_INTERNAL,
+                   got->code > 0 ? got->code : EIO, "%s", got->text);
+}
+
+void stor_cage_kill(struct stor_cage *c)
+{
+    if (c->pid > 0)
+        (void)kill(c->pid, SIGKILL);
+    (void)reap(c);
+}
+
+int stor_unpack_caged(struct stor_unpack_job *j, struct err *e)
+{
+    struct stor_cage c;
+    int r = stor_cage_start(&c, CAGE_UNPACK, j, e);
+    return r < 0 ? r : stor_cage_wait(&c, &j->stats, e);
 }

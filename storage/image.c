@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "storage/images.h"
 #include "storage/internal.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +21,10 @@ json *stor_root_to_json(const struct stor_root_plan *r)
     js_set_strv(o, "lowers", r->lowers);
     js_set_str(o, "lower_dir", r->lower_dir);
     js_set_bool(o, "host_usr", r->host_usr);
+    if (r->manifest)
+        js_set_str(o, "manifest", r->manifest);
+    if (r->config)
+        js_set(o, "config", js_ref(r->config));
     return o;
 }
 
@@ -38,6 +43,9 @@ int stor_root_from_json(const json *j, struct stor_root_plan *out, struct err *e
     r.image = xstrdup(image);
     r.lower_dir = xstrdup(dir);
     r.host_usr = js_get_bool(j, "host_usr", false);
+    r.manifest = xstrdup(js_get_str(j, "manifest", NULL));
+    if (js_type_of(js_get(j, "config")) == JS_OBJECT)
+        r.config = js_ref(js_get(j, "config"));
     *out = r;
     return 0;
 }
@@ -47,6 +55,8 @@ void stor_root_done(struct stor_root_plan *r)
     free(r->image);
     free(r->lower_dir);
     strv_free(r->lowers);
+    free(r->manifest);
+    js_free(r->config);
     memset(r, 0, sizeof(*r));
 }
 
@@ -84,7 +94,12 @@ static int check_tar(const char *path, struct err *e)
     return 0;
 }
 
-int stor_image_check(const char *image, struct err *e)
+static bool in_store(const char *image)
+{
+    return strcmp(image, "host") != 0 && !str_starts(image, "dir:") && !str_starts(image, "tar:");
+}
+
+int stor_image_check(struct stor_pool *p, const char *image, struct err *e)
 {
     if (!strcmp(image, "host"))
         return 0;
@@ -92,16 +107,10 @@ int stor_image_check(const char *image, struct err *e)
         return check_dir(image + 4, e);
     if (str_starts(image, "tar:"))
         return check_tar(image + 4, e);
-    err_set(e, ERR_UNSUPPORTED, ENOTSUP, "image %s: this version has no image store yet", image);
-    return err_hint(e, "use host, dir:/PATH or tar:/PATH");
+    return img_root_check(p, image, e);
 }
 
 /* ---- layers ---- */
-static bool layer_there(const struct stor_pool *p, const char *key)
-{
-    return file_exists(p->layers_fd, key);
-}
-
 static int layer_key(const char *image, char key[80], struct err *e)
 {
     return !strcmp(image, "host") ? stor_skeleton_key(key, e) : stor_tar_key(image + 4, key, e);
@@ -110,12 +119,21 @@ static int layer_key(const char *image, char key[80], struct err *e)
 bool stor_image_ready(struct stor_pool *p, const char *image)
 {
     char key[80];
-    return str_starts(image, "dir:") || (layer_key(image, key, NULL) == 0 && layer_there(p, key));
+    if (in_store(image))
+        return img_root_load(p, image, NULL, NULL) == 0;
+    return str_starts(image, "dir:") || (layer_key(image, key, NULL) == 0 && file_exists(p->layers_fd, key));
 }
 
-static int fill_layer(const char *image, const char *key, int dirfd, const struct stor_bounds *b,
-                      int progress_fd, struct err *e)
+struct source {
+    const char *image, *key;
+    const struct stor_bounds *bounds;
+    int progress_fd;
+};
+
+static int fill_layer(void *arg, int dirfd, struct err *e)
 {
+    const struct source *s = arg;
+    const char *image = s->image;
     char now[80];
     struct stat st;
     if (!strcmp(image, "host"))
@@ -125,61 +143,17 @@ static int fill_layer(const char *image, const char *key, int dirfd, const struc
         return err_sys(e, "%s", image);
     if (!S_ISREG(st.st_mode))
         return err_set(e, ERR_INVALID, EINVAL, "%s is not a regular file", image);
-    int r = stor_unpack_caged(in, dirfd, b, progress_fd, e);
+    struct stor_unpack_job job = {.in_fd = in,
+                                  .dirfd = dirfd,
+                                  .progress_fd = s->progress_fd,
+                                  .total = (uint64_t)st.st_size,
+                                  .bounds = s->bounds};
+    int r = stor_unpack_caged(&job, e);
     if (r < 0)
         return err_prefix(e, "%s", image);
     r = stor_tar_key(image + 4, now, e);
-    if (r == 0 && strcmp(now, key))
+    if (r == 0 && strcmp(now, s->key))
         return err_set(e, ERR_CONFLICT, EAGAIN, "%s changed while it was read", image);
-    return r;
-}
-
-/* The file is unlinked by whoever held it: a lock on one that is no longer there excludes nobody. */
-static int lock_layer(const struct stor_pool *p, const char *name, struct err *e)
-{
-    for (;;) {
-        struct stat held, there;
-        auto_fd int fd = openat(p->staging_fd, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (fd < 0)
-            return err_sys(e, "lock of layer %s", name);
-        int r;
-        do
-            r = flock(fd, LOCK_EX);
-        while (r < 0 && errno == EINTR);
-        if (r < 0 || fstat(fd, &held) < 0)
-            return err_sys(e, "lock of layer %s", name);
-        if (fstatat(p->staging_fd, name, &there, AT_SYMLINK_NOFOLLOW) == 0 && there.st_ino == held.st_ino &&
-            there.st_dev == held.st_dev)
-            return take_fd(&fd);
-    }
-}
-
-/* In staging under a lock per layer, so that two at once do the work once; one rename adopts. */
-static int make_layer(struct stor_pool *p, const char *image, const char *key, const struct stor_bounds *b,
-                      int progress_fd, struct err *e)
-{
-    auto_free char *lock_name = xasprintf("%s.lock", key), *staged = xasprintf("%s.d", key);
-    auto_fd int lock = lock_layer(p, lock_name, e);
-    if (lock < 0)
-        return lock;
-    int r = 0;
-    if (!layer_there(p, key)) {
-        r = path_remove_tree(p->staging_fd, staged, e);
-        if (r == 0 && mkdirat(p->staging_fd, staged, 0755) < 0)
-            r = err_sys(e, "staging of layer %s", key);
-        auto_fd int dir = r < 0 ? -1 : openat(p->staging_fd, staged, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (r == 0 && fchmod(dir, 0755) < 0)
-            r = err_sys(e, "staging of layer %s", key);
-        if (r == 0)
-            r = fill_layer(image, key, dir, b, progress_fd, e);
-        if (r == 0 && (syncfs(dir) < 0 || renameat(p->staging_fd, staged, p->layers_fd, key) < 0))
-            r = err_sys(e, "layer %s", key);
-        if (r == 0)
-            (void)file_fsync_dir(p->layers_fd);
-        else
-            (void)path_remove_tree(p->staging_fd, staged, NULL);
-    }
-    (void)unlinkat(p->staging_fd, lock_name, 0);
     return r;
 }
 
@@ -204,15 +178,18 @@ int stor_image_prepare(struct stor_pool *p, const char *image, const struct stor
 {
     char key[80];
     struct stor_root_plan root = {0};
-    int r = stor_image_check(image, e);
+    int r = stor_image_check(p, image, e);
     if (r < 0)
         return r;
-    if (str_starts(image, "dir:")) {
+    if (in_store(image)) {
+        r = img_root_prepare(p, image, b, &root, e);
+    } else if (str_starts(image, "dir:")) {
         r = prepare_dir(p, image + 4, &root, e);
     } else {
         r = layer_key(image, key, e);
-        if (r == 0 && !layer_there(p, key))
-            r = make_layer(p, image, key, b, progress_fd, e);
+        struct source source = {image, key, b, progress_fd};
+        if (r == 0)
+            r = stor_layer_make(p, key, true, fill_layer, &source, e);
         if (r == 0)
             strv_add(&root.lowers, key);
     }

@@ -81,24 +81,40 @@ int img_index_pick(const char *text, size_t n, const struct img_platform *p, str
 /* Names a manifest or index that is in the store, with all it needs (checked), in index.json: the moment an image
  * exists. Atomic; a former image of that name stays as an unnamed one until prune. */
 int img_tag(struct img_store *s, const char *ref, const struct img_desc *manifest, struct err *e);
-int img_untag(struct img_store *s, const char *ref, struct err *e); /* not_found */
-/* Unpacks what is missing of the image's layers, in a cage; diff ids are checked while it runs. Two at once do the
- * work once. Fills the root plan (layers uppermost first). */
-int img_unpack(struct img_store *s, struct stor_pool *p, const struct img_image *i,
-               const struct stor_bounds *b, struct stor_root_plan *root, struct err *e);
+/* Takes the name away (an id means its only name); what nothing needs then, prune frees. not_found, conflict. */
+int img_untag(struct img_store *s, const char *ref, struct err *e);
+/* The descriptor that a reference, digest or id prefix names in the store: a manifest's or an index's. */
+int img_find(struct img_store *s, const char *text, struct img_desc *out, struct err *e);
+/* Unpacks what is missing of the image's layers, in cages; diff ids are checked while it runs. Two at once do the work once.
+ * named: what the reference names (the manifest, or the index through which it was found). From here on stor_image_prepare
+ * knows the image's root at once. The layers may still be in memory only: img_sync makes sure of them; after a power loss
+ * before that they are unpacked again. */
+int img_unpack(struct img_store *s, const struct img_desc *named, const struct img_image *i,
+               const struct stor_bounds *b, struct err *e);
+int img_sync(struct img_store *s, struct err *e);
 /* [{ref, id, digest, created, platform, layers, size, shared, own}] */
 int img_list(struct img_store *s, json **out, struct err *e);
 int img_show(struct img_store *s, const char *ref, json **out, struct err *e);
-/* Deletes what neither index.json nor a root in use names (in_use: layer names of zones' roots). Locks out adopters. */
-int img_prune(struct img_store *s, struct stor_pool *p, char *const *in_use, json **freed, struct err *e);
-/* Every blob against its digest, every reference against its blobs, every unpacked layer against its mark. */
-int img_verify(struct img_store *s, struct stor_pool *p, json **report, struct err *e);
+/* Deletes what neither index.json nor a zone's root names: blobs, layers, parts, unnamed images. *report: {bytes, blobs, layers,
+ * images}. Locks out all who adopt; busy if they do not end within wait_ms. */
+int img_prune(struct img_store *s, unsigned wait_ms, json **report, struct err *e);
+/* Every blob against its digest, every reference against its blobs, every unpacked layer against its mark. *report: {images,
+ * blobs, layers, bytes, problems: [text]}. */
+int img_verify(struct img_store *s, json **report, struct err *e);
 
 /* ---- in and out ---- */
 enum img_format { IMG_OCI_ARCHIVE, IMG_OCI_DIR, IMG_DOCKER_ARCHIVE, IMG_ROOTFS_TAR };
 /* format is told by content. ref: the name to give, NULL: what the archive says. *names: strv of what came in. */
 int img_import(struct img_store *s, const char *path, const char *ref, char ***names, struct err *e);
 int img_export(struct img_store *s, const char *ref, enum img_format f, const char *path, struct err *e);
+
+/* A zone's root as it is (its layers and its changes) as a tar. The caller's process ends afterwards: it has other mounts then. */
+int img_export_zone(struct img_store *s, const char *zone, const struct stor_root_plan *root,
+                    const char *path, struct err *e);
+/* The zone's changes as one layer on top of its image, or alone where its root has no image's manifest. config: what is said
+ * otherwise than the image says (an OCI config object; NULL: nothing). Names it ref; the zone must not change meanwhile. */
+int img_commit(struct img_store *s, const char *zone, const struct stor_root_plan *root, const json *config,
+               const char *ref, struct img_desc *out, struct err *e);
 
 /* ---- registries (registry*.c; libcurl stays behind it) ---- */
 /* A login for one registry. Whoever asks for the transfer reads his own auth files (zonectl: zoned/api/credentials.c) and
@@ -126,4 +142,6 @@ struct img_progress {
     const char *phase;    /* download, unpack, verify, upload, write */
     uint64_t done, total; /* bytes; total 0 = unknown */
 };
+/* What the user should know of what was done, a sentence each. */
+void img_on_note(struct img_store *s, void (*fn)(void *arg, const char *text), void *arg);
 void img_on_progress(struct img_store *s, void (*fn)(void *arg, const struct img_progress *p), void *arg);

@@ -5,7 +5,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "storage/images.h"
+#include "storage/store.h"
 #include <errno.h>
 #include <string.h>
 
@@ -59,6 +59,11 @@ static int read_desc(json *j, const char *what, const char *const *types, struct
     snprintf(d->digest, sizeof(d->digest), "%s", digest);
     d->size = (uint64_t)size;
     return 0;
+}
+
+bool img_is_manifest_type(const char *media_type)
+{
+    return one_of(media_type, manifest_types);
 }
 
 /* The document's own word, the header's, the shape: the first that is there decides, and the shape must fit. */

@@ -106,6 +106,7 @@ int stor_trash_empty(struct stor_pool *p, unsigned long most, struct err *e)
 /* Only the daemon that owns the pool calls this, before it forks workers. */
 void stor_pool_clear(struct stor_pool *p)
 {
+    img_recover(p);
     (void)clear(p->staging_fd, NULL, NULL);
     (void)clear(p->tmp_fd, NULL, NULL);
 }

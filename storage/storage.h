@@ -4,6 +4,7 @@
  * nothing itself. Sources: overlayfs.rst, tar(5), libarchive(3), ioctl_ficlone(2). */
 #pragma once
 #include "base/err.h"
+#include "base/json.h"
 #include "specs/specs.h"
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,14 +26,16 @@ struct stor_root_plan {
     char **lowers;   /* names below layers/, uppermost first; for dir: empty and lower_dir set */
     char *lower_dir; /* dir:/path: the canonical host path, else NULL */
     bool host_usr;   /* image: host */
+    char *manifest;  /* digest of an OCI image's manifest, else NULL */
+    json *config;    /* an OCI image's config object (Entrypoint, Env, …), data of a stranger; NULL: none */
 };
 json *stor_root_to_json(const struct stor_root_plan *r);
 int stor_root_from_json(const json *j, struct stor_root_plan *out, struct err *e);
 void stor_root_done(struct stor_root_plan *r);
 
 /* Checks the reference and the source without side effects: missing, empty, not a folder, a symlink, not an
- * archive; OCI references are unsupported (9) until the image store is there. */
-int stor_image_check(const char *image, struct err *e);
+ * archive, not in the image store. */
+int stor_image_check(struct stor_pool *p, const char *image, struct err *e);
 /* Bounds for unpacking, adjustable. 0 fields: the defaults of contract.md (10^6 entries, 32 GiB or free disk
  * less 5 %). */
 struct stor_bounds {

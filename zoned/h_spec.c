@@ -196,7 +196,8 @@ static int change_zone(struct zd *d, struct zone *z, struct zd_request *r, const
     if (k < 0)
         return k;
     auto_spec struct spec *old = spec_copy(is_running(z) ? z->plan->spec : z->spec ? z->spec : s);
-    spec_diff(old, s, &changes);
+    auto_spec struct spec *new = is_running(z) ? zone_effective(d, z, s) : spec_copy(s);
+    spec_diff(old, new, &changes);
     if (is_running(z))
         for (unsigned i = 0; i < changes.len; i++)
             z->pending = z->pending || changes.at[i].when == SPEC_NEXT_BOOT;
@@ -274,7 +275,7 @@ int h_verify_spec(struct zd *d, struct zd_request *r, struct err *e)
                           .io_dev = cg_io_dev(d->lib_dir)};
     cg_check(d->cgroups, &l, zd_problems(r));
     struct err ie = {0};
-    if (stor_image_check(s->image, &ie) < 0)
+    if (stor_image_check(d->pool, s->image, &ie) < 0)
         problem_add(zd_problems(r), ie.kind, file, 0, "image", "%s", ie.text);
     if (zd_problems(r)->len)
         return problems_to_err(zd_problems(r), e, file);
@@ -364,7 +365,8 @@ static json *apply_change(struct zd *d, struct zone *z, const struct spec *s, co
     spec_changes changes = {0};
     auto_free char *old = NULL;
     json *o = js_object();
-    spec_diff(is_running(z) ? z->plan->spec : z->spec ? z->spec : s, s, &changes);
+    auto_spec struct spec *new = is_running(z) ? zone_effective(d, z, s) : spec_copy(s);
+    spec_diff(is_running(z) ? z->plan->spec : z->spec ? z->spec : s, new, &changes);
     js_set_str(o, "name", z->name);
     int k = store_read_text(d, z, &old, e);
     bool same = k == 0 && !strcmp(old, text) && !changes.len, live = is_running(z) && any_live(&changes);

@@ -24,8 +24,25 @@ int zone_root(struct zd *d, const struct zone *z, struct stor_root_plan *out, st
 
 int zone_root_check(struct zd *d, const struct zone *z, struct err *e)
 {
-    return stor_zone_root_load(d->pool, z->name, z->spec->image, NULL) ? 0
-                                                                       : stor_image_check(z->spec->image, e);
+    return stor_zone_root_load(d->pool, z->name, z->spec->image, NULL)
+               ? 0
+               : stor_image_check(d->pool, z->spec->image, e);
+}
+
+struct spec *zone_effective(struct zd *d, const struct zone *z, const struct spec *s)
+{
+    struct spec *full = spec_copy(s);
+    struct stor_root_plan root = {0};
+    struct problems ps = {0};
+    char **env = NULL;
+    if (!stor_zone_root_load(d->pool, z->name, s->image, &root) && z->plan &&
+        str_eq(z->plan->root.image, s->image))
+        root.config = js_ref(z->plan->root.config);
+    spec_apply_image(full, root.config, &env, &ps);
+    strv_free(env);
+    problems_done(&ps);
+    stor_root_done(&root);
+    return full;
 }
 
 bool zone_root_ready(struct zd *d, const struct zone *z)

@@ -598,7 +598,7 @@ int op_create(struct zd *d, const char *name, const char *text, bool ephemeral, 
     z->spec = s;
     check_limits(d, s, ps);
     networks_check(d, s, ps);
-    r = ps->len ? problems_to_err(ps, e, name) : stor_image_check(s->image, e);
+    r = ps->len ? problems_to_err(ps, e, name) : stor_image_check(d->pool, s->image, e);
     if (r == 0)
         r = mounts_check(d, s, e);
     if (r == 0)

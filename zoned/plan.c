@@ -189,8 +189,9 @@ static void check_capabilities(const struct spec *s, struct problems *ps)
 static void check_app(const struct spec *s, struct problems *ps)
 {
     if (s->init == SPEC_INIT_APP && !strv_len(s->process.args))
-        problem_add(ps, ERR_INVALID, NULL, 0, "process.args",
-                    "is missing (a list of words: the program and its arguments)");
+        problem_add(
+            ps, ERR_INVALID, NULL, 0, "process.args",
+            "is missing, and the image names no program (a list of words: the program and its arguments)");
 }
 
 int plan_build(const struct plan_inputs *in, struct plan **out, struct problems *ps, struct err *e)
@@ -214,11 +215,12 @@ int plan_build(const struct plan_inputs *in, struct plan **out, struct problems 
     auto_js json *root = stor_root_to_json(in->root);
     int r = stor_root_from_json(root, &p->root, e);
     if (r == 0) {
+        spec_apply_image(p->spec, p->root.config, &p->env, ps);
         add_links(in, p, ps);
         p->part = in->part && !p->host_network;
         add_files(in, p);
         check_capabilities(in->spec, ps);
-        check_app(in->spec, ps);
+        check_app(p->spec, ps);
         if (ps->len > before)
             r = problems_to_err(ps, e, in->spec->zone);
     }

@@ -19,7 +19,8 @@ enum zd_body { BODY_NONE, BODY_JSON, BODY_SPOOL /* into an unnamed file */ };
  * problems) filled and is answered for. A request stays valid until it is answered. */
 typedef int (*zd_handler)(struct zd *d, struct zd_request *r, struct err *e);
 struct zd_route {
-    const char *method, *pattern; /* "/v1/zones/{name}/start": {name} is one path part, percent-decoded */
+    const char *method,
+        *pattern; /* "/v1/zones/{name}/start": {name} is one path part, percent-decoded; {ref} may hold slashes */
     enum zd_role role;
     enum zd_body body;
     zd_handler handle;

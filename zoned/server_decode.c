@@ -15,7 +15,7 @@ static int hex_of(char c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* A part of a path may hold no slash and no control character, whatever it is encoded as; nothing a NUL. */
+/* A part of a path may hold no control character, whatever it is encoded as; nothing a NUL. */
 static int decode(const char *in, size_t n, bool path, char **out, struct err *e)
 {
     auto_free char *text = xcalloc(n + 1, 1);
@@ -30,7 +30,7 @@ static int decode(const char *in, size_t n, bool path, char **out, struct err *e
             c = (unsigned char)(hi * 16 + lo);
             i += 2;
         }
-        if (c == '\0' || (path && (c == '/' || c < ' ' || c == 0x7f)))
+        if (c == '\0' || (path && (c < ' ' || c == 0x7f)))
             return err_set(e, ERR_INVALID, EINVAL,
                            "the address has an encoded character (%%%02X) that is not allowed there", c);
         text[len++] = (char)c;
@@ -108,7 +108,8 @@ int zd_url_match(const struct zd_url *u, const char *pattern, unsigned param[ZD_
     for (; *p == '/' && i < u->nparts; i++) {
         size_t n = strcspn(++p, "/");
         if (*p == '{') {
-            if (u->part[i][0] == '\0')
+            /* an encoded slash belongs to image references and to nothing else */
+            if (u->part[i][0] == '\0' || (strchr(u->part[i], '/') && strncmp(p, "{ref}", n) != 0))
                 return -1;
             param[params++] = i;
         } else if (strncmp(u->part[i], p, n) != 0 || u->part[i][n] != '\0')

@@ -23,7 +23,7 @@ struct zd_url {
     } * pair;
     unsigned npairs;
 };
-/* "/v1/zones/a%2Db?x=1": kind invalid for a broken encoding, a slash or a control character within a part,
+/* "/v1/zones/a%2Db?x=1": kind invalid for a broken encoding or a control character within a part,
  * not_found for too many parts. "+" is itself. A pair without "=" has the value "". */
 int zd_url_parse(const char *uri, struct zd_url *u, struct err *e);
 void zd_url_done(struct zd_url *u);

@@ -316,6 +316,8 @@ void zone_note(struct zone *z, const char *fmt, ...) __attribute__((format(print
  * the zone is gone. */
 int zone_root(struct zd *d, const struct zone *z, struct stor_root_plan *out, struct err *e);
 int zone_root_check(struct zd *d, const struct zone *z, struct err *e);
+/* s as a start would take it: with what the zone's image says. The caller's. */
+struct spec *zone_effective(struct zd *d, const struct zone *z, const struct spec *s);
 bool zone_root_ready(struct zd *d, const struct zone *z);
 int zone_root_prepare(struct zone *z, void (*done)(struct zone *z, const struct err *e, void *arg), void *arg,
                       struct err *e);
@@ -343,6 +345,19 @@ int worker_run(struct zd *d, json *(*work)(struct zd *d, void *arg), void *arg,
 /* Answers r with what make returns in a worker, where the registry is a copy; NULL: e says why. */
 int worker_answer(struct zd *d, struct zd_request *r, const char *name,
                   json *(*make)(struct zd *d, const char *name, struct err *e), struct err *e);
+
+/* images.c: one job of the program zone-image in a process of its own. args (stolen) are completed by op and pool. How r is
+ * answered: not at all, by the result alone, or by a stream of its lines ({"progress"}, {"note"}, and last {"result"} or
+ * {"error"}; an error before any other line is an ordinary error answer). When the client has gone the worker is killed.
+ * done, where given, is called once with the result or the error and must call image_finish, now or later. */
+enum image_answer { IMAGE_QUIET, IMAGE_RESULT, IMAGE_STREAM };
+struct image_job;
+typedef void (*image_done)(struct image_job *j, const json *result, const struct err *e, void *arg);
+int image_run(struct zd *d, const char *op, json *args, enum image_answer how, struct zd_request *r,
+              image_done done, void *arg, struct err *e);
+void image_note(struct image_job *j, const char *text);
+void image_finish(struct image_job *j, const json *result,
+                  const struct err *e); /* j may be gone afterwards */
 
 /* trash.c: removes what was discarded, in a worker where it is much, and then answers the requests with {}. */
 void trash_empty(struct zd *d, struct zd_request *const *requests, unsigned n);
@@ -404,6 +419,14 @@ int h_get_volume(struct zd *, struct zd_request *, struct err *);
 int h_delete_volume(struct zd *, struct zd_request *, struct err *);
 int h_create_network(struct zd *, struct zd_request *, struct err *);
 int h_delete_network(struct zd *, struct zd_request *, struct err *);
+int h_list_images(struct zd *, struct zd_request *, struct err *);
+int h_get_image(struct zd *, struct zd_request *, struct err *);
+int h_delete_image(struct zd *, struct zd_request *, struct err *);
+int h_import_image(struct zd *, struct zd_request *, struct err *);
+int h_export_image(struct zd *, struct zd_request *, struct err *);
+int h_tag_image(struct zd *, struct zd_request *, struct err *);
+int h_prune_images(struct zd *, struct zd_request *, struct err *);
+int h_verify_images(struct zd *, struct zd_request *, struct err *);
 int h_list_networks(struct zd *, struct zd_request *, struct err *);
 int h_get_network(struct zd *, struct zd_request *, struct err *);
 int h_follow_events(struct zd *, struct zd_request *, struct err *);

@@ -126,7 +126,8 @@ int ctl_events(struct ctl *c, int argc, char **argv)
     struct problems details = {0};
     int r = ctl_connect(c, &e);
     if (r == 0)
-        r = api_follow(c->client, follow ? "/events?follow=1" : "/events", event_line, c, &e, &details);
+        r = api_follow(c->client, "GET", follow ? "/events?follow=1" : "/events", NULL, event_line, c, &e,
+                       &details);
     status = r < 0 ? ctl_fail(c, &e, &details, "events") : 0;
     problems_done(&details);
     return status;

@@ -35,6 +35,7 @@ enum {
     O_RESERVED,
     O_CPU_SET,
     O_SHM,
+    O_ENTRYPOINT,
 };
 
 #define KEY(k) k, CTL_KEY_PLAIN
@@ -59,6 +60,8 @@ enum {
         {"tmpfs", O_TMPFS, "DST[:SIZE]", "an empty filesystem in memory at DST", NOKEY},                     \
         {"env", 'e', "NAME[=VALUE]", "environment of the process", NOKEY},                                   \
         {"label", 'l', "KEY=VALUE", "a label", NOKEY},                                                       \
+        {"entrypoint", O_ENTRYPOINT, "PROGRAM", "before the command, instead of the image's; '' is none",    \
+         NOKEY},                                                                                             \
         {"user", 'u', "USER", "user of the process", KEYS("process.user")},                                  \
         {"workdir", 'w', "DIR", "working folder of the process", KEYS("process.cwd")},                       \
         {"hostname", O_HOSTNAME, "NAME", "host name (the zone's)", KEYS("hostname")},                        \
@@ -213,6 +216,12 @@ static int edit_tmpfs(char ***set, const char *text, struct err *e)
     return 0;
 }
 
+static void edit_entrypoint(char ***set, const char *program)
+{
+    auto_free char *quoted = ctl_quote(program);
+    strv_take(set, xasprintf("process.entrypoint=[%s]", *program ? quoted : ""));
+}
+
 static void edit_restart(char ***set, const char *text)
 {
     const char *colon = strchr(text, ':');
@@ -256,6 +265,9 @@ static int take_option(int id, const char *v, struct ctl_create *k, struct pendi
         return 0;
     case O_ADDRESS:
         strv_add(&p->addresses, v);
+        return 0;
+    case O_ENTRYPOINT:
+        edit_entrypoint(&k->set, v);
         return 0;
     case 'v':
         return edit_volume(&k->set, v, e);

@@ -111,3 +111,36 @@ void ctl_table_print(struct ctl_table *t, FILE *to)
     strv_free(t->cells);
     t->cells = NULL;
 }
+
+static void cell(struct ctl_table *t, const json *v, bool size)
+{
+    char human[24];
+    struct str s = {0};
+    if (size && js_type_of(v) == JS_INT) {
+        ctl_size(js_int_of(v, 0), human);
+        ctl_cell(t, human);
+        return;
+    }
+    if (js_type_of(v) == JS_ARRAY) {
+        for (size_t i = 0; i < js_len(v); i++) {
+            if (i)
+                str_add(&s, ",");
+            ctl_value(js_at(v, i), &s);
+        }
+    } else {
+        ctl_value(v, &s);
+    }
+    ctl_cell(t, s.p);
+    str_done(&s);
+}
+
+void ctl_rows(const json *list, const struct ctl_column *cols, unsigned n)
+{
+    struct ctl_table t = {.columns = n};
+    for (unsigned i = 0; i < n; i++)
+        ctl_cell(&t, cols[i].head);
+    for (size_t k = 0; k < js_len(list); k++)
+        for (unsigned i = 0; i < n; i++)
+            cell(&t, js_get(js_at(list, k), cols[i].key), cols[i].size);
+    ctl_table_print(&t, stdout);
+}

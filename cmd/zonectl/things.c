@@ -5,51 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
-struct column {
-    const char *key, *head;
-    bool size;
-};
-
-static void cell(struct ctl_table *t, const json *v, bool size)
-{
-    char human[24];
-    struct str s = {0};
-    if (size && js_type_of(v) == JS_INT) {
-        ctl_size(js_int_of(v, 0), human);
-        ctl_cell(t, human);
-        return;
-    }
-    if (js_type_of(v) == JS_ARRAY) {
-        for (size_t i = 0; i < js_len(v); i++) {
-            if (i)
-                str_add(&s, ",");
-            ctl_value(js_at(v, i), &s);
-        }
-    } else {
-        ctl_value(v, &s);
-    }
-    ctl_cell(t, s.p);
-    str_done(&s);
-}
-
-static void table(const json *list, const struct column *cols, unsigned n)
-{
-    struct ctl_table t = {.columns = n};
-    for (unsigned i = 0; i < n; i++)
-        ctl_cell(&t, cols[i].head);
-    for (size_t k = 0; k < js_len(list); k++)
-        for (unsigned i = 0; i < n; i++)
-            cell(&t, js_get(js_at(list, k), cols[i].key), cols[i].size);
-    ctl_table_print(&t, stdout);
-}
-
-static void pairs(const json *obj, const char *prefix)
+void ctl_pairs(const json *obj, const char *prefix)
 {
     for (void *it = js_iter((json *)obj); it; it = js_next((json *)obj, it)) {
         auto_free char *key = xasprintf("%s%s%s", prefix, *prefix ? "." : "", js_iter_key(it));
         json *v = js_iter_value(it);
         if (js_type_of(v) == JS_OBJECT) {
-            pairs(v, key);
+            ctl_pairs(v, key);
             continue;
         }
         struct str s = {0};
@@ -65,12 +27,13 @@ static int get(struct ctl *c, const char *path, json **out, const char *what)
     return status ? status : ctl_print_data(c, *out) ? -1 : 0;
 }
 
-static int get_table(struct ctl *c, const char *path, const struct column *cols, unsigned n, const char *what)
+static int get_table(struct ctl *c, const char *path, const struct ctl_column *cols, unsigned n,
+                     const char *what)
 {
     auto_js json *list = NULL;
     int r = get(c, path, &list, what);
     if (r == 0)
-        table(list, cols, n);
+        ctl_rows(list, cols, n);
     return r < 0 ? 0 : r;
 }
 
@@ -87,7 +50,7 @@ static int each_name(struct ctl *c, const char *kind, const char *method, char *
         if (!status)
             ctl_messages(answer);
         if (!status && !strcmp(method, "GET") && !ctl_print_data(c, answer))
-            pairs(answer, "");
+            ctl_pairs(answer, "");
     }
     return first;
 }
@@ -106,7 +69,7 @@ static int volume_create(struct ctl *c, char **names)
     return first;
 }
 
-static int subverb(struct ctl *c, const char *word, const char *const *words, unsigned n)
+int ctl_subverb(struct ctl *c, const char *word, const char *const *words, unsigned n)
 {
     const char *near = ctl_nearest(word, words, n);
     return ctl_usage(c, "unknown word %s%s%s%s", word, near ? " (did you mean " : "", near ? near : "",
@@ -115,7 +78,7 @@ static int subverb(struct ctl *c, const char *word, const char *const *words, un
 
 int ctl_volume(struct ctl *c, int argc, char **argv)
 {
-    static const struct column cols[] = {
+    static const struct ctl_column cols[] = {
         {"name", "NAME", false}, {"bytes", "SIZE", true}, {"used_by", "USED-BY", false}};
     static const char *const words[] = {"create", "list", "show", "delete"};
     int status, at = ctl_positionals(c, argc, argv, 0, -1, &status);
@@ -128,7 +91,7 @@ int ctl_volume(struct ctl *c, int argc, char **argv)
     bool create = !strcmp(word, "create"), show = !strcmp(word, "show"),
          del = !strcmp(word, "delete") || !strcmp(word, "rm");
     if (!create && !show && !del)
-        return subverb(c, word, words, ARRAY_LEN(words));
+        return ctl_subverb(c, word, words, ARRAY_LEN(words));
     if (at >= argc)
         return ctl_usage(c, "the volume's name is missing");
     return create ? volume_create(c, argv + at) : each_name(c, "volume", show ? "GET" : "DELETE", argv + at);
@@ -201,10 +164,10 @@ static int network_create(struct ctl *c, const char *name, json *body)
 
 static int network_verb(struct ctl *c, char **args, json *body)
 {
-    static const struct column cols[] = {{"name", "NAME", false},       {"type", "TYPE", false},
-                                         {"subnet4", "SUBNET4", false}, {"subnet6", "SUBNET6", false},
-                                         {"parent", "PARENT", false},   {"reach", "REACH", false},
-                                         {"zones", "ZONES", false}};
+    static const struct ctl_column cols[] = {{"name", "NAME", false},       {"type", "TYPE", false},
+                                             {"subnet4", "SUBNET4", false}, {"subnet6", "SUBNET6", false},
+                                             {"parent", "PARENT", false},   {"reach", "REACH", false},
+                                             {"zones", "ZONES", false}};
     static const char *const words[] = {"create", "list", "show", "delete"};
     const char *word = *args ? *args++ : "list";
     bool create = !strcmp(word, "create"), show = !strcmp(word, "show"),
@@ -215,7 +178,7 @@ static int network_verb(struct ctl *c, char **args, json *body)
         return *args ? ctl_usage(c, "network list takes no name")
                      : get_table(c, "/networks", cols, ARRAY_LEN(cols), "network list");
     if (!create && !show && !del)
-        return subverb(c, word, words, ARRAY_LEN(words));
+        return ctl_subverb(c, word, words, ARRAY_LEN(words));
     if (!*args)
         return ctl_usage(c, "the network's name is missing");
     if (!create)
@@ -237,7 +200,7 @@ int ctl_network(struct ctl *c, int argc, char **argv)
     return network_verb(c, argv + at, body);
 }
 
-static int of_zone(struct ctl *c, int argc, char **argv, const struct column *cols, unsigned n)
+static int of_zone(struct ctl *c, int argc, char **argv, const struct ctl_column *cols, unsigned n)
 {
     int status, at = ctl_positionals(c, argc, argv, 1, 1, &status);
     if (at < 0)
@@ -249,11 +212,11 @@ static int of_zone(struct ctl *c, int argc, char **argv, const struct column *co
 
 int ctl_holders(struct ctl *c, int argc, char **argv)
 {
-    static const struct column cols[] = {{"what", "WHAT", false},
-                                         {"pid", "PID", false},
-                                         {"name", "NAME", false},
-                                         {"fd", "FD", false},
-                                         {"path", "PATH", false}};
+    static const struct ctl_column cols[] = {{"what", "WHAT", false},
+                                             {"pid", "PID", false},
+                                             {"name", "NAME", false},
+                                             {"fd", "FD", false},
+                                             {"path", "PATH", false}};
     return of_zone(c, argc, argv, cols, ARRAY_LEN(cols));
 }
 
@@ -305,9 +268,9 @@ int ctl_df(struct ctl *c, int argc, char **argv)
     if (r)
         return r < 0 ? 0 : r;
     if (js_type_of(j) == JS_ARRAY) {
-        static const struct column cols[] = {
+        static const struct ctl_column cols[] = {
             {"what", "WHAT", false}, {"name", "NAME", false}, {"bytes", "SIZE", true}};
-        table(j, cols, ARRAY_LEN(cols));
+        ctl_rows(j, cols, ARRAY_LEN(cols));
     } else {
         for (void *it = js_iter(j); it; it = js_next(j, it)) {
             struct str s = {0};

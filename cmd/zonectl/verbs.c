@@ -110,6 +110,14 @@ const struct ctl_verb ctl_verbs[] = {
     {"export", NULL, "NAME", "the spec, as it is", configuration, NULL, ctl_export,
      "create -f takes it back."},
 
+    {"image", "images", "list|show|import|export|tag|delete|prune|verify [ARG…]", "the store of images",
+     things,
+     OPTS({"format", 256, "FORMAT",
+           "of an export: oci-archive, oci (a folder), docker-archive, root (a tar of the files)", PLAIN}),
+     ctl_image,
+     "import FILE|DIR [REF] takes OCI archives and folders, docker save's archives and tars of a root. "
+     "export REF FILE writes one "
+     "tar that docker, podman and skopeo read."},
     {"volume", NULL, "create|list|show|delete [NAME…]", "data that outlives zones", things, NULL, ctl_volume,
      NULL},
     {"network", NULL, "create|list|show|delete [NAME…] [OPTION…]", "networks that zones join", things,

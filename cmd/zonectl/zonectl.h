@@ -108,6 +108,17 @@ void ctl_cell(struct ctl_table *t, const char *text);
 void ctl_cellf(struct ctl_table *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void ctl_table_print(struct ctl_table *t, FILE *to); /* and empties it */
 
+struct ctl_column {
+    const char *key, *head;
+    bool size; /* bytes, for people */
+};
+void ctl_rows(const json *list, const struct ctl_column *cols, unsigned n); /* objects as a table */
+
+/* ---- progress.c: a job whose answer is a stream of lines ---- */
+/* Shows progress (bars on a terminal, lines elsewhere) and notes on standard error; 0 with *result, else the exit status. body is
+ * stolen. */
+int ctl_job(struct ctl *c, const char *path, json *body, json **result, const char *what);
+
 /* ---- options.c: create and run, pure ---- */
 struct ctl_create {
     const char *name, *file;
@@ -139,6 +150,9 @@ struct ctl_escape {
 size_t ctl_escape_keys(struct ctl_escape *s, const char *in, size_t n, char *out, bool *leave);
 
 /* ---- verbs ---- */
+void ctl_pairs(const json *obj, const char *prefix); /* KEY: VALUE lines, nested keys dotted */
+/* The usage error for an unknown second word, with the nearest of what there is. */
+int ctl_subverb(struct ctl *c, const char *word, const char *const *words, unsigned n);
 int ctl_create(struct ctl *c, int argc, char **argv);
 int ctl_run(struct ctl *c, int argc, char **argv);
 int ctl_start(struct ctl *c, int argc, char **argv);
@@ -167,6 +181,7 @@ int ctl_diff(struct ctl *c, int argc, char **argv);
 int ctl_holders(struct ctl *c, int argc, char **argv);
 int ctl_volume(struct ctl *c, int argc, char **argv);
 int ctl_network(struct ctl *c, int argc, char **argv);
+int ctl_image(struct ctl *c, int argc, char **argv);
 int ctl_doctor(struct ctl *c, int argc, char **argv);
 int ctl_df(struct ctl *c, int argc, char **argv);
 int ctl_version(struct ctl *c, int argc, char **argv);

@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int no_device(const char *path, const struct stat *st, int kind, struct FTW *at)
 {
-    return S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode) || S_ISSOCK(st->st_mode);
+    return (S_ISCHR(st->st_mode) && st->st_rdev != 0) || S_ISBLK(st->st_mode) || S_ISSOCK(st->st_mode);
 }
 
 static void only_entry(const char *top, const char *name)
@@ -38,7 +38,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (mkdirat(above, "root", 0755) < 0)
         abort();
     auto_fd int root = openat(above, "root", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int r = stor_unpack(in, root, &small, -1, size, NULL, &e);
+    struct stor_unpack_job job = {
+        .in_fd = in, .dirfd = root, .progress_fd = -1, .bounds = &small, .layer = size && data[size - 1] & 1};
+    int r = stor_unpack(&job, &e);
     if ((r < 0) != err_is(&e))
         abort(); /* an error without a word, or a word without one */
     only_entry(top, "root");

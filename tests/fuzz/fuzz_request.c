@@ -14,6 +14,7 @@ static const struct zd_route routes[] = {
     {"POST", "/v1/zones", ROLE_ADMIN, BODY_JSON, NULL, NULL},
     {"GET", "/v1/zones/{name}", ROLE_VIEWER, BODY_NONE, NULL, NULL},
     {"POST", "/v1/zones/{name}/start", ROLE_OPERATOR, BODY_JSON, NULL, NULL},
+    {"GET", "/v1/images/{ref}", ROLE_VIEWER, BODY_NONE, NULL, NULL},
     {"GET", "/v1/{a}/{b}/{c}", ROLE_VIEWER, BODY_NONE, NULL, NULL},
 };
 
@@ -28,7 +29,7 @@ static void check_url(const char *method, const char *uri)
         abort();
     for (unsigned i = 0; i < u.nparts; i++)
         for (const char *p = u.part[i]; *p; p++)
-            if (*p == '/' || (unsigned char)*p < ' ' || *p == 0x7f)
+            if ((unsigned char)*p < ' ' || *p == 0x7f)
                 abort();
     for (unsigned i = 0; i < u.npairs; i++)
         if (!u.pair[i].key || !u.pair[i].value)
@@ -46,7 +47,8 @@ static void check_url(const char *method, const char *uri)
     if (params != want)
         abort();
     for (int i = 0; i < params; i++)
-        if (param[i] >= u.nparts || !u.part[param[i]][0])
+        if (param[i] >= u.nparts || !u.part[param[i]][0] ||
+            (strchr(u.part[param[i]], '/') && !strstr(found->pattern, "{ref}")))
             abort();
     zd_url_done(&u);
 }

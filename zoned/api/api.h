@@ -29,6 +29,10 @@
  *  POST   /verify                     {source, set} → {ok, spec}   viewer
  *  POST   /apply                      {sources:[{file,text}], dry_run} → {zones:[{name, action, changes, messages}]} admin
  *  GET    /volumes → [{name, bytes, used_by}]; POST {name} (201); GET/DELETE /volumes/{name}
+ *  GET    /images → [{ref, id, digest, created, platform, layers, size, shared, own}]; GET/DELETE /images/{ref}
+ *  POST   /images/import {path, ref} → {names}, /images/{ref}/export {path, format} → {path}, /images/verify → {images, blobs,
+ *         layers, bytes, problems}: streams of lines {progress:{item, phase, done, total}}, {note}, last {result} or {error} admin
+ *  POST   /images/{ref}/tag {name} → {}, /images/prune → {images, blobs, layers, bytes}                       admin
  *  GET    /networks → [{name, bridge, subnet4, subnet6, zones}]; GET /networks/{name}
  *  GET    /events?follow=1            → one JSON object a line {time, event, zone, …}    viewer
  *  GET    /metrics (Prometheus text), /host ({kernel, cgroups, cpus, memory, network, version, …}),
@@ -92,8 +96,9 @@ int api_call(struct api_client *c, const char *method, const char *path, json *b
 int api_transfer(struct api_client *c, const char *method, const char *path, int in_fd, int out_fd,
                  struct err *e, struct problems *details);
 /* Streams the answer's body line by line to the callback until it ends or the callback returns non-zero. */
-int api_follow(struct api_client *c, const char *path, int (*line)(void *arg, const char *text, size_t n),
-               void *arg, struct err *e, struct problems *details);
+int api_follow(struct api_client *c, const char *method, const char *path, json *body /* stolen, or NULL */,
+               int (*line)(void *arg, const char *text, size_t n), void *arg, struct err *e,
+               struct problems *details);
 /* Upgrade: 0 with *fd, the connection (the caller's now), or 0 with *fd = -1 and an answer without upgrade in *a. */
 int api_upgrade(struct api_client *c, const char *path, json *body, int *fd, struct api_answer *a,
                 struct err *e, struct problems *details);

@@ -363,10 +363,13 @@ static int give_lines(struct str *s, bool end, int (*line)(void *arg, const char
     return r;
 }
 
-int api_follow(struct api_client *c, const char *path, int (*line)(void *arg, const char *text, size_t n),
-               void *arg, struct err *e, struct problems *details)
+int api_follow(struct api_client *c, const char *method, const char *path, json *body,
+               int (*line)(void *arg, const char *text, size_t n), void *arg, struct err *e,
+               struct problems *details)
 {
-    struct request q = {.method = "GET", .path = path, .in_fd = -1};
+    auto_free char *sent = body ? js_dump(body, false) : NULL;
+    js_free(body);
+    struct request q = {.method = method, .path = path, .text = sent, .in_fd = -1};
     struct api_head h;
     int r = exchange(c, &q, &h, e), stop = 0;
     if (r < 0 || h.status >= 400)

@@ -56,7 +56,7 @@ static void refuses(void)
     fx_done(&z);
     err_clear(&e);
     fx_zone(&z, "refuse", "true");
-    z.process.cwd = (char[]){"/nowhere"};
+    z.process.cwd = (char[]){"/proc/nowhere"};
     ok(fx_start(&z, &e) < 0 && e.kind == ERR_INVALID, "cwd: %s", e.text);
     fx_done(&z);
     err_clear(&e);

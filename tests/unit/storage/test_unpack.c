@@ -182,20 +182,20 @@ static void test_right(void)
 /* The inner door, where the daemon's limits of a caller do not reach: small bounds and its counts. */
 static void test_inner(void)
 {
-    struct stor_unpack_stats st = {0};
     struct err e = {0};
     run("mkdir inner");
     auto_free char *dir = xasprintf("%s/inner", top), *tar = xasprintf("%s/right.tar", top);
     auto_fd int to = open(dir, O_RDONLY | O_DIRECTORY);
     auto_fd int in = open(tar, O_RDONLY);
-    is_int(stor_unpack(in, to, NULL, -1, 0, &st, &e), 0, "unpacks");
-    is_int(st.skipped_devices, 2, "devices are counted");
+    struct stor_unpack_job job = {.in_fd = in, .dirfd = to, .progress_fd = -1}, small = job;
+    small.bounds = &(struct stor_bounds){.bytes = 8};
+    is_int(stor_unpack(&job, &e), 0, "unpacks");
+    is_int(job.stats.skipped_devices, 2, "devices are counted");
     lseek(in, 0, SEEK_SET);
-    is_int(stor_unpack(in, to, &(struct stor_bounds){.bytes = 8}, -1, 0, NULL, &e), -EFBIG,
-           "eight bytes are a bound");
+    is_int(stor_unpack(&small, &e), -EFBIG, "eight bytes are a bound");
     lseek(in, 0, SEEK_SET);
     err_clear(&e);
-    is_int(stor_unpack(in, to, NULL, -1, 0, &st, &e), 0, "over itself");
+    is_int(stor_unpack(&job, &e), 0, "over itself");
     is_sh("70000 2", "hard links again", "stat -c '%%u %%h' inner/z/hard");
 }
 

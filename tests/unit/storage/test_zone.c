@@ -296,7 +296,7 @@ static void test_images(void)
     } bad[] = {{"dir:%s/none", ERR_INVALID},       {"dir:%s/imglink", ERR_INVALID},
                {"dir:%s/notdir", ERR_INVALID},     {"dir:%s/absent", ERR_NOT_FOUND},
                {"dir:%s/pool", ERR_INVALID},       {"dir:%s", ERR_INVALID},
-               {"dir:%s/pool/zones", ERR_INVALID}, {"docker.io/x%s", ERR_UNSUPPORTED}};
+               {"dir:%s/pool/zones", ERR_INVALID}, {"docker.io/x%s", ERR_NOT_FOUND}};
     for (unsigned i = 0; i < ARRAY_LEN(bad); i++) {
         struct str s = {0};
         const char *p = strstr(bad[i].image, "%s");

@@ -220,7 +220,7 @@ static void test_requests(const char *s)
     is_status(s, GET("/v1/hello"), 200, "Content-Type: application/json", "its type");
     is_status(s, GET("/v1/zones/a%2Db/hello?q=x%20y%2Bz+&label=a%3d1&label=b"), 200,
               "{\"name\":\"a-b\",\"q\":\"x y+z+\",\"all\":[\"a=1\",\"b\"],\"role\":3}", "decoding");
-    is_status(s, GET("/v1/zones/a%2Fb/hello"), 400, "\"kind\":\"invalid\"", "a slash in a name");
+    is_status(s, GET("/v1/zones/a%2Fb/hello"), 404, "\"kind\":\"not_found\"", "a slash in a name");
     is_status(s, GET("/v1/zones/a%00/hello"), 400, "\"kind\":\"invalid\"", "a NUL in a name");
     is_status(s, GET("/v1/zones/a%4/hello"), 400, "\"kind\":\"invalid\"", "a broken escape");
     is_status(s, GET("/v1/zones//hello"), 404, "\"kind\":\"not_found\"", "an empty name");

@@ -219,10 +219,10 @@ static void streams(void)
     struct str s = {0};
     serve(answers, false);
     is_int(api_open(path, &c, &e), 0, "open");
-    is_int(api_follow(c, "/e", take_line, &s, &e, NULL), 0, "follow");
+    is_int(api_follow(c, "GET", "/e", NULL, take_line, &s, &e, NULL), 0, "follow");
     is_str(s.p, "a|b|cde|", "lines");
     str_done(&s);
-    is_int(api_follow(c, "/e", take_line, &s, &e, NULL), 0, "follow, stopped");
+    is_int(api_follow(c, "GET", "/e", NULL, take_line, &s, &e, NULL), 0, "follow, stopped");
     is_str(s.p, "long line|", "one line");
     str_done(&s);
     int p[2], in[2];
@@ -234,7 +234,8 @@ static void streams(void)
         ok(false, "write");
     close(in[1]);
     is_int(api_transfer(c, "PUT", "/t", in[0], -1, &e, NULL), 0, "transfer up, chunked: %s", e.text);
-    ok(api_follow(c, "/e", take_line, &s, &e, NULL) < 0 && e.kind == ERR_NOT_FOUND, "refused: %s", e.text);
+    ok(api_follow(c, "GET", "/e", NULL, take_line, &s, &e, NULL) < 0 && e.kind == ERR_NOT_FOUND,
+       "refused: %s", e.text);
     str_done(&s);
     api_close(c);
     stop();

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The verb image: what the store has, in and out of it. */
+#include "cmd/zonectl/zonectl.h"
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { O_FORMAT = 256 };
+
+struct image_args {
+    struct ctl *c;
+    const char *format;
+    char **names; /* what follows the word; NULL behind the last */
+    unsigned n;
+};
+
+static char *image_path(const char *ref, const char *tail)
+{
+    auto_free char *q = api_quote(ref);
+    return xasprintf("/images/%s%s%s", q, tail ? "/" : "", tail ? tail : "");
+}
+
+/* zoned has another working folder. Only the folder must be there where a file is to be written. */
+static int absolute(const char *path, bool to_write, char **out, struct err *e)
+{
+    auto_free char *dir = xstrdup(path);
+    char *slash = strrchr(dir, '/'), *real;
+    const char *base = NULL;
+    if (to_write) {
+        base = slash ? path + (slash - dir) + 1 : path;
+        if (!*base || !strcmp(base, ".") || !strcmp(base, ".."))
+            return err_set(e, ERR_INVALID, EINVAL, "%s: the name of a file is wanted", path);
+        if (slash)
+            slash[slash == dir] = '\0';
+        else
+            strcpy(dir, "."); /* NOLINT: a name has at least one byte */
+    }
+    real = realpath(dir, NULL);
+    if (!real)
+        return err_sys(e, "%s", dir);
+    *out = base ? xasprintf("%s/%s", strcmp(real, "/") ? real : "", base) : xstrdup(real);
+    free(real);
+    return 0;
+}
+
+static int path_argument(struct ctl *c, const char *path, bool to_write, char **out, const char *what)
+{
+    struct err e = {0};
+    return absolute(path, to_write, out, &e) < 0 ? ctl_fail(c, &e, NULL, what) : 0;
+}
+
+/* docker.io/library/nginx:1 is nginx:1 to people. */
+static const char *short_name(const char *ref)
+{
+    if (str_starts(ref, "docker.io/library/"))
+        return ref + strlen("docker.io/library/");
+    return str_starts(ref, "docker.io/") ? ref + strlen("docker.io/") : ref;
+}
+
+static int image_list(struct image_args *a)
+{
+    static const struct ctl_column cols[] = {{"name", "IMAGE", false},      {"short", "ID", false},
+                                             {"created", "CREATED", false}, {"platform", "PLATFORM", false},
+                                             {"size", "SIZE", true},        {"shared", "SHARED", true},
+                                             {"own", "OWN", true}};
+    auto_js json *list = NULL;
+    int status = ctl_call(a->c, "GET", "/images", NULL, &list, "image list");
+    if (status || ctl_print_data(a->c, list))
+        return status;
+    for (size_t i = 0; i < js_len(list); i++) {
+        json *o = js_at(list, i);
+        auto_free char *id = xstrndup(js_get_str(o, "id", "-"), 12);
+        js_set_str(o, "name", short_name(js_get_str(o, "ref", "-")));
+        js_set_str(o, "short", id);
+        if (!js_get_str(o, "created", NULL))
+            js_set_str(o, "created", "-");
+    }
+    ctl_rows(list, cols, ARRAY_LEN(cols));
+    return 0;
+}
+
+static int image_show(struct image_args *a)
+{
+    int first = 0;
+    for (unsigned i = 0; i < a->n; i++) {
+        auto_free char *path = image_path(a->names[i], NULL), *what = xasprintf("image show %s", a->names[i]);
+        auto_js json *o = NULL;
+        int status = ctl_call(a->c, "GET", path, NULL, &o, what);
+        first = first ? first : status;
+        if (!status && !ctl_print_data(a->c, o))
+            ctl_pairs(o, "");
+    }
+    return first;
+}
+
+static int image_delete(struct image_args *a)
+{
+    int first = 0;
+    for (unsigned i = 0; i < a->n; i++) {
+        auto_free char *path = image_path(a->names[i], NULL),
+                       *what = xasprintf("image delete %s", a->names[i]);
+        int status = ctl_call(a->c, "DELETE", path, NULL, NULL, what);
+        first = first ? first : status;
+    }
+    return first;
+}
+
+static int image_tag(struct image_args *a)
+{
+    auto_free char *path = image_path(a->names[0], "tag"),
+                   *what = xasprintf("image tag %s %s", a->names[0], a->names[1]);
+    json *body = js_object();
+    js_set_str(body, "name", a->names[1]);
+    return ctl_call(a->c, "POST", path, body, NULL, what);
+}
+
+static int image_import(struct image_args *a)
+{
+    auto_free char *path = NULL, *what = xasprintf("image import %s", a->names[0]);
+    auto_js json *result = NULL;
+    int status = path_argument(a->c, a->names[0], false, &path, what);
+    if (status)
+        return status;
+    json *body = js_object();
+    js_set_str(body, "path", path);
+    if (a->n > 1)
+        js_set_str(body, "ref", a->names[1]);
+    status = ctl_job(a->c, "/images/import", body, &result, what);
+    if (status || ctl_print_data(a->c, result))
+        return status;
+    for (size_t i = 0; i < js_len(js_get(result, "names")); i++)
+        puts(js_str_of(js_at(js_get(result, "names"), i), ""));
+    return 0;
+}
+
+static int image_export(struct image_args *a)
+{
+    auto_free char *path = NULL, *to = image_path(a->names[0], "export"),
+                   *what = xasprintf("image export %s", a->names[0]);
+    auto_js json *result = NULL;
+    int status = path_argument(a->c, a->names[1], true, &path, what);
+    if (status)
+        return status;
+    json *body = js_object();
+    js_set_str(body, "path", path);
+    if (a->format)
+        js_set_str(body, "format", a->format);
+    status = ctl_job(a->c, to, body, &result, what);
+    if (!status)
+        ctl_print_data(a->c, result);
+    return status;
+}
+
+static int image_prune(struct image_args *a)
+{
+    auto_js json *o = NULL;
+    char size[24];
+    int status = ctl_call(a->c, "POST", "/images/prune", NULL, &o, "image prune");
+    if (status || ctl_print_data(a->c, o))
+        return status;
+    ctl_size(js_get_int(o, "bytes", 0), size);
+    printf("freed %s: %lld images, %lld blobs, %lld layers\n", size, (long long)js_get_int(o, "images", 0),
+           (long long)js_get_int(o, "blobs", 0), (long long)js_get_int(o, "layers", 0));
+    return 0;
+}
+
+/* A store with problems is an error, told one a line. */
+static int image_verify(struct image_args *a)
+{
+    auto_js json *o = NULL;
+    int status = ctl_job(a->c, "/images/verify", NULL, &o, "image verify");
+    if (status)
+        return status;
+    json *problems = js_get(o, "problems");
+    bool printed = ctl_print_data(a->c, o);
+    for (size_t i = 0; !printed && i < js_len(problems); i++)
+        fprintf(stderr, "%s\n", js_str_of(js_at(problems, i), ""));
+    if (js_len(problems)) {
+        struct err e = {0};
+        err_set(&e, ERR_INVALID, EBADMSG, "the store has %zu problems", js_len(problems));
+        err_hint(&e, "delete the images that are named, then image prune, then pull or import them again");
+        return ctl_fail(a->c, &e, NULL, "image verify");
+    }
+    if (!printed)
+        printf("%lld images, %lld blobs, %lld layers: all as they should be\n",
+               (long long)js_get_int(o, "images", 0), (long long)js_get_int(o, "blobs", 0),
+               (long long)js_get_int(o, "layers", 0));
+    return 0;
+}
+
+static const struct image_verb {
+    const char *name, *alias, *args;
+    unsigned least, most;
+    int (*run)(struct image_args *a);
+} image_verbs[] = {
+    {"list", "ls", "", 0, 0, image_list},
+    {"show", NULL, "REF…", 1, UINT_MAX, image_show},
+    {"import", "load", "FILE|DIR [REF]", 1, 2, image_import},
+    {"export", "save", "REF FILE|DIR", 2, 2, image_export},
+    {"tag", NULL, "REF NEW", 2, 2, image_tag},
+    {"delete", "rm", "REF…", 1, UINT_MAX, image_delete},
+    {"prune", NULL, "", 0, 0, image_prune},
+    {"verify", NULL, "", 0, 0, image_verify},
+};
+
+static int unknown_word(struct ctl *c, const char *word)
+{
+    const char *words[ARRAY_LEN(image_verbs)];
+    for (unsigned i = 0; i < ARRAY_LEN(image_verbs); i++)
+        words[i] = image_verbs[i].name;
+    return ctl_subverb(c, word, words, ARRAY_LEN(words));
+}
+
+int ctl_image(struct ctl *c, int argc, char **argv)
+{
+    struct ctl_args args = {.argc = argc, .argv = argv, .opts = c->verb->opts, .format = &c->format};
+    struct image_args a = {.c = c};
+    int id, at, status = 0;
+    while ((id = ctl_option(c, &args, &at, &status)) != CTL_END) {
+        if (id == CTL_BAD)
+            return status;
+        if (id == O_FORMAT)
+            a.format = args.value;
+    }
+    const char *word = at < argc ? argv[at++] : "list";
+    a.names = argv + at;
+    a.n = (unsigned)(argc - at);
+    for (unsigned i = 0; i < ARRAY_LEN(image_verbs); i++) {
+        const struct image_verb *v = &image_verbs[i];
+        if (strcmp(v->name, word) != 0 && !str_eq(v->alias, word))
+            continue;
+        if (a.n < v->least || a.n > v->most)
+            return ctl_usage(c, "image %s %s is wanted", v->name, v->args);
+        if (a.format && v->run != image_export)
+            return ctl_usage(c, "--format belongs to image export");
+        return v->run(&a);
+    }
+    return unknown_word(c, word);
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A zone's changes as an image: its upper folder as one layer, compressed with the fastest gzip, on top of the layers that its
+ * image has, whose blobs are named as they are. Files that every start writes are left out. */
+#include "base/auto.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "storage/pack.h"
+#include "storage/store.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#define CONFIG_TYPE "application/vnd.oci.image.config.v1+json"
+#define LAYER_TYPE "application/vnd.oci.image.layer.v1.tar+gzip"
+#define PIECE (1u << 18)
+
+/* What a start writes itself and another zone must not have. */
+static char *const written_by_us[] = {
+    (char *)"etc/hostname",   (char *)"etc/hosts", (char *)"etc/resolv.conf",
+    (char *)"etc/machine-id", (char *)"run",       NULL};
+
+struct layer {
+    struct img_store *s;
+    int fd; /* compressed, unnamed */
+    z_stream z;
+    unsigned char *out;
+    struct img_hash plain, packed;
+    uint64_t size, done;
+};
+
+static int deflate_more(struct layer *l, const void *data, size_t n, int flush, struct err *e)
+{
+    l->z.next_in = (Bytef *)data;
+    l->z.avail_in = (uInt)n;
+    do {
+        l->z.next_out = l->out;
+        l->z.avail_out = PIECE;
+        (void)deflate(&l->z, flush);
+        size_t made = PIECE - l->z.avail_out;
+        img_hash_add(&l->packed, l->out, made);
+        l->size += made;
+        int r = fd_write_full(l->fd, l->out, made);
+        if (r < 0)
+            return err_sysk(e, r == -ENOSPC ? ERR_LIMIT : ERR_INTERNAL, -r, "writing the layer");
+    } while (l->z.avail_out == 0);
+    return 0;
+}
+
+static int sink(void *arg, const void *data, size_t n, struct err *e)
+{
+    struct layer *l = arg;
+    img_hash_add(&l->plain, data, n);
+    l->done += n;
+    img_tell(l->s, "layer", "pack", l->done, 0);
+    return deflate_more(l, data, n, Z_NO_FLUSH, e);
+}
+
+static int pack_upper(struct layer *l, const char *zone, struct err *e)
+{
+    auto_free char *path = xasprintf("%s/upper", zone);
+    const struct stor_pack_options o = {.layer = true, .skip = written_by_us};
+    auto_fd int upper = path_open_beneath(l->s->pool->zones_fd, path, O_RDONLY | O_DIRECTORY, 0);
+    if (upper < 0)
+        return err_sysk(e, ERR_NOT_FOUND, -upper, "data of zone %s", zone);
+    int r = stor_pack_tree(upper, &o, sink, l, e);
+    return r < 0 ? r : deflate_more(l, NULL, 0, Z_FINISH, e);
+}
+
+static int copy_in(struct img_store *s, int fd, const struct img_desc *d, struct err *e)
+{
+    struct img_writer *w = NULL;
+    uint64_t have = 0;
+    auto_free char *buf = xcalloc(1, PIECE);
+    ssize_t n;
+    int r = img_writer_open(s, d, &w, &have, e);
+    if (r == -EEXIST)
+        return 0;
+    if (r == 0 && lseek(fd, (off_t)have, SEEK_SET) < 0)
+        r = err_sys(e, "layer");
+    while (r == 0 && (n = read(fd, buf, PIECE)) > 0)
+        r = img_writer_write(w, buf, (size_t)n, e);
+    if (r == 0)
+        r = img_writer_commit(w, e);
+    img_writer_free(w);
+    return r;
+}
+
+static int make_layer(struct img_store *s, const char *zone, struct img_layer *out, struct err *e)
+{
+    struct layer l = {.s = s};
+    l.fd = openat(s->staging_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    auto_fd int fd = l.fd;
+    auto_free unsigned char *buf = l.out = xcalloc(1, PIECE);
+    if (fd < 0)
+        return err_sys(e, "image store: staging");
+    int r = img_hash_start(&l.plain, "sha256", e);
+    r = r < 0 ? r : img_hash_start(&l.packed, "sha256", e);
+    if (r == 0 && deflateInit2(&l.z, 1, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+        r = err_set(e, ERR_INTERNAL, ENOMEM, "gzip");
+    if (r == 0) {
+        r = pack_upper(&l, zone, e);
+        (void)deflateEnd(&l.z);
+    }
+    if (r == 0) {
+        *out = (struct img_layer){.blob.size = l.size};
+        snprintf(out->blob.media_type, sizeof(out->blob.media_type), LAYER_TYPE);
+        img_hash_end(&l.plain, out->diff_id);
+        img_hash_end(&l.packed, out->blob.digest);
+        r = copy_in(s, fd, &out->blob, e);
+    }
+    img_hash_done(&l.plain);
+    img_hash_done(&l.packed);
+    return r;
+}
+
+/* ---- the image below ---- */
+static int load_base(struct img_store *s, const struct stor_root_plan *root, struct img_image *base,
+                     struct err *e)
+{
+    char path[IMG_DIGEST_MAX + 16];
+    struct stat st;
+    struct img_desc d = {0};
+    if (!root->manifest) {
+        if (!root->lowers && !root->lower_dir && !root->host_usr)
+            return 0;
+        err_set(e, ERR_UNSUPPORTED, ENOTSUP, "the root of this zone (%s) is no image of the store",
+                root->image);
+        return err_hint(e, "zonectl image import FILE, and create the zone from that image");
+    }
+    snprintf(d.digest, sizeof(d.digest), "%s", root->manifest);
+    int r = img_blob_path(d.digest, path, e);
+    if (r == 0 && fstatat(s->fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        r = err_set(e, ERR_NOT_FOUND, ENOENT, "the image of this zone (%s) is no longer in the store",
+                    root->image);
+    d.size = r < 0 ? 0 : (uint64_t)st.st_size;
+    return r < 0 ? r : img_load(s, &d, base, e);
+}
+
+static void merge(json *to, const json *from)
+{
+    for (void *it = js_iter((json *)from); it; it = js_next((json *)from, it))
+        js_set(to, js_iter_key(it), js_ref(js_iter_value(it)));
+}
+
+static json *make_config(const struct img_image *base, const char *diff_id, const json *said)
+{
+    char now[32];
+    struct img_platform p;
+    json *o = js_object(), *config = js_object(), *rootfs = js_object(), *ids = js_array(),
+         *history = js_array(), *step = js_object();
+    (void)img_platform_parse(NULL, &p, NULL);
+    clock_rfc3339(clock_real_us(), now);
+    js_set_str(o, "architecture", p.arch);
+    js_set_str(o, "os", p.os);
+    merge(o, base->config_json);
+    js_set_str(o, "created", now);
+    merge(config, js_get(base->config_json, "config"));
+    merge(config, said);
+    js_set(o, "config", config);
+    for (unsigned k = 0; k < base->nlayers; k++)
+        js_add(ids, js_string(base->layers[k].diff_id));
+    js_add(ids, js_string(diff_id));
+    js_set_str(rootfs, "type", "layers");
+    js_set(rootfs, "diff_ids", ids);
+    js_set(o, "rootfs", rootfs);
+    const json *old = js_get(base->config_json, "history");
+    for (size_t k = 0; k < js_len(old); k++)
+        js_add(history, js_ref(js_at(old, k)));
+    js_set_str(step, "created", now);
+    js_set_str(step, "created_by", "zonectl commit");
+    js_add(history, step);
+    js_set(o, "history", history);
+    js_del(o, "moby.buildkit.buildinfo.v1");
+    return o;
+}
+
+static int make_image(struct img_store *s, const struct img_image *base, const struct img_layer *top,
+                      const json *said, struct img_desc *out, struct err *e)
+{
+    struct img_desc config;
+    auto_js json *o = make_config(base, top->diff_id, said);
+    auto_free char *text = js_dump(o, false);
+    auto_free struct img_desc *layers = xcalloc(base->nlayers + 1, sizeof(*layers));
+    for (unsigned k = 0; k < base->nlayers; k++) {
+        layers[k] = base->layers[k].blob;
+        if (!strncmp(layers[k].media_type, "application/vnd.docker.",
+                     23)) /* the manifest is an OCI one now */
+            snprintf(layers[k].media_type, sizeof(layers[k].media_type), "%s",
+                     strstr(layers[k].media_type, ".gzip")   ? LAYER_TYPE
+                     : strstr(layers[k].media_type, ".zstd") ? "application/vnd.oci.image.layer.v1.tar+zstd"
+                                                             : "application/vnd.oci.image.layer.v1.tar");
+    }
+    layers[base->nlayers] = top->blob;
+    int r = img_blob_put(s, CONFIG_TYPE, text, strlen(text), &config, e);
+    return r < 0 ? r : img_manifest_put(s, &config, layers, base->nlayers + 1, out, e);
+}
+
+int img_commit(struct img_store *s, const char *zone, const struct stor_root_plan *root, const json *said,
+               const char *ref, struct img_desc *out, struct err *e)
+{
+    struct img_image base auto_done(img_image_done) = {0}, made auto_done(img_image_done) = {0};
+    struct img_layer top;
+    struct img_ref parsed auto_done(img_ref_done) = {0};
+    int r = img_ref_parse(ref, &parsed, e);
+    r = r < 0 ? r : load_base(s, root, &base, e);
+    if (r == 0 && base.nlayers >= 128)
+        r = err_set(e, ERR_LIMIT, E2BIG, "the image has 128 layers already");
+    r = r < 0 ? r : make_layer(s, zone, &top, e);
+    r = r < 0 ? r : make_image(s, &base, &top, said, out, e);
+    r = r < 0 ? r : img_load(s, out, &made, e);
+    r = r < 0 ? r : img_unpack(s, out, &made, NULL, e);
+    r = r < 0 ? r : img_tag(s, ref, out, e);
+    return r < 0 ? err_prefix(e, "commit of %s", zone) : 0;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Handlers of images: each is one job of zone-image. */
+#include "base/path.h"
+#include "base/str.h"
+#include "zoned/zoned.h"
+#include <errno.h>
+
+/* An image's name as it is in the path; what may be one is the store's to say. */
+static json *args_of(const struct zd_request *r)
+{
+    json *o = js_object();
+    js_set_str(o, "ref", zd_param(r, 0));
+    return o;
+}
+
+static int text_of(const struct zd_request *r, const char *key, bool required, const char **out,
+                   struct err *e)
+{
+    const json *v = js_get(zd_body_of(r), key);
+    *out = js_str_of(v, NULL);
+    if (*out || (!required && (!v || js_type_of(v) == JS_NULL)))
+        return 0;
+    return err_set(e, ERR_INVALID, EINVAL, "%s: must be a string", key);
+}
+
+static int path_of(const struct zd_request *r, const char **out, struct err *e)
+{
+    int k = text_of(r, "path", true, out, e);
+    if (k == 0 && !path_is_clean_absolute(*out))
+        k = err_set(e, ERR_INVALID, EINVAL, "path: must be absolute, without . and ..");
+    return k;
+}
+
+int h_list_images(struct zd *d, struct zd_request *r, struct err *e)
+{
+    return image_run(d, "list", NULL, IMAGE_RESULT, r, NULL, NULL, e);
+}
+
+int h_get_image(struct zd *d, struct zd_request *r, struct err *e)
+{
+    return image_run(d, "show", args_of(r), IMAGE_RESULT, r, NULL, NULL, e);
+}
+
+int h_delete_image(struct zd *d, struct zd_request *r, struct err *e)
+{
+    return image_run(d, "delete", args_of(r), IMAGE_RESULT, r, NULL, NULL, e);
+}
+
+int h_tag_image(struct zd *d, struct zd_request *r, struct err *e)
+{
+    const char *name;
+    int k = text_of(r, "name", true, &name, e);
+    if (k < 0)
+        return k;
+    json *args = args_of(r);
+    js_set_str(args, "name", name);
+    return image_run(d, "tag", args, IMAGE_RESULT, r, NULL, NULL, e);
+}
+
+int h_import_image(struct zd *d, struct zd_request *r, struct err *e)
+{
+    const char *path, *ref;
+    int k = path_of(r, &path, e);
+    k = k < 0 ? k : text_of(r, "ref", false, &ref, e);
+    if (k < 0)
+        return k;
+    json *args = js_object();
+    js_set_str(args, "path", path);
+    if (ref)
+        js_set_str(args, "ref", ref);
+    return image_run(d, "import", args, IMAGE_STREAM, r, NULL, NULL, e);
+}
+
+int h_export_image(struct zd *d, struct zd_request *r, struct err *e)
+{
+    const char *path, *format;
+    int k = path_of(r, &path, e);
+    k = k < 0 ? k : text_of(r, "format", false, &format, e);
+    if (k < 0)
+        return k;
+    json *args = args_of(r);
+    js_set_str(args, "path", path);
+    if (format)
+        js_set_str(args, "format", format);
+    return image_run(d, "export", args, IMAGE_STREAM, r, NULL, NULL, e);
+}
+
+int h_prune_images(struct zd *d, struct zd_request *r, struct err *e)
+{
+    return image_run(d, "prune", NULL, IMAGE_RESULT, r, NULL, NULL, e);
+}
+
+int h_verify_images(struct zd *d, struct zd_request *r, struct err *e)
+{
+    return image_run(d, "verify", NULL, IMAGE_STREAM, r, NULL, NULL, e);
+}
