@@ -50,7 +50,11 @@ static void quiet_links(int sysfd)
 {
     char path[64];
     for (unsigned i = 0; i < LINKS_MAX; i++) {
+        char is = 0;
         snprintf(path, sizeof(path), "net/ipv6/conf/eth%u/accept_ra", i);
+        auto_fd int fd = openat(sysfd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd >= 0 && read(fd, &is, 1) == 1 && is == '2') /* one that configures itself from a LAN's router */
+            continue;
         if (put(sysfd, path, "0", NULL) < 0)
             return;
     }

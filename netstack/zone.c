@@ -4,6 +4,7 @@
  * name, elements by key and data; what is not there is success, so rollback, stop and recovery are the same
  * call. May assume: the network is up. Must never delete a link or element that is not this plan's. */
 #include "base/clock.h"
+#include "base/proc.h"
 #include "netstack/nl_api.h"
 #include "netstack/priv.h"
 #include <errno.h>
@@ -142,6 +143,29 @@ static int inside_one(struct nl_sock *s, const struct net_link_plan *l, struct e
             return err_set(e, own.kind, own.code, "%s", own.text);
         usleep(MAC_WAIT_US);
     }
+}
+
+/* A link that configures itself listens to the LAN's router; 2, because the namespace may forward, and because the zone's
+ * set-up silences what is not 2. */
+static int hear_routers(struct net_ctx *c, const struct net_link_plan *links, unsigned n, int ns, struct err *e)
+{
+    unsigned wanted = 0;
+    for (unsigned i = 0; i < n; i++)
+        wanted += itself(&links[i]);
+    if (!wanted)
+        return 0;
+    int procfs = net_ctx_procfs(c, e);
+    auto_fd int own = procfs < 0 ? procfs : net_ns_own(e);
+    if (own < 0 || net_ns_enter(ns, e) < 0)
+        return -EIO;
+    for (unsigned i = 0; i < n; i++) {
+        char path[64];
+        snprintf(path, sizeof(path), "sys/net/ipv6/conf/%.15s/accept_ra", links[i].ifname);
+        if (itself(&links[i]))
+            (void)procfs_write(procfs, path, "2", NULL); /* no such file: a kernel without IPv6 */
+    }
+    net_ns_return(own);
+    return 0;
 }
 
 static int inside(struct nl_sock *s, const struct net_link_plan *links, unsigned n, struct err *e)
@@ -321,6 +345,8 @@ int net_zone_up(struct net_ctx *c, const struct net_link_plan *links, unsigned n
         r = host_links(c, host, links, nlinks, netns_fd, &made, e);
     if (r == 0)
         r = net_zone_socket(netns_fd, &zone, e);
+    if (r == 0)
+        r = hear_routers(c, links, nlinks, netns_fd, e);
     if (r == 0)
         r = inside(zone, links, nlinks, e);
     net_nl_close(zone);

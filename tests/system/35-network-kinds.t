@@ -1,0 +1,105 @@
+#!/usr/bin/env bash
+# Every kind of network against real peers: the namespace plays the host, one the LAN with a router and a DHCP server, one a
+# segment that zones join by a bridge or by macvlan. IPv4 and IPv6.
+. "$(dirname "$0")/lib.sh"
+mount -t tmpfs tmpfs /run/netns 2>/dev/null || { mkdir -p /run/netns && mount -t tmpfs tmpfs /run/netns; }
+ip netns add lan && ip netns add seg
+ip link add up0 type veth peer name eth0 netns lan
+ip link add seg0 type veth peer name eth0 netns seg
+ip link add seg1 type veth peer name eth1 netns seg
+ip addr add 192.0.2.1/24 dev up0 && ip addr add 2001:db8:1::1/64 dev up0 nodad && ip link set up0 up
+for l in seg0 seg1; do sysctl -qw net.ipv6.conf.$l.accept_ra=0; ip link set $l up; done
+ip -n lan addr add 192.0.2.2/24 dev eth0 && ip -n lan addr add 2001:db8:1::2/64 dev eth0 nodad
+ip -n lan link set eth0 up && ip -n lan link set lo up
+ip netns exec seg sysctl -qw net.ipv6.conf.all.forwarding=1
+ip -n seg link add br0 type bridge && ip -n seg link set eth0 master br0 && ip -n seg link set eth1 master br0
+ip -n seg addr add 198.51.100.1/24 dev br0 && ip -n seg addr add 2001:db8:2::1/64 dev br0 nodad
+for l in lo eth0 eth1 br0; do ip -n seg link set $l up; done
+ip netns exec seg dnsmasq -k -C /dev/null --user=root --pid-file= --port=0 --bind-interfaces --interface=br0 --enable-ra \
+    --dhcp-leasefile="$T/leases" --dhcp-range=198.51.100.100,198.51.100.120,1h --dhcp-range=2001:db8:2::,ra-only,64 2>"$T/seg.log" &
+segd=$!
+web() { # NS ADDR PORT: says the caller's address
+    ip netns exec "$1" "$here/peer.py" "$2" "$3" &
+    webs="${webs:-} $!"
+}
+web lan 192.0.2.2 8000
+web lan 2001:db8:1::2 8000
+web seg 198.51.100.1 8000
+web seg 2001:db8:2::1 8000
+start_zoned
+ok $? "zoned answers"
+inst=$(instance)
+zc run --rm host true
+before=$(picture "$inst")
+macs() { ip -o link show up0 | grep -o "link/.*"; ip -o link show seg0 | grep -o "link/ether [^ ]*"; }
+mac_before=$(macs)
+addr() { zc show "$1" -o json | jq -r ".network[${2:-0}].addresses[${3:-0}]"; }
+from() { zc exec "$1" -- curl -fsS -m "${3:-3}" "$2" 2>&1 | tail -1; }
+ns() { nsenter -n -t "$(zc show "$1" -o json | jq .pid)" "${@:2}"; }
+serve='mkdir -p /srv/www && hostname >/srv/www/index.html && busybox httpd -p 80 -h /srv/www && busybox httpd -p [::]:81 -h /srv/www; exec sleep 1000'
+up() { for _ in $(seq 40); do [ "$(curl -fs -m 1 "$1")" = "$2" ] && return; sleep 0.1; done; return 1; }
+# ---- routed ----
+status_is 0 "a routed network" zc network create r --type routed --subnet 10.77.0.0/24 --subnet 2001:db8:77::/64 --mtu 1300
+zc create r1 --network r -p 8080:80 --image host -- sh -c "$serve" && zc start r1
+up "http://$(addr r1)/" r1; ok $? "routed: the host reaches the zone"
+ip -n lan route add 10.77.0.0/24 via 192.0.2.1 && ip -n lan -6 route add 2001:db8:77::/64 via 2001:db8:1::1
+is "$(from r1 http://192.0.2.2:8000/)" "$(addr r1)" "routed: out under its own address (IPv4)"
+like "$(from r1 'http://[2001:db8:1::2]:8000/')" "$(addr r1 0 1 | sed 's/.*:\(.*\)$/\1/')" "... (IPv6)"
+is "$(ip netns exec lan curl -fsS -m 3 http://192.0.2.1:8080/)" r1 "routed: a published port answers the LAN"
+ip netns exec lan curl -fs -m 1 "http://$(addr r1)/" >/dev/null; [ $? = 28 ]; ok $? "routed: the LAN has a route and reaches nothing that is not published"
+ip netns exec lan ping -c 1 -W 1 "$(addr r1)" >/dev/null; [ $? != 0 ]; ok $? "... not even by ping"
+ip netns exec lan curl -fs -m 1 "http://[$(addr r1 0 1)]:81/" >/dev/null; [ $? = 28 ]; ok $? "... (IPv6)"
+is "$(zc exec r1 -- cat /sys/class/net/eth0/mtu)" 1300 "its MTU"
+is "$(zc exec r1 -- ping -c 1 -M do -s 1273 -W 1 192.0.2.2 2>&1 | grep -c 'too long')" 1 "... holds"
+# ---- a bridge made of a link of the host ----
+status_is 0 "a network on a link of the host" zc network create seg --type bridge --parent seg0
+zc create d1 --network seg --set security.capabilities.add=[NET_ADMIN,NET_RAW] --image host -- sh -c "busybox udhcpc -q -n -i eth0 -s /bin/true; $serve" && zc start d1
+like "$(ip -o link show seg0)" " master zb" "the link is a bridge's port while a zone runs"
+for _ in $(seq 150); do [ -n "$(ns d1 ip -6 -o addr show scope global)" ] && break; sleep 0.1; done
+like "$(ns d1 ip -6 -o addr show dev eth0)" "2001:db8:2:" "a zone without an address learns one from the LAN's router"
+for _ in $(seq 30); do from d1 'http://[2001:db8:2::1]:8000/' | grep -q ^2001:db8:2 && break; sleep 0.1; done
+like "$(from d1 'http://[2001:db8:2::1]:8000/')" "^2001:db8:2" "... and talks to it"
+for _ in $(seq 30); do grep -q 198.51.100 "$T/leases" && break; sleep 0.1; done
+like "$(cat "$T/leases")" "$(zc exec d1 -- cat /sys/class/net/eth0/address) 198.51.100" "its own DHCP client got a lease under its MAC"
+status_is 7 "a fixed address needs a subnet to be in" zc create d2 --network seg --address 198.51.100.50 --image host -- sleep 9
+ns d1 ip link set eth0 down; ns d1 ip link set eth0 address 02:00:00:00:00:99; ns d1 ip link set eth0 up; ns d1 ip addr add 198.51.100.60/24 dev eth0
+ns d1 ping -c 1 -W 1 198.51.100.1 >/dev/null; [ $? != 0 ]; ok $? "a zone that brings its own address may not bring its own MAC"
+status_is 7 "nothing is published there" zc set d1 'network[0].ports=["8081:80"]'
+zc delete --force d1 >/dev/null
+status_is 0 "the network goes" zc network delete seg
+! ip -o link show seg0 | grep -q master; ok $? "... and the link is the host's again"
+# ---- the operator's own bridge ----
+ip link add obr type bridge && ip link set seg0 master obr && ip link set obr up && ip addr add 198.51.100.2/24 dev obr
+status_is 0 "a network on a bridge of the operator" zc network create own --type bridge --parent obr --subnet 198.51.100.0/24 \
+    --gateway 198.51.100.1 --range 198.51.100.200-198.51.100.201
+zc create o1 --network own --image host -- sh -c "$serve" && zc start o1
+is "$(addr o1)" 198.51.100.200 "an address from the range"
+is "$(from o1 http://198.51.100.1:8000/)" 198.51.100.200 "... reaches the LAN"
+ip netns exec seg ping -c 1 -W 2 198.51.100.200 >/dev/null; ok $? "... and is reached"
+ns o1 ip addr add 198.51.100.51/24 dev eth0
+ns o1 ping -c 1 -W 1 -I 198.51.100.51 198.51.100.1 >/dev/null; [ $? != 0 ]; ok $? "... and may take no other"
+is "$(ns o1 ip route show default | awk '{ print $3 }')" 198.51.100.1 "... by its gateway"
+zc delete --force o1 >/dev/null && zc network delete own
+ip link show obr >/dev/null; ok $? "the operator's bridge stays"
+is "$(ip -4 -o addr show obr | grep -o '198.51.100.2/24')" 198.51.100.2/24 "... with its address"
+ip link del obr && ip link set seg0 up
+# ---- macvlan ----
+status_is 0 "a macvlan network" zc network create mv --type macvlan --parent seg1 --subnet 198.51.100.0/24 --range 198.51.100.210-198.51.100.212
+zc create m1 --network mv --image host -- sh -c "$serve" && zc create m2 --network mv --image host -- sh -c "$serve" && zc start m1 m2
+is "$(from m1 http://198.51.100.1:8000/)" "$(addr m1)" "macvlan: reaches the LAN"
+for _ in $(seq 30); do [ "$(from m1 "http://$(addr m2)/" 1)" = m2 ] && break; sleep 0.1; done
+is "$(from m1 "http://$(addr m2)/")" m2 "... and its neighbour"
+is "$(ip -o link | grep -c 'vz')" 1 "... without a link on the host (one is the routed zone's)"
+status_is 9 "a rate cannot be held there" zc set m1 'network[0].rate_in=10M'
+for i in 1 2 3 4 5; do zc restart -t 0 m1 >/dev/null || break; done; ok $? "restarted five times: the same MAC each time"
+ip link del seg1
+status_is 0 "its parent disappears: the zone runs on" zc exec m1 -- true
+zc stop -t 0 m1 >/dev/null
+status_is 3 "... and does not start again without it" zc start m1
+like "$out" "no link seg1" "... says why"
+zc delete --force m1 m2 r1 >/dev/null
+zc network delete mv r
+is "$(macs)" "$mac_before" "the host's links were left alone"
+same "$(picture "$inst" | grep -v -e seg1)" "$(echo "$before" | grep -v -e seg1)" "nothing is left"
+kill $segd $webs
+finish
