@@ -53,7 +53,8 @@ static void quiet_links(int sysfd)
         char is = 0;
         snprintf(path, sizeof(path), "net/ipv6/conf/eth%u/accept_ra", i);
         auto_fd int fd = openat(sysfd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-        if (fd >= 0 && read(fd, &is, 1) == 1 && is == '2') /* one that configures itself from a LAN's router */
+        if (fd >= 0 && read(fd, &is, 1) == 1 &&
+            is == '2') /* one that configures itself from a LAN's router */
             continue;
         if (put(sysfd, path, "0", NULL) < 0)
             return;

@@ -147,7 +147,8 @@ static int inside_one(struct nl_sock *s, const struct net_link_plan *l, struct e
 
 /* A link that configures itself listens to the LAN's router; 2, because the namespace may forward, and because the zone's
  * set-up silences what is not 2. */
-static int hear_routers(struct net_ctx *c, const struct net_link_plan *links, unsigned n, int ns, struct err *e)
+static int hear_routers(struct net_ctx *c, const struct net_link_plan *links, unsigned n, int ns,
+                        struct err *e)
 {
     unsigned wanted = 0;
     for (unsigned i = 0; i < n; i++)
