@@ -4,10 +4,10 @@ top=$(cd "$here/../.." && pwd)
 T=$(mktemp -d /var/tmp/zoned-guest.XXXXXX)
 trap 'rm -rf --one-file-system "$T"' EXIT
 # What our programs link with, and what the tests type.
-GUEST_LIBS="libcgroup2 libnl-3-200 libnl-route-3-200 libseccomp2 libyaml-0-2 libjansson4 libcap2 libnftnl11 libmnl0 libsystemd0"
+GUEST_LIBS="libcgroup2 libnl-3-200 libnl-route-3-200 libseccomp2 libyaml-0-2 libjansson4 libcap2 libnftnl11 libmnl0 libsystemd0 libisal2 libzstd1"
 GUEST_TOOLS="mount kmod iproute2 nftables curl jq busybox-static iputils-ping procps"
-GUEST_LIBS_TRIXIE="${GUEST_LIBS/libcgroup2/libcgroup3} libmicrohttpd12t64 libarchive13t64 libnftables1"
-GUEST_PACKAGES="$GUEST_LIBS libmicrohttpd12 libarchive13 libnftables1 $GUEST_TOOLS lxcfs dnsmasq-base python3 zstd openjdk-17-jre-headless"
+GUEST_LIBS_TRIXIE="${GUEST_LIBS/libcgroup2/libcgroup3} libmicrohttpd12t64 libarchive13t64 libnftables1 libssl3t64"
+GUEST_PACKAGES="$GUEST_LIBS libmicrohttpd12 libarchive13 libnftables1 libssl3 $GUEST_TOOLS lxcfs dnsmasq-base python3 zstd openjdk-17-jre-headless"
 SECONDS_MAX=${V2_SECONDS:-900}
 if [ "${V2:-}" = all ]; then
     GUEST_PACKAGES="$GUEST_PACKAGES ${V2_PACKAGES:?run it by make check-v2}"

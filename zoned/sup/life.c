@@ -172,7 +172,12 @@ int pid1_status(struct sup *s, int *wait_status)
     int r = pidfd_exit_status(s->rt.pidfd, wait_status);
     if (r == 0)
         return 0;
-    return r < 0 ? status_elsewhere(s, wait_status) : 1;
+    if (r > 0)
+        return 1;
+    if (s->rt.adopted)
+        return status_elsewhere(s, wait_status);
+    *wait_status = SIGKILL; /* our child, waited for already: nspace_go ends one that could not start */
+    return 1;
 }
 
 int sup_wait_pid1(struct sup *s, uint64_t timeout_ms, int *wait_status)
