@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define CHUNK_SIZE 8192
@@ -256,4 +257,33 @@ static int add_json(struct spec_doc *d, struct spec_node *parent, const char *ke
 int spec_doc_from_json(struct spec_doc *d, const json *j, struct spec_load *l)
 {
     return add_json(d, NULL, NULL, j, 1, l);
+}
+
+static json *scalar_to_json(const struct spec_node *n)
+{
+    const char *t = n->text;
+    uint64_t v;
+    if (spec_node_null(n))
+        return js_null();
+    if (n->plain && (!strcmp(t, "true") || !strcmp(t, "false")))
+        return js_bool(*t == 't');
+    if (n->plain && (t[0] != '0' || !t[1]) && parse_u64(t, INT64_MAX, &v) == 0)
+        return js_int((int64_t)v);
+    char again[40];
+    double real = n->plain && strspn(t, "0123456789.") == strlen(t) && strlen(t) < 16 ? strtod(t, NULL) : -1;
+    snprintf(again, sizeof(again), "%.15g", real);
+    return real >= 0 && !strcmp(again, t) ? js_real(real) : js_string(t); /* 1.10 is a version */
+}
+
+json *spec_node_to_json(const struct spec_node *n)
+{
+    if (n->kind == SPEC_SCALAR)
+        return scalar_to_json(n);
+    json *out = n->kind == SPEC_MAP ? js_object() : js_array();
+    for (const struct spec_node *c = n->first; c; c = c->next)
+        if (n->kind == SPEC_MAP)
+            js_set(out, c->key, spec_node_to_json(c));
+        else
+            js_add(out, spec_node_to_json(c));
+    return out;
 }

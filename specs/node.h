@@ -63,6 +63,8 @@ bool spec_node_null(const struct spec_node *n);
 /* YAML (so also JSON) text; 0 or -EINVAL with problems. Text must be what spec_text_clean made. */
 int spec_doc_load(struct spec_doc *d, const char *text, size_t n, struct spec_load *l);
 int spec_doc_from_json(struct spec_doc *d, const json *j, struct spec_load *l);
+/* Numbers and truth values only where they stand bare and JSON writes them the same; all else is text. */
+json *spec_node_to_json(const struct spec_node *n);
 /* Refuses what is no text (line in the message), drops a byte order mark, turns JSON's surrogate pairs into
  * one character. *out malloc'd, NUL-terminated; *n its length. */
 int spec_text_clean(const char *text, size_t n, char **out, size_t *len, struct spec_load *l);

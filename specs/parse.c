@@ -26,7 +26,7 @@ static void unknown_key(struct reader *rd, const char *dotted, int line, const s
     else if (near)
         spec_bad(rd->l, line, w, "unknown key (did you mean %s?)", near);
     else
-        spec_bad(rd->l, line, w, "unknown key (zone.yaml(5) lists all)");
+        spec_bad(rd->l, line, w, "unknown key (%s lists all)", rd->t->page ? rd->t->page : "zone.yaml(5)");
 }
 
 static void read_section(struct reader *rd, const struct spec_node *map, const char *prefix,

@@ -12,7 +12,7 @@
 #define CPUS_MAX 4096
 #define ROWS(rows, type)                                                                                     \
     {                                                                                                        \
-        rows, ARRAY_LEN(rows), sizeof(type)                                                                  \
+        rows, ARRAY_LEN(rows), sizeof(type), NULL                                                            \
     }
 
 static const struct spec_word init_words[] = {

@@ -27,6 +27,7 @@ enum spec_type {
     SPEC_T_MAP,     /* spec_map */
     SPEC_T_PORTS,   /* VEC(struct spec_port) */
     SPEC_T_ITEMS,   /* VEC of structs with a table of their own */
+    SPEC_T_TREE,    /* json *, an object that is checked elsewhere */
     SPEC_T_MAX,
 };
 
@@ -57,7 +58,8 @@ struct spec_row {
 struct spec_table {
     const struct spec_row *rows;
     unsigned n;
-    size_t size; /* of the struct that it fills */
+    size_t size;      /* of the struct that it fills */
+    const char *page; /* of the manual; NULL: zone.yaml(5) */
 };
 extern const struct spec_table spec_table_zone;
 

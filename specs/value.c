@@ -30,6 +30,7 @@ static const char *const type_names[SPEC_T_MAX] = {
     [SPEC_T_MAP] = "mapping",
     [SPEC_T_PORTS] = "list of ports",
     [SPEC_T_ITEMS] = "list of mappings",
+    [SPEC_T_TREE] = "mapping",
 };
 
 const char *spec_type_name(enum spec_type t)
@@ -124,12 +125,18 @@ static void set_scalar(struct spec_load *l, const struct spec_row *r, void *base
     }
 }
 
+static void set_tree(const struct spec_row *r, void *base, const struct spec_node *n)
+{
+    js_free(SPEC_FIELD(json *, base, r));
+    SPEC_FIELD(json *, base, r) = spec_node_to_json(n);
+}
+
 void spec_value_set(struct spec_load *l, const struct spec_row *r, void *base, const struct spec_node *n,
                     const struct spec_where *w)
 {
-    enum spec_node_kind wanted = r->type == SPEC_T_MAP        ? SPEC_MAP
-                                 : spec_type_is_list(r->type) ? SPEC_SEQ
-                                                              : SPEC_SCALAR;
+    enum spec_node_kind wanted = r->type == SPEC_T_MAP || r->type == SPEC_T_TREE ? SPEC_MAP
+                                 : spec_type_is_list(r->type)                    ? SPEC_SEQ
+                                                                                 : SPEC_SCALAR;
     static const char *const kinds[] = {
         [SPEC_SCALAR] = "one value", [SPEC_SEQ] = "a list", [SPEC_MAP] = "a mapping"};
     bool one_address = r->type == SPEC_T_ADDRESS && n->kind == SPEC_SCALAR;
@@ -137,6 +144,8 @@ void spec_value_set(struct spec_load *l, const struct spec_row *r, void *base, c
         return; /* written, but empty: not given */
     if (n->kind != wanted && !one_address)
         spec_bad(l, n->line, w, "is %s (wanted: %s)", kinds[n->kind], type_names[r->type]);
+    else if (r->type == SPEC_T_TREE)
+        set_tree(r, base, n);
     else if (wanted == SPEC_SCALAR)
         set_scalar(l, r, base, n, w);
     else
@@ -189,6 +198,8 @@ json *spec_value_get(const struct spec_row *r, const void *base)
         return s ? js_string(s) : NULL;
     case SPEC_T_SOURCE:
         return get_source(r, base);
+    case SPEC_T_TREE:
+        return SPEC_CFIELD(json *, base, r) ? js_ref(SPEC_CFIELD(json *, base, r)) : NULL;
     case SPEC_T_MAP:
     case SPEC_T_STRV:
     case SPEC_T_CAPS:
@@ -210,6 +221,10 @@ void spec_value_done(const struct spec_row *r, void *base)
         free(SPEC_FIELD(char *, base, r));
         SPEC_FIELD(char *, base, r) = NULL;
         break;
+    case SPEC_T_TREE:
+        js_free(SPEC_FIELD(json *, base, r));
+        SPEC_FIELD(json *, base, r) = NULL;
+        break;
     case SPEC_T_SOURCE:
         free(((struct spec_mount *)base)->source); /* by the first of the three rows */
         ((struct spec_mount *)base)->source = NULL;
@@ -227,6 +242,10 @@ void spec_value_dup(const struct spec_row *r, void *base)
     case SPEC_T_WORDSTR:
     case SPEC_T_CPUSET:
         SPEC_FIELD(char *, base, r) = xstrdup(SPEC_FIELD(char *, base, r));
+        break;
+    case SPEC_T_TREE: /* never changed in place */
+        if (SPEC_FIELD(json *, base, r))
+            (void)js_ref(SPEC_FIELD(json *, base, r));
         break;
     case SPEC_T_SOURCE:
         if (m->kind == (enum spec_mount_kind)r->min)
