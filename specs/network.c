@@ -143,7 +143,7 @@ static const struct spec_row rows[] = {
      .doc = "The links' MTU; not given: the kernel's default, or the parent's."},
 };
 /* clang-format on */
-static const struct spec_table table = {rows, ARRAY_LEN(rows), sizeof(struct spec_network)};
+static const struct spec_table table = {rows, ARRAY_LEN(rows), sizeof(struct spec_network), "zonectl(1)"};
 
 const char *spec_network_type_name(enum spec_network_type t)
 {

@@ -6,25 +6,17 @@
 #pragma once
 #include "base/err.h"
 #include "base/json.h"
+#include "specs/image_ref.h"
 #include "storage/storage.h"
 #include <stdbool.h>
 #include <stdint.h>
 
-/* ---- references and digests: pure ---- */
-struct img_ref { /* registry/repository[:tag][@digest]; short names as Docker resolves them */
-    char *registry, *repository, *tag,
-        *digest; /* tag "latest" where neither is given; digest NULL if absent */
-};
-int img_ref_parse(const char *text, struct img_ref *out, struct err *e); /* invalid */
-char *img_ref_print(const struct img_ref *r); /* canonical: docker.io/library/nginx:1; malloc'd */
-void img_ref_done(struct img_ref *r);
-
+/* ---- digests and platforms: pure; references are in specs/image_ref.h ---- */
 #define IMG_DIGEST_MAX 136 /* "sha512:" and 128 hex digits, and the end */
 struct img_desc {          /* a descriptor: what a blob is, by content */
     char media_type[96], digest[IMG_DIGEST_MAX];
     uint64_t size; /* bytes */
 };
-bool img_digest_ok(const char *digest); /* sha256:… or sha512:…, lower-case hex of the right length */
 /* os/arch[/variant], e.g. linux/arm64/v8; NULL: this host's. */
 struct img_platform {
     char os[16], arch[16], variant[16];

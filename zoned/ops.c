@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "specs/image_ref.h"
 #include "zoned/api/api.h"
 #include "zoned/zoned.h"
 #include <errno.h>
@@ -579,6 +580,21 @@ void op_lost(struct zone *z)
 }
 
 /* ---- create and delete ---- */
+/* A client that can pull is told what: the detail of the key image begins with the reference. */
+static int check_image(struct zd *d, const char *image, struct problems *ps, struct err *e)
+{
+    struct err own = {0};
+    struct img_ref ref auto_done(img_ref_done) = {0};
+    int r = stor_image_check(d->pool, image, &own);
+    if (r < 0 && own.kind == ERR_NOT_FOUND && img_ref_parse(image, &ref, NULL) == 0) {
+        auto_free char *name = img_ref_print(&ref);
+        problem_add(ps, ERR_NOT_FOUND, NULL, 0, "image", "%s is not in the store", name);
+    }
+    if (r < 0 && e)
+        *e = own;
+    return r;
+}
+
 int op_create(struct zd *d, const char *name, const char *text, bool ephemeral, struct zone **out,
               struct problems *ps, struct err *e)
 {
@@ -598,7 +614,7 @@ int op_create(struct zd *d, const char *name, const char *text, bool ephemeral, 
     z->spec = s;
     check_limits(d, s, ps);
     networks_check(d, s, ps);
-    r = ps->len ? problems_to_err(ps, e, name) : stor_image_check(d->pool, s->image, e);
+    r = ps->len ? problems_to_err(ps, e, name) : check_image(d, s->image, ps, e);
     if (r == 0)
         r = mounts_check(d, s, e);
     if (r == 0)

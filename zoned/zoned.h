@@ -425,6 +425,8 @@ int h_delete_image(struct zd *, struct zd_request *, struct err *);
 int h_import_image(struct zd *, struct zd_request *, struct err *);
 int h_export_image(struct zd *, struct zd_request *, struct err *);
 int h_tag_image(struct zd *, struct zd_request *, struct err *);
+int h_pull_image(struct zd *, struct zd_request *, struct err *);
+int h_push_image(struct zd *, struct zd_request *, struct err *);
 int h_prune_images(struct zd *, struct zd_request *, struct err *);
 int h_verify_images(struct zd *, struct zd_request *, struct err *);
 int h_list_networks(struct zd *, struct zd_request *, struct err *);

@@ -18,11 +18,11 @@
 #define JOB_MAX (1u << 20)
 #define TELL_EVERY_US 100000 /* per item */
 
-const struct job_op job_ops[] = {{"list", op_list, false},    {"show", op_show, false},
-                                 {"import", op_import, true}, {"export", op_export, true},
-                                 {"tag", op_tag, false},      {"delete", op_delete, false},
-                                 {"prune", op_prune, false},  {"verify", op_verify, false},
-                                 {"commit", op_commit, true}, {0}};
+const struct job_op job_ops[] = {
+    {"list", op_list, false},    {"show", op_show, false},     {"import", op_import, true},
+    {"export", op_export, true}, {"tag", op_tag, false},       {"delete", op_delete, false},
+    {"prune", op_prune, false},  {"verify", op_verify, false}, {"commit", op_commit, true},
+    {"pull", op_pull, true},     {"push", op_push, false},     {0}};
 
 /* Standard output is the one that started us: where it has gone, the work ends too. */
 static void say(json *line)

@@ -31,3 +31,6 @@ int op_delete(struct job *j, json **result, struct err *e);
 int op_prune(struct job *j, json **result, struct err *e);
 int op_verify(struct job *j, json **result, struct err *e);
 int op_commit(struct job *j, json **result, struct err *e);
+/* transfer.c */
+int op_pull(struct job *j, json **result, struct err *e);
+int op_push(struct job *j, json **result, struct err *e);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* create and run. What argv means is in options.c; here the request is sent and its answer told. */
-#include "cmd/zonectl/zonectl.h"
+#include "cmd/zonectl/image.h"
 #include <stdio.h>
+#include <string.h>
 
 /* 0, or CTL_BAD with *status. */
 static int parse(struct ctl *c, int argc, char **argv, bool run, struct ctl_create *k, json **source,
@@ -29,6 +30,59 @@ static int parse(struct ctl *c, int argc, char **argv, bool run, struct ctl_crea
     return CTL_BAD;
 }
 
+struct sending {
+    const char *path, *what;
+    json *body;  /* stolen */
+    int *stream; /* the answer is a connection, or NULL */
+};
+
+/* The reference that the create lacks, from the detail of the key image; malloc'd, or NULL. */
+static char *absent_image(const struct err *e, const struct problems *details)
+{
+    for (unsigned i = 0; e->kind == ERR_NOT_FOUND && i < details->len; i++) {
+        const char *m = details->at[i].message;
+        if (str_eq(details->at[i].key, "image") && m && strchr(m, ' '))
+            return xstrndup(m, strcspn(m, " "));
+    }
+    return NULL;
+}
+
+static int send_once(struct ctl *c, const struct sending *s, json **answer, struct err *e,
+                     struct problems *details)
+{
+    struct api_answer a = {0};
+    int r = ctl_connect(c, e);
+    if (r == 0)
+        r = s->stream ? api_upgrade(c->client, s->path, js_ref(s->body), s->stream, &a, e, details)
+                      : api_call(c->client, "POST", s->path, js_ref(s->body), &a, e, details);
+    if (r == 0 && answer)
+        *answer = take_ptr(&a.body);
+    api_answer_done(&a);
+    return r;
+}
+
+/* An image that is not in the store is pulled, once. */
+static int send(struct ctl *c, const struct sending *s, json **answer)
+{
+    struct err e = {0};
+    struct problems details = {0};
+    int status = 0, r = send_once(c, s, answer, &e, &details);
+    auto_free char *image = r < 0 ? absent_image(&e, &details) : NULL;
+    if (image) {
+        auto_js json *pulled = NULL;
+        fprintf(stderr, "image %s is not in the store: pulling it\n", image);
+        problems_done(&details);
+        err_clear(&e);
+        status = ctl_pull(c, image, &(struct transfer_options){0}, &pulled);
+        r = status ? 0 : send_once(c, s, answer, &e, &details);
+    }
+    if (r < 0)
+        status = ctl_fail(c, &e, &details, s->what);
+    js_free(s->body);
+    problems_done(&details);
+    return status;
+}
+
 int ctl_create(struct ctl *c, int argc, char **argv)
 {
     struct ctl_create k = {0};
@@ -40,7 +94,7 @@ int ctl_create(struct ctl *c, int argc, char **argv)
     auto_free char *what = xasprintf("create%s%s", k.name ? " " : "", k.name ? k.name : "");
     json *body = ctl_create_body(&k, source, false, 0, 0);
     ctl_create_done(&k);
-    status = ctl_call(c, "POST", "/zones", body, &answer, what);
+    status = send(c, &(struct sending){.path = "/zones", .body = body, .what = what}, &answer);
     if (status)
         return status;
     ctl_messages(answer);
@@ -51,7 +105,7 @@ int ctl_create(struct ctl *c, int argc, char **argv)
 static int run_detached(struct ctl *c, json *body)
 {
     auto_js json *answer = NULL;
-    int status = ctl_call(c, "POST", "/run", body, &answer, "run");
+    int status = send(c, &(struct sending){.path = "/run", .body = body, .what = "run"}, &answer);
     if (status)
         return status;
     ctl_messages(answer);
@@ -74,18 +128,9 @@ int ctl_run(struct ctl *c, int argc, char **argv)
     ctl_create_done(&k);
     if (k.detach)
         return run_detached(c, body);
-    struct err e = {0};
-    struct problems details = {0};
-    struct api_answer a = {0};
-    int fd = -1, r = ctl_connect(c, &e);
-    if (r < 0)
-        js_free(body);
-    else
-        r = api_upgrade(c->client, "/run", body, &fd, &a, &e, &details);
-    status = r < 0 ? ctl_fail(c, &e, &details, "run") : 0;
+    int fd = -1;
+    status = send(c, &(struct sending){.path = "/run", .body = body, .what = "run", .stream = &fd}, NULL);
     if (fd >= 0)
         status = ctl_stream(c, fd, &(struct ctl_session){.tty = k.tty, .stdin_ = k.stdin_, .what = "run"});
-    api_answer_done(&a);
-    problems_done(&details);
     return status;
 }

@@ -1,22 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The verb image: what the store has, in and out of it. */
-#include "cmd/zonectl/zonectl.h"
+#include "cmd/zonectl/image.h"
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { O_FORMAT = 256 };
+enum { O_FORMAT = 256, O_PLATFORM, O_INSECURE, O_CA };
 
-struct image_args {
-    struct ctl *c;
-    const char *format;
-    char **names; /* what follows the word; NULL behind the last */
-    unsigned n;
-};
-
-static char *image_path(const char *ref, const char *tail)
+char *ctl_image_path(const char *ref, const char *tail)
 {
     auto_free char *q = api_quote(ref);
     return xasprintf("/images/%s%s%s", q, tail ? "/" : "", tail ? tail : "");
@@ -85,7 +78,8 @@ static int image_show(struct image_args *a)
 {
     int first = 0;
     for (unsigned i = 0; i < a->n; i++) {
-        auto_free char *path = image_path(a->names[i], NULL), *what = xasprintf("image show %s", a->names[i]);
+        auto_free char *path = ctl_image_path(a->names[i], NULL),
+                       *what = xasprintf("image show %s", a->names[i]);
         auto_js json *o = NULL;
         int status = ctl_call(a->c, "GET", path, NULL, &o, what);
         first = first ? first : status;
@@ -99,7 +93,7 @@ static int image_delete(struct image_args *a)
 {
     int first = 0;
     for (unsigned i = 0; i < a->n; i++) {
-        auto_free char *path = image_path(a->names[i], NULL),
+        auto_free char *path = ctl_image_path(a->names[i], NULL),
                        *what = xasprintf("image delete %s", a->names[i]);
         int status = ctl_call(a->c, "DELETE", path, NULL, NULL, what);
         first = first ? first : status;
@@ -109,7 +103,7 @@ static int image_delete(struct image_args *a)
 
 static int image_tag(struct image_args *a)
 {
-    auto_free char *path = image_path(a->names[0], "tag"),
+    auto_free char *path = ctl_image_path(a->names[0], "tag"),
                    *what = xasprintf("image tag %s %s", a->names[0], a->names[1]);
     json *body = js_object();
     js_set_str(body, "name", a->names[1]);
@@ -137,7 +131,7 @@ static int image_import(struct image_args *a)
 
 static int image_export(struct image_args *a)
 {
-    auto_free char *path = NULL, *to = image_path(a->names[0], "export"),
+    auto_free char *path = NULL, *to = ctl_image_path(a->names[0], "export"),
                    *what = xasprintf("image export %s", a->names[0]);
     auto_js json *result = NULL;
     int status = path_argument(a->c, a->names[1], true, &path, what);
@@ -197,6 +191,8 @@ static const struct image_verb {
 } image_verbs[] = {
     {"list", "ls", "", 0, 0, image_list},
     {"show", NULL, "REF…", 1, UINT_MAX, image_show},
+    {"pull", NULL, "REF…", 1, UINT_MAX, image_pull},
+    {"push", NULL, "REF [TARGET]", 1, 2, image_push},
     {"import", "load", "FILE|DIR [REF]", 1, 2, image_import},
     {"export", "save", "REF FILE|DIR", 2, 2, image_export},
     {"tag", NULL, "REF NEW", 2, 2, image_tag},
@@ -213,6 +209,28 @@ static int unknown_word(struct ctl *c, const char *word)
     return ctl_subverb(c, word, words, ARRAY_LEN(words));
 }
 
+static void take_option(struct image_args *a, int id, const char *value)
+{
+    if (id == O_FORMAT)
+        a->format = value;
+    else if (id == O_PLATFORM)
+        a->transfer.platform = value;
+    else if (id == O_CA)
+        a->transfer.ca = value;
+    else if (id == O_INSECURE)
+        a->transfer.insecure = true;
+}
+
+static int check_options(const struct image_args *a, const struct image_verb *v)
+{
+    bool transfer = a->transfer.platform || a->transfer.ca || a->transfer.insecure;
+    if (a->format && v->run != image_export)
+        return ctl_usage(a->c, "--format belongs to image export");
+    if (transfer && v->run != image_pull && v->run != image_push)
+        return ctl_usage(a->c, "--platform, --ca and --insecure belong to image pull and push");
+    return 0;
+}
+
 int ctl_image(struct ctl *c, int argc, char **argv)
 {
     struct ctl_args args = {.argc = argc, .argv = argv, .opts = c->verb->opts, .format = &c->format};
@@ -221,8 +239,7 @@ int ctl_image(struct ctl *c, int argc, char **argv)
     while ((id = ctl_option(c, &args, &at, &status)) != CTL_END) {
         if (id == CTL_BAD)
             return status;
-        if (id == O_FORMAT)
-            a.format = args.value;
+        take_option(&a, id, args.value);
     }
     const char *word = at < argc ? argv[at++] : "list";
     a.names = argv + at;
@@ -233,9 +250,8 @@ int ctl_image(struct ctl *c, int argc, char **argv)
             continue;
         if (a.n < v->least || a.n > v->most)
             return ctl_usage(c, "image %s %s is wanted", v->name, v->args);
-        if (a.format && v->run != image_export)
-            return ctl_usage(c, "--format belongs to image export");
-        return v->run(&a);
+        status = check_options(&a, v);
+        return status ? status : v->run(&a);
     }
     return unknown_word(c, word);
 }

@@ -110,9 +110,12 @@ const struct ctl_verb ctl_verbs[] = {
     {"export", NULL, "NAME", "the spec, as it is", configuration, NULL, ctl_export,
      "create -f takes it back."},
 
-    {"image", "images", "list|show|import|export|tag|delete|prune|verify [ARG…]", "the store of images",
-     things,
-     OPTS({"format", 256, "FORMAT",
+    {"image", "images", "list|show|pull|push|import|export|tag|delete|prune|verify [ARG…]",
+     "the store of images", things,
+     OPTS({"platform", 257, "OS/ARCH[/VARIANT]", "of a pull or push: another than this host's", PLAIN},
+          {"insecure", 258, NULL, "plain HTTP for a registry that is not this host", PLAIN},
+          {"ca", 259, "FILE", "certificates that the registry's is checked against", PLAIN},
+          {"format", 256, "FORMAT",
            "of an export: oci-archive, oci (a folder), docker-archive, root (a tar of the files)", PLAIN}),
      ctl_image,
      "import FILE|DIR [REF] takes OCI archives and folders, docker save's archives and tars of a root. "

@@ -32,6 +32,7 @@
  *  GET    /images → [{ref, id, digest, created, platform, layers, size, shared, own}]; GET/DELETE /images/{ref}
  *  POST   /images/import {path, ref} → {names}, /images/{ref}/export {path, format} → {path}, /images/verify → {images, blobs,
  *         layers, bytes, problems}: streams of lines {progress:{item, phase, done, total}}, {note}, last {result} or {error} admin
+ *  POST   /images/pull {ref, platform, insecure, ca, credential}, /images/{ref}/push {target, …} → {ref, digest}, likewise     admin
  *  POST   /images/{ref}/tag {name} → {}, /images/prune → {images, blobs, layers, bytes}                       admin
  *  GET    /networks → [{name, bridge, subnet4, subnet6, zones}]; GET /networks/{name}
  *  GET    /events?follow=1            → one JSON object a line {time, event, zone, …}    viewer

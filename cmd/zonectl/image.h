@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of the verb image share. */
+#pragma once
+#include "cmd/zonectl/zonectl.h"
+
+struct transfer_options {
+    const char *platform, *ca; /* ca: a file; NULL: where docker and containers keep them */
+    bool insecure;
+};
+struct image_args {
+    struct ctl *c;
+    const char *format;
+    struct transfer_options transfer;
+    char **names; /* what follows the word; NULL behind the last */
+    unsigned n;
+};
+char *ctl_image_path(const char *ref, const char *tail); /* of the API; tail may be NULL */
+int image_pull(struct image_args *a);
+int image_push(struct image_args *a);
+/* 0 with *result {ref, digest}, or the exit status; progress is shown. */
+int ctl_pull(struct ctl *c, const char *ref, const struct transfer_options *o, json **result);
