@@ -209,7 +209,7 @@ int problems_to_err(const struct problems *ps, struct err *e, const char *what)
         return 0;
     const struct problem *first = &ps->at[0];
     if (ps->len == 1)
-        return err_set(e, first->kind, EINVAL, "%s: %s%s%s", what, first->key ? first->key : "",
-                       first->key ? ": " : "", first->message);
-    return err_set(e, first->kind, EINVAL, "%s: %u problems", what, ps->len);
+        return err_set(e, first->kind, EINVAL, "%s%s%s%s%s", what ? what : "", what ? ": " : "",
+                       first->key ? first->key : "", first->key ? ": " : "", first->message);
+    return err_set(e, first->kind, EINVAL, "%s%s%u problems", what ? what : "", what ? ": " : "", ps->len);
 }

@@ -53,6 +53,8 @@ int cg_apply(const struct cg_group *g, const struct cg_limits *l, bool fresh, st
         char value[CG_VALUE_MAX];
         const char *file;
         int hier;
+        if (fresh && cg_keys[i].ctrl == CG_BLKIO && !cg_io_asked(l->io))
+            continue;
         enum cg_val val = cg_value(g->h, &cg_keys[i], l, value, &hier, &file);
         if (val == CG_VAL_NONE || (val == CG_VAL_DEFAULT && fresh))
             continue;
@@ -78,6 +80,8 @@ struct change {
 static void plan_row(const struct cg_group *g, const struct cg_key *k, const struct cg_limits *before,
                      const struct cg_limits *after, struct change *c)
 {
+    if (k->ctrl == CG_BLKIO && !cg_io_asked(before->io) && !cg_io_asked(after->io))
+        return;
     enum cg_val b = cg_value(g->h, k, before, c->before, &c->hier, &c->file);
     enum cg_val a = cg_value(g->h, k, after, c->after, &c->hier, &c->file);
     if (b == CG_VAL_NONE)
@@ -121,27 +125,32 @@ static void set_back(const struct cg_group *g, struct change *c)
                 (void)write_value(g, c[i].hier, c[i].file, c[i].before);
 }
 
-/* v2 kills at once when memory.max falls below what cannot be reclaimed; v1 refuses with EBUSY. The same
- * answer on both. */
-static int check_shrink(const struct cg_group *g, const struct cg_limits *after, struct err *e)
+/* v2 kills at once when memory.max falls below what cannot be reclaimed; v1 reclaims for a second and then
+ * refuses with EBUSY. The same answer on both, at once. */
+static int check_shrink(const struct cg_group *g, const struct cg_limits *before,
+                        const struct cg_limits *after, struct err *e)
 {
     char buf[8192];
     int hier = g->h->of[CG_MEMORY];
-    if (hier < 0 || !g->h->at[hier].v2 || !after->memory || after->memory->cap == SPEC_UNSET ||
+    if (hier < 0 || !after->memory || after->memory->cap == SPEC_UNSET ||
+        (before->memory && before->memory->cap == after->memory->cap) ||
         cg_group_read(g, hier, "memory.stat", buf, sizeof(buf)) < 0)
         return 0;
-    uint64_t anon = cg_field(buf, "anon"), shmem = cg_field(buf, "shmem");
+    bool v2 = g->h->at[hier].v2;
+    uint64_t anon = cg_field(buf, v2 ? "anon" : "total_rss"),
+             shmem = cg_field(buf, v2 ? "shmem" : "total_shmem");
     if (anon == UINT64_MAX || shmem == UINT64_MAX || anon + shmem <= after->memory->cap)
         return 0;
-    err_set(e, ERR_BUSY, EBUSY, "memory.cap: %s uses %llu MiB that cannot be reclaimed", g->name,
-            (unsigned long long)((anon + shmem) >> 20));
+    err_set(e, ERR_BUSY, EBUSY,
+            "memory.cap: %.1f MiB is less than the %.1f MiB that %s uses and that cannot be reclaimed",
+            (double)after->memory->cap / 1048576, (double)(anon + shmem) / 1048576, g->name);
     return err_hint(e, "stop programs in the zone, or restart it with the new cap");
 }
 
 int cg_update(const struct cg_group *g, const struct cg_limits *before, const struct cg_limits *after,
               struct err *e)
 {
-    int r = check_shrink(g, after, e);
+    int r = check_shrink(g, before, after, e);
     if (r < 0)
         return r;
     auto_free struct change *c = xcalloc(cg_keys_len, sizeof(*c));
@@ -160,4 +169,20 @@ int cg_update(const struct cg_group *g, const struct cg_limits *before, const st
         if (cg_keys[i].v2_fmt == F_RESERVED && c[i].state == ROW_DONE && g->h->at[c[i].hier].v2 && r == 0)
             r = cg_parent_reserve(g->h, g->parent, e);
     return r;
+}
+
+/* All rows, whatever they have: nothing is set back, because what they had is not ours. */
+int cg_heal(const struct cg_group *g, const struct cg_limits *l, struct err *e)
+{
+    auto_free struct change *c = xcalloc(cg_keys_len, sizeof(*c));
+    int r = 0;
+    for (unsigned i = 0; i < cg_keys_len; i++) {
+        enum cg_val val = cg_value(g->h, &cg_keys[i], l, c[i].after, &c[i].hier, &c[i].file);
+        c[i].may_lack = may_lack(&cg_keys[i], val);
+        c[i].state = val == CG_VAL_NONE ? ROW_SAME : ROW_TODO;
+    }
+    int bad = write_rows(g, c, &r);
+    if (bad >= 0)
+        return fail(g, &cg_keys[bad], c[bad].hier, c[bad].file, c[bad].after, r, e);
+    return cg_parent_reserve(g->h, g->parent, e);
 }

@@ -19,6 +19,7 @@ char *const *cg_controllers(const struct cg_host *h);
 /* The v1 controllers whose own group a zone sees read-only (hybrid and v1); empty on v2. */
 char *const *cg_v1_view(const struct cg_host *h);
 unsigned cg_online_cpus(const struct cg_host *h);
+const char *cg_online(const struct cg_host *h); /* "0-3" */
 
 struct cg_limits { /* a zone's sections of the spec; borrowed */
     const struct spec_cpu *cpu;
@@ -36,10 +37,25 @@ uint64_t cg_io_dev(const char *folder);
  * above the machine, memory below 4 MiB), with key and remedy. No side effects. */
 void cg_check(const struct cg_host *h, const struct cg_limits *l, struct problems *ps);
 
-/* Groups are named "PARENT/NAME" below each hierarchy's root; PARENT is e.g. "zoned.slice". */
+/* What is kept less well on this host than its name says, for people: an array of sentences. */
+json *cg_remarks(const struct cg_host *h, const struct cg_limits *l);
+
+/* Groups are named "PARENT/NAME" below each hierarchy's root; PARENT is e.g. "zoned.slice", or
+ * "zoned.slice/batch.pool": a pool, which is made and removed like the parent. */
 int cg_parent_ensure(const struct cg_host *h, const char *parent, struct err *e);
 int cg_parent_remove(const struct cg_host *h, const char *parent,
                      struct err *e); /* if empty; missing is success */
+/* The zones' part of the machine against everybody else's. What was not asked for gets the kernel's default. */
+struct cg_part {
+    double cap;            /* CPUs for all zones together; <= 0 = no bound */
+    uint64_t weight;       /* against the other top groups, 1-10000; 0 = default */
+    const char *exclusive; /* CPUs that groups below take for themselves (v2), or NULL */
+};
+int cg_parent_part(const struct cg_host *h, const char *parent, const struct cg_part *p, struct err *e);
+/* Do tasks of the host sit in the root group of the cpu controller, where no weight holds them (v1, bare hosts)? */
+bool cg_host_in_root(const struct cg_host *h);
+/* The weights of the other top groups (v2), which parent's weight stands against. */
+uint64_t cg_top_weights(const struct cg_host *h, const char *parent);
 struct cg_group;
 /* Makes the group in every hierarchy and writes all limits, before any task is in it. Existing and empty:
  * reused. */
@@ -72,6 +88,8 @@ int cg_freeze(const struct cg_group *g, bool on, uint64_t timeout_ms, struct err
  * empty. */
 int cg_kill(const struct cg_host *h, const char *parent, const char *name, uint64_t timeout_ms,
             struct err *e);
+/* The dying need CPU: takes idle class, cap and a small weight off, before a kill. Errors do not matter. */
+void cg_lift(const struct cg_group *g);
 int cg_signal(const struct cg_group *g, int sig, struct err *e);
 /* 1 populated, 0 empty, -errno. */
 int cg_populated(const struct cg_group *g);
@@ -86,6 +104,7 @@ int cg_list(const struct cg_host *h, const char *parent, char ***names, struct e
 struct cg_stats { /* times in µs, sizes in bytes; UINT64_MAX = this host does not tell */
     uint64_t cpu_usage, cpu_user, cpu_system, cpu_throttled, cpu_periods, cpu_throttled_periods;
     uint64_t mem_usage, mem_peak, mem_anon, mem_file, mem_shmem, mem_kernel, mem_swap, mem_limit;
+    uint64_t mem_refaults; /* bytes read in again that had been dropped for lack of memory */
     uint64_t oom_kills, tasks, tasks_limit;
     uint64_t io_read, io_write, io_read_ops, io_write_ops;
     uint64_t psi_cpu_some, psi_mem_some, psi_mem_full, psi_io_some, psi_io_full; /* total stall µs */
@@ -93,6 +112,12 @@ struct cg_stats { /* times in µs, sizes in bytes; UINT64_MAX = this host does n
 /* Descriptors are opened at the first read and kept. brief: only cpu_usage and mem_usage (for list; 2
  * preads). */
 int cg_read(struct cg_group *g, bool brief, struct cg_stats *out, struct err *e);
+/* Writes every limit again (after drift). */
+int cg_heal(const struct cg_group *g, const struct cg_limits *l, struct err *e);
+struct cg_total { /* µs, bytes; UINT64_MAX = this host does not tell */
+    uint64_t cpu_machine, cpu_zones, mem_zones, tasks_zones; /* zones: all below the parent, ended ones too */
+};
+void cg_read_total(const struct cg_host *h, const char *parent, struct cg_total *out);
 /* What the kernel has for each limit key, as the spec would write it: [{key, want, have, file}] where it
  * differs from the limits. For drift and for tests. */
 json *cg_drift(const struct cg_group *g, const struct cg_limits *l);
@@ -101,3 +126,13 @@ json *cg_drift(const struct cg_group *g, const struct cg_limits *l);
  * on v2 the kernel does by memory.oom.group). -EOPNOTSUPP where there is none. */
 int cg_oom_fd(const struct cg_group *g, short *poll_events, struct err *e);
 int cg_oom_read(const struct cg_group *g, int oom_fd);
+struct cg_victim {
+    char name[32];
+    pid_t pid;    /* of the host */
+    uint64_t rss; /* bytes; 0 = not known */
+};
+/* The last process that was killed because this group reached its cap, not before since_us after boot; false: not
+ * known. From the kernel's log. */
+bool cg_oom_victim(const struct cg_group *g, uint64_t since_us, struct cg_victim *out);
+/* Memory without the page cache that could be dropped at once; 0 or -errno. */
+int cg_memory_used(struct cg_group *g, uint64_t *used);

@@ -74,11 +74,19 @@ static void check_cpu(const struct cg_host *h, const struct spec_cpu *c, struct 
         check_set(h, c->set, ps);
     }
     if (c->dedicated)
-        NO(ps, ERR_UNSUPPORTED, "cpu.dedicated", "not enforced by this version (use cpu.set)");
+        need(h, CG_CPUSET, "cpu.dedicated", ps);
+    if (c->dedicated > h->cpus)
+        NO(ps, ERR_INVALID, "cpu.dedicated", "%llu is more than the %u CPUs of this host",
+           (unsigned long long)c->dedicated, h->cpus);
+    if (c->dedicated && c->pool)
+        NO(ps, ERR_UNSUPPORTED, "cpu.dedicated",
+           "not in a pool: leave cpu.pool out, or give the CPUs to the pool (zonectl pool set %s "
+           "cpu.dedicated=%llu)",
+           c->pool, (unsigned long long)c->dedicated);
     if (c->reserved > 0)
-        NO(ps, ERR_UNSUPPORTED, "cpu.reserved", "not enforced by this version (use cpu.shares)");
-    if (c->pool && c->pool[0])
-        NO(ps, ERR_UNSUPPORTED, "cpu.pool", "not enforced by this version (use cpu.set)");
+        need(h, CG_CPU, "cpu.reserved", ps);
+    if (c->reserved > h->cpus)
+        NO(ps, ERR_INVALID, "cpu.reserved", "%g is more than the %u CPUs of this host", c->reserved, h->cpus);
 }
 
 /* Can this host count swap? Asked of the file of any group but the root. */
@@ -127,7 +135,7 @@ static void check_io(const struct cg_host *h, const struct cg_limits *l, struct 
                  {"io.read_ops", io->read_ops},
                  {"io.write_ops", io->write_ops}};
     uint64_t disks[CG_DISKS_MAX];
-    unsigned n = cg_disks(h, l, disks);
+    unsigned n = cg_io_asked(io) ? cg_disks(h, l, disks) : 0;
     for (unsigned i = 0; i < ARRAY_LEN(rates); i++) {
         if (rates[i].v == SPEC_UNSET)
             continue;
@@ -148,6 +156,21 @@ static void check_io(const struct cg_host *h, const struct cg_limits *l, struct 
            on_v2(h, CG_BLKIO) ? " or io.cost is on (io.cost.qos)" : "");
     if (kind == CG_IOW_BFQ && io->weight > 1000)
         NO(ps, ERR_INVALID, "io.weight", "bfq knows weights from 1 to 1000");
+}
+
+json *cg_remarks(const struct cg_host *h, const struct cg_limits *l)
+{
+    json *list = js_array();
+    if (l->cpu && l->cpu->dedicated && !cg_can_exclude(h))
+        js_add(
+            list,
+            js_string("cpu.dedicated: exclusive among zones; the host's own processes may still run on these "
+                      "CPUs (taking them away needs cgroup2 and a kernel of 6.7)"));
+    if (l->memory && l->memory->reserved != SPEC_UNSET && l->memory->reserved && !on_v2(h, CG_MEMORY))
+        js_add(
+            list,
+            js_string("memory.reserved: best effort on cgroup v1 (a soft limit; memory.min needs cgroup2)"));
+    return list;
 }
 
 void cg_check(const struct cg_host *h, const struct cg_limits *l, struct problems *ps)

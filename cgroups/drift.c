@@ -78,9 +78,18 @@ static bool same(enum cg_fmt f, const char *have, const char *want)
         return same_io(have, want);
     if (f >= F_CAP_V1 && f <= F_RESERVED)
         return same_size(have, want);
-    if (f == F_SET)
+    if (f == F_SET || f == F_EXCLUSIVE)
         return same_set(have, want);
     return str_eq(skip_default(have), want);
+}
+
+/* An empty file limits no disk: /sys need not be asked which there are. */
+static bool nothing_throttled(const struct cg_group *g, const struct cg_key *k)
+{
+    char have[64];
+    int hier = g->h->of[k->ctrl];
+    const char *file = hier < 0 ? NULL : g->h->at[hier].v2 ? k->v2 : k->v1;
+    return k->v1_fmt >= F_RBPS && file && cg_group_read(g, hier, file, have, sizeof(have)) == 0;
 }
 
 json *cg_drift(const struct cg_group *g, const struct cg_limits *l)
@@ -90,6 +99,8 @@ json *cg_drift(const struct cg_group *g, const struct cg_limits *l)
         char want[CG_VALUE_MAX], have[4096];
         const char *file;
         int hier;
+        if (cg_keys[i].ctrl == CG_BLKIO && !cg_io_asked(l->io) && nothing_throttled(g, &cg_keys[i]))
+            continue;
         enum cg_val val = cg_value(g->h, &cg_keys[i], l, want, &hier, &file);
         if (val == CG_VAL_NONE)
             continue;

@@ -83,9 +83,19 @@ uint64_t cg_field(const char *text, const char *key)
     return UINT64_MAX;
 }
 
+/* "PARENT" or "PARENT/POOL" */
+static bool is_parent(const char *parent)
+{
+    const char *slash = parent ? strchr(parent, '/') : NULL;
+    if (!slash)
+        return path_is_component(parent);
+    auto_free char *top = xstrndup(parent, (size_t)(slash - parent));
+    return path_is_component(top) && path_is_component(slash + 1);
+}
+
 int cg_check_names(const char *parent, const char *name, struct err *e)
 {
-    if (!path_is_component(parent) || (name && !path_is_component(name)))
+    if (!is_parent(parent) || (name && !path_is_component(name)))
         return err_set(e, ERR_INVALID, EINVAL, "\"%s/%s\" is no name of a control group", parent,
                        name ? name : "");
     return 0;

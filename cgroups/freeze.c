@@ -104,6 +104,19 @@ static int kill_v1(const struct cg_host *h, const char *parent, const char *name
     return r;
 }
 
+/* Killed tasks of an idle group get no CPU while anybody else wants it (seen on 6.18: 20 s and more), capped ones
+ * wait for their next period. */
+void cg_lift(const struct cg_group *g)
+{
+    int hier = g->h->of[CG_CPU];
+    if (hier < 0 || !g->in[hier])
+        return;
+    bool v2 = g->h->at[hier].v2;
+    (void)cg_group_write(g, hier, "cpu.idle", "0");
+    (void)cg_group_write(g, hier, v2 ? "cpu.weight" : "cpu.shares", v2 ? "100" : "1024");
+    (void)cg_group_write(g, hier, v2 ? "cpu.max" : "cpu.cfs_quota_us", v2 ? "max" : "-1");
+}
+
 /* cgroup.kill (5.14) takes the whole subtree and forks in flight, in one write. */
 static int kill_v2(const struct cg_host *h, const char *parent, const char *name, uint64_t deadline)
 {

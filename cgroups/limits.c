@@ -10,6 +10,8 @@
  * a second time. */
 const struct cg_key cg_keys[] = {
     {"cpu.set", CG_CPUSET, "cpuset.cpus", F_SET, "cpuset.cpus", F_SET},
+    {"cpu.dedicated", CG_CPUSET, NULL, F_NONE, "cpuset.cpus.exclusive", F_EXCLUSIVE},
+    {"cpu.dedicated", CG_CPUSET, NULL, F_NONE, "cpuset.cpus.partition", F_PARTITION},
     {"cpu.idle", CG_CPU, "cpu.idle", F_IDLE, "cpu.idle", F_IDLE},
     {"cpu.shares", CG_CPU, "cpu.shares", F_SHARES, "cpu.weight", F_WEIGHT},
     {"cpu.cap", CG_CPU, "cpu.cfs_period_us", F_PERIOD, NULL, F_NONE},
@@ -71,6 +73,13 @@ static enum cg_val value_cpu(const struct cg_host *h, enum cg_fmt f, const struc
     case F_SET: /* v1: a new group copied its parent's CPUs; v2: empty means the parent's */
         return c->set && c->set[0] ? text(buf, CG_VAL_GIVEN, c->set)
                                    : text(buf, CG_VAL_DEFAULT, v2 ? "\n" : h->online);
+    case F_EXCLUSIVE: /* without it the CPUs are kept free of the other zones, as on v1 */
+    case F_PARTITION:
+        if (!cg_can_exclude(h))
+            return CG_VAL_NONE;
+        if (f == F_EXCLUSIVE)
+            return c->dedicated && c->set ? text(buf, CG_VAL_GIVEN, c->set) : text(buf, CG_VAL_DEFAULT, "\n");
+        return text(buf, c->dedicated ? CG_VAL_GIVEN : CG_VAL_DEFAULT, c->dedicated ? "root" : "member");
     case F_IDLE:
         return put(buf, c->idle ? CG_VAL_GIVEN : CG_VAL_DEFAULT, c->idle);
     case F_SHARES:
@@ -140,6 +149,12 @@ static enum cg_val value_io_max(const struct cg_host *h, const char *v2_key, uin
                                   v2_key ? "=" : "", v2_key && v == SPEC_UNSET ? "max" : num);
     }
     return n == 0 ? CG_VAL_NONE : v == SPEC_UNSET ? CG_VAL_DEFAULT : CG_VAL_GIVEN;
+}
+
+bool cg_io_asked(const struct spec_io *io)
+{
+    return io && (io->weight || io->read != SPEC_UNSET || io->write != SPEC_UNSET ||
+                  io->read_ops != SPEC_UNSET || io->write_ops != SPEC_UNSET);
 }
 
 static enum cg_val value_io(const struct cg_host *h, enum cg_fmt f, const struct cg_limits *l, bool v2,

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #define TEXT_MAX 16384
 #define USER_HZ 100 /* of cpuacct.stat, the same on every architecture that Debian builds */
@@ -101,34 +102,70 @@ static void cpu_v1(struct cg_group *g, char *buf, struct cg_stats *s)
     }
 }
 
+/* Many "KEY VALUE" lines in one pass: memory.stat has forty, and a search for each key from the start costs more
+ * than the kernel takes to write them. */
+struct wanted {
+    const char *key;
+    uint64_t *to;
+};
+static void fields(const char *text, const struct wanted *w, unsigned n)
+{
+    for (const char *p = text; *p;) {
+        size_t len = strcspn(p, " \n");
+        for (unsigned i = 0; i < n; i++)
+            if (!strncmp(p, w[i].key, len) && !w[i].key[len]) {
+                *w[i].to = strtoull(p + len, NULL, 10);
+                break;
+            }
+        p = strchr(p + len, '\n');
+        if (!p)
+            return;
+        p++;
+    }
+}
+
+static void take_refaults(struct cg_stats *s, uint64_t anon, uint64_t file)
+{
+    if (file != UINT64_MAX)
+        s->mem_refaults = (file + (anon == UINT64_MAX ? 0 : anon)) * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
 static void memory_v2(struct cg_group *g, int hier, char *buf, struct cg_stats *s)
 {
+    uint64_t anon = UINT64_MAX, file = UINT64_MAX;
+    const struct wanted keys[] = {{"anon", &s->mem_anon},
+                                  {"file", &s->mem_file},
+                                  {"shmem", &s->mem_shmem},
+                                  {"kernel", &s->mem_kernel}, /* 5.18 */
+                                  {"workingset_refault_anon", &anon},
+                                  {"workingset_refault_file", &file}};
     s->mem_usage = number(g, hier, "memory.current");
     s->mem_peak = number(g, hier, "memory.peak"); /* 5.19 */
     s->mem_limit = number(g, hier, "memory.max");
     s->mem_swap = number(g, hier, "memory.swap.current");
-    if (get(g, hier, "memory.stat", buf, TEXT_MAX) > 0) {
-        s->mem_anon = cg_field(buf, "anon");
-        s->mem_file = cg_field(buf, "file");
-        s->mem_shmem = cg_field(buf, "shmem");
-        s->mem_kernel = cg_field(buf, "kernel"); /* 5.18 */
-    }
+    if (get(g, hier, "memory.stat", buf, TEXT_MAX) > 0)
+        fields(buf, keys, ARRAY_LEN(keys));
+    take_refaults(s, anon, file);
     if (get(g, hier, "memory.events", buf, TEXT_MAX) > 0)
         s->oom_kills = cg_field(buf, "oom_kill");
 }
 
 static void memory_v1(struct cg_group *g, int hier, char *buf, struct cg_stats *s)
 {
+    uint64_t anon = UINT64_MAX, file = UINT64_MAX;
+    const struct wanted keys[] = {{"total_rss", &s->mem_anon},
+                                  {"total_cache", &s->mem_file},
+                                  {"total_shmem", &s->mem_shmem},
+                                  {"total_swap", &s->mem_swap},
+                                  {"total_workingset_refault_anon", &anon},
+                                  {"total_workingset_refault_file", &file}};
     s->mem_usage = number(g, hier, "memory.usage_in_bytes");
     s->mem_peak = number(g, hier, "memory.max_usage_in_bytes");
     s->mem_limit = number(g, hier, "memory.limit_in_bytes");
     s->mem_kernel = number(g, hier, "memory.kmem.usage_in_bytes");
-    if (get(g, hier, "memory.stat", buf, TEXT_MAX) > 0) {
-        s->mem_anon = cg_field(buf, "total_rss");
-        s->mem_file = cg_field(buf, "total_cache");
-        s->mem_shmem = cg_field(buf, "total_shmem");
-        s->mem_swap = cg_field(buf, "total_swap");
-    }
+    if (get(g, hier, "memory.stat", buf, TEXT_MAX) > 0)
+        fields(buf, keys, ARRAY_LEN(keys));
+    take_refaults(s, anon, file);
     if (get(g, hier, "memory.oom_control", buf, TEXT_MAX) > 0)
         s->oom_kills = cg_field(buf, "oom_kill");
 }
@@ -180,6 +217,21 @@ static void pressure(struct cg_group *g, const char *file, char *buf, uint64_t *
     *some = strtoull(p + 6, NULL, 10);
     if (full && (p = strstr(p + 6, "total=")))
         *full = strtoull(p + 6, NULL, 10);
+}
+
+int cg_memory_used(struct cg_group *g, uint64_t *used)
+{
+    char buf[TEXT_MAX];
+    int mem = hier_of(g, CG_MEMORY);
+    if (mem < 0)
+        return -EOPNOTSUPP;
+    bool v2 = g->h->at[mem].v2;
+    uint64_t all = number(g, mem, v2 ? "memory.current" : "memory.usage_in_bytes");
+    if (all == UINT64_MAX || get(g, mem, "memory.stat", buf, sizeof(buf)) <= 0)
+        return -ENOENT;
+    uint64_t idle = cg_field(buf, v2 ? "inactive_file" : "total_inactive_file");
+    *used = idle != UINT64_MAX && idle < all ? all - idle : all;
+    return 0;
 }
 
 static int read_brief(struct cg_group *g, struct cg_stats *s)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the kernel has: links, addresses, routes, counters. Reads only. Source: rtnetlink(7). */
+/* What the kernel has: links, addresses, routes. Reads only. Source: rtnetlink(7). */
 #include "netstack/nl_api.h"
 #include "netstack/priv.h"
 #include <errno.h>
@@ -7,18 +7,6 @@
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
-
-static void copy_stats(struct net_counters *c, struct nlattr *at)
-{
-    struct rtnl_link_stats64 s;
-    if (!at || nla_len(at) < (int)sizeof(s))
-        return;
-    memcpy(&s, nla_data(at), sizeof(s));
-    *c = (struct net_counters){.rx_bytes = s.rx_bytes,
-                               .tx_bytes = s.tx_bytes,
-                               .rx_packets = s.rx_packets,
-                               .tx_packets = s.tx_packets};
-}
 
 static void on_link(struct nlmsghdr *h, void *data)
 {
@@ -35,7 +23,6 @@ static void on_link(struct nlmsghdr *h, void *data)
     l->up = i->ifi_flags & IFF_UP;
     if (at[IFLA_ADDRESS] && nla_len(at[IFLA_ADDRESS]) == 6)
         memcpy(l->mac, nla_data(at[IFLA_ADDRESS]), 6);
-    copy_stats(&l->count, at[IFLA_STATS64]);
     if (at[IFLA_LINKINFO] && nla_parse_nested(info, IFLA_INFO_MAX, at[IFLA_LINKINFO], NULL) >= 0 &&
         info[IFLA_INFO_KIND])
         snprintf(l->kind, sizeof(l->kind), "%s", (char *)nla_data(info[IFLA_INFO_KIND]));
@@ -104,25 +91,6 @@ int net_routes(struct nl_sock *s, net_subnets *out, net_subnets *gateways, struc
     struct routes both = {out, gateways};
     struct rtmsg r = {.rtm_family = AF_UNSPEC};
     return net_nl_dump(s, RTM_GETROUTE, NLM_F_DUMP, &r, sizeof(r), on_route, &both, e);
-}
-
-int net_link_counters(struct net_ctx *c, const char *host_ifname, struct net_counters *out)
-{
-    struct nl_sock *s;
-    struct err e = {0};
-    net_link_list v = {0};
-    int r = net_ctx_rt(c, &s, &e);
-    if (r == 0)
-        r = net_links(s, host_ifname, &v, &e);
-    if (r == 0 && v.len != 1)
-        r = -ENODEV;
-    if (r == 0) /* what the host end sends, the zone receives */
-        *out = (struct net_counters){.rx_bytes = v.at[0].count.tx_bytes,
-                                     .tx_bytes = v.at[0].count.rx_bytes,
-                                     .rx_packets = v.at[0].count.tx_packets,
-                                     .tx_packets = v.at[0].count.rx_packets};
-    vec_done(&v);
-    return r;
 }
 
 int net_leftovers(struct net_ctx *c, char ***links, struct err *e)

@@ -147,7 +147,15 @@ int net_zone_change(struct net_ctx *c, const struct net_link_plan *before, unsig
 struct net_counters {
     uint64_t rx_bytes, tx_bytes, rx_packets, tx_packets;
 };
-int net_link_counters(struct net_ctx *c, const char *host_ifname, struct net_counters *out);
+struct net_count {
+    int index; /* of the host end, from net_link_index */
+    bool there;
+    struct net_counters count;
+};
+int net_link_index(struct net_ctx *c, const char *host_ifname); /* or -errno */
+/* Fills count and there of all by one dump; sorts them by index. */
+int net_count_links(struct net_ctx *c, struct net_count *at, unsigned n, struct err *e);
+const struct net_count *net_count_find(const struct net_count *sorted, unsigned n, int index); /* or NULL */
 /* Names of host links and of map elements that bear this instance: recovery and tests. strv / count. */
 int net_leftovers(struct net_ctx *c, char ***links, struct err *e);
 

@@ -84,7 +84,6 @@ struct net_link_info {
     unsigned char mac[6];
     bool up;
     int index, master;
-    struct net_counters count; /* as the host end sees it */
 };
 typedef VEC(struct net_link_info) net_link_list;
 int net_links(struct nl_sock *s, const char *only, net_link_list *out, struct err *e);

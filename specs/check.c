@@ -92,9 +92,8 @@ static unsigned cpuset_count(const char *set)
     return n;
 }
 
-static void check_cpu(struct spec_load *l, struct spec *s, const struct spec_node *root)
+void spec_check_cpu(struct spec_load *l, const struct spec_cpu *c, const struct spec_node *root)
 {
-    const struct spec_cpu *c = &s->cpu;
     if (c->burst > 0 && c->cap < 0)
         bad_at(l, root, "cpu.burst", "is given without cap (burst is unused cap, saved)");
     else if (c->burst > c->cap && c->cap >= 0)
@@ -105,11 +104,12 @@ static void check_cpu(struct spec_load *l, struct spec *s, const struct spec_nod
         bad_at(l, root, "cpu.dedicated", "is more than set holds (at most as many CPUs as set)");
     if (c->idle && (c->dedicated || c->reserved > 0))
         bad_at(l, root, "cpu.idle", "is given with dedicated or reserved (idle takes only what is left)");
+    if (c->dedicated && c->reserved > (double)c->dedicated)
+        bad_at(l, root, "cpu.reserved", "is more than dedicated (at most dedicated, which holds it)");
 }
 
-static void check_memory(struct spec_load *l, struct spec *s, const struct spec_node *root)
+void spec_check_memory(struct spec_load *l, const struct spec_memory *m, const struct spec_node *root)
 {
-    const struct spec_memory *m = &s->memory;
     bool capped = m->cap != SPEC_UNSET;
     if (capped && m->soft != SPEC_UNSET && m->soft > m->cap)
         bad_at(l, root, "memory.soft", "is more than cap (at most cap)");
@@ -160,8 +160,8 @@ void spec_check_all(struct spec_load *l, struct spec *s, const struct spec_node 
     check_required(l, root);
     check_process(l, s, root);
     check_health(l, s, root);
-    check_cpu(l, s, root);
-    check_memory(l, s, root);
+    spec_check_cpu(l, &s->cpu, root);
+    spec_check_memory(l, &s->memory, root);
     spec_check_links(l, s, root);
     spec_check_mounts(l, s, root);
     check_capabilities(l, s, root);

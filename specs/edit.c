@@ -56,7 +56,10 @@ static int unknown(struct edit_reader *rd, const char *dotted)
 {
     struct spec_where w = {NULL, rd->e->shown, -1};
     auto_free char *near = spec_row_nearest(rd->t, dotted);
-    if (near)
+    const char *why = spec_unknown_why(rd->t, dotted);
+    if (why)
+        spec_bad(rd->l, 0, &w, "%s", why);
+    else if (near)
         spec_bad(rd->l, 0, &w, "unknown key (did you mean %s?)", near);
     else
         spec_bad(rd->l, 0, &w, "unknown key (zone.yaml(5) lists all)");
@@ -160,10 +163,10 @@ static int read_value(struct spec_edit_one *e, const char *value, struct spec_lo
     return -EINVAL;
 }
 
-int spec_edit_read(const char *edit, struct spec_edit_one *e, struct spec_load *l)
+int spec_edit_read(const struct spec_table *t, const char *edit, struct spec_edit_one *e, struct spec_load *l)
 {
     const char *eq = strchr(edit, '=');
-    struct edit_reader rd = {.e = e, .l = l, .t = &spec_table_zone};
+    struct edit_reader rd = {.e = e, .l = l, .t = t};
     e->shown = eq ? xstrndup(edit, (size_t)(eq - edit)) : xstrdup(edit);
     auto_free char *clean = NULL;
     size_t len;
@@ -191,44 +194,55 @@ void spec_edit_done(struct spec_edit_one *e)
     free(e->shown);
 }
 
-static int edit_one(char **text, const char *edit, bool *lost, struct spec_load *l)
+static int edit_one(const struct spec_table *t, char **text, const char *edit, bool *lost,
+                    struct spec_load *l)
 {
     struct spec_edit_one e = {0};
-    int r = spec_edit_read(edit, &e, l);
+    int r = spec_edit_read(t, edit, &e, l);
     if (!r)
         r = spec_edit_apply(text, &e, lost, l);
     spec_edit_done(&e);
     return r;
 }
 
-int spec_edit(const char *text, const char *file, char *const *edits, char **out, bool *lost_comments,
-              struct problems *ps)
+int spec_edit_text(const struct spec_table *t, const char *text, char *const *edits, char **out,
+                   bool *lost_comments, struct spec_load *l)
 {
-    struct spec_load l = {.file = file, .ps = ps};
     struct spec_doc d = {0};
-    auto_spec struct spec *s = NULL;
     auto_free char *now = NULL;
     bool lost = false;
     size_t len;
-    if (spec_text_clean(text, strlen(text), &now, &len, &l) < 0)
+    if (spec_text_clean(text, strlen(text), &now, &len, l) < 0)
         return -EINVAL;
-    int r = spec_doc_load(&d, now, len, &l); /* a text that cannot be read is named once, not at each edit */
+    int r = spec_doc_load(&d, now, len, l); /* a text that cannot be read is named once, not at each edit */
     spec_doc_done(&d);
     if (!r && strv_len(edits) > EDITS_MAX) {
-        spec_bad_kind(&l, ERR_LIMIT, 0, NULL, "too many edits at once (at most %d)", EDITS_MAX);
+        spec_bad_kind(l, ERR_LIMIT, 0, NULL, "too many edits at once (at most %d)", EDITS_MAX);
         r = -EINVAL;
     }
     if (r < 0)
         return r;
     for (unsigned i = 0; edits && edits[i]; i++)
-        if (edit_one(&now, edits[i], &lost, &l) < 0)
+        if (edit_one(t, &now, edits[i], &lost, l) < 0)
             r = -EINVAL;
-    if (!r)
-        r = spec_parse(now, strlen(now), file, &s, ps);
     if (r < 0)
         return r;
     if (lost_comments)
         *lost_comments = lost;
     *out = take_ptr(&now);
     return 0;
+}
+
+int spec_edit(const char *text, const char *file, char *const *edits, char **out, bool *lost_comments,
+              struct problems *ps)
+{
+    struct spec_load l = {.file = file, .ps = ps};
+    auto_spec struct spec *s = NULL;
+    auto_free char *now = NULL;
+    int r = spec_edit_text(&spec_table_zone, text, edits, &now, lost_comments, &l);
+    if (!r)
+        r = spec_parse(now, strlen(now), file, &s, ps);
+    if (!r)
+        *out = take_ptr(&now);
+    return r;
 }

@@ -25,10 +25,15 @@ struct spec_edit_one {
     char *shown; /* the key as given */
 };
 /* Problems go to l; e must be done in either case. */
-int spec_edit_read(const char *edit, struct spec_edit_one *e, struct spec_load *l);
+int spec_edit_read(const struct spec_table *t, const char *edit, struct spec_edit_one *e,
+                   struct spec_load *l);
 void spec_edit_done(struct spec_edit_one *e);
 /* Carries it out on *text (replaced by a new one). */
 int spec_edit_apply(char **text, const struct spec_edit_one *e, bool *lost_comments, struct spec_load *l);
+
+/* All edits on a text, unchecked as a whole. */
+int spec_edit_text(const struct spec_table *t, const char *text, char *const *edits, char **out,
+                   bool *lost_comments, struct spec_load *l);
 
 /* A scalar as YAML that reads back as itself: plain where that is safe and clear, else in double quotes.
  * text: it must not be taken for a number or truth by other readers. as_json: always as JSON. */

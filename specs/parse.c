@@ -17,12 +17,22 @@ struct reader {
     bool seen[SPEC_ROWS_MAX];
 };
 
+const char *spec_unknown_why(const struct spec_table *t, const char *dotted)
+{
+    if (t == &spec_table_zone && !strcmp(dotted, "disk"))
+        return "is not available in this version (leave it out)";
+    if (t == &spec_table_pool && !strcmp(dotted, "cpu.pool"))
+        return "is no key of a pool: pools lie in no other pool, so none can lie in itself (leave it out)";
+    return NULL;
+}
+
 static void unknown_key(struct reader *rd, const char *dotted, int line, const struct spec_where *w)
 {
     /* beyond what a list of problems keeps, a guess is wasted time */
     auto_free char *near = rd->l->bad < GUESSES_MAX ? spec_row_nearest(rd->t, dotted) : NULL;
-    if (rd->t == &spec_table_zone && !strcmp(dotted, "disk"))
-        spec_bad(rd->l, line, w, "is not available in this version (leave it out)");
+    const char *why = spec_unknown_why(rd->t, dotted);
+    if (why)
+        spec_bad(rd->l, line, w, "%s", why);
     else if (near)
         spec_bad(rd->l, line, w, "unknown key (did you mean %s?)", near);
     else

@@ -109,6 +109,21 @@ static void diff_items(const struct spec_row *r, json *a, json *b, spec_changes 
     }
 }
 
+void spec_diff_table(const struct spec_table *t, const void *a, const void *b, spec_changes *out)
+{
+    for (unsigned i = 0; i < t->n; i++) {
+        const struct spec_row *r = &t->rows[i];
+        auto_js json *x = get(t, r, a);
+        auto_js json *y = get(t, r, b);
+        if (r->type == SPEC_T_MAP)
+            diff_maps(r->key, x, y, r->live, out);
+        else if (r->type == SPEC_T_ITEMS)
+            diff_items(r, x, y, out);
+        else
+            add_change(out, xstrdup(r->key), x, y, r->live);
+    }
+}
+
 /* A zone with the host's or another zone's network has no stack of its own that links could join. */
 static bool foreign_stack(const struct spec *s)
 {
@@ -118,22 +133,13 @@ static bool foreign_stack(const struct spec *s)
 
 void spec_diff(const struct spec *a, const struct spec *b, spec_changes *out)
 {
-    const struct spec_table *t = &spec_table_zone;
-    bool foreign = foreign_stack(a) || foreign_stack(b);
-    for (unsigned i = 0; i < t->n; i++) {
-        const struct spec_row *r = &t->rows[i];
-        unsigned first = out->len;
-        auto_js json *x = get(t, r, a);
-        auto_js json *y = get(t, r, b);
-        if (r->type == SPEC_T_MAP)
-            diff_maps(r->key, x, y, r->live, out);
-        else if (r->type == SPEC_T_ITEMS)
-            diff_items(r, x, y, out);
-        else
-            add_change(out, xstrdup(r->key), x, y, r->live);
-        for (unsigned k = first; foreign && r->offset == offsetof(struct spec, network) && k < out->len; k++)
-            out->at[k].when = SPEC_NEXT_BOOT;
-    }
+    unsigned first = out->len;
+    spec_diff_table(&spec_table_zone, a, b, out);
+    if (!foreign_stack(a) && !foreign_stack(b))
+        return;
+    for (unsigned i = first; i < out->len; i++)
+        if (str_starts(out->at[i].key, "network"))
+            out->at[i].when = SPEC_NEXT_BOOT;
 }
 
 void spec_changes_done(spec_changes *c)

@@ -121,7 +121,7 @@ static const struct spec_row zone_rows[] = {
     {.key = "health.action", .type = SPEC_T_WORD, .offset = S(health.action), .words = action_words, .def = "none", .live = true,
      .doc = "What to do when the zone becomes unhealthy."},
     {.key = "cpu.shares", .type = SPEC_T_INT, .offset = S(cpu.shares), .min = 1, .max = 10000, .unset = UNSET, .def = "100", .live = true,
-     .doc = "The zone's weight against the other zones when CPUs are scarce."},
+     .doc = "The zone's weight against the other zones when CPUs are scarce; what cpu.reserved needs beyond that is added."},
     {.key = "cpu.cap", .type = SPEC_T_CPUS, .offset = S(cpu.cap), .min = 1, .max = CPUS_MAX * 100, .live = true,
      .doc = "Most that the zone uses, in CPUs."},
     {.key = "cpu.burst", .type = SPEC_T_CPUS, .offset = S(cpu.burst), .max = CPUS_MAX * 100, .live = true,
@@ -129,13 +129,13 @@ static const struct spec_row zone_rows[] = {
     {.key = "cpu.set", .type = SPEC_T_CPUSET, .offset = S(cpu.set), .live = true,
      .doc = "The host's CPUs that the zone may use."},
     {.key = "cpu.dedicated", .type = SPEC_T_INT, .offset = S(cpu.dedicated), .min = 1, .max = CPUS_MAX, .live = true,
-     .doc = "Whole CPUs for this zone alone."},
+     .doc = "Whole CPUs for this zone alone, taken from all others while it runs (cgroup v1: from the other zones)."},
     {.key = "cpu.reserved", .type = SPEC_T_CPUS, .offset = S(cpu.reserved), .max = CPUS_MAX * 100, .live = true,
      .doc = "CPUs promised to the zone; a start that would break a promise is refused."},
     {.key = "cpu.idle", .type = SPEC_T_BOOL, .offset = S(cpu.idle), .def = "false", .live = true,
      .doc = "Run only when nobody else wants the CPU."},
-    {.key = "cpu.pool", .type = SPEC_T_STR, .offset = S(cpu.pool), .check = spec_check_zone, .live = true,
-     .doc = "The pool of CPUs that the zone belongs to."},
+    {.key = "cpu.pool", .type = SPEC_T_STR, .offset = S(cpu.pool), .check = spec_check_zone,
+     .doc = "The pool that the zone belongs to; its shares count among the zones of that pool."},
     {.key = "memory.cap", .type = SPEC_T_SIZE, .offset = S(memory.cap), .min = 4 << 20, .max = SIZE_MAX_ALLOWED, .unset = UNSET, .live = true,
      .doc = "Most memory that the zone uses."},
     {.key = "memory.soft", .type = SPEC_T_SIZE, .offset = S(memory.soft), .min = 1 << 20, .max = SIZE_MAX_ALLOWED, .unset = UNSET, .live = true,
@@ -191,8 +191,43 @@ static const struct spec_row zone_rows[] = {
     {.key = "labels", .type = SPEC_T_MAP, .offset = S(labels), .check = spec_check_line, .check_key = spec_check_label_key, .live = true,
      .doc = "Names and values for the operator's own use."},
 };
-/* clang-format on */
 const struct spec_table spec_table_zone = ROWS(zone_rows, struct spec);
+
+#define P(m) offsetof(struct spec_party, m)
+static const struct spec_row host_rows[] = {
+    {.key = "version", .type = SPEC_T_VERSION, .min = 1, .max = 1, .def = "1",
+     .doc = "The version of this format."},
+    {.key = "cpu.shares", .type = SPEC_T_INT, .offset = P(cpu.shares), .min = 1, .max = 10000, .unset = UNSET, .live = true,
+     .doc = "The host's weight against the zones; refused (9) where host tasks sit in the root control group."},
+    {.key = "cpu.reserved", .type = SPEC_T_CPUS, .offset = P(cpu.reserved), .max = CPUS_MAX * 100, .live = true,
+     .doc = "CPUs that the zones leave to the host."},
+    {.key = "memory.reserved", .type = SPEC_T_SIZE, .offset = P(memory.reserved), .max = SIZE_MAX_ALLOWED, .unset = UNSET, .live = true,
+     .doc = "Memory that is promised to no zone."},
+};
+const struct spec_table spec_table_host = ROWS(host_rows, struct spec_party);
+
+static const struct spec_row pool_rows[] = {
+    {.key = "version", .type = SPEC_T_VERSION, .min = 1, .max = 1, .def = "1",
+     .doc = "The version of this format."},
+    {.key = "pool", .type = SPEC_T_STR, .offset = P(name), .check = spec_check_zone,
+     .doc = "The pool's name. Required."},
+    {.key = "cpu.shares", .type = SPEC_T_INT, .offset = P(cpu.shares), .min = 1, .max = 10000, .unset = UNSET, .def = "100", .live = true,
+     .doc = "The pool's weight against other pools and the zones outside of pools."},
+    {.key = "cpu.cap", .type = SPEC_T_CPUS, .offset = P(cpu.cap), .min = 1, .max = CPUS_MAX * 100, .live = true,
+     .doc = "Most that its zones use together, in CPUs."},
+    {.key = "cpu.burst", .type = SPEC_T_CPUS, .offset = P(cpu.burst), .max = CPUS_MAX * 100, .live = true,
+     .doc = "Unused cap that may be spent later, in CPUs. Needs cap."},
+    {.key = "cpu.set", .type = SPEC_T_CPUSET, .offset = P(cpu.set), .live = true,
+     .doc = "The host's CPUs that its zones may use."},
+    {.key = "cpu.dedicated", .type = SPEC_T_INT, .offset = P(cpu.dedicated), .min = 1, .max = CPUS_MAX, .live = true,
+     .doc = "Whole CPUs for its zones alone, while one of them runs."},
+    {.key = "cpu.reserved", .type = SPEC_T_CPUS, .offset = P(cpu.reserved), .max = CPUS_MAX * 100, .live = true,
+     .doc = "CPUs promised to its zones together, while one of them runs."},
+    {.key = "cpu.idle", .type = SPEC_T_BOOL, .offset = P(cpu.idle), .def = "false", .live = true,
+     .doc = "Run only when nobody outside wants the CPU."},
+};
+const struct spec_table spec_table_pool = ROWS(pool_rows, struct spec_party);
+/* clang-format on */
 _Static_assert(ARRAY_LEN(zone_rows) <= SPEC_ROWS_MAX, "the reader keeps a flag for each row");
 
 const struct spec_row *spec_row_find(const struct spec_table *t, const char *key, bool *section)

@@ -61,7 +61,13 @@ struct spec_table {
     size_t size;      /* of the struct that it fills */
     const char *page; /* of the manual; NULL: zone.yaml(5) */
 };
-extern const struct spec_table spec_table_zone;
+extern const struct spec_table spec_table_zone, spec_table_host, spec_table_pool;
+/* Why a key that the table lacks is refused, where there is more to say than that it is unknown; or NULL. */
+const char *spec_unknown_why(const struct spec_table *t, const char *dotted);
+void spec_diff_table(const struct spec_table *t, const void *a, const void *b, spec_changes *out);
+/* The checks of cpu and memory that rows alone cannot see. */
+void spec_check_cpu(struct spec_load *l, const struct spec_cpu *c, const struct spec_node *root);
+void spec_check_memory(struct spec_load *l, const struct spec_memory *m, const struct spec_node *root);
 
 /* "network[].ports" for the row of a sub-table, and so on: names for the documentation. */
 typedef void (*spec_row_fn)(const struct spec_row *r, const char *key, void *arg);

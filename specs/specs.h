@@ -149,6 +149,22 @@ struct spec *spec_copy(const struct spec *s);
 int spec_edit(const char *text, const char *file, char *const *edits, char **out, bool *lost_comments,
               struct problems *ps);
 
+/* The host's own part (ETC/host.yaml) and a pool (ETC/pools/NAME.yaml): keys of zones, with the same meanings,
+ * in files of their own and through the same table machinery. */
+enum spec_party_kind { SPEC_PARTY_HOST, SPEC_PARTY_POOL };
+struct spec_party {
+    char *name; /* a pool's; NULL for the host */
+    struct spec_cpu cpu;
+    struct spec_memory memory;
+};
+int spec_party_parse(enum spec_party_kind kind, const char *text, size_t n, const char *file,
+                     struct spec_party **out, struct problems *ps);
+int spec_party_edit(enum spec_party_kind kind, const char *text, const char *file, char *const *edits,
+                    char **out, bool *lost_comments, struct problems *ps);
+json *spec_party_to_json(enum spec_party_kind kind, const struct spec_party *p);
+void spec_party_free(struct spec_party *p);
+DEFINE_AUTO(struct spec_party, spec_party_free);
+
 /* ---- networks ---- */
 enum spec_network_type { SPEC_NET_NAT, SPEC_NET_SEALED, SPEC_NET_ROUTED, SPEC_NET_BRIDGE, SPEC_NET_MACVLAN };
 struct spec_network { /* lists: NULL = none given */
@@ -178,6 +194,8 @@ struct spec_change {
 typedef VEC(struct spec_change) spec_changes;
 /* Differences per key, in the table's order. */
 void spec_diff(const struct spec *a, const struct spec *b, spec_changes *out);
+void spec_party_diff(enum spec_party_kind kind, const struct spec_party *a, const struct spec_party *b,
+                     spec_changes *out);
 void spec_changes_done(spec_changes *c);
 
 /* Fills what the spec leaves to the image (config: an OCI config object, or NULL; a stranger's data): args with the entrypoint
@@ -196,6 +214,12 @@ const char *spec_signal_name(int sig);
 /* "0-3,6" -> sorted list of CPU numbers below 4096; 0 or -EINVAL */
 int spec_parse_cpuset(const char *text, uint16_t **cpus, unsigned *n);
 const char *spec_restart_name(enum spec_restart_policy p);
+
+/* A copy of one section, and its end. */
+void spec_cpu_copy(struct spec_cpu *to, const struct spec_cpu *from);
+void spec_cpu_done(struct spec_cpu *c);
+json *spec_cpu_to_json(const struct spec_cpu *c); /* as in spec_to_json */
+int spec_cpu_from_json(const json *j, struct spec_cpu *out, struct err *e);
 
 /* The reference of all keys as troff (for zone.yaml(5)) or markdown, from the table. malloc'd. */
 char *spec_reference(bool markdown);

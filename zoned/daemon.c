@@ -86,6 +86,7 @@ static int make_folders(struct zd *d, struct err *e)
 {
     int r = make_folder(d->etc_dir, NULL, 0755, e);
     r = r < 0 ? r : make_folder(d->etc_dir, "zones", 0700, e);
+    r = r < 0 ? r : make_folder(d->etc_dir, "pools", 0700, e);
     r = r < 0 ? r : make_folder(d->etc_dir, "networks", 0700, e);
     r = r < 0 ? r : make_folder(d->lib_dir, NULL, 0700, e);
     r = r < 0 ? r : make_folder(d->lib_dir, "networks", 0700, e);
@@ -156,9 +157,12 @@ static int open_rooms(struct zd *d, struct err *e)
     gather_facts(d);
     r = cg_parent_ensure(d->cgroups, d->cgroup_parent, e);
     r = r < 0 ? r : keeper_ensure(d, e);
+    r = r < 0 ? r : division_open(d, e);
     r = r < 0 ? r : store_load_all(d, e);
     op_tidy_soon(d);
     r = r < 0 ? r : adopt_all(d, e);
+    if (r == 0)
+        division_adopted(d);
     return r < 0 ? r : lxcfs_open(d, e); /* adopted zones are told of it */
 }
 
@@ -209,6 +213,7 @@ static void leave(struct zd *d)
     for (unsigned i = 0; i < n; i++)
         registry_remove(d, all[i]);
     networks_free(d);
+    division_free(d);
     ranges_free(d->ranges, idle);
     net_ctx_free(d->net);
     cg_host_free(d->cgroups);
@@ -229,6 +234,8 @@ static int serve(struct zd *d, struct err *e)
     int r = zd_server_new(d, d->event, d->socket_path, listen_fd(), d->tmp_fd, zd_routes, zd_nroutes,
                           &d->server, e);
     if (r < 0)
+        return r;
+    if ((r = drift_watch(d, e)) < 0)
         return r;
     boot_autostart(d);
     (void)sd_notify(0, "READY=1");

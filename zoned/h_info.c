@@ -15,10 +15,10 @@
 
 static int send_stats(struct zd *d, struct zd_request *r, char *const *names, struct err *e)
 {
-    json *o = stats_object(d, names, e);
-    if (!o)
+    char *text = stats_text(d, names, e);
+    if (!text)
         return -ENOENT;
-    zd_reply_json(r, 200, o);
+    zd_reply_text(r, 200, "application/json", text);
     return 0;
 }
 
@@ -151,6 +151,7 @@ int h_get_host(struct zd *d, struct zd_request *r, struct err *e)
     js_set_str(o, "cgroups", layout_name(cg_layout_of(d->cgroups)));
     js_set_strv(o, "controllers", cg_controllers(d->cgroups));
     js_set_int(o, "zones", d->nzones);
+    js_set(o, "spec", spec_party_to_json(SPEC_PARTY_HOST, d->host));
     js_set_str(o, "data", d->lib_dir);
     js_set_str(o, "specs", d->etc_dir);
     js_set_str(o, "run", d->run_dir);
@@ -253,52 +254,6 @@ int h_openapi(struct zd *d, struct zd_request *r, struct err *e)
         }
     }
     return err_set(e, ERR_NOT_FOUND, ENOENT, "openapi.json is not installed");
-}
-
-/* ---- Prometheus text ---- */
-static void metric(struct str *s, const char *name, const char *type, const char *help)
-{
-    str_addf(s, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
-}
-
-static void zone_metric(struct str *s, const char *name, const json *zones, const char *section,
-                        const char *key, double scale)
-{
-    for (size_t i = 0; i < js_len(zones); i++) {
-        json *v = js_get(js_get(js_at(zones, i), section), key);
-        if (js_type_of(v) == JS_INT)
-            str_addf(s, "%s{zone=\"%s\"} %.6f\n", name, js_get_str(js_at(zones, i), "name", ""),
-                     (double)js_int_of(v, 0) * scale);
-    }
-}
-
-int h_metrics(struct zd *d, struct zd_request *r, struct err *e)
-{
-    static const struct {
-        const char *name, *type, *help, *section, *key;
-        double scale;
-    } rows[] = {
-        {"zoned_zone_cpu_seconds_total", "counter", "CPU time used", "cpu", "usage_usec", 1e-6},
-        {"zoned_zone_cpu_throttled_seconds_total", "counter", "time held back by the cap", "cpu",
-         "throttled_usec", 1e-6},
-        {"zoned_zone_memory_bytes", "gauge", "memory in use", "memory", "usage", 1},
-        {"zoned_zone_memory_cap_bytes", "gauge", "memory cap", "memory", "cap", 1},
-        {"zoned_zone_oom_kills_total", "counter", "processes killed for lack of memory", "memory",
-         "oom_kills", 1},
-        {"zoned_zone_tasks", "gauge", "tasks", "tasks", "current", 1},
-        {"zoned_zone_io_read_bytes_total", "counter", "bytes read", "io", "read", 1},
-        {"zoned_zone_io_written_bytes_total", "counter", "bytes written", "io", "write", 1},
-    };
-    auto_js json *o = stats_object(d, NULL, e);
-    struct str s = {0};
-    metric(&s, "zoned_zones", "gauge", "zones known");
-    str_addf(&s, "zoned_zones %u\n", d->nzones);
-    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
-        metric(&s, rows[i].name, rows[i].type, rows[i].help);
-        zone_metric(&s, rows[i].name, js_get(o, "zones"), rows[i].section, rows[i].key, rows[i].scale);
-    }
-    zd_reply_text(r, 200, "text/plain; version=0.0.4", str_take(&s));
-    return 0;
 }
 
 int h_shutdown(struct zd *d, struct zd_request *r, struct err *e)

@@ -150,9 +150,15 @@ static int send_update(struct zd *d, struct zone *z, struct zd_request *r, json 
     struct change_job *c = xcalloc(1, sizeof(*c));
     *c = (struct change_job){r, answer};
     int k = zone_update(d, z, old_text, zd_problems(r), change_done, c, e);
-    if (k < 0)
+    if (k < 0) {
         free(c);
-    return k;
+        return k;
+    }
+    json *remarks = plan_remarks(d, z->plan);
+    for (size_t i = 0; i < js_len(remarks); i++)
+        js_add(js_get(answer, "messages"), js_ref(js_at(remarks, i)));
+    js_free(remarks);
+    return 0;
 }
 
 static int write_change(struct zd *d, struct zone *z, const char *text, struct zd_request *r, struct err *e)
@@ -192,6 +198,9 @@ static int change_zone(struct zd *d, struct zone *z, struct zd_request *r, const
     if (s->zone && strcmp(s->zone, z->name))
         return err_set(e, ERR_INVALID, EINVAL, "zone: a change of the name is zonectl rename %s %s", z->name,
                        s->zone);
+    check_limits(d, s, zd_problems(r));
+    if (zd_problems(r)->len)
+        return problems_to_err(zd_problems(r), e, z->name);
     k = store_read_text(d, z, &old_text, e);
     if (k < 0)
         return k;
@@ -266,14 +275,7 @@ int h_verify_spec(struct zd *d, struct zd_request *r, struct err *e)
         return k;
     if (spec_parse(text, strlen(text), file, &s, zd_problems(r)) < 0)
         return problems_to_err(zd_problems(r), e, file);
-    struct cg_limits l = {.cpu = &s->cpu,
-                          .memory = &s->memory,
-                          .io = &s->io,
-                          .tasks = s->tasks,
-                          .devices = s->devices,
-                          .system = s->init == SPEC_INIT_SYSTEM,
-                          .io_dev = cg_io_dev(d->lib_dir)};
-    cg_check(d->cgroups, &l, zd_problems(r));
+    check_limits(d, s, zd_problems(r));
     struct err ie = {0};
     if (stor_image_check(d->pool, s->image, &ie) < 0)
         problem_add(zd_problems(r), ie.kind, file, 0, "image", "%s", ie.text);
@@ -372,6 +374,14 @@ static json *apply_change(struct zd *d, struct zone *z, const struct spec *s, co
     bool same = k == 0 && !strcmp(old, text) && !changes.len, live = is_running(z) && any_live(&changes);
     js_set_str(o, "action", same ? "none" : "change");
     js_set(o, "changes", changes_to_json(&changes, is_running(z)));
+    auto_js json *drift = k == 0 && is_running(z) ? drift_check(d, z) : NULL;
+    if (js_len(drift)) {
+        js_set(o, "drift", js_ref(drift));
+        if (same)
+            js_set_str(o, "action", "heal");
+        if (!dry)
+            k = drift_heal(d, z, e);
+    }
     if (k == 0 && !dry && !same)
         k = apply_text(d, z, text, old, live, ps, a, e);
     spec_changes_done(&changes);

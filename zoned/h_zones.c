@@ -40,9 +40,12 @@ int h_get_zone(struct zd *d, struct zd_request *r, struct err *e)
 {
     struct zone *z;
     int k = registry_get(d, zd_param(r, 0), &z, e);
-    if (k == 0)
-        zd_reply_json(r, 200, zone_to_json(d, z, true));
-    return k;
+    if (k < 0)
+        return k;
+    json *drift = drift_check(d, z), *o = zone_to_json(d, z, true);
+    js_set(o, "drift", drift);
+    zd_reply_json(r, 200, o);
+    return 0;
 }
 
 int h_delete_zone(struct zd *d, struct zd_request *r, struct err *e)

@@ -15,6 +15,7 @@
 #include "base/str.h"
 #include "specs/image_ref.h"
 #include "zoned/api/api.h"
+#include "zoned/division.h"
 #include "zoned/zoned.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -118,14 +119,25 @@ static void session_fail(struct session_start *s, const struct err *e)
 }
 
 /* ---- start ---- */
+/* The others get back what it had. */
+static void leave_division(struct zone *z)
+{
+    bool had = z->plan != NULL;
+    z->drifted = false;
+    cg_close(z->group);
+    z->group = NULL;
+    sample_drop(z);
+    plan_free(z->plan);
+    z->plan = NULL;
+    if (had)
+        division_left(z->d);
+}
+
 static void release_run_state(struct zone *z)
 {
     struct zd *d = z->d;
     sup_detach_zone(z);
-    cg_close(z->group);
-    z->group = NULL;
-    plan_free(z->plan);
-    z->plan = NULL;
+    leave_division(z);
     ports_release(d, z);
     aliases_release(d, z);
     ranges_release(d->ranges, z->range);
@@ -226,7 +238,7 @@ static int join_target(struct zd *d, const struct spec *s, char **run_dir)
     return 0;
 }
 
-static void check_limits(struct zd *d, const struct spec *s, struct problems *ps)
+void check_limits(struct zd *d, const struct spec *s, struct problems *ps)
 {
     struct cg_limits l = {.cpu = &s->cpu,
                           .memory = &s->memory,
@@ -236,6 +248,9 @@ static void check_limits(struct zd *d, const struct spec *s, struct problems *ps
                           .system = s->init == SPEC_INIT_SYSTEM,
                           .io_dev = cg_io_dev(d->lib_dir)};
     cg_check(d->cgroups, &l, ps);
+    if (s->cpu.pool && !pool_find(d, s->cpu.pool))
+        problem_add(ps, ERR_NOT_FOUND, NULL, 0, "cpu.pool", "pool %s does not exist (zonectl pool create %s)",
+                    s->cpu.pool, s->cpu.pool);
 }
 
 int op_plan(struct zd *d, struct zone *z, const struct plan *running, struct plan **out, struct problems *ps,
@@ -266,10 +281,17 @@ int op_plan(struct zd *d, struct zone *z, const struct plan *running, struct pla
                              .part = lxcfs_there(d),
                              .names = names_there(d),
                              .join_run_dir = join};
-    r = plan_build(&in, out, ps, e);
+    struct plan *p = NULL;
+    r = plan_build(&in, &p, ps, e);
+    stor_root_done(&root);
+    if (r == 0 && !ps->len)
+        (void)division_plan(d, z, p, ps);
     if (r == 0 && ps->len)
         r = problems_to_err(ps, e, z->name);
-    stor_root_done(&root);
+    if (r < 0)
+        plan_free(p);
+    else
+        *out = p;
     return r;
 }
 
@@ -312,6 +334,15 @@ static int prepare_start(struct zone *z, struct problems *ps, struct err *e)
     if (r < 0)
         return r;
     z->plan = p;
+    struct pool_entry *pool = pool_find(d, z->spec->cpu.pool);
+    if (pool && (r = pool_ensure_up(d, pool, e)) < 0)
+        return r;
+    if ((r = division_apply(d, z, e)) < 0)
+        return r;
+    json *remarks = plan_remarks(d, p);
+    for (size_t i = 0; i < js_len(remarks); i++)
+        zone_note(z, "%s", js_str_of(js_at(remarks, i), ""));
+    js_free(remarks);
     if (ports_claim(d, z, z->spec, true, ps) < 0 || aliases_claim(d, z, z->spec, ps) < 0)
         return problems_to_err(ps, e, z->name);
     r = take_range(z, p, e);
@@ -541,6 +572,7 @@ void op_stopped(struct zone *z, const json *event)
             answer_one(z, at[i].r, failed ? &e : NULL, NULL);
         free(at);
         zone_set_state(z, ZONE_INSTALLED);
+        leave_division(z);
         event_publish(z->d, "deleted", z->name, NULL);
         registry_remove(z->d, z);
         return;

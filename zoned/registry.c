@@ -81,6 +81,7 @@ void registry_remove(struct zd *d, struct zone *z)
     ranges_release(d->ranges, z->range);
     close_fd(&z->lock_fd);
     cg_close(z->group);
+    sample_drop(z);
     spec_free(z->spec);
     plan_free(z->plan);
     js_free(z->messages);

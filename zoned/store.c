@@ -45,6 +45,7 @@ int store_reload(struct zd *d, struct zone *z, struct problems *ps, struct err *
     }
     spec_free(z->spec);
     z->spec = s;
+    sample_stale(z);
     return 0;
 }
 

@@ -58,6 +58,17 @@ static void take_status(struct zone *z, const json *m)
     z->restarts = (uint64_t)js_get_int(m, "restarts", (int64_t)z->restarts);
 }
 
+/* What an event says beside the status, for those who watch. */
+static json *extras(const json *m)
+{
+    static const char *const keys[] = {"action", "cap", "process", "host_pid", "rss", "used", "percent"};
+    json *o = js_object();
+    for (unsigned i = 0; i < ARRAY_LEN(keys); i++)
+        if (js_get(m, keys[i]))
+            js_set(o, keys[i], js_ref(js_get(m, keys[i])));
+    return o;
+}
+
 static void take_event(struct zone *z, const json *m)
 {
     const char *ev = js_get_str(m, "event", "");
@@ -84,7 +95,7 @@ static void take_event(struct zone *z, const json *m)
     else if (!strcmp(ev, "exited"))
         z->pid = 0;
     if (strcmp(ev, "paused") && strcmp(ev, "resumed"))
-        event_publish(z->d, ev, z->name, NULL);
+        event_publish(z->d, ev, z->name, extras(m));
     waits_check(z->d, z);
     boot_zone_changed(z->d);
 }

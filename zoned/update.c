@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A change of a running zone: its new spec is on disk already, leases and ports are taken beside the old ones, and the
  * supervisor gets the new plan. When it has done it the old ones are given back; when it refuses, all is as it was, the
- * file too. One at a time per zone. */
+ * file too. The others make room before it is sent. One at a time per zone, and the division waits for its end. */
 #include "base/log.h"
 #include "base/str.h"
+#include "zoned/division.h"
 #include "zoned/zoned.h"
 #include <errno.h>
 
 struct update {
-    struct plan *plan;
+    struct plan *plan; /* the new one; once it is sent, and is the zone's, the old one */
     char *old_text;
     struct lease_change leases;
     zone_update_done done;
@@ -32,6 +33,14 @@ static void claims_back(struct zone *z)
     problems_done(&ps);
 }
 
+/* Changes the zone's plan for the one kept here. */
+static void swap_plans(struct zone *z, struct update *u)
+{
+    struct plan *p = z->plan;
+    z->plan = u->plan;
+    u->plan = p;
+}
+
 static void update_free(struct update *u)
 {
     plan_free(u->plan);
@@ -47,17 +56,20 @@ static void finished(struct zone *z, const json *reply, const struct err *e, voi
     if (err_is(e)) { /* what the kernel refused is not written either */
         zone_put_back(z->d, z, u->old_text);
         lease_rollback(z->d, z, &u->leases);
-        if (z->plan)
+        if (z->plan) {
+            swap_plans(z, u);
             claims_back(z);
+        }
     } else {
         lease_commit(z->d, z, &u->leases);
         if (lease_save(z->d, z, &se) < 0)
             log_error("zone %s: %s", z->name, se.text);
-        if (z->plan) {
-            struct plan *old auto_of(plan_free) = take_ptr(&z->plan);
-            z->plan = take_ptr(&u->plan);
-            names_follow(z, old);
-        }
+        if (z->plan)
+            names_follow(z, u->plan);
+    }
+    if (z->plan) { /* the supervisor has written the plan as it was sent; who else came meanwhile counts too */
+        division_save_plan(z);
+        division_left(z->d);
     }
     u->done(z, e, u->arg);
     update_free(u);
@@ -86,8 +98,15 @@ static int send_plan(struct zone *z, struct update *u, struct err *e)
     json *m = js_object();
     js_set_str(m, "op", "update");
     js_set(m, "plan", plan_to_json(u->plan));
-    int r = sup_request(z, m, NULL, 0, finished, u, e);
+    swap_plans(z, u);
+    int r = division_apply(z->d, z, e);
+    if (r < 0)
+        js_free(m);
+    else
+        r = sup_request(z, m, NULL, 0, finished, u, e);
     if (r < 0) {
+        swap_plans(z, u);
+        division_left(z->d);
         lease_rollback(z->d, z, &u->leases);
         claims_back(z);
     }

@@ -78,7 +78,7 @@ struct zone {
     uint64_t start_no, started_us;
     int exit_status; /* -1: never ran */
     int healthy;     /* -1: no check */
-    bool oom, pending, operator_stop;
+    bool oom, pending, operator_stop, drifted;
     char *error;
     uint64_t restarts;
     /* while it runs */
@@ -88,6 +88,7 @@ struct zone {
     int sup_fd, lock_fd, pidfd;
     struct sd_event_source *sup_io, *deadline, *pidfd_io;
     struct cg_group *group;
+    struct zone_sample *sample; /* its statistics as they were read last, or NULL */
     uint64_t cpu_last_usec, cpu_last_time;
     double cpu_use;
     struct port_claim *claims;   /* ports.c */
@@ -133,8 +134,11 @@ struct net_entry {
     struct names *names; /* its dnsmasq, NULL = none */
 };
 
+struct pool_entry; /* division.h */
 struct zd {
     struct sd_event *event;
+    struct sd_event_source *drift;
+    unsigned drift_slot;
     struct sd_event_source *tidy; /* when idle: deletes folders of ended one-off zones, prepares the next */
     struct zd_server *server;
     char *etc_dir, *lib_dir, *run_dir, *socket_path, *instance, *bin_dir, *cgroup_parent, *keeper_socket,
@@ -144,8 +148,13 @@ struct zd {
     struct stor_pool *pool;
     struct net_ctx *net;
     VEC(struct net_entry) networks;
-    VEC(struct resolver *) resolvers; /* for zones on several networks, of names.c */
-    json *net_saved;                  /* the host's switches as they were before the first network came up */
+    VEC(struct pool_entry *) pools;
+    struct spec_party *host; /* the host's part, ETC/host.yaml */
+    bool host_in_root;
+    struct cg_part part;                /* what the parent group has */
+    const struct pool_entry *pool_asks; /* whose change is held against the ledger, or NULL */
+    VEC(struct resolver *) resolvers;   /* for zones on several networks, of names.c */
+    json *net_saved; /* the host's switches as they were before the first network came up */
     struct host_facts facts;
     struct uid_ranges *ranges;
     struct event_hub *events;
@@ -154,7 +163,7 @@ struct zd {
     struct port_claim *ports[1024];    /* by port modulo 1024 */
     struct alias_claim *aliases[1024]; /* by name */
     int64_t next_id;
-    uint64_t share_sum; /* of all running zones, for the entitlement */
+    uint64_t sampled_us; /* when all zones' statistics were taken last */
     bool shutting_down, booting, in_boot;
     struct zd_request *shutdown_request;
     int exit_code;
@@ -271,6 +280,25 @@ struct plan_inputs {
 };
 int plan_build(const struct plan_inputs *in, struct plan **out, struct problems *ps, struct err *e);
 
+/* division.c: everybody's part of the machine, and its way into the kernel */
+/* Fills p->cpu and p->cgroup_parent for z with its spec as it is; a promise that would break is a problem. */
+int division_plan(struct zd *d, struct zone *z, struct plan *p, struct problems *ps);
+/* Writes what all running zones but `except`, their pools and the zones' part are to have now. All or nothing. */
+int division_apply(struct zd *d, const struct zone *except, struct err *e);
+/* The same after somebody left: there is nobody to tell of an error but the log. */
+void division_left(struct zd *d);
+void division_save_plan(struct zone *z);        /* the running plan, for whoever adopts the zone */
+int division_open(struct zd *d, struct err *e); /* host.yaml, pools */
+void division_adopted(struct zd *d);            /* what ran before us is known */
+void division_free(struct zd *d);
+json *plan_remarks(struct zd *d, const struct plan *p);                     /* cg_remarks of it */
+void check_limits(struct zd *d, const struct spec *s, struct problems *ps); /* and the pool */
+
+/* drift.c: what the kernel has against what the spec says */
+json *drift_check(struct zd *d, struct zone *z); /* array; sets z->drifted, tells of a change by an event */
+int drift_heal(struct zd *d, struct zone *z, struct err *e);
+int drift_watch(struct zd *d, struct err *e); /* looks at all running zones, a part of them each second */
+
 /* keeper.c: the fork server */
 int keeper_ensure(struct zd *d, struct err *e);
 int keeper_start(struct zd *d, struct zone *z, const char *op, int run_dirfd, const struct session_start *s,
@@ -362,11 +390,67 @@ void image_finish(struct image_job *j, const json *result,
 /* trash.c: removes what was discarded, in a worker where it is much, and then answers the requests with {}. */
 void trash_empty(struct zd *d, struct zd_request *const *requests, unsigned n);
 
-/* view.c: zone object, statistics */
+/* view.c: zone object */
 json *zone_to_json(struct zd *d, struct zone *z, bool with_spec);
-json *zone_stats(struct zd *d, struct zone *z);
+
+/* entitle.c: pure */
+struct entitlement {
+    uint64_t weight; /* 0: asks for nothing */
+    const char *set; /* CPUs that it may use; NULL: all */
+    double limit;    /* CPUs that it can use at most: cap, set */
+    double cpus;     /* out */
+    bool settled;
+};
+/* whole: CPUs to divide, at most ncpus (what is dedicated or kept for the host is not theirs). */
+void entitle(struct entitlement *at, unsigned n, unsigned ncpus, double whole);
+bool cpu_in_set(const char *set, unsigned cpu); /* NULL: all are in it */
+unsigned cpus_in_set(const char *set);          /* "0-3,6": 5; NULL: 0 */
+
+/* sample.c: taking statistics of many zones cheaply */
+struct zone_sample {
+    struct cg_stats stats;
+    uint64_t full_us; /* when all of it was read; CPU time and memory are newer */
+    bool ran;         /* since then */
+    VEC(struct net_count) links;
+    uint64_t links_of; /* start_no + 1 */
+    double entitled;
+    char *text; /* the API's object, while nothing in it moved */
+    enum zone_state text_state;
+};
+struct zone_sample *sample_of(struct zone *z);
+void sample_drop(struct zone *z);
+void sample_stale(struct zone *z); /* another spec */
+/* everything: in full and now; else what a tenth of a second or a bounded look gives. */
+void sample_take(struct zd *d, struct zone **all, unsigned n, bool everything);
+void sample_entitle(struct zd *d, struct zone **all, unsigned n);
+void sample_use(struct zone *z, uint64_t usage_usec); /* keeps z->cpu_use */
+
+/* stats.c: statistics as the API tells them */
 json *host_stats(struct zd *d);
-json *stats_object(struct zd *d, char *const *names, struct err *e);
+char *stats_text(struct zd *d, char *const *names, struct err *e); /* malloc'd JSON; NULL: no such zone */
+
+/* why.c: pure */
+struct why_zone {
+    const char *name, *set;
+    enum zone_state state;
+    double used, entitled, cap;         /* CPUs */
+    double held, throttled;             /* of the cap's periods; seconds */
+    double wait_cpu, wait_mem, wait_io; /* parts of the time */
+    double read, write, refaults;       /* bytes a second */
+    uint64_t mem, mem_cap, oom_kills;   /* mem_cap: SPEC_UNSET = none */
+    bool io_capped;
+};
+struct why_facts {
+    struct why_zone self;
+    const struct why_zone *others; /* names, sets and CPUs of the other running zones */
+    unsigned nothers, cpus;
+    double seconds, host_used;
+    const char *pool; /* or NULL */
+    double pool_held;
+};
+/* {zone, cause, neighbour, text, seconds, counters}: cap, pool, memory, io, set, machine, neighbour, host,
+ * none, paused, not_running. */
+json *why_decide(const struct why_facts *f);
 
 /* events.c */
 struct event_hub *event_hub_new(void);
@@ -431,7 +515,15 @@ int h_prune_images(struct zd *, struct zd_request *, struct err *);
 int h_verify_images(struct zd *, struct zd_request *, struct err *);
 int h_list_networks(struct zd *, struct zd_request *, struct err *);
 int h_get_network(struct zd *, struct zd_request *, struct err *);
+int h_list_pools(struct zd *, struct zd_request *, struct err *);
+int h_create_pool(struct zd *, struct zd_request *, struct err *);
+int h_get_pool(struct zd *, struct zd_request *, struct err *);
+int h_patch_pool(struct zd *, struct zd_request *, struct err *);
+int h_delete_pool(struct zd *, struct zd_request *, struct err *);
+int h_plan(struct zd *, struct zd_request *, struct err *);
+int h_patch_host(struct zd *, struct zd_request *, struct err *);
 int h_follow_events(struct zd *, struct zd_request *, struct err *);
+int h_why(struct zd *, struct zd_request *, struct err *);
 int h_metrics(struct zd *, struct zd_request *, struct err *);
 int h_get_host(struct zd *, struct zd_request *, struct err *);
 int h_doctor(struct zd *, struct zd_request *, struct err *);

@@ -52,7 +52,12 @@ static void print_zone(const json *z, bool dry)
     printf("%s: %s%s\n", name,
            str_eq(js_get_str(z, "action", "none"), "none") ? "unchanged" : js_get_str(z, "action", ""),
            dry ? " (dry run)" : "");
-    json *changes = js_get(z, "changes");
+    json *changes = js_get(z, "changes"), *drift = js_get(z, "drift");
+    for (size_t i = 0; i < js_len(drift); i++) {
+        json *d = js_at(drift, i);
+        printf("  %s: the kernel had %s, not %s (%s)\n", js_get_str(d, "key", "?"),
+               js_get_str(d, "have", "?"), js_get_str(d, "want", "?"), dry ? "to be healed" : "healed");
+    }
     for (size_t i = 0; i < js_len(changes); i++) {
         json *ch = js_at(changes, i);
         struct str before = {0}, after = {0};

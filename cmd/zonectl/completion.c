@@ -17,7 +17,7 @@ static void options_of(const struct ctl_verb *v)
 static bool takes_zone(const struct ctl_verb *v)
 {
     return strstr(v->args, "NAME") && strcmp(v->name, "volume") != 0 && strcmp(v->name, "network") != 0 &&
-           strcmp(v->name, "create") != 0;
+           strcmp(v->name, "pool") != 0 && strcmp(v->name, "create") != 0;
 }
 
 static void names_of(const struct ctl_verb *v)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Data on standard output: JSON, YAML, tables, sizes and times for people. */
 #include "cmd/zonectl/zonectl.h"
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,6 +36,18 @@ void ctl_size(int64_t bytes, char buf[24])
         snprintf(buf, 24, "%.1f%c", v, units[u]);
     else
         snprintf(buf, 24, "%.0f%c", v, units[u]);
+}
+
+int ctl_seconds(const char *text, uint64_t *ms)
+{
+    size_t n = strspn(text, "0123456789");
+    bool plain = n && (!text[n] ||
+                       (text[n] == '.' && text[n + 1] && !text[n + 1 + strspn(text + n + 1, "0123456789")]));
+    if (plain && strlen(text) < 12)
+        *ms = (uint64_t)(strtod(text, NULL) * 1000 + 0.5);
+    else if (plain || parse_time(text, ms) < 0)
+        return -EINVAL;
+    return *ms < 100 || *ms > 3600000 ? -ERANGE : 0;
 }
 
 void ctl_duration(int64_t s, char buf[24])
@@ -91,7 +104,7 @@ static unsigned width(const char *s)
 
 void ctl_table_print(struct ctl_table *t, FILE *to)
 {
-    unsigned n = strv_len(t->cells), widths[16] = {0}, cols = t->columns < 16 ? t->columns : 16;
+    unsigned n = strv_len(t->cells), widths[24] = {0}, cols = t->columns < 24 ? t->columns : 24;
     bool colour = ctl_colours(fileno(to));
     for (unsigned i = 0; i < n; i++)
         if (width(t->cells[i]) > widths[i % cols])

@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 
 /* "cpu.shares: 100 -> 200 (applied live)" for each change. */
-static void print_changes(const json *answer, const char *prefix, bool planned)
+void ctl_print_changes(const json *answer, const char *prefix, bool planned)
 {
     json *changes = js_get(answer, "changes");
     for (size_t i = 0; i < js_len(changes); i++) {
@@ -42,13 +42,14 @@ int ctl_set(struct ctl *c, int argc, char **argv)
             return ctl_usage(c, "%s: KEY=VALUE is wanted", argv[i]);
     json *body = js_object();
     js_set_strv(body, "set", argv + at);
-    auto_free char *path = ctl_zone_path(name, ""), *what = xasprintf("set %s", name);
+    auto_free char *path = str_eq(name, "@host") ? xstrdup("/host") : ctl_zone_path(name, ""),
+                   *what = xasprintf("set %s", name);
     auto_js json *answer = NULL;
     if ((status = ctl_call(c, "PATCH", path, body, &answer, what)))
         return status;
     ctl_messages(answer);
     if (!ctl_print_data(c, answer))
-        print_changes(answer, "", false);
+        ctl_print_changes(answer, "", false);
     return 0;
 }
 
@@ -140,7 +141,7 @@ static int edit_round(struct ctl *c, const char *name, const char *file, const c
         return -1;
     ctl_messages(answer);
     if (!ctl_print_data(c, answer))
-        print_changes(answer, "", false);
+        ctl_print_changes(answer, "", false);
     return 0;
 }
 
@@ -175,40 +176,90 @@ int ctl_edit(struct ctl *c, int argc, char **argv)
     return r < 0 ? status : 0;
 }
 
-int ctl_verify(struct ctl *c, int argc, char **argv)
+/* The body of verify and plan: one spec, with changes. NULL with *status. */
+static json *source_body(struct ctl *c, int argc, char **argv, const char **file, int *status)
 {
     struct ctl_args a = {.argc = argc, .argv = argv, .opts = c->verb->opts, .format = &c->format};
-    const char *file = NULL;
     char **set = NULL;
-    int id, at, status = 0;
+    int id, at;
     struct err e = {0};
-    while ((id = ctl_option(c, &a, &at, &status)) != CTL_END) {
+    *file = NULL;
+    while ((id = ctl_option(c, &a, &at, status)) != CTL_END) {
         if (id == CTL_BAD) {
             strv_free(set);
-            return status;
+            return NULL;
         }
         if (id == 'f')
-            file = a.value;
+            *file = a.value;
         else
             strv_add(&set, a.value);
     }
-    if (!file && argc - at == 1)
-        file = argv[at++];
-    json *source = file && at == argc ? ctl_source(file, &e) : NULL;
-    if (!source) {
-        strv_free(set);
-        return err_is(&e) ? ctl_fail(c, &e, NULL, "verify") : ctl_usage(c, "one spec is wanted: -f SPEC");
+    if (!*file && argc - at == 1)
+        *file = argv[at++];
+    json *body = NULL, *source = *file && at == argc ? ctl_source(*file, &e) : NULL;
+    if (source) {
+        body = js_object();
+        js_set(body, "source", source);
+        js_set_strv(body, "set", set);
+    } else {
+        *status = err_is(&e) ? ctl_fail(c, &e, NULL, c->called) : ctl_usage(c, "one spec is wanted: -f SPEC");
     }
-    json *body = js_object();
-    js_set(body, "source", source);
-    js_set_strv(body, "set", set);
     strv_free(set);
+    return body;
+}
+
+int ctl_verify(struct ctl *c, int argc, char **argv)
+{
+    const char *file;
+    int status = 0;
     auto_js json *answer = NULL;
+    json *body = source_body(c, argc, argv, &file, &status);
+    if (!body)
+        return status;
     auto_free char *what = xasprintf("verify %s", file);
     if ((status = ctl_call(c, "POST", "/verify", body, &answer, what)))
         return status;
     ctl_messages(answer);
     if (!ctl_print_data(c, answer) && isatty(1))
         printf("%s: good\n", file);
+    return 0;
+}
+
+static void cpus_cell(struct ctl_table *t, const json *v)
+{
+    if (js_type_of(v) == JS_NULL || !v)
+        ctl_cell(t, "-");
+    else
+        ctl_cellf(t, "%.2f", js_real_of(v, 0));
+}
+
+int ctl_plan(struct ctl *c, int argc, char **argv)
+{
+    const char *file;
+    int status = 0;
+    auto_js json *answer = NULL;
+    json *body = source_body(c, argc, argv, &file, &status);
+    if (!body)
+        return status;
+    auto_free char *what = xasprintf("plan %s", file);
+    if ((status = ctl_call(c, "POST", "/plan", body, &answer, what)) || ctl_print_data(c, answer))
+        return status;
+    struct ctl_table t = {.columns = 5};
+    static const char *const heads[] = {"NAME", "KIND", "NOW", "AFTER", "PROMISED"};
+    for (unsigned i = 0; i < 5; i++)
+        ctl_cell(&t, heads[i]);
+    json *zones = js_get(answer, "zones");
+    for (size_t i = 0; i < js_len(zones); i++) {
+        json *z = js_at(zones, i), *whole = js_get(z, "dedicated");
+        ctl_cell(&t, js_get_str(z, "name", "?"));
+        ctl_cell(&t, js_get_str(z, "kind", "?"));
+        cpus_cell(&t, js_get(z, "now"));
+        cpus_cell(&t, js_get(z, "after"));
+        cpus_cell(&t, js_type_of(whole) == JS_INT ? whole : js_get(z, "reserved"));
+    }
+    ctl_table_print(&t, stdout);
+    printf("It fits. NOW and AFTER: CPUs of %d if everybody wanted all he may have%s.\n",
+           (int)js_get_int(answer, "cpus", 0),
+           js_get_bool(answer, "host_counted", false) ? "" : "; the host's own processes are not counted");
     return 0;
 }

@@ -1,72 +1,141 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* stats, top, ps. Rates are differences of two answers; a single look shows zoned's own rate, or totals. */
+/* stats (= zonestat): what zones use, against what they are entitled to, promised and allowed; one look, one
+ * interval, several with reports at the end, or for ever. The arithmetic is interval.c's. */
 #include "base/clock.h"
 #include "cmd/zonectl/zonectl.h"
 #include <stdio.h>
 #include <string.h>
 
-static json *zone_in(const json *stats, const char *name)
-{
-    json *zones = js_get(stats, "zones");
-    for (size_t i = 0; i < js_len(zones); i++)
-        if (str_eq(js_get_str(js_at(zones, i), "name", NULL), name))
-            return js_at(zones, i);
-    return NULL;
-}
+enum form { AS_TEXT, AS_CPUS, AS_PERCENT, AS_SIZE, AS_RATE, AS_COUNT };
+struct column {
+    const char *head, *section, *key;
+    enum form form;
+};
+#define NAME                                                                                                 \
+    {                                                                                                        \
+        "NAME", NULL, "name", AS_TEXT                                                                        \
+    }
+static const struct column summary[] = {NAME,
+                                        {"STATE", NULL, "state", AS_TEXT},
+                                        {"CPU", "cpu", "used", AS_CPUS},
+                                        {"ENTITLED", "cpu", "entitled", AS_CPUS},
+                                        {"%ENT", "cpu", "percent_entitled", AS_PERCENT},
+                                        {"SURE", "cpu", "guaranteed", AS_CPUS},
+                                        {"CAP", "cpu", "cap", AS_CPUS},
+                                        {"%CAP", "cpu", "percent_cap", AS_PERCENT},
+                                        {"%HELD", "cpu", "percent_throttled", AS_PERCENT},
+                                        {"%WAIT", "cpu", "percent_waiting", AS_PERCENT},
+                                        {"MEMORY", "memory", "used", AS_SIZE},
+                                        {"%CAP", "memory", "percent_cap", AS_PERCENT},
+                                        {"%WAIT", "memory", "percent_waiting", AS_PERCENT},
+                                        {"TASKS", "tasks", "used", AS_COUNT},
+                                        {"READ/s", "io", "read", AS_SIZE},
+                                        {"WRITE/s", "io", "write", AS_SIZE},
+                                        {"%WAIT", "io", "percent_waiting", AS_PERCENT},
+                                        {"IN/s", "network", "received", AS_SIZE},
+                                        {"OUT/s", "network", "sent", AS_SIZE},
+                                        {0}};
+static const struct column cpu[] = {NAME,
+                                    {"USED", "cpu", "used", AS_CPUS},
+                                    {"USER", "cpu", "user", AS_CPUS},
+                                    {"SYSTEM", "cpu", "system", AS_CPUS},
+                                    {"SHARES", "cpu", "shares", AS_COUNT},
+                                    {"ENTITLED", "cpu", "entitled", AS_CPUS},
+                                    {"%ENT", "cpu", "percent_entitled", AS_PERCENT},
+                                    {"SURE", "cpu", "guaranteed", AS_CPUS},
+                                    {"%SURE", "cpu", "percent_guaranteed", AS_PERCENT},
+                                    {"CAP", "cpu", "cap", AS_CPUS},
+                                    {"%CAP", "cpu", "percent_cap", AS_PERCENT},
+                                    {"THROTTLED", "cpu", "throttled", AS_RATE},
+                                    {"%HELD", "cpu", "percent_throttled", AS_PERCENT},
+                                    {"%WAIT", "cpu", "percent_waiting", AS_PERCENT},
+                                    {0}};
+static const struct column memory[] = {NAME,
+                                       {"USED", "memory", "used", AS_SIZE},
+                                       {"PEAK", "memory", "peak", AS_SIZE},
+                                       {"SURE", "memory", "reserved", AS_SIZE},
+                                       {"CAP", "memory", "cap", AS_SIZE},
+                                       {"%CAP", "memory", "percent_cap", AS_PERCENT},
+                                       {"ANON", "memory", "anon", AS_SIZE},
+                                       {"FILE", "memory", "file", AS_SIZE},
+                                       {"SHMEM", "memory", "shmem", AS_SIZE},
+                                       {"KERNEL", "memory", "kernel", AS_SIZE},
+                                       {"SWAP", "memory", "swap", AS_SIZE},
+                                       {"OOM", "memory", "oom_kills", AS_COUNT},
+                                       {"%WAIT", "memory", "percent_waiting", AS_PERCENT},
+                                       {"%STALL", "memory", "percent_stalled", AS_PERCENT},
+                                       {0}};
+static const struct column io[] = {NAME,
+                                   {"READ/s", "io", "read", AS_SIZE},
+                                   {"WRITE/s", "io", "write", AS_SIZE},
+                                   {"READS/s", "io", "read_ops", AS_RATE},
+                                   {"WRITES/s", "io", "write_ops", AS_RATE},
+                                   {"%WAIT", "io", "percent_waiting", AS_PERCENT},
+                                   {"%STALL", "io", "percent_stalled", AS_PERCENT},
+                                   {0}};
+static const struct column network[] = {
+    NAME, {"IN/s", "network", "received", AS_SIZE}, {"OUT/s", "network", "sent", AS_SIZE}, {0}};
+static const struct {
+    const char *name;
+    const struct column *columns;
+} resources[] = {{"summary", summary}, {"cpu", cpu}, {"memory", memory}, {"io", io}, {"network", network}};
 
-static void size_cell(struct ctl_table *t, const json *obj, const char *a, const char *b)
+enum { REPORT_TOTAL = 1, REPORT_AVERAGE = 2, REPORT_HIGH = 4 };
+struct look {
+    uint64_t ms, count; /* 0: one look, no interval; count 0: for ever */
+    bool clear;
+    unsigned reports;
+    const struct column *columns;
+};
+
+static void cell(struct ctl_table *t, const json *row, const struct column *c)
 {
     char buf[24];
-    json *v = js_get(obj, a) ? js_get(obj, a) : js_get(obj, b);
-    if (js_type_of(v) == JS_INT) {
-        ctl_size(js_int_of(v, 0), buf);
-        ctl_cell(t, buf);
-    } else {
+    const json *v = js_get(c->section ? js_get(row, c->section) : row, c->key);
+    enum js_type type = js_type_of(v);
+    double d = type == JS_REAL || type == JS_INT ? js_real_of(v, 0) : 0;
+    if (type == JS_STRING)
         ctl_cell(t, js_str_of(v, "-"));
-    }
+    else if (type != JS_REAL && type != JS_INT)
+        ctl_cell(t, "-");
+    else if (c->form == AS_SIZE) {
+        ctl_size((int64_t)d, buf);
+        ctl_cell(t, buf);
+    } else
+        ctl_cellf(t, c->form == AS_CPUS ? "%.2f" : c->form == AS_RATE ? "%.1f" : "%.0f", d);
 }
 
-static void row(struct ctl_table *t, const json *z, const json *before, double seconds)
+/* A row of what nobody asked for and that is next to nothing is left out of tables. */
+static bool negligible(const json *row)
 {
-    json *cpu = js_get(z, "cpu"), *was = js_get(before, "cpu"), *memory = js_get(z, "memory");
-    double use = js_get_real(cpu, "use", -1);
-    int64_t now_us = js_get_int(cpu, "usage_usec", 0), throttled = js_get_int(cpu, "throttled_usec", 0);
-    ctl_cell(t, js_get_str(z, "name", "?"));
-    ctl_cell(t, js_get_str(z, "state", "-"));
-    ctl_cellf(t, "%lld", (long long)js_get_int(cpu, "shares", 0));
-    if (was && seconds > 0)
-        use = (double)(now_us - js_get_int(was, "usage_usec", 0)) / 1e6 / seconds;
-    if (use >= 0)
-        ctl_cellf(t, "%.2f", use);
-    else
-        ctl_cell(t, "-");
-    ctl_cellf(t, "%.1fs", (double)now_us / 1e6);
-    ctl_cellf(t, "%.1fs", (double)throttled / 1e6);
-    size_cell(t, memory, "usage", "current");
-    size_cell(t, memory, "cap", "max");
-    json *tasks = js_get(z, "tasks");
-    int64_t n = js_type_of(tasks) == JS_INT
-                    ? js_int_of(tasks, -1)
-                    : js_get_int(tasks, "current", js_get_int(js_get(z, "pids"), "current", -1));
-    if (n >= 0)
-        ctl_cellf(t, "%lld", (long long)n);
-    else
-        ctl_cell(t, "-");
+    return str_eq(js_get_str(row, "name", ""), "[others]") &&
+           js_get_real(js_get(row, "cpu"), "used", 0) < 0.005 &&
+           js_get_real(js_get(row, "memory"), "used", 0) < 4 << 20;
 }
 
-static void print_stats(const json *now, const json *before, double seconds)
+static void print_rows(const json *interval, const struct column *columns, const char *title)
 {
-    static const char *const heads[] = {"NAME",      "STATE",  "SHARES", "CPU",  "CPU-TIME",
-                                        "THROTTLED", "MEMORY", "CAP",    "TASKS"};
-    struct ctl_table t = {.columns = ARRAY_LEN(heads)};
-    json *zones = js_get(now, "zones");
-    for (unsigned i = 0; i < t.columns; i++)
-        ctl_cell(&t, heads[i]);
-    for (size_t i = 0; i < js_len(zones); i++) {
-        json *z = js_at(zones, i);
-        row(&t, z, zone_in(before, js_get_str(z, "name", NULL)), seconds);
-    }
+    struct ctl_table t = {0};
+    json *rows = js_get(interval, "rows");
+    for (const struct column *c = columns; c->key; c++, t.columns++)
+        ctl_cell(&t, c->head);
+    for (size_t i = 0; i < js_len(rows); i++)
+        for (const struct column *c = columns; c->key && !negligible(js_at(rows, i)); c++)
+            cell(&t, js_at(rows, i), c);
+    if (title)
+        printf("%s\n", title);
     ctl_table_print(&t, stdout);
+}
+
+static void print(const struct ctl *c, const json *interval, const struct look *l, const char *report)
+{
+    if (report)
+        js_set_str((json *)interval, "report", report);
+    if (!ctl_print_data(c, interval)) {
+        auto_free char *title =
+            report ? xasprintf("\n[%s of %.0f s]", report, js_get_real(interval, "seconds", 0)) : NULL;
+        print_rows(interval, l->columns, title);
+    }
 }
 
 static char *stats_path(char **names)
@@ -80,80 +149,130 @@ static char *stats_path(char **names)
     return str_take(&s);
 }
 
-static int watch(struct ctl *c, const char *path, uint64_t interval_ms, bool clear)
+static void reports(const struct ctl *c, const struct look *l, const json *first, const json *last,
+                    json *high)
 {
-    auto_js json *before = NULL;
-    uint64_t then = 0;
-    for (;;) {
+    if (l->reports & REPORT_TOTAL) {
+        auto_js json *sum = ctl_interval(first, last);
+        ctl_interval_total(sum);
+        print(c, sum, l, "total");
+    }
+    if (l->reports & REPORT_AVERAGE) {
+        auto_js json *mean = ctl_interval(first, last);
+        print(c, mean, l, "average");
+    }
+    if (l->reports & REPORT_HIGH)
+        print(c, high, l, "high");
+}
+
+static int intervals(struct ctl *c, const char *path, const struct look *l)
+{
+    auto_js json *first = NULL, *before = NULL, *high = js_object();
+    js_set(high, "rows", js_array());
+    int status = ctl_call(c, "GET", path, NULL, &first, c->called);
+    if (status)
+        return status;
+    before = js_ref(first);
+    uint64_t next = clock_mono_us();
+    for (uint64_t i = 0; !l->count || i < l->count; i++) {
         json *now = NULL;
-        int status = ctl_call(c, "GET", path, NULL, &now, c->called);
-        if (status)
-            return status;
+        next += l->ms * 1000; /* from the beginning on: no drift */
         uint64_t at = clock_mono_us();
-        if (clear)
-            fputs("\033[H\033[J", stdout);
-        if (!ctl_print_data(c, now))
-            print_stats(now, before, before ? (double)(at - then) / 1e6 : 0);
-        if (fflush(stdout) != 0)
-            return 1;
+        if (next > at)
+            usleep((useconds_t)(next - at));
+        if ((status = ctl_call(c, "GET", path, NULL, &now, c->called)))
+            return status;
+        auto_js json *interval = ctl_interval(before, now);
         js_free(before);
         before = now;
-        then = at;
-        usleep((useconds_t)(interval_ms * 1000));
+        if (l->clear)
+            fputs("\033[H\033[J", stdout);
+        print(c, interval, l, NULL);
+        if (fflush(stdout) != 0)
+            return 1;
+        if (l->reports)
+            ctl_interval_high(high, interval);
     }
+    js_set_real(high, "seconds", (double)(l->ms * l->count) / 1e3);
+    reports(c, l, first, before, high);
+    return 0;
+}
+
+static int once(struct ctl *c, const char *path, const struct look *l)
+{
+    auto_js json *now = NULL;
+    int status = ctl_call(c, "GET", path, NULL, &now, c->called);
+    if (status || ctl_print_data(c, now))
+        return status;
+    auto_js json *interval = ctl_interval(NULL, now);
+    print_rows(interval, l->columns, NULL);
+    return 0;
+}
+
+static int parse_reports(const char *text, unsigned *out)
+{
+    static const char *const names[] = {"total", "average", "high"};
+    char **words = str_split(text, ",");
+    int r = strv_len(words) ? 0 : -1;
+    for (unsigned i = 0; r == 0 && i < strv_len(words); i++) {
+        unsigned k = 0;
+        while (k < 3 && strcmp(words[i], names[k]))
+            k++;
+        if (k == 3)
+            r = -1;
+        else
+            *out |= 1u << k;
+    }
+    strv_free(words);
+    return r;
+}
+
+static int take_option(struct ctl *c, int id, const char *value, struct look *l)
+{
+    if (id == 'w') {
+        l->clear = isatty(1) && c->format <= CTL_TABLE;
+        l->ms = l->ms ? l->ms : 2000;
+        l->count = 0;
+    }
+    if (id == 'i' && ctl_seconds(value, &l->ms) < 0)
+        return ctl_usage(c, "-i %s: seconds are wanted, 0.1 s to an hour (5, 500ms)", value);
+    if (id == 'n' && (parse_u64(value, 1000000, &l->count) < 0 || !l->count))
+        return ctl_usage(c, "-n %s: a number of intervals is wanted", value);
+    if (id == 'R' && parse_reports(value, &l->reports) < 0)
+        return ctl_usage(c, "-R %s: total, average, high are wanted, by commas", value);
+    if (id == 'r') {
+        unsigned i = 0;
+        while (i < ARRAY_LEN(resources) && strcmp(resources[i].name, value))
+            i++;
+        if (i == ARRAY_LEN(resources))
+            return ctl_usage(c, "-r %s: summary, cpu, memory, io or network is wanted", value);
+        l->columns = resources[i].columns;
+    }
+    return 0;
 }
 
 int ctl_stats(struct ctl *c, int argc, char **argv)
 {
     struct ctl_args a = {.argc = argc, .argv = argv, .opts = c->verb->opts, .format = &c->format};
-    bool again = !strcmp(c->verb->name, "top");
-    uint64_t ms = 2000;
+    struct look l = {.columns = summary, .count = 1};
     int id, at, status = 0;
+    bool counted = false;
     while ((id = ctl_option(c, &a, &at, &status)) != CTL_END) {
-        if (id == CTL_BAD)
+        if (id == CTL_BAD || (status = take_option(c, id, a.value, &l)))
             return status;
-        again |= id == 'w';
-        if (id == 'i' && (parse_u64(a.value, 3600, &ms) < 0 ? parse_time(a.value, &ms) : (ms *= 1000, 0)) < 0)
-            return ctl_usage(c, "-i %s: seconds are wanted", a.value);
+        counted |= id == 'n';
     }
-    if (ms < 100 || ms > 3600000)
-        return ctl_usage(c, "-i: between 0.1 s and an hour is wanted");
+    /* as zonestat: `stats 5`, `stats 5 3`; a zone whose name is a number is meant where -i is given */
+    if (!l.ms && argv[at] && ctl_seconds(argv[at], &l.ms) == 0 &&
+        argv[at][strspn(argv[at], "0123456789")] == 0) {
+        at++;
+        if (!counted && argv[at] && parse_u64(argv[at], 1000000, &l.count) == 0 && l.count)
+            at++;
+    } else if (!l.ms && argv[at] && !strcmp(argv[at], "0")) {
+        return ctl_usage(c, "an interval of 0 s: 0.1 s to an hour is wanted");
+    }
+    if (!l.ms && (counted || l.reports))
+        l.ms = 1000;
     auto_free char *path = stats_path(argv + at);
-    if (again)
-        return watch(c, path, ms, isatty(1) && c->format <= CTL_TABLE);
-    auto_js json *now = NULL;
-    if ((status = ctl_call(c, "GET", path, NULL, &now, c->called)))
-        return status;
-    if (!ctl_print_data(c, now))
-        print_stats(now, NULL, 0);
-    return 0;
-}
-
-int ctl_ps(struct ctl *c, int argc, char **argv)
-{
-    static const char *const heads[] = {"PID", "HOST-PID", "USER", "CPU-TIME", "RSS", "COMMAND"};
-    int status, at = ctl_positionals(c, argc, argv, 1, 1, &status);
-    if (at < 0)
-        return status;
-    auto_free char *path = ctl_zone_path(argv[at], "ps"), *what = xasprintf("ps %s", argv[at]);
-    auto_js json *list = NULL;
-    if ((status = ctl_call(c, "GET", path, NULL, &list, what)) || ctl_print_data(c, list))
-        return status;
-    struct ctl_table t = {.columns = ARRAY_LEN(heads)};
-    for (unsigned i = 0; i < t.columns; i++)
-        ctl_cell(&t, heads[i]);
-    for (size_t i = 0; i < js_len(list); i++) {
-        json *p = js_at(list, i);
-        struct str user = {0};
-        ctl_value(js_get(p, "user"), &user);
-        ctl_cellf(&t, "%lld", (long long)js_get_int(p, "pid", 0));
-        ctl_cellf(&t, "%lld", (long long)js_get_int(p, "host_pid", 0));
-        ctl_cell(&t, user.p);
-        ctl_cellf(&t, "%.2fs", (double)js_get_int(p, "cpu_usec", 0) / 1e6);
-        size_cell(&t, p, "rss", "rss");
-        ctl_cell(&t, js_get_str(p, "command", ""));
-        str_done(&user);
-    }
-    ctl_table_print(&t, stdout);
-    return 0;
+    return l.ms ? intervals(c, path, &l) : once(c, path, &l);
 }

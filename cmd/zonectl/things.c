@@ -97,6 +97,68 @@ int ctl_volume(struct ctl *c, int argc, char **argv)
     return create ? volume_create(c, argv + at) : each_name(c, "volume", show ? "GET" : "DELETE", argv + at);
 }
 
+/* The words after the name are KEY=VALUE. */
+static int pool_change(struct ctl *c, const char *word, char **args)
+{
+    bool create = !strcmp(word, "create");
+    for (char **a = args + 1; *a; a++)
+        if (!strchr(*a, '=') || **a == '=')
+            return ctl_usage(c, "%s: KEY=VALUE is wanted", *a);
+    if (!create && !args[1])
+        return ctl_usage(c, "what is to be set is missing: KEY=VALUE");
+    auto_free char *q = api_quote(args[0]), *what = xasprintf("pool %s %s", word, args[0]);
+    auto_free char *path = create ? xstrdup("/pools") : xasprintf("/pools/%s", q);
+    auto_js json *answer = NULL;
+    json *body = js_object();
+    js_set_strv(body, "set", args + 1);
+    if (create)
+        js_set_str(body, "name", args[0]);
+    int status = ctl_call(c, create ? "POST" : "PATCH", path, body, &answer, what);
+    if (status)
+        return status;
+    ctl_messages(answer);
+    if (c->format != CTL_PLAIN)
+        (void)ctl_print_data(c, answer);
+    else if (!create)
+        ctl_print_changes(answer, "", false);
+    return 0;
+}
+
+int ctl_pool(struct ctl *c, int argc, char **argv)
+{
+    static const struct ctl_column cols[] = {
+        {"name", "NAME", false},  {"shares", "SHARES", false},       {"cap", "CAP", false},
+        {"set", "CPUS", false},   {"dedicated", "DEDICATED", false}, {"reserved", "RESERVED", false},
+        {"zones", "ZONES", false}};
+    static const char *const words[] = {"create", "list", "show", "set", "delete"};
+    int status, at = ctl_positionals(c, argc, argv, 0, -1, &status);
+    if (at < 0)
+        return status;
+    const char *word = at < argc ? argv[at++] : "list";
+    if (!strcmp(word, "list") || !strcmp(word, "ls")) {
+        auto_js json *list = NULL;
+        if (at < argc)
+            return ctl_usage(c, "pool list takes no name");
+        if ((status = ctl_call(c, "GET", "/pools", NULL, &list, "pool list")) || ctl_print_data(c, list))
+            return status;
+        for (size_t i = 0; i < js_len(list); i++) { /* the keys of the section beside the name */
+            json *p = js_at(list, i), *cpu = js_get(js_get(p, "spec"), "cpu");
+            for (void *it = cpu ? js_iter(cpu) : NULL; it; it = js_next(cpu, it))
+                js_set(p, js_iter_key(it), js_ref(js_iter_value(it)));
+        }
+        ctl_rows(list, cols, ARRAY_LEN(cols));
+        return 0;
+    }
+    bool show = !strcmp(word, "show"), del = !strcmp(word, "delete") || !strcmp(word, "rm");
+    if (!show && !del && strcmp(word, "create") != 0 && strcmp(word, "set") != 0)
+        return ctl_subverb(c, word, words, ARRAY_LEN(words));
+    if (at >= argc)
+        return ctl_usage(c, "the pool's name is missing");
+    if (show || del)
+        return each_name(c, "pool", show ? "GET" : "DELETE", argv + at);
+    return pool_change(c, word, argv + at);
+}
+
 /* ---- networks ---- */
 enum { N_SUBNET = 256, N_GATEWAY, N_RANGE, N_TYPE, N_PARENT, N_REACH, N_MTU };
 const struct ctl_opt ctl_network_opts[] = {

@@ -97,6 +97,7 @@ bool ctl_colours(int fd);
 bool ctl_print_data(const struct ctl *c, const json *j);
 void ctl_yaml(const json *j, struct str *out);
 void ctl_size(int64_t bytes, char buf[24]);
+int ctl_seconds(const char *text, uint64_t *ms); /* "2", "0.5", "500ms"; 0.1 s to an hour */
 void ctl_duration(int64_t seconds, char buf[24]);
 void ctl_value(const json *j, struct str *out); /* one line: a scalar as it is, the rest as compact JSON */
 /* Columns as wide as their text. Cells are copied; control characters become '?'. */
@@ -149,6 +150,23 @@ struct ctl_escape {
 };
 size_t ctl_escape_keys(struct ctl_escape *s, const char *in, size_t n, char *out, bool *leave);
 
+/* "cpu.shares: 100 -> 200 (applied live)" for each of the answer's changes. */
+void ctl_print_changes(const json *answer, const char *prefix, bool planned);
+/* ---- interval.c: use between two answers of /stats, pure ---- */
+/* {seconds, rows: [{name, state, cpu, memory, tasks, io, network}]}; was NULL: only what one look tells. */
+json *ctl_interval(const json *was, const json *is);
+void ctl_interval_high(json *high, const json *interval); /* keeps the greater numbers in high.rows */
+void ctl_interval_total(json *average);                   /* rates become amounts */
+
+/* ---- screen.c: a full-screen view ---- */
+#define CTL_KEY_NONE (-1)
+#define CTL_KEY_END (-2)    /* the terminal is gone */
+#define CTL_KEY_WINDOW (-3) /* another size */
+int ctl_screen_begin(void); /* -ENOTTY without a terminal */
+void ctl_screen_end(void);  /* the terminal as before; idempotent, also called by signals */
+int ctl_screen_show(const struct str *lines, int rows);
+int ctl_screen_key(int timeout_ms); /* a byte, or CTL_KEY_* */
+
 /* ---- verbs ---- */
 void ctl_pairs(const json *obj, const char *prefix); /* KEY: VALUE lines, nested keys dotted */
 /* The usage error for an unknown second word, with the nearest of what there is. */
@@ -175,11 +193,15 @@ int ctl_export(struct ctl *c, int argc, char **argv);
 int ctl_logs(struct ctl *c, int argc, char **argv);
 int ctl_events(struct ctl *c, int argc, char **argv);
 int ctl_ps(struct ctl *c, int argc, char **argv);
-int ctl_stats(struct ctl *c, int argc, char **argv); /* and top */
+int ctl_stats(struct ctl *c, int argc, char **argv);
+int ctl_top(struct ctl *c, int argc, char **argv);
+int ctl_why(struct ctl *c, int argc, char **argv);
 int ctl_cp(struct ctl *c, int argc, char **argv);
 int ctl_diff(struct ctl *c, int argc, char **argv);
 int ctl_holders(struct ctl *c, int argc, char **argv);
 int ctl_volume(struct ctl *c, int argc, char **argv);
+int ctl_pool(struct ctl *c, int argc, char **argv);
+int ctl_plan(struct ctl *c, int argc, char **argv);
 int ctl_network(struct ctl *c, int argc, char **argv);
 int ctl_image(struct ctl *c, int argc, char **argv);
 int ctl_doctor(struct ctl *c, int argc, char **argv);

@@ -84,3 +84,12 @@ zoned_pid=
 for _ in $(seq 50); do grep -qs lxcfs /proc/$pid/cmdline || break; sleep 0.05; done
 ! grep -qs lxcfs /proc/$pid/cmdline && [ ! -e "$ROOT/run/lxcfs" ] && ! grep -q " $ROOT/run/lxcfs" /proc/self/mountinfo
 ok $? "without a zone zoned takes lxcfs with it"
+
+# a host without lxcfs
+mount --bind /dev/null /usr/bin/lxcfs
+start_zoned
+like "$(zc doctor -o json | jq -r '.[] | select(.check | startswith("lxcfs")) | "\(.ok) \(.remedy)"')" "^false install the package lxcfs" \
+    "without lxcfs: doctor says so, with the remedy"
+is "$(zc run --rm --memory 64M host awk '/^MemTotal/ { print $2 }' /proc/meminfo)" "$(awk '/^MemTotal/ { print $2 }' /proc/meminfo)" \
+    "... and zones start all the same"
+umount /usr/bin/lxcfs

@@ -64,7 +64,8 @@ void sup_begin(struct sup *s)
 {
     s->state = SUP_STARTING;
     s->started_us = clock_real_us();
-    s->oom = false;
+    s->oom = s->warned = false;
+    s->oom_tell = 0;
     s->ran = false;
     s->health_act = SPEC_HEALTH_ACTION_NONE;
     if (sup_apply(s, &s->error) < 0) {
@@ -75,6 +76,7 @@ void sup_begin(struct sup *s)
     s->up_since = clock_mono_us();
     s->state = SUP_RUNNING;
     health_start(s);
+    memory_start(s);
     sup_event(s, "running", NULL, &s->rt.pidfd, 1);
     /* what only a start needs goes back; a restart opens the pool again */
     stor_pool_free(s->rt.pool);
@@ -87,6 +89,9 @@ void sup_kill(struct sup *s)
 {
     if (s->rt.pidfd < 0)
         return;
+    const struct spec_cpu *c = s->plan->divided ? &s->plan->cpu : &s->plan->spec->cpu;
+    if (s->rt.cg && (c->idle || c->cap > 0 || c->shares < 100))
+        cg_lift(s->rt.cg);
     (void)pidfd_kill(s->rt.pidfd, SIGKILL);
     /* a v1-frozen task does not die of SIGKILL */
     if (s->state == SUP_PAUSED && s->rt.cg)
@@ -218,7 +223,8 @@ static void go_again(struct sup *s, uint64_t delay_ms)
 static void check_oom(struct sup *s)
 {
     if (s->rt.oom_fd >= 0 && cg_oom_read(s->rt.cg, s->rt.oom_fd) > 0)
-        s->oom = true;
+        memory_oom(s);
+    memory_tell_oom(s); /* before the end is told, and the group is gone */
 }
 
 void sup_pid1_ended(struct sup *s, int wait_status)

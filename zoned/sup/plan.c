@@ -29,6 +29,7 @@ void plan_free(struct plan *p)
     free(p->run_dir);
     free(p->data_dir);
     free(p->keeper_socket);
+    spec_cpu_done(&p->cpu);
     free(p->cgroup_parent);
     free(p->cgroup_name);
     spec_free(p->spec);
@@ -75,6 +76,8 @@ json *plan_to_json(const struct plan *p)
     js_set_str(o, "cgroup_name", p->cgroup_name);
     js_set_int(o, "uid_base", p->uid_base);
     js_set(o, "spec", p->spec ? spec_to_json(p->spec) : js_null());
+    if (p->divided)
+        js_set(o, "cpu", spec_cpu_to_json(&p->cpu));
     js_set(o, "root", stor_root_to_json(&p->root));
     js_set_bool(o, "remove", p->remove);
     js_set_bool(o, "host_network", p->host_network);
@@ -123,6 +126,14 @@ static int take_int(const json *j, const char *key, int64_t def, int64_t min, in
     return *out < min || *out > max ? bad(e, key, "out of range") : 0;
 }
 
+/* "PARENT", or a pool in it: "PARENT/POOL" */
+static bool is_group(const char *text)
+{
+    auto_free char *absolute = path_join("/", text);
+    const char *slash = strchr(text, '/');
+    return path_is_clean_absolute(absolute) && (!slash || !strchr(slash + 1, '/'));
+}
+
 static int take_names(const json *j, struct plan *p, struct err *e)
 {
     int r = 0;
@@ -132,7 +143,7 @@ static int take_names(const json *j, struct plan *p, struct err *e)
     r = r < 0 ? r : take_text(j, "run_dir", path_is_clean_absolute, &p->run_dir, e);
     r = r < 0 ? r : take_text(j, "data_dir", path_is_clean_absolute, &p->data_dir, e);
     r = r < 0 ? r : take_text(j, "keeper_socket", path_is_clean_absolute, &p->keeper_socket, e);
-    r = r < 0 ? r : take_text(j, "cgroup_parent", path_is_component, &p->cgroup_parent, e);
+    r = r < 0 ? r : take_text(j, "cgroup_parent", is_group, &p->cgroup_parent, e);
     r = r < 0 ? r : take_text(j, "cgroup_name", path_is_component, &p->cgroup_name, e);
     if (r < 0)
         return r;
@@ -226,6 +237,9 @@ int plan_from_json(const json *j, struct plan **out, struct err *e)
     if (r < 0 || (r = take_names(j, p, e)) < 0 || (r = take_lists(j, p, e)) < 0)
         return r;
     if ((r = spec_from_json(js_get(j, "spec"), &p->spec, e)) < 0)
+        return r;
+    p->divided = js_get(j, "cpu") != NULL;
+    if (p->divided && (r = spec_cpu_from_json(js_get(j, "cpu"), &p->cpu, e)) < 0)
         return r;
     if ((r = stor_root_from_json(js_get(j, "root"), &p->root, e)) < 0)
         return r;

@@ -5,6 +5,7 @@
  * newer zoned speaks to older supervisors. */
 #pragma once
 #include "base/json.h"
+#include "cgroups/cgroups.h"
 #include "netstack/netstack.h"
 #include "specs/specs.h"
 #include "storage/storage.h"
@@ -29,7 +30,9 @@ struct plan {
     char *keeper_socket; /* the fork server, which keeps duplicates of descriptors */
     char *cgroup_parent, *cgroup_name;
     uint32_t uid_base;
-    struct spec *spec; /* the immutable snapshot */
+    struct spec *spec;   /* the immutable snapshot */
+    bool divided;        /* cpu is given (plans of an older zoned: the spec's own) */
+    struct spec_cpu cpu; /* what the spec's cpu section comes to among all who run: CPUs, weight, cap */
     struct stor_root_plan root;
     bool remove; /* run --rm: zoned deletes the zone after the stop */
     bool host_network;
@@ -48,6 +51,9 @@ DEFINE_AUTO(struct plan, plan_free);
 json *plan_to_json(const struct plan *p);
 /* Bounds and types of everything are checked: the decoder is fuzzed. */
 int plan_from_json(const json *j, struct plan **out, struct err *e);
+
+/* The limits that the plan's group gets; they borrow from the plan. Asks for the data folder's disk. */
+void plan_limits(const struct plan *p, struct cg_limits *l);
 
 /* The steps in their order; undo runs them backwards. */
 enum plan_step { STEP_ROOTFS, STEP_CGROUP, STEP_CONSOLE, STEP_SPAWN, STEP_NET, STEP_GO, STEP_COUNT };

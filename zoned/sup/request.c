@@ -112,7 +112,22 @@ static int op_update(struct sup *s, struct request *r, struct err *e)
     int x = sup_update(s, js_get(r->m, "plan"), e);
     if (x == 0 && s->state == SUP_RUNNING)
         health_start(s);
+    if (x == 0)
+        memory_start(s);
     return x;
+}
+
+/* zoned has written another cpu section into the group; the plan follows, for our own next start. */
+static int op_divide(struct sup *s, struct request *r, struct err *e)
+{
+    struct spec_cpu cpu;
+    int x = spec_cpu_from_json(js_get(r->m, "cpu"), &cpu, e);
+    if (x < 0)
+        return x;
+    spec_cpu_done(&s->plan->cpu);
+    s->plan->cpu = cpu;
+    s->plan->divided = true;
+    return 0;
 }
 
 static int op_archive(struct sup *s, struct request *r, struct err *e)
@@ -174,9 +189,9 @@ static const struct {
     const char *name;
     int (*fn)(struct sup *s, struct request *r, struct err *e);
 } operations[] = {
-    {"stop", op_stop},     {"signal", op_signal}, {"pause", op_pause},   {"resume", op_resume},
-    {"exec", op_exec},     {"attach", op_attach}, {"update", op_update}, {"archive", op_archive},
-    {"status", op_status}, {"part", op_part},     {"bye", op_bye},
+    {"stop", op_stop},       {"signal", op_signal}, {"pause", op_pause},   {"resume", op_resume},
+    {"exec", op_exec},       {"attach", op_attach}, {"update", op_update}, {"divide", op_divide},
+    {"archive", op_archive}, {"status", op_status}, {"part", op_part},     {"bye", op_bye},
 };
 
 static void dispatch(struct sup *s, const json *m, int *fds, unsigned nfds)

@@ -126,6 +126,8 @@ struct sup {
     struct err error;    /* of a start that failed */
     json *leftover;
     uint64_t restarts, started_us;
+    uint64_t warn_next, oom_tell; /* CLOCK_MONOTONIC µs, 0 = none */
+    bool warned;
     uint64_t up_since, stop_deadline, restart_at, bye_deadline;
     struct sup_health health;
     struct sup_log log;
@@ -155,7 +157,6 @@ struct rootfs_want {
 };
 int rootfs_open(struct rt *rt, const struct rootfs_want *w, struct err *e);
 void rootfs_release(struct rt *rt);
-void limits_of(const struct plan *p, struct cg_limits *l);
 /* The beginning of NET's undo, as soon as PID 1 is ending: the kernel takes a millisecond to unmount what it saw. */
 int net_leave(struct sup *s, struct err *e);
 
@@ -237,6 +238,12 @@ int archive_request(struct sup *s, const json *m, int data_fd, int64_t reply_id,
 void health_start(struct sup *s);
 void health_tick(struct sup *s, uint64_t now);
 void health_stop(struct sup *s);
+
+/* memory.c */
+void memory_start(struct sup *s); /* also after another spec */
+void memory_tick(struct sup *s, uint64_t now);
+void memory_oom(struct sup *s);
+void memory_tell_oom(struct sup *s); /* if there is something to tell */
 
 /* restart.c: pure */
 enum restart_verdict { RESTART_NEVER, RESTART_AGAIN, RESTART_GAVE_UP };

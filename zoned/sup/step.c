@@ -20,10 +20,10 @@ void rt_init(struct rt *rt)
     rt->child.pidfd = rt->child.userns_fd = rt->child.netns_fd = rt->child.sync_fd = -1;
 }
 
-void limits_of(const struct plan *p, struct cg_limits *l)
+void plan_limits(const struct plan *p, struct cg_limits *l)
 {
     const struct spec *s = p->spec;
-    *l = (struct cg_limits){.cpu = &s->cpu,
+    *l = (struct cg_limits){.cpu = p->divided ? &p->cpu : &s->cpu,
                             .memory = &s->memory,
                             .io = &s->io,
                             .tasks = s->tasks,
@@ -37,7 +37,7 @@ void limits_of(const struct plan *p, struct cg_limits *l)
 static int step_cgroup(struct sup *s, struct err *e)
 {
     struct cg_limits l;
-    limits_of(s->plan, &l);
+    plan_limits(s->plan, &l);
     int r = cg_create(s->cgh, s->plan->cgroup_parent, s->plan->cgroup_name, &l, &s->rt.cg, e);
     if (r < 0)
         return r;

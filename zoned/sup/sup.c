@@ -44,13 +44,8 @@ static void on_oom(struct sup *s, void *arg, short revents)
         close_fd(&s->rt.oom_fd);
         return;
     }
-    if (r == 0)
-        return;
-    s->oom = true;
-    sup_event(s, "oom", NULL, NULL, 0);
-    /* on v2 the kernel does it (memory.oom.group) */
-    if (s->plan->spec->memory.oom == SPEC_OOM_ZONE && cg_layout_of(s->cgh) != CG_V2)
-        sup_kill(s);
+    if (r > 0)
+        memory_oom(s);
 }
 
 static void build_watches(struct sup *s)
@@ -84,6 +79,8 @@ static int next_timeout(const struct sup *s)
     earlier(&at, s->stop_deadline);
     earlier(&at, s->state == SUP_RESTARTING ? s->restart_at : 0);
     earlier(&at, s->bye_deadline);
+    earlier(&at, s->oom_tell);
+    earlier(&at, s->state == SUP_RUNNING ? s->warn_next : 0);
     earlier(&at, s->state == SUP_RUNNING && !s->health.busy ? s->health.next : 0);
     for (unsigned i = 0; i < s->jobs.len; i++)
         earlier(&at, s->jobs.at[i]->deadline);
@@ -111,6 +108,7 @@ static void run_timers(struct sup *s)
     }
     if (s->state == SUP_RESTARTING && now >= s->restart_at)
         sup_begin(s);
+    memory_tick(s, now);
     if (s->state == SUP_RUNNING)
         health_tick(s, now);
 }
@@ -232,6 +230,7 @@ static void take_over(struct sup *s, enum sup_mode mode)
         update_put_back(s);
         hold_again(s);
         health_start(s);
+        memory_start(s);
         sup_event(s, "running", NULL, &s->rt.pidfd, 1);
         return;
     }

@@ -19,10 +19,11 @@
  *   stop {timeout_ms, force} (answered at once; the end is told by the event "stopped") · signal {signal} · pause · resume
  *   exec {args, env, user, cwd, login, tty, rows, cols, stdin, detach} + session fd unless detach -> {pid}
  *   attach {stdin, console} + session fd · update {plan: whole new plan; limits, links, ports, rates change, all or none}
+ *   divide {cpu: the section that zoned has written into the group because others came or went}
  *   archive {direction: "get"|"put", path} + data fd -> answered when done · status -> the status object (+ pidfd)
  *   bye (after "stopped": zoned has done its bookkeeping; the supervisor answers its sessions and exits)
  * Events: {"event": …, "zone": N, …status}: running (+ pidfd) · exited {exit_status, oom} · restarting {in_ms} · paused ·
- *   resumed · oom · health {healthy} · failed {error} · stopped {exit_status (null = never ran), oom, error?, leftover?}
+ *   resumed · oom {action, cap, process?, host_pid?, rss?} · memory_warning, memory_relieved {used, cap, percent} · health {healthy} · failed {error} · stopped {exit_status (null = never ran), oom, error?, leftover?}
  * Status object: {"protocol":1,"state":"starting|running|paused|restarting|stopping|stopped","pid","start_no",
  *   "started_us" (CLOCK_REALTIME), "exit_status","oom","healthy","restarts","step"}
  * After "stopped" nothing of the zone is in the kernel; the run folder's files but lock are removed by the supervisor, the

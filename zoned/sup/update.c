@@ -74,8 +74,8 @@ static int check(const struct sup *s, const struct plan *p, struct err *e)
 static int carry_out(struct sup *s, const struct plan *p, struct err *e)
 {
     struct cg_limits before, after;
-    limits_of(s->plan, &before);
-    limits_of(p, &after);
+    plan_limits(s->plan, &before);
+    plan_limits(p, &after);
     (void)journal_fault(s, STEP_NET, "kill-update-begin");
     int r = s->rt.cg ? cg_update(s->rt.cg, &before, &after, e) : 0;
     if (r < 0)
@@ -133,8 +133,8 @@ void update_put_back(struct sup *s)
     struct cg_limits before, after;
     if (!s->next)
         return;
-    limits_of(s->next, &before);
-    limits_of(s->plan, &after);
+    plan_limits(s->next, &before);
+    plan_limits(s->plan, &after);
     if (s->rt.cg && cg_update(s->rt.cg, &before, &after, &e) < 0)
         log_warning("zone %s: %s", s->zone, e.text);
     err_clear(&e);

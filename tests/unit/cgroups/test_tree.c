@@ -213,9 +213,13 @@ static void test_check(const char *mounts, bool v2)
     is_int(complaints(h, "cpu.cap", ERR_INVALID), 1, "cap above the CPUs");
     is_int(complaints(h, "cpu.burst", ERR_INVALID), 1, "burst above the cap");
     is_int(complaints(h, "cpu.set", ERR_INVALID), 1, "CPU that is not there");
-    is_int(complaints(h, "cpu.dedicated", ERR_UNSUPPORTED), 1, "dedicated");
-    is_int(complaints(h, "cpu.reserved", ERR_UNSUPPORTED), 1, "reserved");
-    is_int(complaints(h, "cpu.pool", ERR_UNSUPPORTED), 1, "pool");
+    is_int(complaints(h, "cpu.dedicated", ERR_UNSUPPORTED), 1, "dedicated in a pool");
+    cpu.pool = NULL;
+    cpu.dedicated = 5;
+    cpu.reserved = 4.5;
+    is_int(complaints(h, "cpu.dedicated", ERR_UNSUPPORTED), 0, "dedicated alone");
+    is_int(complaints(h, "cpu.dedicated", ERR_INVALID), 1, "more dedicated CPUs than there are");
+    is_int(complaints(h, "cpu.reserved", ERR_INVALID), 1, "reserved above the CPUs");
     is_int(complaints(h, "memory.cap", ERR_INVALID), 1, "too little memory");
     is_int(complaints(h, "memory.soft", ERR_UNSUPPORTED), v2 ? 0 : 1, "soft");
     is_int(complaints(h, "io.weight", ERR_UNSUPPORTED), 1, "weight without bfq");
@@ -334,6 +338,112 @@ static void test_v2_files(void)
     cg_host_free(h);
 }
 
+static char *drifted(struct cg_group *g)
+{
+    json *d = cg_drift(g, &limits);
+    struct str s = {0};
+    for (size_t i = 0; i < js_len(d); i++)
+        str_addf(&s, "%s%s", i ? " " : "", js_get_str(js_at(d, i), "key", "?"));
+    js_free(d);
+    return str_take(&s);
+}
+
+/* A zone in a pool, with a CPU of its own; the zones' part; foreign writes healed; a file that refuses. */
+static void test_division(void)
+{
+    static const char *const files[] = {"cpuset.cpus",
+                                        "cpuset.cpus.exclusive",
+                                        "cpuset.cpus.partition",
+                                        "cpu.idle",
+                                        "cpu.weight",
+                                        "cpu.max",
+                                        "cpu.max.burst",
+                                        "memory.max",
+                                        "memory.swap.max",
+                                        "memory.high",
+                                        "memory.min",
+                                        "memory.oom.group",
+                                        "pids.max",
+                                        "cgroup.procs"};
+    for (unsigned i = 0; i < ARRAY_LEN(files); i++) {
+        auto_free char *zone = xasprintf("v2/d.slice/batch.pool/web/%s", files[i]),
+                       *pool = xasprintf("v2/d.slice/batch.pool/%s", files[i]),
+                       *up = xasprintf("v2/d.slice/%s", files[i]);
+        put(zone, "");
+        put(pool, "");
+        put(up, "");
+    }
+    put("v2/d.slice/cgroup.subtree_control", "");
+    put("v2/d.slice/batch.pool/cgroup.subtree_control", "");
+    put("v2/user.slice/cpu.weight", "150\n");
+    put("v2/system.slice/cpu.weight", "50\n");
+    put("v2/cgroup.procs", "");
+    struct cg_host *h = detect(v2_mounts);
+    struct err e = {0};
+    struct cg_group *g = NULL;
+    reset();
+    ok(cg_can_exclude(h), "this host can take CPUs away");
+    cpu.dedicated = 1;
+    cpu.set = (char *)"3";
+    memory.reserved = 4096;
+    ok(cg_parent_ensure(h, "d.slice/batch.pool", &e) == 0, "a pool %s", e.text);
+    ok(cg_create(h, "d.slice/batch.pool", "web", &limits, &g, &e) == 0, "a zone in it %s", e.text);
+    is_str(got("v2/d.slice/batch.pool/web/cpuset.cpus.exclusive"), "3", "its CPU is exclusive");
+    is_str(got("v2/d.slice/batch.pool/web/cpuset.cpus.partition"), "root", "in a partition");
+    is_str(got("v2/d.slice/batch.pool/memory.min"), "4096", "the pool's memory.min");
+    is_str(got("v2/d.slice/memory.min"), "4096", "and its parent's");
+    struct cg_part part = {.cap = 2.5, .weight = 300, .exclusive = "3"};
+    ok(cg_parent_part(h, "d.slice", &part, &e) == 0, "the zones' part %s", e.text);
+    is_str(got("v2/d.slice/cpu.max"), "250000 100000", "cpu.max");
+    is_str(got("v2/d.slice/cpu.weight"), "300", "cpu.weight");
+    is_str(got("v2/d.slice/cpuset.cpus.exclusive"), "3", "the partition's CPU is named above");
+    is_int(cg_top_weights(h, "d.slice"), 200, "the other top groups");
+    ok(!cg_host_in_root(h), "nobody sits in the root group");
+
+    put("v2/d.slice/batch.pool/web/cpu.weight", "777\n");
+    put("v2/d.slice/batch.pool/web/pids.max", "max\n");
+    put("v2/d.slice/batch.pool/web/cpuset.cpus.partition",
+        "root invalid (Cpu list in cpuset.cpus not exclusive)\n");
+    auto_free char *foreign = drifted(g);
+    is_str(foreign, "cpu.dedicated cpu.shares tasks", "foreign writes, and a partition that broke");
+    for (unsigned i = 0; i < ARRAY_LEN(files);
+         i++) { /* a kernel file is replaced by a write, a plain one overwritten */
+        auto_free char *zone = xasprintf("v2/d.slice/batch.pool/web/%s", files[i]);
+        put(zone, "");
+    }
+    ok(cg_heal(g, &limits, &e) == 0, "healed %s", e.text);
+    put("v2/d.slice/batch.pool/web/cpu.max.burst", "0\n");
+    auto_free char *healed = drifted(g);
+    is_str(healed, "", "all of it");
+
+    struct spec_cpu more = cpu;
+    struct cg_limits after = limits;
+    auto_free char *file = xasprintf("%s/v2/d.slice/batch.pool/web/cpu.max", top);
+    after.cpu = &more;
+    more.cap = 2;
+    more.shares = 900;
+    unlink(file);
+    mkdir(file, 0700);
+    ok(cg_update(g, &limits, &after, &e) < 0 && strstr(e.text, "cpu.cap") && strstr(e.text, "of web"),
+       "a file that refuses the write is named: %s", e.text);
+    ok(str_starts(got("v2/d.slice/batch.pool/web/cpu.weight"), "100"), "and the rest is set back");
+    rmdir(file);
+    err_clear(&e);
+    ok(cg_update(g, &limits, &after, &e) == -ENOENT && e.kind == ERR_UNSUPPORTED,
+       "a group that was removed: %s", e.text);
+    json *none = cg_remarks(h, &limits);
+    is_int(js_len(none), 0, "nothing is kept less well than its name says");
+    js_free(none);
+    cg_close(g);
+    cg_host_free(h);
+    h = detect(hybrid_mounts);
+    none = cg_remarks(h, &limits);
+    is_int(js_len(none), 2, "on v1 dedicated CPUs and reserved memory are");
+    js_free(none);
+    ok(cg_host_in_root(h), "and host tasks sit in the root group");
+    cg_host_free(h);
+}
+
 /* A zone named like a file of v1. */
 static void test_name(void)
 {
@@ -359,6 +469,7 @@ int main(void)
     test_check(hybrid_mounts, false);
     test_lacking();
     test_v2_files();
+    test_division();
     test_name();
     auto_fd int tmp = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     path_remove_tree(tmp, top + 5, NULL); /* a name, not a path: it walks beneath */

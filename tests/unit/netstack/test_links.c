@@ -243,7 +243,10 @@ static void test_rates(void)
     printf("# 8 Mbit/s out: 1 MB took %.2f s\n", stream(a.ns, host, "192.0.2.1", 1000000));
     qdisc(a.link.host_ifname, "rate 20400Kbit", 2500000);
     qdisc(ifb, "rate 8160Kbit", 1000000);
-    is_int(net_link_counters(ctx, a.link.host_ifname, &c), 0, "counters");
+    struct net_count n[2] = {{.index = 1 << 30}, {.index = net_link_index(ctx, a.link.host_ifname)}};
+    is_int(net_count_links(ctx, n, 2, &e), 0, "counters");
+    ok(n[0].there && !n[1].there, "of the one that exists");
+    c = n[0].count;
     ok(c.rx_bytes > 2500000 && c.tx_bytes > 1000000 && c.tx_bytes < 2500000,
        "are the zone's: %llu in, %llu out", (unsigned long long)c.rx_bytes, (unsigned long long)c.tx_bytes);
     char **left = NULL;

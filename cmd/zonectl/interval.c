@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Two answers of /v1/stats become the use in between: a row per zone, [host] (what runs outside of zones),
+ * [others] (zones that are not listed or have ended) and [total], so that the sums come out. Pure. What is
+ * not known is null. */
+#include "cmd/zonectl/zonectl.h"
+#include <string.h>
+
+static json *zone_in(const json *stats, const char *name)
+{
+    json *zones = js_get(stats, "zones");
+    for (size_t i = 0; i < js_len(zones); i++)
+        if (str_eq(js_get_str(js_at(zones, i), "name", NULL), name))
+            return js_at(zones, i);
+    return NULL;
+}
+
+/* Difference of one counter per second, scaled; < 0: not known. A counter that went back belongs to another
+ * start: what it counts now is all there is. */
+static double rate(const json *was, const json *is, const char *key, double seconds, double scale)
+{
+    const json *a = js_get(was, key), *b = js_get(is, key);
+    if (js_type_of(b) != JS_INT || js_type_of(a) != JS_INT || seconds <= 0)
+        return -1;
+    int64_t from = js_int_of(a, 0), to = js_int_of(b, 0);
+    return (double)(to >= from ? to - from : to) * scale / seconds;
+}
+
+static void set_known(json *o, const char *key, double v)
+{
+    js_set(o, key, v < 0 ? js_null() : js_real(v));
+}
+
+static double percent(double part, double whole)
+{
+    return part < 0 || whole <= 0 ? -1 : 100 * part / whole;
+}
+
+static double number(const json *o, const char *key)
+{
+    enum js_type t = js_type_of(js_get(o, key));
+    return t == JS_INT || t == JS_REAL ? js_get_real(o, key, -1) : -1;
+}
+
+static json *cpu_row(const json *was, const json *is, double seconds)
+{
+    json *o = js_object();
+    double used = rate(was, is, "usage_usec", seconds, 1e-6);
+    if (!was)
+        used = number(is, "use");
+    double entitled = number(is, "entitled"), cap = number(is, "cap"), sure = number(is, "guaranteed");
+    set_known(o, "used", used);
+    set_known(o, "user", rate(was, is, "user_usec", seconds, 1e-6));
+    set_known(o, "system", rate(was, is, "system_usec", seconds, 1e-6));
+    js_set_int(o, "shares", js_get_int(is, "shares", 0));
+    set_known(o, "entitled", entitled);
+    set_known(o, "guaranteed", sure);
+    set_known(o, "cap", cap);
+    set_known(o, "percent_entitled", percent(used, entitled));
+    set_known(o, "percent_guaranteed", percent(used, sure));
+    set_known(o, "percent_cap", percent(used, cap));
+    set_known(o, "throttled", rate(was, is, "throttled_usec", seconds, 1e-6));
+    double periods = rate(was, is, "periods", seconds, 1);
+    set_known(o, "percent_throttled", percent(rate(was, is, "throttled_periods", seconds, 1), periods));
+    set_known(o, "percent_waiting", rate(was, is, "psi_some_usec", seconds, 1e-4));
+    return o;
+}
+
+static json *memory_row(const json *was, const json *is, double seconds)
+{
+    static const char *const kinds[] = {"anon", "file", "shmem", "kernel", "swap", "peak", "reserved"};
+    json *o = js_object();
+    set_known(o, "used", number(is, "usage"));
+    set_known(o, "cap", number(is, "cap"));
+    set_known(o, "percent_cap", percent(number(is, "usage"), number(is, "cap")));
+    for (unsigned i = 0; i < ARRAY_LEN(kinds); i++)
+        set_known(o, kinds[i], number(is, kinds[i]));
+    set_known(o, "percent_waiting", rate(was, is, "psi_some_usec", seconds, 1e-4));
+    set_known(o, "percent_stalled", rate(was, is, "psi_full_usec", seconds, 1e-4));
+    set_known(o, "oom_kills", rate(was, is, "oom_kills", seconds, seconds));
+    return o;
+}
+
+static json *io_row(const json *was, const json *is, double seconds)
+{
+    static const char *const rates[] = {"read", "write", "read_ops", "write_ops"};
+    json *o = js_object();
+    for (unsigned i = 0; i < ARRAY_LEN(rates); i++)
+        set_known(o, rates[i], rate(was, is, rates[i], seconds, 1));
+    set_known(o, "percent_waiting", rate(was, is, "psi_some_usec", seconds, 1e-4));
+    set_known(o, "percent_stalled", rate(was, is, "psi_full_usec", seconds, 1e-4));
+    return o;
+}
+
+static json *network_row(const json *was, const json *is, double seconds)
+{
+    static const char *const keys[] = {"rx_bytes", "tx_bytes"}, *const names[] = {"received", "sent"};
+    json *o = js_object();
+    for (unsigned k = 0; k < 2; k++) {
+        double sum = js_len(is) ? 0 : -1;
+        for (size_t i = 0; i < js_len(is); i++) {
+            double r = rate(js_at(was, i), js_at(is, i), keys[k], seconds, 1);
+            sum = r < 0 ? sum : sum + r;
+        }
+        set_known(o, names[k], was ? sum : -1);
+    }
+    return o;
+}
+
+static json *zone_row(const json *was, const json *is, double seconds)
+{
+    json *o = js_object(), *tasks = js_object();
+    js_set_str(o, "name", js_get_str(is, "name", "?"));
+    js_set_str(o, "state", js_get_str(is, "state", "?"));
+    js_set(o, "cpu", cpu_row(js_get(was, "cpu"), js_get(is, "cpu"), seconds));
+    js_set(o, "memory", memory_row(js_get(was, "memory"), js_get(is, "memory"), seconds));
+    set_known(tasks, "used", number(js_get(is, "tasks"), "current"));
+    set_known(tasks, "cap", number(js_get(is, "tasks"), "cap"));
+    js_set(o, "tasks", tasks);
+    js_set(o, "io", io_row(js_get(was, "io"), js_get(is, "io"), seconds));
+    js_set(o, "network", network_row(js_get(was, "network"), js_get(is, "network"), seconds));
+    return o;
+}
+
+/* ---- the rows that make the sums come out ---- */
+static json *sum_row(const char *name, double cpu, double memory, double tasks)
+{
+    json *o = js_object(), *c = js_object(), *m = js_object(), *t = js_object();
+    js_set_str(o, "name", name);
+    js_set(o, "state", js_null());
+    set_known(c, "used", cpu);
+    set_known(m, "used", memory);
+    set_known(t, "used", tasks);
+    js_set(o, "cpu", c);
+    js_set(o, "memory", m);
+    js_set(o, "tasks", t);
+    return o;
+}
+
+static double sum_of(const json *rows, const char *section)
+{
+    double sum = 0;
+    for (size_t i = 0; i < js_len(rows); i++) {
+        double v = number(js_get(js_at(rows, i), section), "used");
+        sum += v > 0 ? v : 0;
+    }
+    return sum;
+}
+
+/* Differences of sums read one after the other: a hair below nothing is nothing. */
+static double rest(double whole, double part)
+{
+    return whole < 0 ? -1 : whole > part ? whole - part : 0;
+}
+
+static json *total_row(const json *host, double used)
+{
+    json *o = sum_row("[total]", used, number(host, "memory_used"), number(host, "tasks"));
+    json *c = js_get(o, "cpu"), *m = js_get(o, "memory");
+    set_known(c, "cap", number(host, "cpus"));
+    set_known(c, "percent_cap", percent(used, number(host, "cpus")));
+    set_known(m, "cap", number(host, "memory"));
+    set_known(m, "percent_cap", percent(number(host, "memory_used"), number(host, "memory")));
+    return o;
+}
+
+json *ctl_interval(const json *was, const json *is)
+{
+    json *o = js_object(), *rows = js_array(), *zones = js_get(is, "zones");
+    const json *h0 = js_get(was, "host"), *h1 = js_get(is, "host");
+    double seconds = was ? rate(h0, h1, "time_us", 1, 1e-6) : 0;
+    for (size_t i = 0; i < js_len(zones); i++) {
+        const json *z = js_at(zones, i);
+        const json *before = zone_in(was, js_get_str(z, "name", NULL));
+        js_add(rows, zone_row(before, z, seconds));
+    }
+    double busy = rate(h0, h1, "cpu_busy_usec", seconds, 1e-6),
+           own = rate(h0, h1, "cpu_host_usec", seconds, 1e-6),
+           in_zones = rate(h0, h1, "cpu_zones_usec", seconds, 1e-6);
+    json *others = sum_row("[others]", rest(in_zones, sum_of(rows, "cpu")),
+                           rest(number(h1, "memory_zones"), sum_of(rows, "memory")),
+                           rest(number(h1, "tasks_zones"), sum_of(rows, "tasks")));
+    js_add(rows, others);
+    js_add(rows, sum_row("[host]", own, number(h1, "memory_host"), number(h1, "tasks_host")));
+    js_add(rows, total_row(h1, busy));
+    set_known(o, "seconds", was ? seconds : -1);
+    js_set(o, "rows", rows);
+    return o;
+}
+
+/* ---- reports over several intervals ---- */
+/* Numbers of `with` into `into`: the greater one stays. */
+static void raise_numbers(json *into, json *with)
+{
+    for (void *it = js_iter(with); it; it = js_next(with, it)) {
+        const char *key = js_iter_key(it);
+        json *have = js_get(into, key), *new = js_iter_value(it);
+        enum js_type t = js_type_of(new);
+        if (t == JS_OBJECT && js_type_of(have) == JS_OBJECT)
+            raise_numbers(have, new);
+        else if ((t == JS_REAL || t == JS_INT) &&
+                 (js_type_of(have) == JS_NULL || !have || js_real_of(have, 0) < js_real_of(new, 0)))
+            js_set(into, key, js_ref(new));
+    }
+}
+
+void ctl_interval_high(json *high, const json *interval)
+{
+    json *rows = js_get(interval, "rows"), *have = js_get(high, "rows");
+    for (size_t i = 0; i < js_len(rows); i++) {
+        json *row = js_at(rows, i), *mine = NULL;
+        for (size_t k = 0; k < js_len(have) && !mine; k++)
+            if (str_eq(js_get_str(js_at(have, k), "name", NULL), js_get_str(row, "name", "")))
+                mine = js_at(have, k);
+        if (mine)
+            raise_numbers(mine, row);
+        else
+            js_add(have, js_ref(row));
+    }
+}
+
+/* Amounts instead of rates: CPU seconds, bytes, operations. */
+static void multiply(json *o, const char *section, const char *const *keys, double by)
+{
+    json *s = js_get(o, section);
+    for (; s && *keys; keys++)
+        if (number(s, *keys) >= 0)
+            js_set_real(s, *keys, number(s, *keys) * by);
+}
+
+void ctl_interval_total(json *average)
+{
+    static const char *const cpu[] = {"used", "user", "system", "throttled", NULL};
+    static const char *const io[] = {"read", "write", "read_ops", "write_ops", NULL};
+    static const char *const net[] = {"received", "sent", NULL};
+    double seconds = number(average, "seconds");
+    json *rows = js_get(average, "rows");
+    for (size_t i = 0; seconds > 0 && i < js_len(rows); i++) {
+        multiply(js_at(rows, i), "cpu", cpu, seconds);
+        multiply(js_at(rows, i), "io", io, seconds);
+        multiply(js_at(rows, i), "network", net, seconds);
+    }
+}

@@ -1,0 +1,291 @@
+#!/usr/bin/env bash
+# guest: v2
+# Division: shares, caps, reservations, dedicated CPUs, pools and the host's part as the kernel carries them out, live, over the death of
+# zoned; foreign writes noticed and healed; memory warnings and OOM told with who and how much. Figures are printed; what decides is what
+# the kernel has, and margins that a loaded machine keeps. DIVIDE_FULL=1: 20 s, 50 zones, 10,000 set calls.
+. "$(dirname "$0")/lib.sh"
+start_zoned
+ok $? "zoned answers"
+inst=$(instance)
+zc run --rm host true
+before=$(picture "$inst")
+full=${DIVIDE_FULL:-}
+cpus=$(nproc) last=$(($(nproc) - 1))
+seconds=$([ "$full" ] && echo 20 || echo 3)
+many=$([ "$full" ] && echo 50 || echo 6)
+sets=$([ "$full" ] && echo 10000 || echo 300)
+spin='while :; do :; done'
+spinner=""
+for _ in $(seq "$cpus"); do spinner="$spinner ($spin) &"; done
+spinner="$spinner wait"
+# get ZONE FILE_V1 FILE_V2: one file of a zone's group, whichever hierarchy has it
+get() {
+    local f
+    for f in /sys/fs/cgroup/*/"$inst.slice/$1/$2" "/sys/fs/cgroup/$inst.slice/$1/$3"; do [ -e "$f" ] && cat "$f" && return; done
+    echo "(none)"
+}
+set_of() { local s; s=$(get "$1" cpuset.cpus cpuset.cpus); echo "${s:-$(get "$1" cpuset.effective_cpus cpuset.cpus.effective)}"; }
+weight_of() { local v1; v1=$(get "$1" cpu.shares none); [ "$v1" = "(none)" ] && get "$1" none cpu.weight || echo $((v1 * 100 / 1024)); }
+quota_of() {
+    local q p
+    q=$(get "$1" cpu.cfs_quota_us none) p=$(get "$1" cpu.cfs_period_us none)
+    [ "$q" = "(none)" ] && read -r q p <<<"$(get "$1" none cpu.max)"
+    case $q in max | -1) echo none ;; *) awk "BEGIN { print $q / $p }" ;; esac
+}
+usage() { zc stats -o json | jq -c '[.zones[] | {(.name): .cpu.usage_usec}] | add'; }
+# measure SECONDS: "ZONE CPUS" for each running zone
+measure() {
+    local a b t0 t1
+    a=$(usage) t0=$(date +%s%N)
+    sleep "$1"
+    b=$(usage) t1=$(date +%s%N)
+    jq -rn --argjson a "$a" --argjson b "$b" --argjson ns $((t1 - t0)) '$b | keys[] | "\(.) \(($b[.] - $a[.]) * 1000 / $ns)"'
+}
+of() { awk -v z="$1" '$1 == z { print $2 }' <<<"$got"; }
+between() { awk -v v="$1" -v a="$2" -v b="$3" 'BEGIN { exit !(v >= a && v <= b) }'; }
+figure() { # NAME GOT ENTITLED: printed; passes from a third to three times of it
+    echo "# $1: $(awk "BEGIN { printf \"%.3f, entitled %.3f: %+.1f %%\", $2, $3, ($2 / $3 - 1) * 100 }")"
+    between "$2" "$(awk "BEGIN { print $3 / 3 }")" "$(awk "BEGIN { print $3 * 3 }")"
+    ok $? "$1"
+}
+
+# ---- shares and caps ----
+for s in 100 200 400; do zc create s$s --cpu-shares $s --image host -- sh -c "$spinner"; done
+zc start s100 s200 s400
+got=$(measure "$seconds")
+sum=$(awk '{ s += $2 } END { print s }' <<<"$got")
+for s in 100 200 400; do figure "shares 1:2:4, $s" "$(of s$s)" "$(awk "BEGIN { print $sum * $s / 700 }")"; done
+zc delete --force s100 s200 s400 >/dev/null
+zc create cap --image host --cpu-cap 0.25 -- sh -c "$spinner" && zc start cap
+for cap in 0.25 0.5 1.5; do
+    [ "${cap%.*}" -ge "$cpus" ] && continue
+    zc set cap cpu.cap=$cap >/dev/null
+    is "$(quota_of cap)" $cap "cap $cap is the kernel's"
+    got=$(measure $([ "$full" ] && echo 5 || echo 2))
+    echo "# cap $cap: used $(of cap)"
+    between "$(of cap)" 0.05 "$(awk "BEGIN { print $cap * 1.1 + 0.05 }")"
+    ok $? "... and holds"
+done
+status_is 0 "burst" zc set cap cpu.cap=0.5 cpu.burst=0.25
+like "$(get cap cpu.cfs_burst_us cpu.max.burst)" "^25000$" "... is the kernel's"
+status_is 0 "the idle class" zc set cap cpu.cap= cpu.burst= cpu.idle=true
+is "$(get cap cpu.idle cpu.idle)" 1 "... is the kernel's"
+status_is 0 "and back" zc set cap cpu.idle=false cpu.shares=500
+is "$(get cap cpu.idle cpu.idle) $(weight_of cap)" "0 500" "... with shares"
+zc delete --force cap >/dev/null
+
+# ---- dedicated CPUs ----
+busy=()
+for i in $(seq "$many"); do zc create b$i --image host --set restart.policy=always -- sh -c "$spin" && busy+=(b$i); done
+zc start "${busy[@]}"
+zc create own --image host --set cpu.dedicated=1 -- sh -c "$spin"
+status_is 0 "a dedicated CPU" zc start own
+if [ "$(get own none cpuset.cpus.partition)" = "(none)" ]; then like "$out" "exclusive among zones" "... says how far"; else ok 0 "(a partition)"; fi
+d=$(set_of own)
+like "$d" '^[0-9]+$' "it is one CPU ($d)"
+others=""
+for z in "${busy[@]}"; do others="$others$(set_of $z)
+"; done
+others=$(sort -u <<<"$others" | grep .)
+is "$others" "$([ "$last" = 1 ] && echo 0 || echo 0-$((last - 1)))" "nobody else may run there"
+on=0
+for _ in $(seq 20); do # where the busy ones' processes ran last
+    for p in $(cat $(find /sys/fs/cgroup -path "*/$inst.slice/b[0-9]*/cgroup.procs" 2>/dev/null) 2>/dev/null | sort -u); do
+        [ "$(awk '{ print $3, $39 }' /proc/$p/stat 2>/dev/null)" = "R $d" ] && on=$((on + 1))
+    done
+    sleep 0.05
+done
+is $on 0 "and nobody does ($many busy zones)"
+got=$(measure $([ "$full" ] && echo 10 || echo 2))
+figure "a dedicated CPU beside $many busy zones" "$(of own)" 1
+zc exec b1 -- sh -c 'kill -KILL -1' >/dev/null 2>&1
+zc kill b1 >/dev/null 2>&1
+for _ in $(seq 100); do [ "$(zc show b1 -o json | jq -r '[.state, .restarts > 0] | @csv')" = '"running",true' ] && break; sleep 0.1; done
+is "$(set_of b1)" "$others" "a restart by policy keeps off it"
+kill9_zoned
+zc_pid=$(cat $(find /sys/fs/cgroup -path "*/$inst.slice/own/cgroup.procs" 2>/dev/null) 2>/dev/null | sort -u | head -1)
+kill -9 "$zc_pid" # it ends while nobody divides
+sleep 0.3
+is "$(set_of b1)" "$others" "while zoned is dead all stays"
+start_zoned
+for _ in $(seq 50); do [ "$(set_of b1)" = "$([ "$last" = 0 ] && echo 0 || echo 0-$last)" ] && break; sleep 0.1; done
+is "$(set_of b1) $(set_of b$many)" "0-$last 0-$last" "the next zoned gives it back"
+status_is 0 "live: dedicated by set" zc set b2 cpu.dedicated=1
+is "$(set_of b2) $(set_of b1)" "$d $others" "... taken"
+status_is 0 "... and given back" zc set b2 cpu.dedicated=
+is "$(set_of b2) $(set_of b1)" "0-$last 0-$last" "... to all"
+
+# ---- reservations, the host's part ----
+half=$(awk "BEGIN { print $cpus / 2 }")
+status_is 0 "half the machine promised to one of $many" zc set b3 cpu.reserved=$half
+[ "$(weight_of b3)" -ge $((100 * (many - 1))) ]
+ok $? "its weight ($(weight_of b3)) is the others' together"
+w=$(weight_of b3)
+zc stop --force b4 >/dev/null
+[ "$(weight_of b3)" -lt "$w" ]
+ok $? "one less: $(weight_of b3)"
+zc start b4 >/dev/null
+is "$(weight_of b3)" "$w" "and again"
+is "$(weight_of b1)" 100 "who has no promise keeps his shares"
+got=$(measure "$seconds")
+figure "half of the CPUs for one of $many" "$(of b3)" "$half"
+status_is 0 "the host's part" zc set @host cpu.reserved=0.5
+got=$(measure $([ "$full" ] && echo 10 || echo 2))
+sum=$(awk '{ s += $2 } END { print s }' <<<"$got")
+echo "# the host's 0.5 of $cpus CPUs: all zones together used $sum"
+between "$sum" 0.1 "$(awk "BEGIN { print ($cpus - 0.5) * 1.1 }")"
+ok $? "zones leave it alone"
+figure "... and half of the CPUs still are b3's" "$(of b3)" "$half"
+kill9_zoned
+start_zoned
+is "$(zc show b3 -o json | jq .drifted) $(weight_of b3 | awk -v w="$w" '{ print ($1 >= w) }')" "false 1" "all of it over the death of zoned"
+zc set @host cpu.reserved= >/dev/null
+zc set b3 cpu.reserved= >/dev/null
+is "$(weight_of b3)" 100 "given back"
+
+zc delete --force "${busy[@]}" own >/dev/null
+
+# ---- random set calls ----
+busy=()
+for i in $(seq "$many"); do zc create r$i --image host -- sleep 1000 && busy+=(r$i); done
+zc start "${busy[@]}"
+python3 - "$ZONED_SOCKET" "$sets" "$many" "$cpus" >"$T/random" <<'PY'
+import http.client, json, random, socket, sys
+path, sets, many, cpus = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+class C(http.client.HTTPConnection):
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX); self.sock.connect(path)
+rnd = random.Random(5)
+def value(key):
+    if key == "cpu.shares": return rnd.randint(1, 10000)
+    if key == "cpu.cap": return rnd.choice(["", round(rnd.uniform(0.02, cpus), 2)])
+    if key == "cpu.reserved": return rnd.choice(["", round(rnd.uniform(0.01, 0.6), 2)])
+    if key == "cpu.dedicated": return rnd.choice(["", "", 1])
+    if key == "cpu.set": return rnd.choice(["", 0, cpus - 1, "0-%d" % (cpus - 1)])
+    if key == "cpu.idle": return rnd.choice(["true", "false"])
+    if key == "memory.cap": return rnd.choice(["", "%dM" % rnd.randint(32, 900)])
+    if key == "memory.reserved": return rnd.choice(["", "%dM" % rnd.randint(1, 30)])
+    if key == "tasks": return rnd.randint(10, 5000)
+    return rnd.choice(["", 32, "64-128"])
+keys = ["cpu.shares", "cpu.cap", "cpu.reserved", "cpu.dedicated", "cpu.set", "cpu.idle", "memory.cap", "memory.reserved", "tasks"]
+c = C("x")
+codes = {}
+for i in range(sets):
+    edits = ["%s=%s" % (k, value(k)) for k in rnd.sample(keys, rnd.randint(1, 3))]
+    c.request("PATCH", "/v1/zones/r%d" % rnd.randint(1, many), json.dumps({"set": edits}), {"Content-Type": "application/json"})
+    r = c.getresponse(); body = r.read()
+    codes[r.status] = codes.get(r.status, 0) + 1
+    if r.status not in (200, 422, 429): print("#", edits, r.status, body.decode())
+print("codes", json.dumps(codes))
+PY
+echo "# $(grep codes "$T/random")"
+is "$(grep -vc codes "$T/random")" 0 "$sets random set calls: applied, invalid (7) or refused (8)" "$(head -5 "$T/random")"
+bad=""
+for z in "${busy[@]}"; do
+    json=$(zc show "$z" -o json)
+    [ "$(jq -c .drift <<<"$json")" = "[]" ] || bad="$bad $z: $(jq -c .drift <<<"$json")"
+    # a reckoning of its own: what has no promise must stand in the kernel as in the spec
+    cap=$(jq -r '.spec.cpu.cap // "none"' <<<"$json")
+    [ "$(quota_of "$z")" = none ] && k=none || k=$(quota_of "$z")
+    [ "$cap" = none ] && [ "$k" = none ] || awk "BEGIN { exit !(($cap) - ($k) < 0.001 && ($k) - ($cap) < 0.001) }" 2>/dev/null || bad="$bad $z: cap $cap, kernel $k"
+    [ "$(jq .spec.tasks <<<"$json")" = "$(get "$z" pids.max pids.max)" ] || bad="$bad $z: tasks"
+    mem=$(jq -r '.spec.memory.cap // "none"' <<<"$json" | sed '/none/!s/.*/numfmt --from=iec &/e') k=$(get "$z" memory.limit_in_bytes memory.max)
+    [ "$mem" = none ] && { [ "$k" = max ] || [ "${#k}" -ge 19 ]; } || [ "$mem" = "$k" ] || bad="$bad $z: memory $mem, kernel $k"
+    [ "$(jq '.spec.cpu.dedicated // 0' <<<"$json")" = 1 ] && dedicated="${dedicated:-} $(set_of "$z")"
+    [ "$(jq '.spec.cpu.idle' <<<"$json")" = true ] && [ "$(get "$z" cpu.idle cpu.idle)" != 1 ] && bad="$bad $z: idle"
+    if [ "$(jq -c '[.spec.cpu.idle, .spec.cpu.reserved]' <<<"$json")" = "[false,null]" ] && ! zc list -q | grep -q none; then
+        [ "$(weight_of "$z")" -le "$(($(jq .spec.cpu.shares <<<"$json") + 1))" ] || bad="$bad $z: weight"
+    fi
+done
+is "$bad" "" "then the kernel has what the specs say, for all $many zones"
+[ -z "${dedicated:-}" ] || is "$(tr ' ' '\n' <<<"$dedicated" | grep . | sort | uniq -d)" "" "dedicated:$dedicated"
+zc delete --force "${busy[@]}" >/dev/null
+
+# ---- pools ----
+status_is 0 "a pool" zc pool create batch cpu.cap=0.5 cpu.shares=300
+for z in p1 p2 outside; do zc create $z --image host -- sh -c "$spin"; done
+zc set p1 cpu.pool=batch >/dev/null && zc set p2 cpu.pool=batch cpu.shares=300 >/dev/null
+zc start p1 p2 outside
+is "$(weight_of batch.pool) $(weight_of batch.pool/p1) $(weight_of batch.pool/p2)" "300 100 300" "shares of the pool and in it"
+is "$(quota_of batch.pool)" 0.5 "the pool's cap"
+got=$(measure "$seconds")
+figure "one in a pool of 0.5" "$(of p1)" 0.125
+figure "... the other, with three times its shares" "$(of p2)" 0.375
+between "$(awk "BEGIN { print $(of p1) + $(of p2) }")" 0.05 0.6
+ok $? "the cap is of both together"
+status_is 0 "live" zc pool set batch cpu.cap= cpu.set=$last
+is "$(set_of batch.pool) $(set_of batch.pool/p1) $(set_of outside)" "$last $last 0-$last" "the pool's CPUs"
+status_is 0 "... moved" zc pool set batch cpu.set=0
+is "$(set_of batch.pool/p1) $(set_of batch.pool/p2)" "0 0" "... with its zones"
+status_is 0 "... its own" zc pool set batch cpu.set= cpu.dedicated=1
+is "$(set_of batch.pool/p1) $(set_of outside)" "$(set_of batch.pool) 0$([ "$last" = 1 ] || echo "-$((last - 1))")" "nobody else's"
+status_is 0 "of its promise" zc pool set batch cpu.dedicated= cpu.reserved=1
+status_is 0 "... one in it has a part" zc set p1 cpu.reserved=0.7
+got=$(measure "$seconds")
+figure "0.7 promised inside 1" "$(of p1)" 0.7
+like "$(zc pool list)" "^batch +300 .* 1 +p1,p2" "pool list"
+kill9_zoned
+start_zoned
+is "$(zc pool show batch -o json | jq -c '[.up, .drifted]')" "[true,false]" "over the death of zoned"
+zc stop --force p1 p2 >/dev/null
+is "$(find /sys/fs/cgroup -path "*/$inst.slice/batch.pool" | wc -l)" 0 "its groups go with its last zone"
+status_is 0 "a zone leaves it at its next start" zc set p1 cpu.pool= cpu.reserved=
+zc start p1
+is "$(weight_of p1)" 100 "... and is outside"
+zc delete --force p1 p2 outside >/dev/null
+status_is 0 "pool delete" zc pool delete batch
+
+# ---- drift ----
+zc events -f -o json >"$T/events" &
+events=$!
+zc create drift --memory 64M --image host -- sleep 1000 && zc start drift
+file=$(ls -d /sys/fs/cgroup/*/"$inst.slice/drift/pids.max" "/sys/fs/cgroup/$inst.slice/drift/pids.max" 2>/dev/null)
+cpu=$(ls -d /sys/fs/cgroup/cpu/"$inst.slice/drift/cpu.shares" "/sys/fs/cgroup/$inst.slice/drift/cpu.weight" 2>/dev/null)
+echo 77 >"$file"
+echo 333 >"$cpu"
+is "$(zc show drift -o json | jq -c '[.drifted, ([.drift[].key] | sort)]')" '[true,["cpu.shares","tasks"]]' "a foreign write is noticed"
+zc export drift >"$T/drift.yaml"
+status_is 0 "apply --dry-run tells" zc apply -n -f "$T/drift.yaml"
+like "$out" "tasks: the kernel had 77, not 4096 \(to be healed\)" "... what"
+is "$(cat "$file")" 77 "... and heals nothing"
+status_is 0 "apply heals" zc apply -f "$T/drift.yaml"
+is "$(cat "$file") $(weight_of drift) $(zc show drift -o json | jq .drifted)" "4096 100 false" "... all of it"
+sleep 0.2
+is "$(jq -r 'select(.zone == "drift" and (.event == "drifted" or .event == "healed")) | .event' "$T/events" | xargs)" "drifted healed" "both are events"
+echo 78 >"$file"
+for _ in $(seq 70); do grep -q '"drifted".*78' "$T/events" && break; [ "$full" ] || break; sleep 1; done
+[ -z "$full" ] || grep -q '"drifted".*78' "$T/events"
+ok $? "(a foreign write is noticed without show, within a minute)"
+zc delete --force drift >/dev/null
+
+# ---- memory ----
+zc create warned --memory 64M --set memory.warn=50% --image host -- python3 -c 'import time; time.sleep(1); x = bytearray(40 << 20); time.sleep(1000)'
+zc start warned
+for _ in $(seq 100); do grep -q memory_warning "$T/events" && break; sleep 0.1; done
+like "$(jq -c 'select(.event == "memory_warning") | [.zone, .percent >= 50 and .percent < 100, .cap]' "$T/events")" '^\["warned",true,67108864\]$' \
+    "a warning at half of the cap, with the figures"
+zc set warned memory.warn=90% >/dev/null
+for _ in $(seq 100); do grep -q memory_relieved "$T/events" && break; sleep 0.1; done
+is "$(jq -r 'select(.event == "memory_relieved") | .zone' "$T/events")" warned "relief, once it is below"
+zc delete --force warned >/dev/null
+eat='x = bytearray(200 << 20)'
+zc create hog --memory 32M --image host -- python3 -c "$eat"
+zc start hog
+zc wait hog --for stopped
+zc create some --memory 48M --set memory.oom=process --image host -- sh -c "python3 -c '$eat'; sleep 1000"
+zc start some
+for _ in $(seq 100); do grep -q '"oom".*"some"' "$T/events" && break; sleep 0.1; done
+is "$(jq -c 'select(.event == "oom") | [.zone, .action, .cap]' "$T/events" | sort -u | xargs -0)" '["hog","zone",33554432]
+["some","process",50331648]
+' "OOM is an event"
+# who: the kernel's log tells, where it may be read
+if head -c 1 /dev/kmsg >/dev/null 2>&1; then
+    is "$(jq -r 'select(.event == "oom") | [.process, .rss > 10000000] | @csv' "$T/events" | sort -u)" '"python3",true' "... with who and how much"
+else
+    ok 0 "(the kernel's log may not be read here)"
+fi
+sleep 0.5
+is "$(zc show some -o json | jq -r '.state + " " + (.oom | tostring)')" "running true" "oom: process: the zone runs on"
+kill $events
+zc delete --force hog some >/dev/null
+same "$(picture "$inst")" "$before" "nothing is left"

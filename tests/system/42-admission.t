@@ -1,0 +1,160 @@
+#!/usr/bin/env bash
+# guest: v2
+# Admission: promises of CPU, whole CPUs and memory are kept or refused with the arithmetic; plan answers beforehand; the host's
+# part; every bad value is refused and changes nothing.
+. "$(dirname "$0")/lib.sh"
+start_zoned
+ok $? "zoned answers"
+inst=$(instance)
+zc run --rm host true
+before=$(picture "$inst")
+cpus=$(nproc)
+last=$((cpus - 1))
+total=$(zc stats -o json | jq .host.memory)
+v2=$(curl -s --unix-socket "$ZONED_SOCKET" http://x/v1/host | jq -r '.cgroups == "v2"')
+in_root=1 # are the host's processes in the root group of the cpu controller?
+[ "$v2" = true ] && ! ls -d $(sed 's|^|/proc/|; s|$|/exe|' /sys/fs/cgroup/cgroup.procs) 2>/dev/null | xargs -r readlink 2>/dev/null | grep -q . && in_root=0
+# Everything that zoned could have changed: specs, kernel values of every group of ours.
+kernel() {
+    find /sys/fs/cgroup -path "*/$inst.slice*" \( -name 'cpu.shares' -o -name 'cpu.cfs_*_us' -o -name cpuset.cpus -o -name 'memory.*limit_in_bytes' \
+        -o -name cpu.max -o -name cpu.weight -o -name cpu.idle -o -name memory.max -o -name memory.min -o -name memory.high -o -name pids.max \) \
+        -exec grep -H . {} + 2>/dev/null | sort
+    grep -r . "$ROOT/etc" 2>/dev/null | sort
+}
+refused() { # STATUS PATTERN NAME COMMAND…: refused so, and nothing is changed
+    local want=$1 pattern=$2 name=$3 was
+    shift 3
+    was=$(kernel)
+    status_is "$want" "$name" "$@"
+    like "$out" "$pattern" "... says why"
+    [ "$(kernel)" = "$was" ]
+    ok $? "... and nothing is changed" "$(diff <(echo "$was") <(kernel))"
+}
+spec() { printf 'zone: n\nimage: host\nprocess: {args: [sleep, "1000"]}\n%s\n' "$1" >"$T/n.yaml"; }
+
+# ---- CPU ----
+zc create web --image host --set cpu.reserved=0.75 -- sleep 1000
+zc create rest --image host -- sleep 1000
+status_is 0 "0.75 CPUs promised" zc start web
+zc start rest
+spec "cpu: {reserved: $cpus}"
+refused 8 "asks for $cpus CPUs, but of $cpus CPUs 0.75 are promised \(zone web 0.75\): $(awk "BEGIN { print $cpus - 0.75 }") are left" \
+    "plan: a promise of all CPUs does not fit" zc plan -f "$T/n.yaml"
+status_is 0 "plan: with less it does" zc plan -f "$T/n.yaml" --set cpu.reserved=0.5
+like "$out" "^n +zone +- +[0-9.]+ +0.50" "... and says what the new one is sure of"
+like "$out" "^web +zone +[0-9.]+ +[0-9.]+ +0.75" "... and what web has"
+sure=$(zc plan -f "$T/n.yaml" --set cpu.reserved=0.5 -o json)
+is "$(echo "$sure" | jq '[.zones[] | select(.reserved != null) | .after >= .reserved * 0.98] | all')" true "every promise is within the worst case"
+is "$(echo "$sure" | jq ".zones | map(.after) | add <= $cpus + 0.001")" true "the sums come out"
+zc create greedy --image host --set cpu.reserved=$cpus -- sleep 1000
+refused 8 "are promised \(zone web 0.75\)" "the start says the same" zc start greedy
+is "$(zc show greedy -o json | jq -r .state)" installed "the zone is at rest"
+refused 8 "are promised" "set of a running zone, too" zc set rest cpu.reserved=$cpus
+status_is 0 "what fits is applied live" zc set rest cpu.reserved=0.5
+for i in $(seq 3); do zc run -d --name over$i --cpu-shares 10000 --image host sleep 1000 >/dev/null 2>&1 || zc run -d --name over$i --cpu-shares 10000 host sleep 1000 >/dev/null; done
+is "$(zc list -o json | jq '[.[] | select(.name | startswith("over")) | .state] | unique | .[]' -r)" running "overcommit of shares is free"
+is "$(zc plan -f "$T/n.yaml" --set cpu.reserved=0.1 -o json | jq '[.zones[] | select(.reserved != null) | .after >= .reserved * 0.98] | all')" true \
+    "promises hold against 10000 shares thrice"
+zc delete --force over1 over2 over3 greedy >/dev/null
+zc set rest cpu.reserved= >/dev/null
+
+# ---- the host's part ----
+status_is 0 "the host's part: $(awk "BEGIN { print $cpus - 1 }") CPUs" zc set @host cpu.reserved=$(awk "BEGIN { print $cpus - 1 }")
+refused 8 "the host $last, zone web 0.75" "the host's part counts" zc set rest cpu.reserved=0.5
+refused 8 "promised" "a host's part that would break web's promise" zc set @host cpu.reserved=$(awk "BEGIN { print $cpus - 0.5 }")
+refused 8 "" "all for the host" zc set @host cpu.reserved=$cpus
+if [ $in_root = 1 ]; then
+    refused 9 "root control group" "shares of a host whose tasks sit in the root group" zc set @host cpu.shares=200
+else
+    status_is 0 "shares of the host" zc set @host cpu.shares=200
+    zc set @host cpu.shares=
+fi
+refused 7 "unknown key" "a key that the host does not have" zc set @host cpu.cap=1
+refused 7 "1 to 10000" "host shares 0" zc set @host cpu.shares=0
+status_is 0 "given back" zc set @host cpu.reserved=
+
+# ---- whole CPUs ----
+refused 7 "more than the $cpus CPUs" "more dedicated CPUs than there are" zc create d --image host --set cpu.dedicated=$((cpus + 1)) -- sleep 1
+zc create d --image host --set cpu.dedicated=$cpus -- sleep 1000
+zc set web cpu.reserved=
+refused 8 "would be dedicated: at least one must stay" "all CPUs dedicated" zc start d
+zc set d cpu.dedicated=1
+zc set web cpu.reserved=$(awk "BEGIN { print $cpus - 0.5 }")
+refused 8 "asks for 1 CPUs, but of $cpus CPUs" "a whole CPU where half a CPU is left" zc start d
+zc set web cpu.reserved=0.5
+zc set rest cpu.set=$last
+zc set d cpu.set=$last
+refused 8 "could not be found" "the only CPU of another" zc start d
+zc set rest cpu.set=
+status_is 0 "free again" zc start d
+zc create d2 --image host --set cpu.dedicated=1 --set cpu.set=$last -- sleep 1000
+refused 8 "" "a CPU that is dedicated already" zc start d2
+refused 8 "none of the CPUs $last|could not be found" "a set on dedicated CPUs" zc set rest cpu.set=$last
+zc delete --force d d2 >/dev/null
+
+# ---- memory ----
+half=$((total / 2 / 1048576))M
+zc set web memory.reserved=$half
+is "$(zc show web -o json | jq .drifted)" false "memory promised"
+zc create m --image host --set memory.reserved=$((total * 6 / 10 / 1048576))M -- sleep 1000
+refused 8 "memory.reserved: asks for [0-9]+ MiB, but of [0-9]+ MiB [0-9]+ MiB are promised \(zone web [0-9]+ MiB\): [0-9]+ MiB are left" \
+    "memory that is promised already" zc start m
+zc set @host memory.reserved=$((total / 4 / 1048576))M
+zc set m memory.reserved=$((total * 3 / 10 / 1048576))M
+refused 8 "the host [0-9]+ MiB, zone web" "... with the host's part" zc start m
+zc set @host memory.reserved=
+status_is 0 "what fits starts" zc start m
+zc delete --force m >/dev/null
+zc set web memory.reserved=
+
+# ---- bad values, at rest and running ----
+for z in web resting; do
+    [ $z = web ] || zc create resting --image host -- sleep 1000
+    refused 7 "1 to 10000" "$z: shares 0" zc set $z cpu.shares=0
+    refused 7 "1 to 10000" "$z: shares 10001" zc set $z cpu.shares=10001
+    refused 7 "0.01" "$z: cap 0.009" zc set $z cpu.cap=0.009
+    refused 7 "more than the $cpus CPUs" "$z: cap above the machine" zc set $z cpu.cap=$cpus.5
+    refused 7 "" "$z: cap -1" zc set $z cpu.cap=-1
+    refused 7 "" "$z: shares 2^64" zc set $z cpu.shares=18446744073709551616
+    refused 7 "" "$z: memory 2^64" zc set $z memory.cap=18446744073709551616
+    refused 7 "" "$z: an empty set" zc set $z 'cpu.set=""'
+    refused 7 "" "$z: a reversed set" zc set $z cpu.set=1-0
+    refused 7 "not online" "$z: an offline CPU" zc set $z cpu.set=4000
+    refused 7 "" "$z: a unit that is none" zc set $z memory.cap=512X
+    refused 7 "" "$z: a negative size" zc set $z memory.cap=-1M
+    refused 7 "" "$z: 101 %" zc set $z memory.cap=64M memory.warn=101%
+    refused 7 "cap" "$z: a warning without a cap" zc set $z memory.warn=80%
+    refused 7 "more than dedicated" "$z: reserved above dedicated" zc set $z cpu.reserved=1.5 cpu.dedicated=1
+    refused 7 "at most cap" "$z: reserved above cap" zc set $z cpu.cap=0.1 cpu.reserved=0.2
+    refused 3 "pool nope does not exist" "$z: a pool that is not there" zc set $z cpu.pool=nope
+    if [ "$v2" = true ]; then
+        status_is 0 "$z: soft" zc set $z memory.soft=100M
+    else
+        refused 9 "cgroup2" "$z: soft on cgroup v1" zc set $z memory.soft=100M
+    fi
+done
+zc create eater --memory 128M --image host -- python3 -c 'x = bytearray(64 << 20); import time; time.sleep(1000)'
+zc start eater
+for _ in $(seq 100); do [ "$(zc stats eater -o json | jq '.zones[0].memory.anon > 60000000')" = true ] && break; sleep 0.1; done
+refused 6 "32.0 MiB is less than the [0-9.]+ MiB that eater uses" "memory below what the zone uses" zc set eater memory.cap=32M
+
+# ---- pools ----
+status_is 0 "pool create" zc pool create batch cpu.cap=0.5
+refused 4 "exists already" "... twice" zc pool create batch
+refused 7 "" "a pool's bad name" zc pool create Bad/Name
+refused 7 "pools lie in no other pool" "a pool in a circle" zc pool set batch cpu.pool=batch
+refused 7 "pools lie in no other pool" "... and at its creation" zc pool create ring cpu.pool=batch
+refused 7 "unknown key" "a pool's unknown key" zc pool set batch memory.cap=1G
+refused 7 "1 to 10000" "a pool's shares 0" zc pool set batch cpu.shares=0
+refused 7 "more than the" "a pool's cap above the machine" zc pool set batch cpu.cap=$((cpus + 1))
+zc create inside --image host --set cpu.pool=batch -- sleep 1000
+refused 6 "used by zone inside" "deleting a pool in use" zc pool delete batch
+zc start inside
+refused 6 "used by zone inside" "... that runs" zc pool delete batch
+refused 8 "pool batch would be promised 0.2 CPUs together, the pool has 0" "a promise in a pool that promises nothing" zc set inside cpu.reserved=0.2
+refused 8 "asks for" "a pool's promise over the machine" zc pool set batch cpu.cap= cpu.reserved=$cpus
+zc delete --force inside >/dev/null
+status_is 0 "a pool that nobody names goes" zc pool delete batch
+status_is 3 "... and is gone" zc pool show batch
+zc delete --force $(zc list -q) >/dev/null
+same "$(picture "$inst")" "$before" "nothing is left"

@@ -1,0 +1,131 @@
+#!/usr/bin/env bash
+# guest: v2
+# Seen: stats in intervals whose sums come out, reports, Prometheus text, top in a terminal, and each answer of why provoked.
+. "$(dirname "$0")/lib.sh"
+start_zoned
+ok $? "zoned answers"
+inst=$(instance)
+zc run --rm host true
+before=$(picture "$inst")
+spin='while :; do :; done'
+num() { jq -r "$@"; }
+# within GOT WANT TOLERANCE NAME
+within() { awk -v g="$1" -v w="$2" -v t="$3" 'BEGIN { exit !(g - w <= t && w - g <= t) }'; ok $? "$4 ($1, about $2)"; }
+
+# Others work on this machine too: our slice is made heavy, or light, so that what is provoked is what happens; and a look in
+# which somebody else was worse is taken again.
+slice_weight() {
+    echo "$1" 2>/dev/null >/sys/fs/cgroup/cpu/$inst.slice/cpu.shares || echo "$2" >/sys/fs/cgroup/$inst.slice/cpu.weight
+}
+slice_weight 262144 10000
+zc create calm --image host --memory 64M -- sleep 10000
+zc create busy --image host --cpu-cap 0.5 --cpu-shares 300 -- sh -c "$spin"
+zc start calm busy
+one=$(zc stats 2 -o json)
+row() { echo "$1" | jq -c --arg n "$2" '.rows[] | select(.name == $n)'; }
+within "$(echo "$one" | num .seconds)" 2 0.5 "an interval of two seconds"
+within "$(row "$one" busy | num .cpu.used)" 0.5 0.1 "a capped zone's use"
+within "$(row "$one" busy | num .cpu.percent_cap)" 100 20 "... is all of its cap"
+is "$(row "$one" busy | jq '.cpu.entitled <= 0.5 and .cpu.percent_throttled > 50 and .cpu.throttled > 0')" true "... and it is held back"
+is "$(row "$one" calm | jq '.cpu.entitled > 0.5 and .cpu.used < 0.05')" true "what it cannot use is the other's entitlement"
+is "$(row "$one" calm | jq '.memory.cap == 67108864 and .memory.used > 0 and .memory.anon != null and .tasks.used >= 1')" true "memory by kind, tasks"
+sums() { echo "$1" | jq "([.rows[] | select(.name != \"[total]\") | .$2.used // 0] | add) - (.rows[] | select(.name == \"[total]\") | .$2.used)"; }
+within "$(sums "$one" cpu)" 0 0.15 "CPU: zones, [others] and [host] make [total]"
+within "$(sums "$one" memory)" 0 1048576 "memory: so too"
+three=$(zc stats -i 500ms -n 3 -R total,average,high -o json | jq -s -c .)
+is "$(echo "$three" | jq -c 'map(.report)')" '[null,null,null,"total","average","high"]' "three intervals and three reports"
+is "$(echo "$three" | jq '[.[:3][].rows[] | select(.name == "busy") | .cpu.used] | max as $m | $m')" \
+    "$(echo "$three" | jq '.[5].rows[] | select(.name == "busy") | .cpu.used')" "high is the highest"
+within "$(echo "$three" | jq '.[3].rows[] | select(.name == "busy") | .cpu.used')" \
+    "$(echo "$three" | jq '.[4] as $a | $a.rows[] | select(.name == "busy") | .cpu.used * $a.seconds')" 0.001 "total is average by time"
+like "$(zc stats 1 busy)" "^busy +running +0\.[0-9]+ +0\.50 " "a table"
+like "$(zc stats 1 busy)" "^\[others\]|^\[host\] " "... with the host's row"
+like "$(zc stats -r memory)" "^NAME +USED +PEAK" "by resource"
+like "$(zc stats -o yaml busy)" "^ *usage_usec: [0-9]+" "yaml"
+status_is 2 "interval 0 is refused" zc stats 0
+status_is 2 "an unknown report" zc stats 1 -R middle
+status_is 3 "an unknown zone" zc stats 1 nobody
+timeout 3 "$BIN/zonectl" stats --watch -i 500ms -o json >"$T/watch"
+[ "$(jq -s length "$T/watch")" -ge 3 ]
+ok $? "--watch goes on"
+
+# Prometheus
+metrics=$(curl -s --unix-socket "$ZONED_SOCKET" http://x/v1/metrics)
+echo "$metrics" | promtool check metrics >"$T/prom" 2>&1
+is "$? $(cat "$T/prom")" "0 " "promtool finds nothing"
+like "$metrics" '^zoned_zone_cpu_seconds_total\{zone="busy"\} [0-9.]+$' "CPU seconds"
+like "$metrics" '^zoned_zone_memory_cap_bytes\{zone="calm"\} 67108864$' "a cap"
+like "$metrics" '^zoned_zone_network_received_bytes_total\{zone="calm",link="eth0"\} [0-9]+$' "network"
+got=$(zc exec calm -- ping -q -c 3 -i 0.2 -s 1000 -W 1 10.255.255.1 >/dev/null 2>&1; zc stats calm -o json | jq '.zones[0].network[0].tx_bytes')
+[ "$got" -gt 0 ]
+ok $? "bytes sent are counted ($got)"
+
+# why
+provoked() { # provoked ZONE SECONDS WANT NAME
+    for _ in 1 2 3 4 5 6; do
+        why "$1" "$2"
+        [ "$out" = "$3" ] && break
+    done
+    tell "$3" "$4"
+}
+why() { zc why "$1" -i ${2:-1} -o json >"$T/why"; out=$(jq -r '.cause + " " + (.neighbour // "-")' "$T/why"); }
+tell() { TAP_LINES=6 is "$out" "$1" "$2"; jq -r '"#   " + .text' "$T/why"; }
+provoked busy 1 "cap -" "why: its own cap"
+provoked calm 1 "none -" "why: not slow at all"
+like "$(zc why calm)" "^Zone calm is not slow" "... in words"
+zc pause calm
+why calm 0.2
+tell "paused -" "why: paused"
+zc stop --force busy calm >/dev/null
+why calm 0.2
+tell "not_running -" "why: does not run"
+slice_weight 262144 10000
+zc create crowd --cpus 0 --image host -- sh -c "($spin) & $spin"
+zc start crowd
+provoked crowd 1 "set -" "why: its own CPU set"
+zc create small --cpus 0 --cpu-shares 10 --image host -- sh -c "$spin"
+zc start small
+sleep 0.5
+provoked small 1 "neighbour crowd" "why: a neighbour, named"
+zc stop --force crowd >/dev/null
+slice_weight 2 1
+taskset -c 0 sh -c "$spin" & h1=$!
+taskset -c 0 sh -c "$spin" & h2=$!
+provoked small 1 "host [host]" "why: the host"
+kill $h1 $h2
+slice_weight 262144 10000
+zc stop --force small >/dev/null
+zc create thrash --memory 48M --image host -- python3 -c '
+import os
+f = "/var/tmp/big"
+with open(f, "wb") as o:
+    for i in range(96): o.write(os.urandom(1 << 20))
+    o.flush(); os.fsync(o.fileno())
+fd = os.open(f, os.O_RDONLY)
+keep = bytearray(16 << 20)
+open("/var/tmp/ready", "w")
+while True:
+    for at in range(0, 96 << 20, 1 << 16): os.pread(fd, 1 << 16, at)'
+zc start thrash
+for _ in $(seq 100); do zc exec thrash -- test -e /var/tmp/ready && break; sleep 0.1; done
+provoked thrash 2 "memory -" "why: short of memory"
+zc delete --force thrash >/dev/null
+zc create disk --set io.write=1M --image host -- sh -c 'while :; do dd if=/dev/zero of=/var/tmp/x bs=256k count=40 oflag=direct 2>/dev/null; done'
+zc start disk
+sleep 1
+provoked disk 2 "io -" "why: I/O"
+status_is 2 "why of nobody" zc why
+status_is 3 "why of an unknown zone" zc why nobody
+zc delete --force disk >/dev/null
+
+# top, in a terminal
+zc start busy calm
+python3 "$here/top_pty.py" "$BIN/zonectl" top -i 0.3 >"$T/top" 2>&1
+ok $? "top: bars, order by keys, window size, a clean end by q, TERM and HUP" "$(cat "$T/top")"
+status_is 2 "top without a terminal" zc top
+zc delete --force $(zc list -q) >/dev/null
+for _ in $(seq 25); do # others use loop devices, and a large root goes in the background
+    [ "$(picture "$inst")" = "$before" ] && break
+    sleep 0.2
+done
+same "$(picture "$inst")" "$before" "nothing is left"

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* zonectl's arithmetic between two answers of /v1/stats. */
+#include "cmd/zonectl/interval.c"
+#include "tests/unit/tap.h"
+
+static json *answer(const char *text)
+{
+    struct err e = {0};
+    json *j = js_parse(text, strlen(text), &e);
+    ok(j != NULL, "an answer %s", e.text);
+    return j;
+}
+
+static json *row(const json *interval, const char *name)
+{
+    json *rows = js_get(interval, "rows");
+    for (size_t i = 0; i < js_len(rows); i++)
+        if (str_eq(js_get_str(js_at(rows, i), "name", ""), name))
+            return js_at(rows, i);
+    return NULL;
+}
+
+static void is_near(const json *interval, const char *name, const char *section, const char *key, double want)
+{
+    double got = js_get_real(js_get(row(interval, name), section), key, -1);
+    ok(got > want - 0.001 && got < want + 0.001, "%s %s.%s: %.3f, want %.3f", name, section, key, got, want);
+}
+
+#define HOST(time, busy, zones, own)                                                                         \
+    "{\"host\": {\"cpus\": 2, \"time_us\": " #time ", \"cpu_busy_usec\": " #busy                             \
+    ", \"cpu_zones_usec\": " #zones ", \"cpu_host_usec\": " #own                                             \
+    ", \"memory\": 1000, \"memory_used\": 600, \"memory_zones\": 400, "                                      \
+    "\"memory_host\": 200, \"tasks\": 9, \"tasks_zones\": 4, \"tasks_host\": 5}, \"zones\": ["
+
+int main(void)
+{
+    auto_js json *a = answer(HOST(
+        1000000, 500, 100,
+        400) "{\"name\": \"web\", \"state\": \"running\", \"cpu\": "
+             "{\"usage_usec\": 100, \"cap\": 0.5, \"entitled\": 0.5, \"guaranteed\": 0, \"periods\": 10, "
+             "\"throttled_periods\": 0}, \"memory\": {\"usage\": 300, \"cap\": null}, \"network\": "
+             "[{\"rx_bytes\": 0, \"tx_bytes\": 7}], \"io\": {\"read\": 500}}]}");
+    auto_js json *b = answer(HOST(
+        3000000, 3000500, 1200100,
+        1800400) "{\"name\": \"web\", \"state\": \"running\", \"cpu\": "
+                 "{\"usage_usec\": 1000100, \"cap\": 0.5, \"entitled\": 0.5, \"guaranteed\": 0, \"periods\": "
+                 "30, \"throttled_periods\": 15}, \"memory\": {\"usage\": 300, \"cap\": null}, \"network\": "
+                 "[{\"rx_bytes\": 400, \"tx_bytes\": 7}], \"io\": {\"read\": 100}}]}");
+    auto_js json *i = ctl_interval(a, b);
+    is_near(i, "web", "cpu", "used", 0.5);
+    is_near(i, "web", "cpu", "percent_cap", 100);
+    is_near(i, "web", "cpu", "percent_entitled", 100);
+    is_near(i, "web", "cpu", "percent_guaranteed", -1);
+    is_near(i, "web", "cpu", "percent_throttled", 75);
+    is_near(i, "web", "network", "received", 200);
+    is_near(i, "web", "network", "sent", 0);
+    is_near(i, "web", "io", "read", 50); /* it went back: another start, whose count is all there is */
+    is_near(i, "[others]", "cpu", "used", 0.1);
+    is_near(i, "[others]", "memory", "used", 100);
+    is_near(i, "[host]", "cpu", "used", 0.9);
+    is_near(i, "[total]", "cpu", "used", 1.5);
+    is_near(i, "[total]", "cpu", "percent_cap", 75);
+    auto_js json *high = js_object();
+    js_set(high, "rows", js_array());
+    auto_js json *still = ctl_interval(b, b), *again = ctl_interval(a, b);
+    ctl_interval_high(high, still);
+    ctl_interval_high(high, again);
+    ctl_interval_high(high, still);
+    is_near(high, "web", "cpu", "used", 0.5);
+    ctl_interval_total(i);
+    is_near(i, "web", "cpu", "used", 1);
+    is_near(i, "web", "network", "received", 400);
+    auto_js json *one = ctl_interval(NULL, b);
+    ok(js_type_of(js_get(one, "seconds")) == JS_NULL, "one look has no interval");
+    is_near(one, "web", "cpu", "used", -1);
+    is_near(one, "web", "memory", "used", 300);
+    auto_js json *none = ctl_interval(NULL, NULL);
+    is_int(js_len(js_get(none, "rows")), 3, "nothing gives the three sums");
+    return done_testing();
+}

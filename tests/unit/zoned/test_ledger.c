@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The ledger without root: arithmetic that is refused and shown, dedicated CPUs that are given and given back,
+ * reservations that hold against everybody by a reckoning of their own, and random comings and goings. */
+#include "base/mem.h"
+#include "base/str.h"
+#include "tests/unit/tap.h"
+#include "zoned/ledger.h"
+#include <stdio.h>
+#include <string.h>
+
+#define MOST 24
+static struct spec_cpu cpu[MOST];
+static struct ledger_entry entry[MOST];
+static struct spec_party host;
+static struct ledger l;
+static struct problems ps;
+static bool good;
+
+static void reset(const char *online)
+{
+    problems_done(&ps);
+    ledger_done(&l);
+    memset(entry, 0, sizeof(entry));
+    host = (struct spec_party){.cpu = {.shares = SPEC_UNSET, .cap = -1, .burst = -1, .reserved = -1},
+                               .memory = {.reserved = SPEC_UNSET}};
+    for (unsigned i = 0; i < MOST; i++)
+        cpu[i] = (struct spec_cpu){.shares = 100, .cap = -1, .burst = -1, .reserved = -1};
+    l = (struct ledger){
+        .online = online, .memory = 8ull << 30, .host = &host, .host_in_root = true, .at = entry, .asks = -1};
+}
+
+static struct ledger_entry *add(const char *name)
+{
+    unsigned i = l.n++;
+    entry[i] = (struct ledger_entry){.name = name, .cpu = &cpu[i]};
+    l.asks = (int)i;
+    return &entry[i];
+}
+
+static struct ledger_entry *add_pool(const char *name)
+{
+    struct ledger_entry *e = add(name);
+    e->is_pool = true;
+    return e;
+}
+
+static struct spec_cpu *of(struct ledger_entry *e)
+{
+    return &cpu[e - entry];
+}
+
+static int divide(void)
+{
+    problems_done(&ps);
+    ledger_done(&l);
+    return ledger_divide(&l, &ps);
+}
+
+static bool says(const char *text)
+{
+    bool found = ps.len && strstr(ps.at[0].message, text);
+    if (!found)
+        printf("# got: %s\n", ps.len ? ps.at[0].message : "(nothing)");
+    return found;
+}
+
+static bool set_is(const struct ledger_entry *e, const char *want)
+{
+    auto_free char *set = ledger_set(&l, e);
+    if (!str_eq(set, want))
+        printf("# %s has %s\n", e->name, set ? set : "all");
+    return str_eq(set, want);
+}
+
+/* An own reckoning: everybody wants all; on each CPU the weights divide, spread over the CPUs of each set. */
+static double gets(const struct ledger_entry *e)
+{
+    double sum = 0;
+    for (unsigned c = 0; c < l.words * 64; c++) {
+        double all = 0, own = 0;
+        for (unsigned i = 0; i < l.n; i++) {
+            if (!(entry[i].cpus[c / 64] >> (c % 64) & 1) || entry[i].up != e->up)
+                continue;
+            double density = (double)entry[i].weight / ledger_cpus(&l, &entry[i]);
+            all += density;
+            own += &entry[i] == e ? density : 0;
+        }
+        sum += own > 0 ? own / all : 0;
+    }
+    return sum;
+}
+
+static void test_shares(void)
+{
+    reset("0-1");
+    for (unsigned i = 0; i < 3; i++)
+        of(add("z"))->shares = 100u << i;
+    ok(divide() == 0, "shares alone promise nothing");
+    ok(entry[0].weight == 100 && entry[1].weight == 200 && entry[2].weight == 400, "and are the weights");
+    ok(set_is(&entry[0], NULL), "nobody's set is narrowed");
+    ledger_worst(&l);
+    ok(entry[0].worst > 0.285 && entry[0].worst < 0.286 && entry[2].worst > 1.142 && entry[2].worst < 1.143,
+       "1:2:4 of two CPUs");
+    of(&entry[2])->cap = 0.5;
+    ok(divide() == 0, "with a cap");
+    ledger_worst(&l);
+    ok(entry[2].worst > 0.499 && entry[0].worst > 0.499 && entry[1].worst > 0.99,
+       "the rest goes to the others");
+    for (unsigned i = 0; i < 20; i++)
+        add("more");
+    ok(divide() == 0, "overcommit is free");
+}
+
+static void test_reserved(void)
+{
+    reset("0-1");
+    for (unsigned i = 0; i < 9; i++)
+        add("small");
+    of(add("big"))->reserved = 1.5;
+    good = divide() == 0;
+    ok(good && gets(&entry[9]) >= 1.5 && gets(&entry[9]) < 1.52, "1.5 CPUs against nine others (%.3f)",
+       gets(&entry[9]));
+    ok(entry[0].weight == 100, "who has no promise keeps his shares");
+    of(add("second"))->reserved = 0.4;
+    good = divide() == 0;
+    ok(good && gets(&entry[9]) >= 1.499 && gets(&entry[10]) >= 0.399, "a second one (%.3f and %.3f)",
+       gets(&entry[9]), gets(&entry[10]));
+    of(&entry[10])->reserved = 0.6;
+    ok(divide() < 0 && ps.at[0].kind == ERR_LIMIT &&
+           says("asks for 0.6 CPUs, but of 2 CPUs 1.5 are promised (zone big 1.5): 0.5 are left"),
+       "0.6 more is refused, with the arithmetic");
+    host.cpu.reserved = 0.3;
+    of(&entry[10])->reserved = 0.3;
+    ok(divide() < 0 && says("1.8 are promised (the host 0.3, zone big 1.5)"), "the host's part counts");
+    of(&entry[10])->reserved = 0.2;
+    ok(divide() == 0 && l.part.cap > 1.69 && l.part.cap < 1.71 && l.part.weight == 10000,
+       "0.2 fits; the host's part is a quota");
+    reset("0-3");
+    of(add("half"))->reserved = 0.5;
+    of(&entry[0])->set = (char *)"2";
+    for (unsigned i = 0; i < 5; i++)
+        of(add("other"))->shares = 1000;
+    good = divide() == 0;
+    ok(good && gets(&entry[0]) >= 0.5 && gets(&entry[0]) < 0.51, "half of one CPU of four (%.3f)",
+       gets(&entry[0]));
+    of(add("more"))->reserved = 0.6;
+    of(&entry[6])->set = (char *)"2";
+    ok(divide() < 0 && says("1.1 CPUs are promised on CPU 2 alone"), "a CPU is not promised twice");
+}
+
+static void test_dedicated(void)
+{
+    reset("0-3");
+    struct ledger_entry *a = add("a"), *b = add("b"), *c = add("c");
+    of(a)->dedicated = 1;
+    ok(divide() == 0 && set_is(a, "3") && set_is(b, "0-2") && set_is(c, "0-2"),
+       "one CPU from the top, gone for the others");
+    ok(str_eq(l.part.exclusive, "3"), "it is named for a partition");
+    a->held = "1";
+    ok(divide() == 0 && set_is(a, "1") && set_is(b, "0,2-3"), "what it has it keeps");
+    of(a)->dedicated = 2;
+    ok(divide() == 0 && set_is(a, "1,3") && set_is(b, "0,2"), "and grows by one");
+    of(c)->set = (char *)"0";
+    of(b)->dedicated = 1;
+    ok(divide() == 0 && set_is(b, "2") && set_is(c, "0"), "a CPU that somebody needs is not taken");
+    of(b)->dedicated = 2;
+    l.asks = 1;
+    ok(divide() < 0 && says("4 of 4 CPUs would be dedicated"), "one CPU stays");
+    of(b)->dedicated = 1;
+    of(b)->set = (char *)"0";
+    ok(divide() < 0 && says("could not be found"), "not where another could run nowhere else");
+    of(b)->set = NULL;
+    of(add("d"))->dedicated = 3;
+    ok(divide() < 0 && says("asks for 3 CPUs, but of 4 CPUs 3 are promised (zone a 2 dedicated, zone b 1 "
+                            "dedicated): 1 are left"),
+       "arithmetic of whole CPUs");
+    of(&entry[3])->dedicated = of(b)->dedicated = 0;
+    of(&entry[3])->set = (char *)"1";
+    a->held = "1,3";
+    ok(divide() == 0 && set_is(a, "2-3"), "a dedicated CPU moves aside for a set that has no other");
+    of(&entry[3])->set = NULL;
+    of(a)->dedicated = of(b)->dedicated = 0;
+    ok(divide() == 0 && set_is(a, NULL) && set_is(b, NULL) && !l.part.exclusive, "given back");
+}
+
+static void test_pools(void)
+{
+    reset("0-3");
+    struct ledger_entry *p = add_pool("batch"), *in = add("in"), *in2 = add("in2"), *out = add("out");
+    in->pool = in2->pool = "batch";
+    of(in)->shares = 5000;
+    of(p)->cap = 1.5;
+    of(in)->cap = 3;
+    ok(divide() == 0, "a pool with two zones and one outside");
+    ledger_worst(&l);
+    ok(p->worst == 1.5 && out->worst > 2.4 && in2->worst < 0.1, "the pool is one against those outside");
+    ok(in->cap == 1.5, "a cap is not above the pool's");
+    of(p)->set = (char *)"0-1";
+    ok(divide() == 0 && set_is(in, "0-1") && set_is(out, NULL), "its CPUs are its zones'");
+    of(in)->set = (char *)"2";
+    ok(divide() < 0 && says("the pool has others"), "a zone's set must meet the pool's");
+    of(in)->set = (char *)"1-3";
+    ok(divide() == 0 && set_is(in, "1"), "and is what both have");
+    of(in)->set = NULL;
+    of(in2)->reserved = 0.5;
+    l.asks = 2;
+    ok(divide() < 0 && says("pool batch would be promised 0.5 CPUs together, the pool has 0"),
+       "a promise inside needs the pool's");
+    of(p)->reserved = 0.75;
+    good = divide() == 0;
+    ok(good && gets(p) >= 0.75 && gets(in2) / 2 * gets(p) >= 0.5 * 0.99, "kept on both levels (%.3f)",
+       gets(in2) / 2 * gets(p));
+    of(p)->reserved = -1;
+    of(p)->dedicated = 2;
+    of(p)->set = NULL;
+    of(p)->cap = -1;
+    ok(divide() == 0 && set_is(p, "2-3") && set_is(in, "2-3") && set_is(out, "0-1"),
+       "a pool with CPUs of its own");
+    in->pool = "nope";
+    ok(divide() < 0 && ps.at[0].kind == ERR_NOT_FOUND && says("pool nope does not exist"),
+       "a pool that is not there");
+}
+
+static void test_memory(void)
+{
+    reset("0-1");
+    add("a")->memory = 5ull << 30;
+    add("b")->memory = 2ull << 30;
+    ok(divide() == 0, "7 of 8 GiB");
+    add("c")->memory = 2ull << 30;
+    ok(divide() < 0 && says("asks for 2048 MiB, but of 8192 MiB 7168 MiB are promised (zone a 5120 MiB, zone "
+                            "b 2048 MiB): 1024 MiB are left"),
+       "2 more are refused, with the arithmetic");
+    entry[2].memory = UINT64_MAX - 1;
+    ok(divide() < 0, "2^64 is no way round");
+    entry[2].memory = 1ull << 30;
+    host.memory.reserved = 1;
+    ok(divide() < 0 && says("the host 0 MiB"), "one byte of the host's");
+}
+
+static void test_part(void)
+{
+    reset("0-3");
+    l.host_in_root = false;
+    l.top_weights = 200;
+    add("a");
+    ok(divide() == 0 && l.part.weight == 100 && l.part.cap == 0, "nothing asked: the default weight");
+    host.cpu.shares = 100;
+    ok(divide() == 0 && l.part.weight == 200, "host and zone one to one, against two slices");
+    add("b");
+    ok(divide() == 0 && l.part.weight == 400, "two zones: two to one");
+    host.cpu.reserved = 3;
+    ok(divide() == 0 && l.part.weight == 66, "three of four CPUs are the host's, however many zones");
+    of(&entry[1])->reserved = 1;
+    host.cpu.shares = SPEC_UNSET;
+    ok(divide() == 0 && l.part.weight == 67, "and the fourth is promised");
+    host.cpu.reserved = 4;
+    of(&entry[1])->reserved = -1;
+    ok(divide() < 0, "all for the host is refused");
+}
+
+static unsigned next(unsigned *seed)
+{
+    return *seed = *seed * 1103515245u + 12345u, *seed >> 8;
+}
+
+/* Parties come, change and go; whatever the ledger lets in, it keeps. */
+static void test_random(void)
+{
+    static const char *const sets[] = {NULL, NULL, NULL, "0-3", "4-7", "0,2,4,6", "5"};
+    unsigned seed = 7, refused = 0, done = 0, short_ = 0, overlap = 0, lost = 0;
+    reset("0-7");
+    l.n = MOST;
+    char held[MOST][64] = {{0}};
+    for (unsigned i = 0; i < MOST; i++)
+        entry[i] = (struct ledger_entry){.name = "z", .cpu = &cpu[i]};
+    for (unsigned step = 0; step < 1500; step++) {
+        unsigned i = next(&seed) % MOST;
+        struct spec_cpu was = cpu[i];
+        cpu[i].shares = 1 + next(&seed) % 300;
+        cpu[i].set = (char *)sets[next(&seed) % ARRAY_LEN(sets)];
+        cpu[i].dedicated = next(&seed) % 6 ? 0 : 1 + next(&seed) % 2;
+        cpu[i].reserved = cpu[i].dedicated || next(&seed) % 3 ? -1 : (next(&seed) % 150) / 100.0;
+        if (cpu[i].dedicated)
+            cpu[i].set = NULL;
+        for (unsigned k = 0; k < MOST; k++)
+            entry[k].held = held[k][0] ? held[k] : NULL;
+        l.asks = (int)i;
+        if (divide() < 0) {
+            refused++;
+            lost += !ps.at[0].message[0];
+            cpu[i] = was;
+            if (divide() < 0)
+                lost++; /* what was accepted stays acceptable */
+        }
+        done++;
+        for (unsigned k = 0; k < MOST; k++) {
+            auto_free char *set = ledger_set(&l, &entry[k]);
+            snprintf(held[k], sizeof(held[k]), "%s", cpu[k].dedicated && set ? set : "");
+            short_ += cpu[k].reserved > 0 && gets(&entry[k]) < cpu[k].reserved * 0.97;
+            overlap += cpu[k].dedicated && gets(&entry[k]) != (double)cpu[k].dedicated;
+        }
+    }
+    ok(refused > 100 && done - refused > 1000, "random: %u steps, %u refused", done, refused);
+    ok(!short_, "every promise holds after every step (%u do not)", short_);
+    ok(!overlap, "no dedicated CPU is anybody else's (%u are)", overlap);
+    ok(!lost, "what was accepted once is accepted again (%u are not)", lost);
+}
+
+int main(void)
+{
+    test_shares();
+    test_reserved();
+    test_dedicated();
+    test_pools();
+    test_memory();
+    test_part();
+    test_random();
+    reset("0");
+    return done_testing();
+}

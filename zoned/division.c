@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From the registry to the ledger, and from the ledger to the groups. A zone's own start and update are written
+ * by its supervisor; what that changes for everybody else (CPUs that are dedicated, weights that keep a
+ * reservation, the parent's part) is written here, at once, so that the answer to a client is true. A change is
+ * rare: a start that promises nothing writes nothing. Undo: what was written is set back before an error is
+ * told; division_left when a zone is gone. */
+#include "zoned/division.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/str.h"
+#include <errno.h>
+#include <stdio.h>
+
+#define POOL_SUFFIX ".pool"
+
+char *pool_group(const char *name)
+{
+    return xasprintf("%s" POOL_SUFFIX, name);
+}
+
+char *division_parent(const struct zd *d, const char *pool)
+{
+    return pool ? xasprintf("%s/%s" POOL_SUFFIX, d->cgroup_parent, pool) : xstrdup(d->cgroup_parent);
+}
+
+char *division_pool_of(const struct plan *p)
+{
+    const char *slash = strchr(p->cgroup_parent, '/');
+    size_t n = slash ? strlen(slash + 1) : 0, tail = strlen(POOL_SUFFIX);
+    return n > tail ? xstrndup(slash + 1, n - tail) : NULL;
+}
+
+/* ---- who there is ---- */
+static struct ledger_entry *entry(struct division *v, struct zone *z, struct pool_entry *p)
+{
+    v->who[v->l.n] = (struct division_who){z, p};
+    return &v->l.at[v->l.n++];
+}
+
+static void add_zone(struct division *v, struct zone *z, const struct spec *s, char *pool)
+{
+    struct ledger_entry *e = entry(v, z, NULL);
+    const struct plan *p = z ? z->plan : NULL;
+    e->name = s->zone;
+    e->cpu = &s->cpu;
+    e->pool = pool;
+    e->memory = s->memory.reserved == SPEC_UNSET ? 0 : s->memory.reserved;
+    e->held = p && p->divided && p->cpu.dedicated ? p->cpu.set : NULL;
+}
+
+static void add_pools(struct zd *d, struct division *v)
+{
+    unsigned zones = v->l.n;
+    for (unsigned i = 0; i < d->pools.len; i++) {
+        struct pool_entry *p = d->pools.at[i];
+        bool used = false;
+        for (unsigned k = 0; k < zones && !used; k++)
+            used = str_eq(v->l.at[k].pool, p->name);
+        if (!used)
+            continue;
+        struct ledger_entry *e = entry(v, NULL, p);
+        e->name = p->name;
+        e->cpu = &p->spec->cpu;
+        e->is_pool = true;
+        e->held = p->group && p->now.dedicated ? p->now.set : NULL;
+        if (p == d->pool_asks)
+            v->l.asks = (int)v->l.n - 1;
+    }
+}
+
+int division_make(struct zd *d, struct zone *z, const struct spec *spec, struct division *v,
+                  struct problems *ps)
+{
+    memset(v, 0, sizeof(*v));
+    unsigned most = d->nzones + d->pools.len + 2;
+    v->l.at = xcalloc(most, sizeof(*v->l.at));
+    v->who = xcalloc(most, sizeof(*v->who));
+    v->self = -1;
+    for (unsigned i = 0; i < d->table_size; i++)
+        for (struct zone *o = d->table[i]; o; o = o->next)
+            if (o->plan && o != z)
+                add_zone(v, o, o->plan->spec, division_pool_of(o->plan));
+    if (spec) {
+        v->self = (int)v->l.n;
+        add_zone(v, z, spec, z && z->plan ? division_pool_of(z->plan) : xstrdup(spec->cpu.pool));
+    }
+    v->l.asks = v->self;
+    add_pools(d, v);
+    v->l.online = cg_online(d->cgroups);
+    v->l.memory = d->facts.memory;
+    v->l.host = d->host;
+    v->l.host_in_root = d->host_in_root;
+    v->l.top_weights = d->host_in_root ? 0 : cg_top_weights(d->cgroups, d->cgroup_parent);
+    return ledger_divide(&v->l, ps);
+}
+
+void division_done(struct division *v)
+{
+    for (unsigned i = 0; i < v->l.n; i++)
+        if (!v->l.at[i].is_pool)
+            free((char *)v->l.at[i].pool);
+    ledger_done(&v->l);
+    free(v->l.at);
+    free(v->who);
+}
+
+int division_plan(struct zd *d, struct zone *z, struct plan *p, struct problems *ps)
+{
+    struct division v;
+    int r = division_make(d, z, z->spec, &v, ps);
+    if (r == 0) {
+        const struct ledger_entry *e = &v.l.at[v.self];
+        spec_cpu_done(&p->cpu);
+        ledger_section(&v.l, e, &p->cpu);
+        p->divided = true;
+        free(p->cgroup_parent);
+        p->cgroup_parent = division_parent(d, e->pool);
+    }
+    division_done(&v);
+    return r;
+}
+
+json *plan_remarks(struct zd *d, const struct plan *p)
+{
+    struct cg_limits l;
+    plan_limits(p, &l);
+    return cg_remarks(d->cgroups, &l);
+}
+
+/* ---- into the kernel ---- */
+struct party {            /* whose section changes */
+    struct zone *z;       /* one of these, */
+    struct pool_entry *p; /* or the parent */
+    struct spec_cpu before, after;
+    bool sets_done,
+        rest_done; /* CPUs, and shares and caps: written apart, since each may have to wait for others */
+};
+
+static bool same_section(const struct spec_cpu *a, const struct spec_cpu *b)
+{
+    return a->shares == b->shares && a->idle == b->idle && a->dedicated == b->dedicated &&
+           str_eq(a->set, b->set) && (a->cap == b->cap || (a->cap <= 0 && b->cap <= 0)) &&
+           (a->burst == b->burst || (a->burst <= 0 && b->burst <= 0));
+}
+
+static bool same_part(const struct cg_part *a, const struct cg_part *b)
+{
+    return a->cap == b->cap && a->weight == b->weight && str_eq(a->exclusive, b->exclusive);
+}
+
+/* The section with its CPUs as in `sets` and all else as in `rest`; borrows. */
+static struct spec_cpu mixed(const struct spec_cpu *sets, const struct spec_cpu *rest)
+{
+    struct spec_cpu c = *rest;
+    c.set = sets->set;
+    c.dedicated = sets->dedicated;
+    return c;
+}
+
+static int write_half(struct zd *d, const struct party *w, const struct cg_part *part, bool sets, bool back,
+                      struct err *e)
+{
+    if (!w->z && !w->p)
+        return sets ? 0
+                    : cg_parent_part(d->cgroups, d->cgroup_parent, back && d->part.cap >= 0 ? &d->part : part,
+                                     e);
+    struct cg_limits before = {.tasks = SPEC_UNSET};
+    if (w->z)
+        plan_limits(w->z->plan, &before);
+    struct cg_limits after = before;
+    struct spec_cpu to = sets ? mixed(&w->after, &w->before) : mixed(&w->before, &w->after);
+    before.cpu = &w->before;
+    after.cpu = &to;
+    struct cg_group *g = w->z ? w->z->group : w->p->group;
+    return back ? cg_update(g, &after, &before, e) : cg_update(g, &before, &after, e);
+}
+
+/* Some go only after others (a pool's CPUs shrink after its zones', grow before them; v1 wants no cap above the
+ * parent's): what is refused goes round again while that brings something. */
+static int write_all(struct zd *d, struct party *at, unsigned n, const struct cg_part *part, bool back,
+                     struct err *e)
+{
+    for (unsigned left = 2 * n, was = left + 1; left && left < was;) {
+        was = left;
+        left = 0;
+        err_clear(e);
+        for (unsigned i = 0; i < 2 * n; i++) {
+            struct err one = {0};
+            bool *done = i & 1 ? &at[i / 2].rest_done : &at[i / 2].sets_done;
+            if (*done != back)
+                continue;
+            if (write_half(d, &at[i / 2], part, !(i & 1), back, &one) == 0) {
+                *done = !back;
+                continue;
+            }
+            left++;
+            if (!err_is(e))
+                *e = one;
+        }
+    }
+    return err_is(e) ? -e->code : 0;
+}
+
+void division_save_plan(struct zone *z)
+{
+    struct err e = {0};
+    auto_js json *j = plan_to_json(z->plan);
+    auto_free char *text = js_dump(j, false), *path = xasprintf("zones/%s/%s", z->name, PLAN_FILE);
+    if (file_replace(z->d->run_fd, path, text, strlen(text), 0600, false, &e) < 0)
+        log_warning("zone %s: %s", z->name, e.text);
+}
+
+/* The supervisor keeps its plan true, for its own next start of the zone. */
+static void tell(struct zone *z)
+{
+    json *m = js_object();
+    js_set_str(m, "op", "divide");
+    js_set(m, "cpu", spec_cpu_to_json(&z->plan->cpu));
+    (void)sup_request(z, m, NULL, 0, NULL, NULL, NULL);
+}
+
+static void take_over(struct zd *d, struct party *at, unsigned n, const struct cg_part *part)
+{
+    for (unsigned i = 0; i < n; i++) {
+        struct spec_cpu *to = at[i].z ? &at[i].z->plan->cpu : at[i].p ? &at[i].p->now : NULL;
+        if (!to) {
+            free((char *)d->part.exclusive);
+            d->part = *part;
+            d->part.exclusive = xstrdup(part->exclusive);
+            continue;
+        }
+        spec_cpu_done(to);
+        spec_cpu_copy(to, &at[i].after);
+        if (at[i].z) {
+            at[i].z->plan->divided = true;
+            division_save_plan(at[i].z);
+            tell(at[i].z);
+        }
+    }
+}
+
+static unsigned differing(struct zd *d, const struct zone *except, const struct division *v, struct party *at)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < v->l.n; i++) {
+        struct zone *z = v->who[i].z;
+        struct pool_entry *p = v->who[i].p;
+        if ((z && (z == except || !z->group || z->updating)) || (p && !p->group))
+            continue;
+        struct party w = {.z = z, .p = p};
+        ledger_section(&v->l, &v->l.at[i], &w.after);
+        const struct spec_cpu *has = z ? (z->plan->divided ? &z->plan->cpu : &z->plan->spec->cpu) : &p->now;
+        if (same_section(has, &w.after)) {
+            spec_cpu_done(&w.after);
+            continue;
+        }
+        spec_cpu_copy(&w.before, has);
+        at[n++] = w;
+    }
+    if (!same_part(&d->part, &v->l.part))
+        at[n++] = (struct party){0};
+    return n;
+}
+
+int division_apply(struct zd *d, const struct zone *except, struct err *e)
+{
+    struct division v;
+    struct problems ps = {0};
+    struct err own = {0};
+    e = e ? e : &own;
+    int r = division_make(d, NULL, NULL, &v, &ps);
+    struct party *at = xcalloc(v.l.n + 1, sizeof(*at));
+    unsigned n = r == 0 ? differing(d, except, &v, at) : 0;
+    if (r < 0)
+        r = problems_to_err(&ps, e, NULL);
+    else if (n)
+        r = write_all(d, at, n, &v.l.part, false, e);
+    if (r == 0) {
+        take_over(d, at, n, &v.l.part);
+    } else if (n) {
+        struct err back = {0};
+        if (write_all(d, at, n, &v.l.part, true, &back) < 0)
+            log_error("setting the division back: %s", back.text);
+    }
+    for (unsigned i = 0; i < n; i++) {
+        spec_cpu_done(&at[i].before);
+        spec_cpu_done(&at[i].after);
+    }
+    free(at);
+    problems_done(&ps);
+    division_done(&v);
+    return r;
+}
+
+void division_left(struct zd *d)
+{
+    struct err e = {0};
+    pools_tidy(d);
+    if (division_apply(d, NULL, &e) < 0)
+        log_error("division: %s", e.text);
+}

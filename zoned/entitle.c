@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What each zone is entitled to now: weight arithmetic over all that run, as the scheduler does it under full
+ * load. A weight is spread evenly over the CPUs that its zone may use; on each CPU the weights divide it.
+ * Whoever reaches his limit (a cap) leaves the rest to the others, by their weights again. Pure. */
+#include "zoned/zoned.h"
+
+#define CPUS_MAX 1024u
+
+bool cpu_in_set(const char *set, unsigned cpu)
+{
+    for (const char *p = set; p && *p;) {
+        char *end;
+        unsigned long a = strtoul(p, &end, 10), b = *end == '-' ? strtoul(end + 1, &end, 10) : a;
+        if (cpu >= a && cpu <= b)
+            return true;
+        p = *end == ',' ? end + 1 : end + strlen(end);
+    }
+    return !set;
+}
+
+unsigned cpus_in_set(const char *set)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; set && i < CPUS_MAX; i++)
+        n += cpu_in_set(set, i);
+    return n;
+}
+
+/* Of one CPU: its weights, and how much of it the settled ones leave. */
+struct cpu {
+    double weights, left;
+};
+
+static double per_cpu(const struct entitlement *z, unsigned ncpus)
+{
+    unsigned n = z->set ? cpus_in_set(z->set) : ncpus;
+    return n ? 1.0 / n : 0;
+}
+
+static void sum_up(const struct entitlement *at, unsigned n, struct cpu *cpus, unsigned ncpus, double whole)
+{
+    for (unsigned c = 0; c < ncpus; c++)
+        cpus[c] = (struct cpu){.left = whole / ncpus};
+    for (unsigned i = 0; i < n; i++) {
+        double part = per_cpu(&at[i], ncpus);
+        for (unsigned c = 0; c < ncpus; c++) {
+            if (!cpu_in_set(at[i].set, c))
+                continue;
+            if (at[i].settled)
+                cpus[c].left -= at[i].cpus * part;
+            else
+                cpus[c].weights += (double)at[i].weight * part;
+        }
+    }
+}
+
+static double share(const struct entitlement *z, const struct cpu *cpus, unsigned ncpus)
+{
+    double sum = 0, part = per_cpu(z, ncpus);
+    for (unsigned c = 0; c < ncpus; c++)
+        if (cpu_in_set(z->set, c) && cpus[c].left > 0 && cpus[c].weights > 0)
+            sum += (double)z->weight * part / cpus[c].weights * cpus[c].left;
+    return sum;
+}
+
+/* Zones without a set see all CPUs alike: then one CPU of that size stands for all. */
+static bool any_set(const struct entitlement *at, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        if (at[i].set && at[i].weight)
+            return true;
+    return false;
+}
+
+void entitle(struct entitlement *at, unsigned n, unsigned ncpus, double whole)
+{
+    unsigned many = !any_set(at, n) ? 1 : ncpus < CPUS_MAX ? ncpus : CPUS_MAX;
+    auto_free struct cpu *cpus = xcalloc(many + 1, sizeof(*cpus));
+    for (unsigned i = 0; i < n; i++) {
+        at[i].settled = at[i].weight == 0;
+        at[i].cpus = 0;
+    }
+    for (bool again = true; again;) { /* each round settles one at least */
+        again = false;
+        sum_up(at, n, cpus, many, whole);
+        for (unsigned i = 0; i < n; i++) {
+            if (at[i].settled)
+                continue;
+            at[i].cpus = share(&at[i], cpus, many);
+            if (at[i].cpus < at[i].limit)
+                continue;
+            at[i].cpus = at[i].limit;
+            again = at[i].settled = true;
+        }
+    }
+}

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Handlers of pools and of the host's part: text, edits, parse, check, the ledger, the kernel, the file; what the
+ * ledger or the kernel refuses is not written. */
+#include "base/file.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "zoned/division.h"
+#include "zoned/h_spec.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+
+static char *pool_path(struct zd *d, const char *name)
+{
+    return xasprintf("%s/pools/%s.yaml", d->etc_dir, name);
+}
+
+static json *pool_json(struct zd *d, const struct pool_entry *p)
+{
+    json *o = js_object(), *zones = js_array();
+    js_set_str(o, "name", p->name);
+    unsigned n;
+    auto_free struct zone **all = registry_sorted(d, &n);
+    for (unsigned i = 0; i < n; i++)
+        if (all[i]->spec && str_eq(all[i]->spec->cpu.pool, p->name))
+            js_add(zones, js_string(all[i]->name));
+    js_set(o, "zones", zones);
+    js_set_bool(o, "up", p->group != NULL);
+    struct cg_limits l = {.cpu = &p->now, .tasks = SPEC_UNSET};
+    json *drift = p->group ? cg_drift(p->group, &l) : js_array();
+    js_set_bool(o, "drifted", js_len(drift) > 0);
+    js_set(o, "drift", drift);
+    js_set(o, "division", p->group ? spec_cpu_to_json(&p->now) : js_null());
+    js_set(o, "spec", spec_party_to_json(SPEC_PARTY_POOL, p->spec));
+    return o;
+}
+
+static int get_pool(struct zd *d, const char *name, struct pool_entry **out, struct err *e)
+{
+    int r = spec_check_name("pool", name, e);
+    if (r < 0)
+        return r;
+    *out = pool_find(d, name);
+    if (*out)
+        return 0;
+    err_set(e, ERR_NOT_FOUND, ENOENT, "pool %s does not exist", name);
+    return err_hint(e, "zonectl pool list shows all pools");
+}
+
+int h_list_pools(struct zd *d, struct zd_request *r, struct err *e)
+{
+    json *list = js_array();
+    for (unsigned i = 0; i < d->pools.len; i++)
+        js_add(list, pool_json(d, d->pools.at[i]));
+    zd_reply_json(r, 200, list);
+    return 0;
+}
+
+int h_get_pool(struct zd *d, struct zd_request *r, struct err *e)
+{
+    struct pool_entry *p;
+    int k = get_pool(d, zd_param(r, 0), &p, e);
+    if (k == 0)
+        zd_reply_json(r, 200, pool_json(d, p));
+    return k;
+}
+
+/* Text with edits, parsed and held against what this host can do. */
+static int edited(struct zd *d, struct zd_request *r, enum spec_party_kind kind, const char *text,
+                  const char *path, char *const *edits, char **out, struct spec_party **party, bool *lost,
+                  struct err *e)
+{
+    auto_free char *now = NULL;
+    auto_of(spec_party_free) struct spec_party *p = NULL;
+    struct problems *ps = zd_problems(r);
+    if (spec_party_edit(kind, text, path, edits, &now, lost, ps) < 0 ||
+        spec_party_parse(kind, now, strlen(now), path, &p, ps) < 0)
+        return problems_to_err(ps, e, path);
+    struct cg_limits l = {.cpu = &p->cpu, .tasks = SPEC_UNSET};
+    if (kind == SPEC_PARTY_POOL)
+        cg_check(d->cgroups, &l, ps);
+    else if (p->cpu.shares != SPEC_UNSET && d->host_in_root)
+        problem_add(
+            ps, ERR_UNSUPPORTED, path, 0, "cpu.shares",
+            "host tasks sit in the root control group, where no weight holds them (use cpu.reserved: a quota "
+            "on all zones together)");
+    if (ps->len)
+        return problems_to_err(ps, e, path);
+    *out = take_ptr(&now);
+    *party = take_ptr(&p);
+    return 0;
+}
+
+static json *changes_of(enum spec_party_kind kind, const struct spec_party *a, const struct spec_party *b,
+                        bool lost)
+{
+    spec_changes changes = {0};
+    json *o = js_object(), *list = js_array(), *notes = js_array();
+    spec_party_diff(kind, a, b, &changes);
+    for (unsigned i = 0; i < changes.len; i++) {
+        json *c = js_object();
+        js_set_str(c, "key", changes.at[i].key);
+        js_set_str(c, "before", changes.at[i].before);
+        js_set_str(c, "after", changes.at[i].after);
+        js_set_str(c, "when", "live");
+        js_add(list, c);
+    }
+    spec_changes_done(&changes);
+    if (lost)
+        js_add(notes, js_string("comments in a rewritten part were lost"));
+    js_set(o, "changes", list);
+    js_set(o, "messages", notes);
+    return o;
+}
+
+/* The new one takes the old one's place, the kernel follows, then the file; or all stays as it was. */
+static int exchange(struct zd *d, struct spec_party **at, struct spec_party *with, const char *path,
+                    const char *text, struct err *e)
+{
+    struct spec_party *old = *at;
+    *at = with;
+    d->pool_asks = with->name ? pool_find(d, with->name) : NULL;
+    int k = division_apply(d, NULL, e);
+    d->pool_asks = NULL;
+    if (k == 0 && (k = file_replace(AT_FDCWD, path, text, strlen(text), 0600, true, e)) == 0) {
+        spec_party_free(old);
+        return 0;
+    }
+    *at = old;
+    spec_party_free(with);
+    division_left(d);
+    return k;
+}
+
+static int change(struct zd *d, struct zd_request *r, enum spec_party_kind kind, struct spec_party **at,
+                  const char *path, struct err *e)
+{
+    auto_free char *text = NULL, *now = NULL;
+    struct spec_party *p = NULL;
+    bool lost = false;
+    struct err re = {0};
+    int k = file_read(AT_FDCWD, path, SPEC_TEXT_MAX, &text, NULL, &re);
+    if (k < 0 && k != -ENOENT)
+        return err_set(e, re.kind, re.code, "%s", re.text);
+    char **edits = js_get_strv(zd_body_of(r), "set");
+    k = edited(d, r, kind, text ? text : "", path, edits, &now, &p, &lost, e);
+    strv_free(edits);
+    if (k < 0)
+        return k;
+    json *answer = changes_of(kind, *at, p, lost);
+    if (kind == SPEC_PARTY_POOL && strcmp(p->name, (*at)->name)) {
+        spec_party_free(p);
+        k = err_set(e, ERR_INVALID, EINVAL, "pool: the name of a pool stays");
+    } else {
+        k = exchange(d, at, p, path, now, e);
+    }
+    if (k < 0)
+        js_free(answer);
+    else
+        zd_reply_json(r, 200, answer);
+    return k;
+}
+
+int h_patch_pool(struct zd *d, struct zd_request *r, struct err *e)
+{
+    struct pool_entry *p;
+    int k = get_pool(d, zd_param(r, 0), &p, e);
+    if (k < 0)
+        return k;
+    auto_free char *path = pool_path(d, p->name);
+    k = change(d, r, SPEC_PARTY_POOL, &p->spec, path, e);
+    if (k == 0)
+        event_publish(d, "pool_changed", NULL, NULL);
+    return k;
+}
+
+int h_patch_host(struct zd *d, struct zd_request *r, struct err *e)
+{
+    auto_free char *path = xasprintf("%s/host.yaml", d->etc_dir);
+    int k = change(d, r, SPEC_PARTY_HOST, &d->host, path, e);
+    if (k == 0)
+        event_publish(d, "host_changed", NULL, NULL);
+    return k;
+}
+
+int h_create_pool(struct zd *d, struct zd_request *r, struct err *e)
+{
+    const char *name = js_get_str(zd_body_of(r), "name", NULL);
+    auto_free char *text = NULL;
+    struct spec_party *p = NULL;
+    bool lost = false;
+    int k = spec_check_name("pool", name, e);
+    if (k < 0)
+        return k;
+    if (pool_find(d, name)) {
+        err_set(e, ERR_CONFLICT, EEXIST, "pool %s exists already", name);
+        return err_hint(e, "zonectl pool set %s changes it", name);
+    }
+    auto_free char *path = pool_path(d, name), *begin = xasprintf("pool: %s\n", name);
+    char **edits = js_get_strv(zd_body_of(r), "set");
+    k = edited(d, r, SPEC_PARTY_POOL, begin, path, edits, &text, &p, &lost, e);
+    strv_free(edits);
+    if (k == 0 && strcmp(p->name, name))
+        k = err_set(e, ERR_INVALID, EINVAL, "pool: %s differs from the name %s that was asked for", p->name,
+                    name);
+    if (k == 0)
+        k = file_replace(AT_FDCWD, path, text, strlen(text), 0600, true, e);
+    if (k < 0) {
+        spec_party_free(p);
+        return k;
+    }
+    struct pool_entry *made = pool_add(d, name, p);
+    zd_reply_json(r, 201, pool_json(d, made));
+    return 0;
+}
+
+int h_delete_pool(struct zd *d, struct zd_request *r, struct err *e)
+{
+    struct pool_entry *p;
+    int k = get_pool(d, zd_param(r, 0), &p, e);
+    if (k < 0)
+        return k;
+    const char *user = pool_user(d, p->name);
+    if (user) {
+        err_set(e, ERR_BUSY, EBUSY, "pool %s is used by zone %s", p->name, user);
+        return err_hint(e, "zonectl set %s cpu.pool= first (and restart it), or delete the zone", user);
+    }
+    auto_free char *path = pool_path(d, p->name);
+    if (unlink(path) < 0 && errno != ENOENT)
+        return err_sys(e, "%s", path);
+    pool_forget(d, p);
+    zd_reply_json(r, 200, js_object());
+    return 0;
+}
+
+/* ---- plan: would it fit, and what would everybody be sure of? ---- */
+static double worst_of(const struct division *v, const struct ledger_entry *e)
+{
+    for (unsigned i = 0; i < v->l.n; i++)
+        if (v->l.at[i].is_pool == e->is_pool && !strcmp(v->l.at[i].name, e->name))
+            return v->l.at[i].worst;
+    return -1;
+}
+
+static json *row(const struct ledger_entry *e, const struct division *before, bool is_new)
+{
+    json *o = js_object();
+    double now = worst_of(before, e);
+    js_set_str(o, "name", e->name);
+    js_set_str(o, "kind", e->is_pool ? "pool" : "zone");
+    js_set(o, "pool", e->pool ? js_string(e->pool) : js_null());
+    js_set_bool(o, "new", is_new);
+    js_set(o, "now", now < 0 ? js_null() : js_real(now));
+    js_set_real(o, "after", e->worst);
+    js_set(o, "reserved", e->cpu->reserved > 0 ? js_real(e->cpu->reserved) : js_null());
+    js_set(o, "dedicated", e->cpu->dedicated ? js_int((int64_t)e->cpu->dedicated) : js_null());
+    js_set_int(o, "memory_reserved", (int64_t)e->memory);
+    return o;
+}
+
+static json *answer(const struct division *before, const struct division *after)
+{
+    json *o = js_object(), *list = js_array();
+    for (unsigned i = 0; i < after->l.n; i++)
+        js_add(list, row(&after->l.at[i], before, (int)i == after->self));
+    js_set_bool(o, "fits", true);
+    js_set_int(o, "cpus", after->l.cpus);
+    const struct spec_party *h = after->l.host;
+    js_set(o, "host_reserved", h->cpu.reserved > 0 ? js_real(h->cpu.reserved) : js_null());
+    js_set_bool(o, "host_counted", h->cpu.reserved > 0 || !after->l.host_in_root);
+    js_set(o, "zones", list);
+    return o;
+}
+
+int h_plan(struct zd *d, struct zd_request *r, struct err *e)
+{
+    auto_free char *text = NULL;
+    auto_spec struct spec *s = NULL;
+    const json *body = zd_body_of(r);
+    const char *file = js_get_str(js_get(body, "source"), "file", "(request)");
+    struct problems *ps = zd_problems(r), none = {0};
+    int k = spec_text_of(body, NULL, &text, ps, e);
+    if (k < 0)
+        return k;
+    if (spec_parse(text, strlen(text), file, &s, ps) == 0)
+        check_limits(d, s, ps);
+    if (ps->len)
+        return problems_to_err(ps, e, file);
+    struct division before, after;
+    struct zone *z = registry_find(d, s->zone);
+    (void)division_make(d, NULL, NULL, &before, &none);
+    k = division_make(d, z, s, &after, ps);
+    if (k == 0) {
+        ledger_worst(&before.l);
+        ledger_worst(&after.l);
+        zd_reply_json(r, 200, answer(&before, &after));
+    } else {
+        k = problems_to_err(ps, e, file);
+    }
+    division_done(&before);
+    division_done(&after);
+    problems_done(&none);
+    return k;
+}

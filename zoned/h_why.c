@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* GET /v1/zones/{name}/why: looks at all zones twice, an interval apart, and lets why.c decide. Nothing waits:
+ * the answer comes from a timer. */
+#include "base/clock.h"
+#include "base/str.h"
+#include "zoned/zoned.h"
+#include <errno.h>
+#include <systemd/sd-event.h>
+
+#define INTERVAL_MS 1000
+
+struct seen {
+    char name[SPEC_NAME_MAX + 1];
+    uint64_t start_no, cpu;
+};
+struct asking {
+    struct zd *d;
+    struct zd_request *r;
+    struct sd_event_source *timer;
+    char name[SPEC_NAME_MAX + 1];
+    uint64_t at, start_no;
+    struct cg_stats self;
+    struct cg_total total;
+    VEC(struct seen) others;
+};
+
+static bool known(uint64_t a, uint64_t b)
+{
+    return a != UINT64_MAX && b != UINT64_MAX && b >= a;
+}
+
+/* Part of the interval, from two totals in µs. */
+static double part(uint64_t was, uint64_t is, double seconds)
+{
+    return known(was, is) ? (double)(is - was) / 1e6 / seconds : 0;
+}
+
+static void look_back(struct asking *a, const struct zone *z, struct why_zone *to, double seconds)
+{
+    uint64_t now = z->sample ? z->sample->stats.cpu_usage : UINT64_MAX;
+    *to = (struct why_zone){.name = z->name,
+                            .state = z->state,
+                            .entitled = z->sample ? z->sample->entitled : 0,
+                            .cap = z->spec ? z->spec->cpu.cap : -1,
+                            .set = z->spec ? z->spec->cpu.set : NULL};
+    for (unsigned i = 0; i < a->others.len; i++)
+        if (!strcmp(a->others.at[i].name, z->name) && a->others.at[i].start_no == z->start_no)
+            to->used = part(a->others.at[i].cpu, now, seconds);
+}
+
+static void look_at_self(const struct asking *a, const struct zone *z, struct why_zone *to, double seconds)
+{
+    const struct cg_stats *was = &a->self, *is = &z->sample->stats;
+    if (a->start_no != z->start_no) /* another start: its totals began at 0 */
+        return;
+    if (known(was->cpu_periods, is->cpu_periods) && is->cpu_periods > was->cpu_periods)
+        to->held = (double)(is->cpu_throttled_periods - was->cpu_throttled_periods) /
+                   (double)(is->cpu_periods - was->cpu_periods);
+    to->throttled = part(was->cpu_throttled, is->cpu_throttled, 1);
+    to->wait_cpu = part(was->psi_cpu_some, is->psi_cpu_some, seconds);
+    to->wait_mem = part(was->psi_mem_some, is->psi_mem_some, seconds);
+    to->wait_io = part(was->psi_io_some, is->psi_io_some, seconds);
+    to->mem = is->mem_usage == UINT64_MAX ? 0 : is->mem_usage;
+    to->mem_cap = z->spec->memory.cap;
+    to->oom_kills = known(was->oom_kills, is->oom_kills) ? is->oom_kills - was->oom_kills : 0;
+    to->read = part(was->io_read, is->io_read, seconds) * 1e6;
+    to->write = part(was->io_write, is->io_write, seconds) * 1e6;
+    to->refaults = part(was->mem_refaults, is->mem_refaults, seconds) * 1e6;
+    const struct spec_io *io = &z->spec->io;
+    to->io_capped = io->read != SPEC_UNSET || io->write != SPEC_UNSET || io->read_ops != SPEC_UNSET ||
+                    io->write_ops != SPEC_UNSET;
+}
+
+static json *decide(struct asking *a, struct zone *z, struct zone **all, unsigned n)
+{
+    struct why_facts f = {.seconds = (double)(clock_mono_us() - a->at) / 1e6, .cpus = a->d->facts.cpus};
+    auto_free struct why_zone *others = xcalloc(n + 1, sizeof(*others));
+    struct cg_total total;
+    cg_read_total(a->d->cgroups, a->d->cgroup_parent, &total);
+    look_back(a, z, &f.self, f.seconds);
+    f.self.mem_cap = SPEC_UNSET;
+    if (z->sample && z->spec)
+        look_at_self(a, z, &f.self, f.seconds);
+    for (unsigned i = 0; i < n; i++)
+        if (all[i] != z && all[i]->group)
+            look_back(a, all[i], &others[f.nothers++], f.seconds);
+    f.others = others;
+    double machine = part(a->total.cpu_machine, total.cpu_machine, f.seconds),
+           zones = part(a->total.cpu_zones, total.cpu_zones, f.seconds);
+    f.host_used = machine > zones ? machine - zones : 0;
+    return why_decide(&f);
+}
+
+static void take(struct zd *d, struct zone *z, struct zone **all, unsigned n)
+{
+    sample_take(d, all, n, false);
+    if (z->group)
+        sample_take(d, &z, 1, true);
+    sample_entitle(d, all, n);
+}
+
+static int on_time(sd_event_source *s, uint64_t usec, void *arg)
+{
+    struct asking *a = arg;
+    struct zone *z = registry_find(a->d, a->name);
+    unsigned n;
+    auto_free struct zone **all = registry_sorted(a->d, &n);
+    struct err e = {0};
+    if (z) {
+        a->d->sampled_us = 0; /* the others' figures of now, too */
+        take(a->d, z, all, n);
+        zd_reply_json(a->r, 200, decide(a, z, all, n));
+    } else {
+        err_set(&e, ERR_NOT_FOUND, ENOENT, "zone %s was deleted meanwhile", a->name);
+        zd_reply_error(a->r, &e, NULL);
+    }
+    sd_event_source_disable_unref(a->timer);
+    vec_done(&a->others);
+    free(a);
+    return 0;
+}
+
+static void remember(struct asking *a, struct zone *z, struct zone **all, unsigned n)
+{
+    a->at = clock_mono_us();
+    a->start_no = z->start_no;
+    cg_read_total(a->d->cgroups, a->d->cgroup_parent, &a->total);
+    memset(&a->self, 0xff, sizeof(a->self));
+    if (z->sample)
+        a->self = z->sample->stats;
+    for (unsigned i = 0; i < n; i++) {
+        struct seen *s = vec_add(&a->others);
+        memcpy(s->name, all[i]->name, sizeof(s->name));
+        s->start_no = all[i]->start_no;
+        s->cpu = all[i]->sample ? all[i]->sample->stats.cpu_usage : UINT64_MAX;
+    }
+}
+
+int h_why(struct zd *d, struct zd_request *r, struct err *e)
+{
+    struct zone *z;
+    uint64_t ms = INTERVAL_MS;
+    const char *asked = zd_query(r, "interval_ms");
+    int k = registry_get(d, zd_param(r, 0), &z, e);
+    if (k < 0)
+        return k;
+    if (asked && (parse_u64(asked, 60000, &ms) < 0 || ms < 100))
+        return err_set(e, ERR_INVALID, EINVAL, "interval_ms: 100 to 60000 is wanted");
+    struct asking *a = xcalloc(1, sizeof(*a));
+    *a = (struct asking){.d = d, .r = r};
+    memcpy(a->name, z->name, sizeof(a->name));
+    unsigned n;
+    auto_free struct zone **all = registry_sorted(d, &n);
+    d->sampled_us = 0;
+    take(d, z, all, n);
+    remember(a, z, all, n);
+    k = sd_event_add_time_relative(d->event, &a->timer, CLOCK_MONOTONIC, ms * 1000, 0, on_time, a);
+    if (k < 0) {
+        vec_done(&a->others);
+        free(a);
+        return err_sysk(e, ERR_INTERNAL, -k, "timer");
+    }
+    return 0;
+}

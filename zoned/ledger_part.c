@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The second half of the ledger: weights, caps, the zones' part against the host's, and what each party would
+ * get if everybody wanted all he may have. Pure. */
+#include "base/mem.h"
+#include "base/str.h"
+#include "zoned/ledger.h"
+#include "zoned/weigh.h"
+#include "zoned/zoned.h"
+#include <errno.h>
+
+#define ROOM 0.1   /* of what is promised to nobody */
+#define SLACK 0.98 /* weights are whole numbers */
+
+static double reserved(const struct ledger_entry *e)
+{
+    return e->cpu->reserved > 0 && !e->cpu->dedicated ? e->cpu->reserved : 0; /* whole CPUs hold it */
+}
+
+static double host_reserved(const struct ledger *l)
+{
+    return l->host && l->host->cpu.reserved > 0 ? l->host->cpu.reserved : 0;
+}
+
+/* What a pool is sure of: a reservation inside it is a part of that. */
+static double pool_sure(const struct ledger *l, const struct ledger_entry *p)
+{
+    return p->cpu->dedicated ? (double)ledger_cpus(l, p) : reserved(p);
+}
+
+/* Siblings compete with each other: those outside of pools (up = -1), those of one pool. Who has CPUs of his own
+ * competes with nobody. */
+static void weigh_level(struct ledger *l, int up, struct problems *ps)
+{
+    auto_free struct weigh_party *party = xcalloc(l->n + 1, sizeof(*party));
+    auto_free unsigned *who = xcalloc(l->n + 1, sizeof(*who));
+    unsigned n = 0;
+    double scale = 1;
+    if (up >= 0 && pool_sure(l, &l->at[up]) > 0)
+        scale = ledger_cpus(l, &l->at[up]) / pool_sure(l, &l->at[up]);
+    else if (up < 0 && l->zones > l->dedicated)
+        scale = (l->cpus - l->dedicated) / (l->zones - l->dedicated);
+    for (unsigned i = 0; i < l->n; i++) {
+        struct ledger_entry *e = &l->at[i];
+        e->weight = e->up == up ? e->cpu->shares : e->weight;
+        if (e->up != up || e->cpu->dedicated)
+            continue;
+        who[n] = i;
+        party[n++] = (struct weigh_party){
+            .cpus = e->cpus, .shares = e->cpu->idle ? 0 : e->cpu->shares, .wants = reserved(e) * scale};
+    }
+    weigh(party, n, l->words);
+    for (unsigned k = 0; k < n; k++) {
+        const struct ledger_entry *e = &l->at[who[k]];
+        l->at[who[k]].weight = party[k].weight;
+        if (party[k].wants > 0 && party[k].gets < party[k].wants * SLACK)
+            problem_add(
+                ps, ERR_LIMIT, NULL, 0, "cpu.reserved",
+                "%s %s is promised %g CPUs and would get %.2f: on the CPUs of its set too much is promised "
+                "to others (give both the same set, or dedicated CPUs)",
+                e->is_pool ? "pool" : "zone", e->name, reserved(e), party[k].gets / scale);
+    }
+}
+
+static uint64_t clamp(double weight, double low, double high)
+{
+    weight = weight > high ? high : weight;
+    weight = weight < low ? low : weight; /* a zone's promise goes first */
+    return weight < 1 ? 1 : weight > WEIGHT_MAX ? WEIGHT_MAX : (uint64_t)weight;
+}
+
+/* Host tasks in the root group have no weight that could be set against ours: our weight is as high as it goes
+ * once a zone has a promise, and the host's part is what a quota on all zones leaves. Elsewhere the other top
+ * groups have weights, and arithmetic does both. */
+static void settle_part(struct ledger *l)
+{
+    double promised = 0, zones = 0, cpus = l->cpus, host = host_reserved(l), tops = (double)l->top_weights;
+    for (unsigned i = 0; i < l->n; i++) {
+        const struct ledger_entry *e = &l->at[i];
+        if (e->up >= 0)
+            continue;
+        promised += reserved(e) + (double)e->cpu->dedicated;
+        zones += e->cpu->idle ? 0 : (double)e->cpu->shares;
+    }
+    l->zones = cpus;
+    l->part.exclusive = l->exclusive[0] ? l->exclusive : NULL;
+    if (l->host_in_root) {
+        l->part.cap = host > 0 ? cpus - host : 0;
+        l->part.weight = promised > 0 ? WEIGHT_MAX : 0;
+        l->zones = cpus - host;
+        return;
+    }
+    bool shares = l->host && l->host->cpu.shares != SPEC_UNSET && l->host->cpu.shares;
+    double sure =
+        promised <= 0 ? 0 : promised + (cpus - host - promised) * ROOM; /* who has no promise lives too */
+    double low = sure < cpus ? tops * sure / (cpus - sure) + 0.999 : WEIGHT_MAX;
+    double high = host <= 0 ? WEIGHT_MAX : tops * (cpus - host) / host;
+    double want = shares && zones > 0 ? tops * zones / (double)l->host->cpu.shares : 100;
+    l->part.weight = tops > 0 ? clamp(want, low, high) : 0;
+    l->part.cap = tops > 0 || host <= 0 ? 0 : cpus - host;
+    if (l->part.cap > 0)
+        l->zones = l->part.cap;
+    else if (tops > 0)
+        l->zones = cpus * (double)l->part.weight / ((double)l->part.weight + tops);
+}
+
+/* v1 refuses a cap above the parent's (tg_cfs_schedulable_down), where it would mean nothing anyway. */
+static void settle_caps(struct ledger *l)
+{
+    for (int inner = 0; inner < 2; inner++)
+        for (unsigned i = 0; i < l->n; i++) {
+            struct ledger_entry *e = &l->at[i];
+            if ((e->up >= 0) != inner)
+                continue;
+            double bound = e->up >= 0 ? l->at[e->up].cap : l->part.cap;
+            e->cap = e->cpu->cap > 0 ? e->cpu->cap : -1;
+            if (e->cap > 0 && bound > 0 && bound < e->cap)
+                e->cap = bound;
+            e->burst = e->cpu->burst > 0 && e->cap > 0 ? e->cpu->burst : -1;
+            if (e->burst > e->cap)
+                e->burst = e->cap;
+        }
+}
+
+int ledger_weigh(struct ledger *l, struct problems *ps)
+{
+    unsigned before = ps->len;
+    settle_part(l);
+    weigh_level(l, -1, ps);
+    for (unsigned i = 0; i < l->n; i++)
+        if (l->at[i].is_pool)
+            weigh_level(l, (int)i, ps);
+    if (ps->len > before)
+        return -ENOSPC;
+    settle_caps(l);
+    return 0;
+}
+
+/* ---- if everybody wanted all ---- */
+static void worst_level(struct ledger *l, int up, double cpus)
+{
+    auto_free struct entitlement *at = xcalloc(l->n + 1, sizeof(*at));
+    for (unsigned i = 0; i < l->n; i++) {
+        const struct ledger_entry *e = &l->at[i];
+        if (e->up != up || e->cpu->dedicated)
+            continue;
+        double limit = ledger_cpus(l, e);
+        at[i].weight = e->weight;
+        at[i].limit = e->cap > 0 && e->cap < limit ? e->cap : limit;
+    }
+    entitle(at, l->n, 1, cpus); /* sets are in the limits already */
+    for (unsigned i = 0; i < l->n; i++)
+        if (l->at[i].up == up)
+            l->at[i].worst = l->at[i].cpu->dedicated ? ledger_cpus(l, &l->at[i]) : at[i].cpus;
+}
+
+void ledger_worst(struct ledger *l)
+{
+    worst_level(l, -1, l->zones > l->dedicated ? l->zones - l->dedicated : 0);
+    for (unsigned i = 0; i < l->n; i++)
+        if (l->at[i].is_pool)
+            worst_level(l, (int)i, l->at[i].worst);
+}

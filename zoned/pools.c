@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The pools that there are (ETC/pools/NAME.yaml), the host's part (ETC/host.yaml), and the groups of pools in
+ * which a zone runs: made before the first zone of a pool, gone after the last. */
+#include "base/file.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "zoned/division.h"
+#include <errno.h>
+#include <fcntl.h>
+
+struct pool_entry *pool_find(struct zd *d, const char *name)
+{
+    for (unsigned i = 0; name && i < d->pools.len; i++)
+        if (!strcmp(d->pools.at[i]->name, name))
+            return d->pools.at[i];
+    return NULL;
+}
+
+const char *pool_user(struct zd *d, const char *name)
+{
+    for (unsigned i = 0; i < d->table_size; i++)
+        for (struct zone *z = d->table[i]; z; z = z->next) {
+            auto_free char *runs_in = z->plan ? division_pool_of(z->plan) : NULL;
+            if ((z->spec && str_eq(z->spec->cpu.pool, name)) || str_eq(runs_in, name))
+                return z->name;
+        }
+    return NULL;
+}
+
+static bool runs(struct zd *d, const char *name)
+{
+    for (unsigned i = 0; i < d->table_size; i++)
+        for (struct zone *z = d->table[i]; z; z = z->next) {
+            auto_free char *pool = z->plan ? division_pool_of(z->plan) : NULL;
+            if (str_eq(pool, name))
+                return true;
+        }
+    return false;
+}
+
+/* Its own values are division_apply's to write: `now` is what a new group has. */
+int pool_ensure_up(struct zd *d, struct pool_entry *p, struct err *e)
+{
+    if (p->group)
+        return 0;
+    auto_free char *parent = division_parent(d, p->name), *group = pool_group(p->name);
+    int r = cg_parent_ensure(d->cgroups, parent, e);
+    if (r == 0)
+        r = cg_open(d->cgroups, d->cgroup_parent, group, &p->group, e);
+    spec_cpu_done(&p->now);
+    p->now = (struct spec_cpu){.shares = 100, .cap = -1, .burst = -1, .reserved = -1};
+    return r < 0 ? err_prefix(e, "pool %s", p->name), r : 0;
+}
+
+static void take_down(struct zd *d, const char *name)
+{
+    struct err e = {0};
+    auto_free char *parent = division_parent(d, name);
+    if (cg_parent_remove(d->cgroups, parent, &e) < 0)
+        log_warning("pool %s: %s", name, e.text);
+}
+
+void pools_tidy(struct zd *d)
+{
+    for (unsigned i = 0; i < d->pools.len; i++) {
+        struct pool_entry *p = d->pools.at[i];
+        if (!p->group || runs(d, p->name))
+            continue;
+        cg_close(p->group);
+        p->group = NULL;
+        take_down(d, p->name);
+    }
+}
+
+static void drop(struct pool_entry *p)
+{
+    cg_close(p->group);
+    spec_party_free(p->spec);
+    spec_cpu_done(&p->now);
+    free(p);
+}
+
+void pools_free(struct zd *d)
+{
+    for (unsigned i = 0; i < d->pools.len; i++)
+        drop(d->pools.at[i]);
+    vec_done(&d->pools);
+}
+
+static int load(struct zd *d, const char *path, enum spec_party_kind kind, struct spec_party **out,
+                struct err *e)
+{
+    auto_free char *text = NULL;
+    size_t n = 0;
+    struct problems ps = {0};
+    int r = file_read(AT_FDCWD, path, SPEC_TEXT_MAX, &text, &n, e);
+    if (r == 0 && (r = spec_party_parse(kind, text, n, path, out, &ps)) < 0)
+        r = problems_to_err(&ps, e, path);
+    problems_done(&ps);
+    return r;
+}
+
+struct pool_entry *pool_add(struct zd *d, const char *name, struct spec_party *spec)
+{
+    struct pool_entry *p = xcalloc(1, sizeof(*p));
+    snprintf(p->name, sizeof(p->name), "%s", name);
+    p->spec = spec;
+    *vec_add(&d->pools) = p;
+    return p;
+}
+
+void pool_forget(struct zd *d, struct pool_entry *p)
+{
+    for (unsigned i = 0; i < d->pools.len; i++)
+        if (d->pools.at[i] == p) {
+            vec_remove(&d->pools, i);
+            drop(p);
+            return;
+        }
+}
+
+static void load_pool(struct zd *d, const char *file)
+{
+    struct err e = {0};
+    struct spec_party *spec = NULL;
+    auto_free char *path = xasprintf("%s/pools/%s", d->etc_dir, file),
+                   *name = xstrndup(file, strlen(file) - strlen(".yaml"));
+    int r = spec_check_name("pool", name, &e);
+    if (r == 0)
+        r = load(d, path, SPEC_PARTY_POOL, &spec, &e);
+    if (r == 0 && strcmp(spec->name, name)) {
+        r = err_set(&e, ERR_INVALID, EINVAL, "%s names pool %s", path, spec->name);
+        spec_party_free(spec);
+    }
+    if (r < 0)
+        log_error("%s: left alone", e.text);
+    else
+        (void)pool_add(d, name, spec);
+}
+
+int pools_open(struct zd *d, struct err *e)
+{
+    int fd = openat(d->etc_fd, "pools", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    auto_dir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    if (!dir)
+        return err_sys(e, "%s/pools", d->etc_dir);
+    for (struct dirent *de; (de = readdir(dir));) {
+        if (str_ends(de->d_name, ".yaml.new")) /* a write that was killed before its rename */
+            (void)unlinkat(fd, de->d_name, 0);
+        else if (str_ends(de->d_name, ".yaml"))
+            load_pool(d, de->d_name);
+    }
+    return 0;
+}
+
+/* ---- the daemon's start and end ---- */
+int division_open(struct zd *d, struct err *e)
+{
+    struct err le = {0};
+    struct problems ps = {0};
+    auto_free char *path = xasprintf("%s/host.yaml", d->etc_dir);
+    d->host_in_root = cg_host_in_root(d->cgroups);
+    int r = load(d, path, SPEC_PARTY_HOST, &d->host, &le);
+    if (r == -ENOENT)
+        r = spec_party_parse(SPEC_PARTY_HOST, "", 0, path, &d->host, &ps);
+    else if (r < 0)
+        return err_set(e, le.kind, le.code, "%s", le.text);
+    problems_done(&ps);
+    return r < 0 ? r : pools_open(d, e);
+}
+
+static void remove_empty_pools(struct zd *d)
+{
+    char **names = NULL;
+    (void)cg_list(d->cgroups, d->cgroup_parent, &names, NULL);
+    for (char **n = names; n && *n; n++) {
+        if (!str_ends(*n, ".pool"))
+            continue;
+        (*n)[strlen(*n) - strlen(".pool")] = '\0';
+        if (!runs(d, *n))
+            take_down(d, *n);
+    }
+    strv_free(names);
+}
+
+/* A running zone whose pool's file is gone keeps its group; the pool is there without a file, with defaults. */
+static void adopt_pool(struct zd *d, const char *name)
+{
+    struct err e = {0};
+    struct problems ps = {0};
+    struct pool_entry *p = pool_find(d, name);
+    auto_free char *text = xasprintf("pool: %s\n", name);
+    struct spec_party *spec = NULL;
+    if (!p && spec_party_parse(SPEC_PARTY_POOL, text, strlen(text), name, &spec, &ps) == 0)
+        p = pool_add(d, name, spec);
+    if (p && pool_ensure_up(d, p, &e) < 0)
+        log_error("%s", e.text);
+    problems_done(&ps);
+}
+
+void division_adopted(struct zd *d)
+{
+    struct err e = {0};
+    for (unsigned i = 0; i < d->table_size; i++)
+        for (struct zone *z = d->table[i]; z; z = z->next) {
+            auto_free char *pool = z->plan ? division_pool_of(z->plan) : NULL;
+            if (pool)
+                adopt_pool(d, pool);
+        }
+    remove_empty_pools(d);
+    d->part.cap = -1; /* not known: to be written */
+    if (division_apply(d, NULL, &e) < 0)
+        log_error("division: %s", e.text);
+    for (unsigned i = 0; i < d->pools.len; i++) { /* what a pool's group has is not known either */
+        struct pool_entry *p = d->pools.at[i];
+        struct cg_limits l = {.cpu = &p->now, .tasks = SPEC_UNSET};
+        struct err pe = {0};
+        if (p->group && cg_heal(p->group, &l, &pe) < 0)
+            log_error("pool %s: %s", p->name, pe.text);
+    }
+}
+
+void division_free(struct zd *d)
+{
+    pools_free(d);
+    spec_party_free(d->host);
+    free((char *)d->part.exclusive);
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Statistics as the API tells them: one object per zone, built anew only when something in it moved (its text
+ * is kept), and the host's. Counters are totals; whoever wants rates takes the difference of two answers. */
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/str.h"
+#include "zoned/zoned.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#define FRESH_MAX 32 /* so many zones asked for by name are looked at in full */
+
+static void set_known(json *o, const char *key, uint64_t v)
+{
+    js_set(o, key, v == UINT64_MAX ? js_null() : js_int((int64_t)v));
+}
+
+/* Zones' objects are written as text at once: a tree of sixty values and its dump cost 25 µs a zone, this two. */
+static void put(struct str *s, const char *key, const char *text)
+{
+    char last = s->len ? s->p[s->len - 1] : '{';
+    str_add(s, last == '{' || last == '[' ? "\"" : ", \"");
+    str_add(s, key);
+    str_add(s, "\": ");
+    str_add(s, text);
+}
+
+static void put_known(struct str *s, const char *key, uint64_t v)
+{
+    char buf[24], *p = buf + sizeof(buf) - 1;
+    *p = '\0';
+    if (v == UINT64_MAX) {
+        put(s, key, "null");
+        return;
+    }
+    do
+        *--p = (char)('0' + v % 10);
+    while ((v /= 10));
+    put(s, key, p);
+}
+
+static void put_given(struct str *s, const char *key, double v)
+{
+    char buf[40];
+    snprintf(buf, sizeof(buf), "%.6f", v);
+    put(s, key, v >= 0 ? buf : "null");
+}
+
+/* Names and CPU lists: checked when they came in, nothing in them needs quoting. */
+static void put_word(struct str *s, const char *key, const char *word)
+{
+    auto_free char *quoted = word ? xasprintf("\"%s\"", word) : NULL;
+    put(s, key, quoted ? quoted : "null");
+}
+
+static void put_open(struct str *s, const char *key)
+{
+    put(s, key, "{");
+}
+
+/* What is promised for the worst case: dedicated CPUs or the reserved ones; nothing promised is 0. */
+static double guaranteed(const struct spec_cpu *c)
+{
+    return c->dedicated ? (double)c->dedicated : c->reserved > 0 ? c->reserved : 0;
+}
+
+static void cpu_stats(const struct zone *z, const struct cg_stats *c, struct str *s)
+{
+    put_open(s, "cpu");
+    put_known(s, "usage_usec", c->cpu_usage);
+    put_known(s, "user_usec", c->cpu_user);
+    put_known(s, "system_usec", c->cpu_system);
+    put_known(s, "throttled_usec", c->cpu_throttled);
+    put_known(s, "periods", c->cpu_periods);
+    put_known(s, "throttled_periods", c->cpu_throttled_periods);
+    put_known(s, "shares", z->spec->cpu.shares);
+    put_given(s, "cap", z->spec->cpu.cap);
+    put_word(s, "set", z->spec->cpu.set);
+    put_word(s, "pool", z->spec->cpu.pool);
+    put_given(s, "entitled", z->sample->entitled);
+    put_given(s, "guaranteed", guaranteed(&z->spec->cpu));
+    put_given(s, "use", z->cpu_use);
+    put_known(s, "psi_some_usec", c->psi_cpu_some);
+    str_add(s, "}");
+}
+
+static void memory_stats(const struct zone *z, const struct cg_stats *c, struct str *s)
+{
+    put_open(s, "memory");
+    put_known(s, "usage", c->mem_usage);
+    put_known(s, "peak", c->mem_peak);
+    put_known(s, "anon", c->mem_anon);
+    put_known(s, "file", c->mem_file);
+    put_known(s, "shmem", c->mem_shmem);
+    put_known(s, "kernel", c->mem_kernel);
+    put_known(s, "swap", c->mem_swap);
+    put_known(s, "refaults", c->mem_refaults);
+    put_known(s, "cap", z->spec->memory.cap);
+    put_known(s, "reserved", z->spec->memory.reserved);
+    put_known(s, "oom_kills", c->oom_kills);
+    put_known(s, "psi_some_usec", c->psi_mem_some);
+    put_known(s, "psi_full_usec", c->psi_mem_full);
+    str_add(s, "}");
+}
+
+static void io_stats(const struct zone *z, const struct cg_stats *c, struct str *s)
+{
+    put_open(s, "io");
+    put_known(s, "read", c->io_read);
+    put_known(s, "write", c->io_write);
+    put_known(s, "read_ops", c->io_read_ops);
+    put_known(s, "write_ops", c->io_write_ops);
+    put_known(s, "read_cap", z->spec->io.read);
+    put_known(s, "write_cap", z->spec->io.write);
+    put_known(s, "psi_some_usec", c->psi_io_some);
+    put_known(s, "psi_full_usec", c->psi_io_full);
+    str_add(s, "}");
+}
+
+static void net_stats(const struct zone *z, struct str *s)
+{
+    bool first = true;
+    put(s, "network", "[");
+    for (unsigned i = 0; z->plan && i < z->plan->links.len && i < z->sample->links.len; i++) {
+        const struct net_counters *c = &z->sample->links.at[i].count;
+        if (!z->sample->links.at[i].there)
+            continue;
+        str_add(s, first ? "{" : ", {");
+        first = false;
+        put_word(s, "ifname", z->plan->links.at[i].ifname);
+        put_known(s, "rx_bytes", c->rx_bytes);
+        put_known(s, "tx_bytes", c->tx_bytes);
+        put_known(s, "rx_packets", c->rx_packets);
+        put_known(s, "tx_packets", c->tx_packets);
+        str_add(s, "}");
+    }
+    str_add(s, "]");
+}
+
+static char *zone_object(struct zone *z)
+{
+    const struct cg_stats *c = &z->sample->stats;
+    struct str s = {0};
+    str_add(&s, "{");
+    put_word(&s, "name", z->name);
+    put_word(&s, "state", state_name(z->state));
+    if (z->spec) {
+        cpu_stats(z, c, &s);
+        memory_stats(z, c, &s);
+        put_open(&s, "tasks");
+        put_known(&s, "current", c->tasks);
+        put_known(&s, "cap", z->spec->tasks);
+        str_add(&s, "}");
+        io_stats(z, c, &s);
+        net_stats(z, &s);
+        put_known(&s, "looked_us", z->sample->full_us);
+    }
+    str_add(&s, "}");
+    return str_take(&s);
+}
+
+/* The text is good as long as nothing moved; whoever moves something calls sample_stale. */
+static const char *zone_text(struct zone *z)
+{
+    struct zone_sample *s = sample_of(z);
+    if (!s->text || s->text_state != z->state) {
+        free(s->text);
+        s->text = zone_object(z);
+        s->text_state = z->state;
+    }
+    return s->text;
+}
+
+/* ---- the host ---- */
+static uint64_t meminfo(const char *text, const char *key)
+{
+    const char *p = text ? strstr(text, key) : NULL;
+    return p ? strtoull(p + strlen(key), NULL, 10) * 1024 : 0;
+}
+
+static void host_cpu(struct zd *d, json *o, const struct cg_total *t)
+{
+    auto_free char *stat = NULL;
+    uint64_t v[8] = {0};
+    if (file_read(AT_FDCWD, "/proc/stat", 1u << 20, &stat, NULL, NULL) == 0)
+        (void)!sscanf(stat,
+                      "cpu %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
+                      " %" SCNu64,
+                      &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7]);
+    uint64_t ticks = (v[0] + v[1] + v[2] + v[5] + v[6]) * 10000;
+    uint64_t busy = t->cpu_machine == UINT64_MAX ? ticks : t->cpu_machine;
+    js_set_int(o, "cpus", d->facts.cpus);
+    js_set_int(o, "cpu_busy_usec", (int64_t)busy);
+    js_set_int(o, "cpu_idle_usec", (int64_t)((v[3] + v[4]) * 10000));
+    js_set_int(o, "cpu_steal_usec", (int64_t)(v[7] * 10000));
+    set_known(o, "cpu_zones_usec", t->cpu_zones);
+    js_set(o, "cpu_host_usec",
+           t->cpu_zones == UINT64_MAX || t->cpu_zones > busy ? js_null()
+                                                             : js_int((int64_t)(busy - t->cpu_zones)));
+}
+
+static void host_memory(struct zd *d, json *o, const struct cg_total *t)
+{
+    auto_free char *mem = NULL;
+    (void)file_read(AT_FDCWD, "/proc/meminfo", 65536, &mem, NULL, NULL);
+    uint64_t used = d->facts.memory - meminfo(mem, "MemFree:");
+    js_set_int(o, "memory", (int64_t)d->facts.memory);
+    js_set_int(o, "memory_available", (int64_t)meminfo(mem, "MemAvailable:"));
+    js_set_int(o, "memory_used", (int64_t)used);
+    set_known(o, "memory_zones", t->mem_zones);
+    js_set(o, "memory_host",
+           t->mem_zones == UINT64_MAX || t->mem_zones > used ? js_null()
+                                                             : js_int((int64_t)(used - t->mem_zones)));
+}
+
+static void host_tasks(json *o, const struct cg_total *t)
+{
+    auto_free char *load = NULL;
+    uint64_t all = UINT64_MAX;
+    if (file_read(AT_FDCWD, "/proc/loadavg", 256, &load, NULL, NULL) == 0)
+        (void)!sscanf(load, "%*s %*s %*s %*[0-9]/%" SCNu64, &all);
+    bool known = all != UINT64_MAX && t->tasks_zones != UINT64_MAX && t->tasks_zones <= all;
+    set_known(o, "tasks", all);
+    set_known(o, "tasks_zones", t->tasks_zones);
+    js_set(o, "tasks_host", known ? js_int((int64_t)(all - t->tasks_zones)) : js_null());
+}
+
+json *host_stats(struct zd *d)
+{
+    struct cg_total t;
+    json *o = js_object();
+    cg_read_total(d->cgroups, d->cgroup_parent, &t);
+    host_cpu(d, o, &t);
+    host_memory(d, o, &t);
+    host_tasks(o, &t);
+    js_set_int(o, "time_us", (int64_t)clock_mono_us());
+    return o;
+}
+
+/* ---- all ---- */
+static int wanted_zones(struct zd *d, char *const *names, struct zone ***out, unsigned *n, struct err *e)
+{
+    for (unsigned i = 0; names && names[i]; i++)
+        if (!registry_find(d, names[i]))
+            return err_set(e, ERR_NOT_FOUND, ENOENT, "zone %s does not exist", names[i]);
+    *out = registry_sorted(d, n);
+    return 0;
+}
+
+static bool is_wanted(const struct zone *z, char *const *names)
+{
+    return names && names[0] ? strv_has(names, z->name) : z->group != NULL;
+}
+
+char *stats_text(struct zd *d, char *const *names, struct err *e)
+{
+    unsigned n, some = 0;
+    auto_free struct zone **all = NULL, **few = NULL;
+    if (wanted_zones(d, names, &all, &n, e) < 0)
+        return NULL;
+    few = xcalloc(n + 1, sizeof(*few));
+    for (unsigned i = 0; i < n; i++)
+        if (is_wanted(all[i], names))
+            few[some++] = all[i];
+    bool named = names && names[0];
+    sample_take(d, few, some, named && some <= FRESH_MAX);
+    sample_entitle(d, all, n);
+    auto_js json *host = host_stats(d);
+    auto_free char *host_text = js_dump(host, false);
+    struct str out = {0};
+    str_add(&out, "{\"host\": ");
+    str_add(&out, host_text);
+    str_add(&out, ", \"zones\": [");
+    for (unsigned i = 0; i < some; i++) {
+        if (i)
+            str_add(&out, ", ");
+        str_add(&out, zone_text(few[i]));
+    }
+    str_add(&out, "]}");
+    return str_take(&out);
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Why is a zone slow? One cause out of what the counters of an interval say, with the counter named. Pure.
+ *
+ * Each cause has a score, the part of the interval that it cost; the greatest wins, and below its threshold
+ * none counts. Two causes show themselves in the counters of others and are asked first: a cap makes tasks wait
+ * for a CPU, and a working set beyond the memory cap makes them wait for the disk that it is read from again. */
+#include "base/str.h"
+#include "zoned/zoned.h"
+#include <stdarg.h>
+#include <stdio.h>
+
+#define HELD_LEAST 0.10   /* of the cap's periods */
+#define WAIT_LEAST 0.10   /* of the time: CPU, I/O */
+#define MEMORY_LEAST 0.05 /* of the time */
+#define FULL 0.9          /* of a limit */
+
+__attribute__((format(printf, 4, 5))) static json *answer(const struct why_facts *f, const char *cause,
+                                                          const char *who, const char *fmt, ...)
+{
+    char text[900];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    json *o = js_object();
+    js_set_str(o, "zone", f->self.name);
+    js_set_str(o, "cause", cause);
+    js_set_str(o, "neighbour", who);
+    js_set_str(o, "text", text);
+    js_set_real(o, "seconds", f->seconds);
+    return o;
+}
+
+static double percent(double part)
+{
+    return part * 100 > 100 ? 100 : part * 100;
+}
+
+static json *not_running(const struct why_facts *f)
+{
+    const char *name = f->self.name;
+    if (f->self.state == ZONE_PAUSED)
+        return answer(f, "paused", NULL,
+                      "Zone %s is paused: all its processes are frozen. zonectl resume %s lets them go on.",
+                      name, name);
+    return answer(f, "not_running", NULL, "Zone %s does not run: it is %s.", name, state_name(f->self.state));
+}
+
+static json *own_cap(const struct why_facts *f)
+{
+    const struct why_zone *z = &f->self;
+    return answer(
+        f, "cap", NULL,
+        "Zone %s is slow because of its own cap: it may use %.2f CPUs, used %.2f, and was held back in "
+        "%.0f %% of the periods (cpu.stat: nr_throttled; throttled for %.2f s in %.1f s). A higher cap "
+        "ends that: zonectl set %s cpu.cap=…",
+        z->name, z->cap, z->used, percent(z->held), z->throttled, f->seconds, z->name);
+}
+
+static json *by_pool(const struct why_facts *f)
+{
+    return answer(
+        f, "pool", f->pool,
+        "Zone %s is slow because of its pool %s: the cap of the pool held its zones back in %.0f %% of "
+        "the periods (cpu.stat of the pool: nr_throttled), while %s used %.2f CPUs. zonectl pool set %s "
+        "cpu.cap=… gives the pool more.",
+        f->self.name, f->pool, percent(f->pool_held), f->self.name, f->self.used, f->pool);
+}
+
+static json *memory(const struct why_facts *f)
+{
+    const struct why_zone *z = &f->self;
+    char use[24], cap[24], again[24];
+    print_size((uint64_t)z->refaults >> 20 << 20, again);
+    print_size(z->mem >> 20 << 20, use);
+    print_size(z->mem_cap, cap);
+    bool capped = z->mem_cap != SPEC_UNSET;
+    if (z->oom_kills)
+        return answer(
+            f, "memory", NULL,
+            "Zone %s ran out of memory: %llu of its processes were killed (memory: oom_kill) at %s of "
+            "its cap of %s. zonectl set %s memory.cap=… gives it more.",
+            z->name, (unsigned long long)z->oom_kills, use, capped ? cap : "the machine", z->name);
+    return answer(
+        f, "memory", NULL,
+        "Zone %s is slow because it is short of memory: it holds %s of %s%s; some of its tasks waited for "
+        "memory in %.0f %% of the time (memory.pressure) and for a disk in %.0f %% (io.pressure), from "
+        "which %s a second came that had been in memory before (memory.stat: workingset_refault).%s%s%s",
+        z->name, use, capped ? "its cap of " : "a machine that is full", capped ? cap : "",
+        percent(z->wait_mem), percent(z->wait_io), again, capped ? " A higher cap: zonectl set " : "",
+        capped ? z->name : "", capped ? " memory.cap=…" : "");
+}
+
+static json *io(const struct why_facts *f)
+{
+    const struct why_zone *z = &f->self;
+    char rd[24], wr[24];
+    print_size((uint64_t)z->read >> 10 << 10, rd);
+    print_size((uint64_t)z->write >> 10 << 10, wr);
+    return answer(
+        f, "io", NULL,
+        "Zone %s is slow because of I/O: in %.0f %% of the time some of its tasks waited for a disk "
+        "(io.pressure), while it read %s and wrote %s a second.%s",
+        z->name, percent(z->wait_io), rd, wr,
+        z->io_capped ? " It has an I/O limit of its own: see io in its spec." : "");
+}
+
+/* ---- waiting for a CPU ---- */
+static bool share_a_cpu(const char *a, const char *b, unsigned cpus)
+{
+    for (unsigned i = 0; i < cpus; i++)
+        if (cpu_in_set(a, i) && cpu_in_set(b, i))
+            return true;
+    return false;
+}
+
+static const struct why_zone *worst_neighbour(const struct why_facts *f)
+{
+    const struct why_zone *worst = NULL;
+    for (unsigned i = 0; i < f->nothers; i++) {
+        const struct why_zone *o = &f->others[i];
+        if (share_a_cpu(f->self.set, o->set, f->cpus) && (!worst || o->used > worst->used))
+            worst = o;
+    }
+    return worst;
+}
+
+/* What the host can have used of the CPUs that are the zone's: they are not more than the zones left. */
+static double host_here(const struct why_facts *f, unsigned cpus)
+{
+    double zones = f->self.used;
+    for (unsigned i = 0; i < f->nothers; i++)
+        if (share_a_cpu(f->self.set, f->others[i].set, f->cpus))
+            zones += f->others[i].used;
+    double left = zones < cpus ? cpus - zones : 0;
+    return f->host_used < left ? f->host_used : left;
+}
+
+static json *by_itself(const struct why_facts *f, unsigned cpus)
+{
+    const struct why_zone *z = &f->self;
+    if (z->set)
+        return answer(
+            f, "set", NULL,
+            "Zone %s is slow because of its own CPU set: it keeps the %u CPUs of its set %s busy itself "
+            "(used %.2f; in %.0f %% of the time a task waited for one of them: cpu.pressure). A larger "
+            "set: zonectl set %s cpu.set=…",
+            z->name, cpus, z->set, z->used, percent(z->wait_cpu), z->name);
+    return answer(
+        f, "machine", NULL,
+        "Zone %s is slow because the machine has no more CPUs: it uses %.2f of %u itself (in %.0f %% of "
+        "the time a task waited for one: cpu.pressure).",
+        z->name, z->used, f->cpus, percent(z->wait_cpu));
+}
+
+static json *cpu_wait(const struct why_facts *f)
+{
+    const struct why_zone *z = &f->self, *o = worst_neighbour(f);
+    unsigned cpus = z->set ? cpus_in_set(z->set) : f->cpus;
+    if (z->used >= FULL * cpus)
+        return by_itself(f, cpus);
+    if (o && o->used >= host_here(f, cpus))
+        return answer(
+            f, "neighbour", o->name,
+            "Zone %s is slow because of its neighbour %s, which used %.2f CPUs (entitled to %.2f): in "
+            "%.0f %% of the time a task of %s waited for a CPU (cpu.pressure), it got %.2f of the %.2f "
+            "that it is entitled to. More shares: zonectl set %s cpu.shares=…; a cap for the other: "
+            "zonectl set %s cpu.cap=…",
+            z->name, o->name, o->used, o->entitled, percent(z->wait_cpu), z->name, z->used, z->entitled,
+            z->name, o->name);
+    return answer(
+        f, "host", "[host]",
+        "Zone %s is slow because of the host: what runs outside of zones used %.2f of %u CPUs, and in "
+        "%.0f %% of the time a task of %s waited for a CPU (cpu.pressure); it got %.2f.",
+        z->name, f->host_used, f->cpus, percent(z->wait_cpu), z->name, z->used);
+}
+
+static json *none(const struct why_facts *f)
+{
+    const struct why_zone *z = &f->self;
+    return answer(
+        f, "none", NULL,
+        "Zone %s is not slow: it used %.2f CPUs of the %.2f that it is entitled to, no cap held it back "
+        "(%.0f %% of the periods), and its tasks waited %.0f %% of the time for a CPU, %.0f %% for "
+        "memory, %.0f %% for I/O.",
+        z->name, z->used, z->entitled, percent(z->held), percent(z->wait_cpu), percent(z->wait_mem),
+        percent(z->wait_io));
+}
+
+static json *decide(const struct why_facts *f)
+{
+    const struct why_zone *z = &f->self;
+    bool full = z->mem_cap != SPEC_UNSET && (double)z->mem >= FULL * (double)z->mem_cap;
+    double mem = z->wait_mem >= MEMORY_LEAST ? z->wait_mem : 0,
+           disk = z->wait_io >= WAIT_LEAST ? z->wait_io : 0, held = z->held >= HELD_LEAST ? z->held : 0,
+           pool = f->pool && f->pool_held >= HELD_LEAST ? f->pool_held : 0,
+           wait = held || pool || z->wait_cpu < WAIT_LEAST ? 0 : z->wait_cpu;
+    if (full && disk > mem && (mem > 0 || z->refaults * 2 > z->read))
+        mem = disk;
+    if (z->state != ZONE_RUNNING)
+        return not_running(f);
+    if (z->oom_kills || (mem && mem >= disk && mem >= held && mem >= pool && mem >= wait))
+        return memory(f);
+    if (disk && disk >= held && disk >= pool && disk >= wait)
+        return io(f);
+    if (held && held >= pool)
+        return own_cap(f);
+    if (pool)
+        return by_pool(f);
+    return wait ? cpu_wait(f) : none(f);
+}
+
+json *why_decide(const struct why_facts *f)
+{
+    const struct why_zone *z = &f->self;
+    json *o = decide(f), *c = js_object();
+    js_set_real(c, "cpu_used", z->used);
+    js_set_real(c, "cpu_entitled", z->entitled);
+    js_set_real(c, "periods_held", z->held);
+    js_set_real(c, "throttled_seconds", z->throttled);
+    js_set_real(c, "cpu_waiting", z->wait_cpu);
+    js_set_real(c, "memory_waiting", z->wait_mem);
+    js_set_real(c, "refault_bytes", z->refaults);
+    js_set_real(c, "read_bytes", z->read);
+    js_set_real(c, "io_waiting", z->wait_io);
+    js_set_int(c, "memory", (int64_t)z->mem);
+    js_set(c, "memory_cap", z->mem_cap == SPEC_UNSET ? js_null() : js_int((int64_t)z->mem_cap));
+    js_set_int(c, "oom_kills", (int64_t)z->oom_kills);
+    js_set_real(c, "host_cpu_used", f->host_used);
+    js_set(o, "counters", c);
+    return o;
+}
