@@ -59,8 +59,10 @@ static void forget_text(struct zone_sample *s)
 
 void sample_stale(struct zone *z)
 {
-    if (z->sample)
-        forget_text(z->sample);
+    if (!z->sample)
+        return;
+    z->sample->links_of = 0;
+    forget_text(z->sample);
 }
 
 static void look_full(struct zone *z)

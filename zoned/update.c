@@ -67,6 +67,7 @@ static void finished(struct zone *z, const json *reply, const struct err *e, voi
         if (z->plan)
             names_follow(z, u->plan);
     }
+    sample_stale(z);
     if (z->plan) { /* the supervisor has written the plan as it was sent; who else came meanwhile counts too */
         division_save_plan(z);
         division_left(z->d);

@@ -419,7 +419,7 @@ struct zone_sample {
 };
 struct zone_sample *sample_of(struct zone *z);
 void sample_drop(struct zone *z);
-void sample_stale(struct zone *z); /* another spec */
+void sample_stale(struct zone *z); /* another spec, other links */
 /* everything: in full and now; else what a tenth of a second or a bounded look gives. */
 void sample_take(struct zd *d, struct zone **all, unsigned n, bool everything);
 void sample_entitle(struct zd *d, struct zone **all, unsigned n);
