@@ -184,7 +184,8 @@ static int write_all(struct zd *d, struct party *at, unsigned n, const struct cg
         was = left;
         left = 0;
         err_clear(e);
-        for (unsigned i = 0; i < 2 * n; i++) {
+        for (unsigned k = 0; k < 2 * n; k++) {
+            unsigned i = back ? 2 * n - 1 - k : k;
             struct err one = {0};
             bool *done = i & 1 ? &at[i / 2].rest_done : &at[i / 2].sets_done;
             if (*done != back)
@@ -239,6 +240,25 @@ static void take_over(struct zd *d, struct party *at, unsigned n, const struct c
     }
 }
 
+static unsigned add_party(struct party *at, unsigned n, struct party *w, const struct spec_cpu *has)
+{
+    spec_cpu_copy(&w->before, has);
+    if (w->p && has->set && w->after.set && !str_eq(has->set, w->after.set)) {
+        /* a pool's zones must stay within its CPUs and go over one by one: for that time it has both sets */
+        struct party wide = {.p = w->p};
+        spec_cpu_copy(&wide.before, has);
+        spec_cpu_copy(&wide.after, has);
+        free(wide.after.set);
+        wide.after.set = xasprintf("%s,%s", has->set, w->after.set);
+        wide.after.dedicated = 0;
+        spec_cpu_done(&w->before);
+        spec_cpu_copy(&w->before, &wide.after);
+        at[n++] = wide;
+    }
+    at[n++] = *w;
+    return n;
+}
+
 static unsigned differing(struct zd *d, const struct zone *except, const struct division *v, struct party *at)
 {
     unsigned n = 0;
@@ -254,8 +274,7 @@ static unsigned differing(struct zd *d, const struct zone *except, const struct 
             spec_cpu_done(&w.after);
             continue;
         }
-        spec_cpu_copy(&w.before, has);
-        at[n++] = w;
+        n = add_party(at, n, &w, has);
     }
     if (!same_part(&d->part, &v->l.part))
         at[n++] = (struct party){0};
@@ -269,7 +288,7 @@ int division_apply(struct zd *d, const struct zone *except, struct err *e)
     struct err own = {0};
     e = e ? e : &own;
     int r = division_make(d, NULL, NULL, &v, &ps);
-    struct party *at = xcalloc(v.l.n + 1, sizeof(*at));
+    struct party *at = xcalloc(2 * v.l.n + 1, sizeof(*at));
     unsigned n = r == 0 ? differing(d, except, &v, at) : 0;
     if (r < 0)
         r = problems_to_err(&ps, e, NULL);
