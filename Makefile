@@ -41,7 +41,7 @@ say = @:
 endif
 
 # ---- the house: one archive per folder, so that each link line shows its layers ----
-FOLDERS := base specs namespaces cgroups netstack storage zoned/api zoned/sup zoned
+FOLDERS := base specs namespaces cgroups netstack storage zoned/api zoned/sup zoned/http zoned
 lib = $(O)/lib$(subst /,-,$(1)).a
 objs = $(patsubst %.c,$(O)/%.o,$(wildcard $(1)/*.c))
 LIBS := $(foreach f,$(FOLDERS),$(call lib,$(f)))
@@ -50,11 +50,13 @@ L_specs := $(call lib,specs) $(L_base)
 L_api := $(call lib,zoned/api) $(L_specs)
 L_leaf := $(call lib,namespaces) $(call lib,cgroups) $(call lib,netstack) $(call lib,storage) $(L_specs)
 L_sup := $(call lib,zoned/sup) $(call lib,zoned/api) $(L_leaf)
-L_zoned := $(call lib,zoned) $(L_sup)
+L_http := $(call lib,zoned/http) $(L_api)
+L_zoned := $(call lib,zoned) $(call lib,zoned/http) $(L_sup)
 # third-party libraries, named where they are linked
 T_base := -ljansson
 T_specs := -lyaml $(T_base)
 T_leaf := -lseccomp -lcap -lcgroup -lnl-route-3 -lnl-3 -lnftnl -lmnl -lnftables -larchive -lisal -lzstd -lz -lcurl -lcrypto $(T_specs)
+T_http := -lmicrohttpd -lsystemd $(T_specs)
 T_zoned := -lmicrohttpd -lsystemd $(T_leaf)
 
 PROGRAMS := zoned zonectl zone-sup zone-init zone-image
@@ -119,6 +121,7 @@ $(eval $(call unit_rule,specs,$(L_specs),$(T_specs)))
 $(foreach f,namespaces cgroups netstack storage,$(eval $(call unit_rule,$(f),$(L_leaf),$(T_leaf))))
 $(eval $(call unit_rule,zoned/api,$(L_api),$(T_specs)))
 $(eval $(call unit_rule,zoned/sup,$(L_sup),$(T_leaf)))
+$(eval $(call unit_rule,zoned/http,$(L_http),$(T_http)))
 $(eval $(call unit_rule,zoned,$(L_zoned),$(T_zoned)))
 # What attacks from inside a zone in the system tests: static and without sanitizers, since it runs where no library is.
 HOSTILE := $(O)/tests/hostile/hostile

@@ -11,7 +11,7 @@
 #include "netstack/netstack.h"
 #include "specs/specs.h"
 #include "storage/storage.h"
-#include "zoned/server.h"
+#include "zoned/http/http.h"
 #include "zoned/service.h"
 #include "zoned/sup/sup.h"
 

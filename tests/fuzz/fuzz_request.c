@@ -2,7 +2,7 @@
 /* Any bytes as "METHOD ADDRESS\nBODY". What is decoded holds no NUL, no slash and no control character within
  * a part, and matches a route only with as many parameters as its pattern has. */
 #include "base/mem.h"
-#include "zoned/server_impl.h"
+#include "zoned/http/impl.h"
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 /* Answers without an end in sight: a bounded queue between who writes and who reads. The connection is
  * suspended while the queue is empty; a client that lets it fill up is cut off. */
 #include "base/mem.h"
-#include "zoned/server_impl.h"
+#include "zoned/http/impl.h"
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>

@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "zoned/api/api.h"
-#include "zoned/server_impl.h"
+#include "zoned/http/impl.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* From bytes of the client to paths, queries, routes and objects: pure functions, no HTTP library, fuzzed. */
 #include "base/mem.h"
-#include "zoned/server_impl.h"
+#include "zoned/http/impl.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

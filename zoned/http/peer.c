@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Who is at the other end, and what may he do: peer credentials and groups to a role; the listening socket.
  * Sources: unix(7) SO_PEERCRED, socket(7) SO_PEERGROUPS. */
-#include "zoned/server_impl.h"
+#include "zoned/http/impl.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>

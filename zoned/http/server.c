@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The server: libmicrohttpd on its own epoll, driven by our event loop; connections, their limits and
  * deadlines. */
-#include "zoned/server.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "zoned/server_impl.h"
+#include "zoned/http/http.h"
+#include "zoned/http/impl.h"
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -152,7 +152,7 @@ static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
     *context = NULL;
 }
 
-/* Decoding is ours (server_decode.c): MHD leaves the address as it came. */
+/* Decoding is ours (decode.c): MHD leaves the address as it came. */
 static size_t keep_escapes(void *arg, struct MHD_Connection *mhd, char *text)
 {
     return strlen(text);

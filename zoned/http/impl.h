@@ -2,7 +2,7 @@
 /* The server's inside: what the server_*.c files and their tests share. Nobody else includes it. */
 #pragma once
 #include "base/str.h"
-#include "zoned/server.h"
+#include "zoned/http/http.h"
 #include <microhttpd.h>
 #include <stdint.h>
 #include <systemd/sd-event.h>
@@ -14,7 +14,7 @@
 #define ZD_HEAD_MAX 32768u
 #define ZD_STRANGERS_MAX 64u /* connections of peers without a role: they only ever read their 403 */
 
-/* ---- decoding (server_decode.c): pure, fuzzed ---- */
+/* ---- decoding (decode.c): pure, fuzzed ---- */
 struct zd_url {
     char *part[ZD_PARTS_MAX];
     unsigned nparts;
@@ -36,7 +36,7 @@ const struct zd_route *zd_route_find(const struct zd_route *routes, unsigned n, 
 /* No bytes: 0 and NULL. Anything but one object is invalid. */
 int zd_body_parse(const char *text, size_t n, json **out, struct err *e);
 
-/* ---- peers (server_peer.c) ---- */
+/* ---- peers (peer.c) ---- */
 struct zd_groups { /* gids of viewer, operator, admin; (gid_t)-1 where the host has no such group */
     gid_t gid[ROLE_ADMIN + 1];
     struct timespec read;
@@ -95,7 +95,7 @@ struct zd_server {
 void zd_kick(struct zd_server *s);
 void zd_call_later(struct zd_server *s, void (*fn)(void *arg, int fd), void *arg, int fd);
 
-/* ---- requests (server_request.c) ---- */
+/* ---- requests (request.c) ---- */
 struct zd_request {
     struct zd_server *server; /* NULL: the server has gone, only the handler still holds it */
     struct zd_conn *conn;
@@ -132,7 +132,7 @@ void zd_conn_resume(struct zd_conn *c);
 /* The server goes: nobody waits for this answer any more. */
 void zd_conn_abandon(struct zd_conn *c);
 
-/* ---- answers (server_reply.c, server_stream.c) ---- */
+/* ---- answers (reply.c, stream.c) ---- */
 void zd_answer(struct zd_request *r, int status, const char *content_type, struct MHD_Response *response);
 void zd_reply_error_status(struct zd_request *r, int status, const char *allow, const struct err *e,
                            const struct problems *ps);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Who is a peer: children with other ids, groups and namespaces connect, the parent looks at them. */
 #include "tests/unit/tap.h"
-#include "tests/unit/zoned/test_server.h"
-#include "zoned/server_impl.h"
+#include "tests/unit/zoned/http/test_server.h"
+#include "zoned/http/impl.h"
 #include <fcntl.h>
 #include <grp.h>
 #include <sched.h>

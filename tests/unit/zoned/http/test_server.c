@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The server against raw clients: it runs in a child, with handlers of its own; what they see comes back over
  * a pipe. */
-#include "tests/unit/zoned/test_server.h"
+#include "tests/unit/zoned/http/test_server.h"
 #include "base/mem.h"
 #include "tests/unit/tap.h"
-#include "zoned/server_impl.h"
+#include "zoned/http/impl.h"
 #include <fcntl.h>
 #include <grp.h>
 #include <signal.h>
