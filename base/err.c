@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The error value and the list of problems. Pure: no system call, no logging. */
+#define ERR_DEFINED_HERE
 #include "base/err.h"
 #include "base/mem.h"
 #include <errno.h>

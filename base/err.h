@@ -46,6 +46,20 @@ int err_sysk(struct err *e, enum err_kind kind, int code, const char *fmt, ...)
 int err_prefix(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Sets the remedy if none is there yet; returns -e->code so that it can stand in a return. */
 int err_hint(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The analyzer sees one file at a time and would follow "the error was 0" into every caller. */
+#if defined(__clang_analyzer__) && !defined(ERR_DEFINED_HERE)
+static inline int err_negative_(int r)
+{
+    if (r >= 0)
+        __builtin_unreachable();
+    return r;
+}
+#define err_set(...) err_negative_((err_set)(__VA_ARGS__))
+#define err_sys(...) err_negative_((err_sys)(__VA_ARGS__))
+#define err_sysk(...) err_negative_((err_sysk)(__VA_ARGS__))
+#define err_prefix(...) err_negative_((err_prefix)(__VA_ARGS__))
+#define err_hint(...) err_negative_((err_hint)(__VA_ARGS__))
+#endif
 void err_clear(struct err *e);
 bool err_is(const struct err *e);
 

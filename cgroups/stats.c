@@ -54,7 +54,7 @@ static ssize_t get(struct cg_group *g, int hier, const char *file, char *buf, si
 
 static uint64_t number(struct cg_group *g, int hier, const char *file)
 {
-    char buf[64];
+    char buf[64] = "";
     if (get(g, hier, file, buf, sizeof(buf)) <= 0 || buf[0] < '0' || buf[0] > '9')
         return UINT64_MAX;
     uint64_t v = strtoull(buf, NULL, 10);

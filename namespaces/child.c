@@ -202,9 +202,10 @@ void nspace_child_main(struct nspace_inner *in)
     r = after_go(in, &t, &e);
     if (r == 0)
         r = nspace_finish_drop(&f, &ready, &e);
-    if (r == 0)
-        r = in->s->init == SPEC_INIT_APP ? exec_zone_init(in, ready.env, &e)
-                                         : exec_image_init(in, ready.env, &e);
+    if (r == 0 && in->s->init == SPEC_INIT_APP)
+        exec_zone_init(in, ready.env, &e);
+    else if (r == 0)
+        exec_image_init(in, ready.env, &e);
     nspace_sync_fail(in->sync, &e);
 }
 

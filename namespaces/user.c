@@ -43,12 +43,10 @@ static char *read_small(int rootfd, const char *path)
 static unsigned split(char *line, char *fields[FIELDS])
 {
     unsigned n = 0;
-    for (char *p = line; p && n < FIELDS;) {
-        fields[n++] = p;
-        p = n < FIELDS ? strchr(p, ':') : NULL;
-        if (p)
-            *p++ = '\0';
-    }
+    while (line && n < FIELDS - 1)
+        fields[n++] = strsep(&line, ":");
+    if (line)
+        fields[n++] = line; /* with what may be too much in it */
     return n;
 }
 

@@ -145,7 +145,7 @@ int net_network_down(struct net_ctx *c, const struct net_network *n, bool last, 
     int r = check(n, e);
     if (r == 0)
         r = net_ctx_rt(c, &s, e);
-    if (r < 0)
+    if (r != 0)
         return r;
     bool pair = n->type != SPEC_NET_MACVLAN, known = pair && !last && in_table(c, n);
     if (n->type == SPEC_NET_BRIDGE && is_master(s, n))

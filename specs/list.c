@@ -261,8 +261,9 @@ void spec_list_done(const struct spec_row *r, void *base)
 
 static void dup_map(spec_map *m)
 {
-    if (m->at)
-        m->at = xmemdup(m->at, m->len * sizeof(*m->at));
+    if (!m->at)
+        return;
+    m->at = xmemdup(m->at, m->len * sizeof(*m->at));
     m->cap = m->len;
     for (unsigned i = 0; i < m->len; i++)
         m->at[i] = (struct spec_kv){xstrdup(m->at[i].key), xstrdup(m->at[i].value)};
@@ -270,8 +271,9 @@ static void dup_map(spec_map *m)
 
 static void dup_ports(port_vec *v)
 {
-    if (v->at)
-        v->at = xmemdup(v->at, v->len * sizeof(*v->at));
+    if (!v->at)
+        return;
+    v->at = xmemdup(v->at, v->len * sizeof(*v->at));
     v->cap = v->len;
     for (unsigned i = 0; i < v->len; i++)
         v->at[i].host_ip = xstrdup(v->at[i].host_ip);
@@ -279,8 +281,9 @@ static void dup_ports(port_vec *v)
 
 static void dup_items(const struct spec_table *t, any_vec *v)
 {
-    if (v->at)
-        v->at = xmemdup(v->at, v->len * t->size);
+    if (!v->at)
+        return;
+    v->at = xmemdup(v->at, v->len * t->size);
     v->cap = v->len;
     for (unsigned i = 0; i < v->len; i++)
         spec_table_dup(t, (char *)v->at + i * t->size);

@@ -167,7 +167,7 @@ static bool take_event(struct loader *y, const yaml_event_t *ev)
         return open_collection(y, SPEC_MAP, ev->data.mapping_start.style == YAML_FLOW_MAPPING_STYLE, ev);
     case YAML_SEQUENCE_END_EVENT:
     case YAML_MAPPING_END_EVENT:
-        parent->end = byte_of(y, ev->end_mark.index);
+        parent->end = byte_of(y, ev->end_mark.index); /* NOLINT: libyaml ends what it has begun */
         y->depth--;
         return true;
     default:

@@ -4,7 +4,7 @@
 #include "specs/schema.h"
 
 /* A typed look at the row's field. */
-#define SPEC_FIELD(type, base, row) (*(type *)((char *)(base) + (row)->offset))
+#define SPEC_FIELD(type, base, row) (*(type *)(void *)((char *)(base) + (row)->offset))
 #define SPEC_CFIELD(type, base, row) (*(__typeof__(type) const *)((const char *)(base) + (row)->offset))
 
 /* Parses text for the row into base; false after a problem. */

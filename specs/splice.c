@@ -299,7 +299,7 @@ void spec_splice_insert(struct spec_splice *s, const struct spec_node *c, unsign
 {
     if (!c->parent && c->kind == SPEC_SCALAR)
         insert_in_empty_text(s);
-    else if (spec_node_null(c))
+    else if (c->parent && spec_node_null(c))
         insert_in_nothing(s, c, i);
     else if (c->kind == SPEC_SCALAR)
         append_to_scalar(s, c);

@@ -116,7 +116,7 @@ static int fetch_manifest(const struct reg_job *j, struct reg_session *s, const 
         return err_set(e, ERR_INVALID, EPROTO, "%s: the registry's media type is no manifest's", what);
     if (!promised && r.digest && !img_digest_ok(r.digest))
         return err_set(e, ERR_INVALID, EPROTO, "%s: the registry names a digest that is none", what);
-    if ((k = keep_manifest(j, promised ? promised : r.digest, type, &r.text, d, e)) < 0)
+    if (keep_manifest(j, promised ? promised : r.digest, type, &r.text, d, e) < 0)
         return err_prefix(e, "%s", what);
     *text = str_take(&r.text);
     return 0;

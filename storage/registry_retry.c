@@ -95,7 +95,7 @@ int reg_upload_range(const char *range, uint64_t *next)
 /* A registry's words: one line, printable, short. */
 static void add_clean(struct str *s, const char *text, size_t max)
 {
-    for (size_t i = 0; text[i] && i < max; i++) {
+    for (size_t i = 0; i < max && text[i]; i++) {
         char c = (unsigned char)text[i] < 0x20 || text[i] == 0x7f ? ' ' : text[i];
         str_addn(s, &c, 1);
     }

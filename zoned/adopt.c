@@ -248,7 +248,7 @@ int adopt_all(struct zd *d, struct err *e)
     for (struct dirent *ent; (ent = readdir(dir));)
         if (spec_check_name("zone", ent->d_name, NULL) == 0)
             strv_add(&names, ent->d_name);
-    for (unsigned i = 0; i < strv_len(names); i++)
+    for (unsigned i = 0; names && names[i]; i++)
         adopt_one(d, names[i]);
     strv_free(names);
     names_adopt(d);

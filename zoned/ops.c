@@ -331,7 +331,7 @@ static int prepare_start(struct zone *z, struct problems *ps, struct err *e)
         r = networks_needed(d, z->spec, e);
     if (r == 0)
         r = op_plan(d, z, NULL, &p, ps, e);
-    if (r < 0)
+    if (r != 0)
         return r;
     z->plan = p;
     struct pool_entry *pool = pool_find(d, z->spec->cpu.pool);

@@ -124,7 +124,7 @@ static int take_format(struct ctl_args *a, struct err *e)
 {
     static const char *const names[] = {[CTL_TABLE] = "table", [CTL_JSON] = "json", [CTL_YAML] = "yaml"};
     for (int f = CTL_TABLE; a->format && f <= CTL_YAML; f++) {
-        if (!strcmp(optarg, names[f])) {
+        if (str_eq(optarg, names[f])) {
             *a->format = (enum ctl_format)f;
             return 0;
         }

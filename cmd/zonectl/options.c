@@ -310,7 +310,7 @@ static void take_network(struct ctl_create *k, const struct pending *p)
     /* A spec has its own links; without one the first is the default network. */
     if (!p->links && !k->file && (p->ports || p->addresses))
         edit(&set, "network[0].link", "default", true);
-    if (strv_len(p->addresses) == 1) {
+    if (p->addresses && !p->addresses[1]) {
         edit(&set, "network[0].address", p->addresses[0], true);
     } else if (p->addresses) {
         auto_free char *list = ctl_quote_list(p->addresses);

@@ -124,10 +124,9 @@ static int edit_round(struct ctl *c, const char *name, const char *file, const c
     struct err e = {0};
     auto_free char *text = NULL, *path = ctl_zone_path(name, ""), *what = xasprintf("edit %s", name);
     auto_js json *answer = NULL;
-    int r = run_editor(file, &e);
-    if (r == 0)
-        r = file_read(AT_FDCWD, file, SPEC_TEXT_MAX, &text, NULL, &e);
-    if (r < 0) {
+    if (run_editor(file, &e) == 0)
+        (void)file_read(AT_FDCWD, file, SPEC_TEXT_MAX, &text, NULL, &e);
+    if (!text) {
         *status = ctl_fail(c, &e, NULL, what);
         return -1;
     }

@@ -297,7 +297,7 @@ static int take_answer(struct api_client *c, const struct api_head *h, struct ap
     if (r == 0 && !strcmp(h->type, "application/json") && text.len && !(body = js_parse(text.p, text.len, e)))
         r = err_prefix(e, "zoned's answer");
     if (r == 0 && a) {
-        *a = (struct api_answer){.status = h->status, .body = body, .text_len = text.len};
+        *a = (struct api_answer){.status = h->status, .body = body, .text_len = body ? 0 : text.len};
         a->text = body ? NULL : str_take(&text);
         body = NULL;
     }

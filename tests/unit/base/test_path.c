@@ -103,8 +103,9 @@ static pid_t swapper(void)
     put(root, "s/f", "inside");
     fflush(stdout);
     pid_t pid = fork();
-    while (pid == 0)
-        renameat2(root, "s", root, "t", RENAME_EXCHANGE);
+    if (pid == 0)
+        for (;;)
+            renameat2(root, "s", root, "t", RENAME_EXCHANGE);
     return pid;
 }
 

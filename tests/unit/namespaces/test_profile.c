@@ -162,7 +162,7 @@ static int try_calls(int fd, void *arg)
     int n = 0, foreign = 0;
     for (int f = 4; f < 256; f++)
         foreign += fcntl(f, F_GETFD) >= 0;
-#define TRY(nm, call) (errno = 0, c[n].name = nm, c[n].r = (long)(call), c[n].code = errno, n++)
+#define TRY(nm, call) (errno = 0, c[n].name = (nm), c[n].r = (long)(call), c[n].code = errno, n++)
     TRY("unshare-user", syscall(SYS_unshare, CLONE_NEWUSER));
     TRY("unshare-ns", syscall(SYS_unshare, CLONE_NEWNS));
     TRY("vsock", socket(AF_VSOCK, SOCK_STREAM, 0));

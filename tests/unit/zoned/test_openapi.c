@@ -10,7 +10,7 @@
 static json *operation(json *paths, const char *path, const char *method)
 {
     char lower[16] = "";
-    for (unsigned i = 0; method[i] && i < 15; i++)
+    for (unsigned i = 0; i < 15 && method[i]; i++)
         lower[i] = (char)tolower(method[i]);
     return js_get(js_get(paths, path), lower);
 }
