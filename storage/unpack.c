@@ -115,7 +115,8 @@ static int make_hardlink(struct unpacker *u, const char *target, int dir, const 
                          struct err *e)
 {
     char *clean = NULL;
-    if (clean_name(target, &clean, NULL) < 0 || !*clean) {
+    (void)clean_name(target, &clean, NULL);
+    if (!clean || !*clean) {
         free(clean);
         return unpack_refuse(e, path, "is a hard link to outside");
     }

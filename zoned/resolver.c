@@ -47,22 +47,15 @@ static void add(char ***argv, char *word /* taken */)
 
 static char **command(const struct resolver *r)
 {
-    static const char *const words[] = {RESOLVER_PROGRAM,
-                                        "--keep-in-foreground",
-                                        "--conf-file=/dev/null",
-                                        "--pid-file=",
-                                        "--log-facility=-",
-                                        "--except-interface=lo",
-                                        "--bind-dynamic",
-                                        "--no-hosts",
-                                        "--domain-needed",
-                                        "--domain=" NET_DOMAIN,
-                                        ("--local=/" NET_DOMAIN "/"),
-                                        "--no-ident",
-                                        "--cache-size=1000"};
+    static const char *const words[] = {RESOLVER_PROGRAM, "--keep-in-foreground", "--conf-file=/dev/null",
+                                        "--pid-file=",    "--log-facility=-",     "--except-interface=lo",
+                                        "--bind-dynamic", "--no-hosts",           "--domain-needed",
+                                        "--no-ident",     "--cache-size=1000"};
     char **argv = NULL;
     for (unsigned i = 0; i < ARRAY_LEN(words); i++)
         strv_add(&argv, words[i]);
+    strv_add(&argv, "--domain=" NET_DOMAIN);
+    strv_add(&argv, "--local=/" NET_DOMAIN "/");
     add(&argv, xasprintf("--port=%u", r->port));
     for (unsigned i = 0; i < strv_len(r->networks); i++) {
         add(&argv, xasprintf("--interface=%s", r->bridges[i]));

@@ -177,7 +177,7 @@ int ctl_option(struct ctl *c, struct ctl_args *a, int *rest, int *status)
 int ctl_positionals(struct ctl *c, int argc, char **argv, int least, int most, int *status)
 {
     struct ctl_args a = {.argc = argc, .argv = argv, .format = &c->format};
-    int rest;
+    int rest = 0;
     if (ctl_option(c, &a, &rest, status) == CTL_BAD)
         return -1;
     if (argc - rest < least || (most >= 0 && argc - rest > most)) {
