@@ -287,6 +287,7 @@ int division_apply(struct zd *d, const struct zone *except, struct err *e)
     struct problems ps = {0};
     struct err own = {0};
     e = e ? e : &own;
+    d->division_moved = true;
     int r = division_make(d, NULL, NULL, &v, &ps);
     struct party *at = xcalloc(2 * v.l.n + 1, sizeof(*at));
     unsigned n = r == 0 ? differing(d, except, &v, at) : 0;

@@ -3,7 +3,7 @@
  * the answer comes from a timer. */
 #include "base/clock.h"
 #include "base/str.h"
-#include "zoned/zoned.h"
+#include "zoned/division.h"
 #include <errno.h>
 #include <systemd/sd-event.h>
 
@@ -19,7 +19,7 @@ struct asking {
     struct sd_event_source *timer;
     char name[SPEC_NAME_MAX + 1];
     uint64_t at, start_no;
-    struct cg_stats self;
+    struct cg_stats self, pool;
     struct cg_total total;
     VEC(struct seen) others;
 };
@@ -40,7 +40,7 @@ static void look_back(struct asking *a, const struct zone *z, struct why_zone *t
     uint64_t now = z->sample ? z->sample->stats.cpu_usage : UINT64_MAX;
     *to = (struct why_zone){.name = z->name,
                             .state = z->state,
-                            .entitled = z->sample ? z->sample->entitled : 0,
+                            .entitled = z->entitled,
                             .cap = z->spec ? z->spec->cpu.cap : -1,
                             .set = z->spec ? z->spec->cpu.set : NULL};
     for (unsigned i = 0; i < a->others.len; i++)
@@ -48,14 +48,34 @@ static void look_back(struct asking *a, const struct zone *z, struct why_zone *t
             to->used = part(a->others.at[i].cpu, now, seconds);
 }
 
+static struct pool_entry *running_pool(struct zd *d, const struct zone *z)
+{
+    auto_free char *name = z->plan ? division_pool_of(z->plan) : NULL;
+    return name ? pool_find(d, name) : NULL;
+}
+
+static void read_pool(const struct pool_entry *p, struct cg_stats *out)
+{
+    if (!p || !p->group || cg_read(p->group, false, out, NULL) < 0)
+        memset(out, 0xff, sizeof(*out));
+}
+
+/* Part of the periods in which a cap held it back. */
+static double held(const struct cg_stats *was, const struct cg_stats *is)
+{
+    if (!known(was->cpu_periods, is->cpu_periods) || is->cpu_periods == was->cpu_periods ||
+        !known(was->cpu_throttled_periods, is->cpu_throttled_periods))
+        return 0;
+    return (double)(is->cpu_throttled_periods - was->cpu_throttled_periods) /
+           (double)(is->cpu_periods - was->cpu_periods);
+}
+
 static void look_at_self(const struct asking *a, const struct zone *z, struct why_zone *to, double seconds)
 {
     const struct cg_stats *was = &a->self, *is = &z->sample->stats;
     if (a->start_no != z->start_no) /* another start: its totals began at 0 */
         return;
-    if (known(was->cpu_periods, is->cpu_periods) && is->cpu_periods > was->cpu_periods)
-        to->held = (double)(is->cpu_throttled_periods - was->cpu_throttled_periods) /
-                   (double)(is->cpu_periods - was->cpu_periods);
+    to->held = held(was, is);
     to->throttled = part(was->cpu_throttled, is->cpu_throttled, 1);
     to->wait_cpu = part(was->psi_cpu_some, is->psi_cpu_some, seconds);
     to->wait_mem = part(was->psi_mem_some, is->psi_mem_some, seconds);
@@ -81,6 +101,14 @@ static json *decide(struct asking *a, struct zone *z, struct zone **all, unsigne
     f.self.mem_cap = SPEC_UNSET;
     if (z->sample && z->spec)
         look_at_self(a, z, &f.self, f.seconds);
+    struct pool_entry *pool = running_pool(a->d, z);
+    if (pool) {
+        struct cg_stats now;
+        read_pool(pool, &now);
+        f.pool = pool->name;
+        f.pool_cap = pool->spec->cpu.cap;
+        f.pool_held = a->start_no == z->start_no ? held(&a->pool, &now) : 0;
+    }
     for (unsigned i = 0; i < n; i++)
         if (all[i] != z && all[i]->group)
             look_back(a, all[i], &others[f.nothers++], f.seconds);
@@ -96,7 +124,7 @@ static void take(struct zd *d, struct zone *z, struct zone **all, unsigned n)
     sample_take(d, all, n, false);
     if (z->group)
         sample_take(d, &z, 1, true);
-    sample_entitle(d, all, n);
+    sample_entitle(d);
 }
 
 static int on_time(sd_event_source *s, uint64_t usec, void *arg)
@@ -126,6 +154,7 @@ static void remember(struct asking *a, struct zone *z, struct zone **all, unsign
     a->start_no = z->start_no;
     cg_read_total(a->d->cgroups, a->d->cgroup_parent, &a->total);
     memset(&a->self, 0xff, sizeof(a->self));
+    read_pool(running_pool(a->d, z), &a->pool);
     if (z->sample)
         a->self = z->sample->stats;
     for (unsigned i = 0; i < n; i++) {

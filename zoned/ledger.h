@@ -17,6 +17,7 @@ struct ledger_entry { /* a zone that runs or is about to, or a pool in which one
     uint64_t weight;   /* 1-10000; 0: idle */
     double cap, burst; /* as they can hold; < 0 = none */
     double worst;      /* by ledger_worst: CPUs if everybody wanted all he may have */
+    double sure;       /* … and those that are promised: his own, or his part of his pool's */
     int up;            /* index of its pool, or -1 */
 };
 struct ledger {

@@ -136,9 +136,11 @@ int ledger_weigh(struct ledger *l, struct problems *ps)
 }
 
 /* ---- if everybody wanted all ---- */
-static void worst_level(struct ledger *l, int up, double cpus)
+/* `cpus` are divided among the siblings of one level, each within his set and cap; sure: of what is promised. */
+static void share_out(struct ledger *l, int up, double cpus, bool sure)
 {
     auto_free struct entitlement *at = xcalloc(l->n + 1, sizeof(*at));
+    unsigned here = up >= 0 ? ledger_cpus(l, &l->at[up]) : l->cpus - l->dedicated;
     for (unsigned i = 0; i < l->n; i++) {
         const struct ledger_entry *e = &l->at[i];
         if (e->up != up || e->cpu->dedicated)
@@ -146,17 +148,33 @@ static void worst_level(struct ledger *l, int up, double cpus)
         double limit = ledger_cpus(l, e);
         at[i].weight = e->weight;
         at[i].limit = e->cap > 0 && e->cap < limit ? e->cap : limit;
+        at[i].set = ledger_set(l, e);
     }
-    entitle(at, l->n, 1, cpus); /* sets are in the limits already */
-    for (unsigned i = 0; i < l->n; i++)
-        if (l->at[i].up == up)
-            l->at[i].worst = l->at[i].cpu->dedicated ? ledger_cpus(l, &l->at[i]) : at[i].cpus;
+    /* entitle spreads the whole over all CPUs; sets say which of them are meant here */
+    entitle(at, l->n, l->cpus, here ? cpus * l->cpus / here : 0);
+    for (unsigned i = 0; i < l->n; i++) {
+        struct ledger_entry *e = &l->at[i];
+        if (e->up != up)
+            continue;
+        double gets = e->cpu->dedicated ? ledger_cpus(l, e) : at[i].cpus;
+        if (!sure)
+            e->worst = gets;
+        else if (gets > e->sure)
+            e->sure = gets;
+        free((char *)at[i].set);
+    }
 }
 
 void ledger_worst(struct ledger *l)
 {
-    worst_level(l, -1, l->zones > l->dedicated ? l->zones - l->dedicated : 0);
+    share_out(l, -1, l->zones > l->dedicated ? l->zones - l->dedicated : 0, false);
     for (unsigned i = 0; i < l->n; i++)
-        if (l->at[i].is_pool)
-            worst_level(l, (int)i, l->at[i].worst);
+        l->at[i].sure = l->at[i].cpu->dedicated ? (double)l->at[i].cpu->dedicated : reserved(&l->at[i]);
+    for (unsigned i = 0; i < l->n; i++) {
+        if (!l->at[i].is_pool)
+            continue;
+        share_out(l, (int)i, l->at[i].worst, false);
+        if (pool_sure(l, &l->at[i]) > 0)
+            share_out(l, (int)i, pool_sure(l, &l->at[i]), true);
+    }
 }

@@ -85,7 +85,11 @@ static void limits(struct str *s, struct zone **all, unsigned n)
     head(s, "zone_cpu_entitled_cpus", "gauge", "CPUs it would get now if all wanted them.");
     for (unsigned i = 0; i < n; i++)
         if (all[i]->group && all[i]->sample)
-            zone_value(s, "cpu_entitled_cpus", all[i], all[i]->sample->entitled);
+            zone_value(s, "cpu_entitled_cpus", all[i], all[i]->entitled);
+    head(s, "zone_cpu_guaranteed_cpus", "gauge", "CPUs that are promised to it.");
+    for (unsigned i = 0; i < n; i++)
+        if (all[i]->group && all[i]->sample)
+            zone_value(s, "cpu_guaranteed_cpus", all[i], all[i]->guaranteed);
     head(s, "zone_cpu_cap_cpus", "gauge", "CPUs it can use at most.");
     for (unsigned i = 0; i < n; i++)
         if (all[i]->group && all[i]->spec && all[i]->spec->cpu.cap >= 0)
@@ -147,7 +151,7 @@ int h_metrics(struct zd *d, struct zd_request *r, struct err *e)
     auto_free struct zone **all = registry_sorted(d, &n);
     struct str s = {0};
     sample_take(d, all, n, false);
-    sample_entitle(d, all, n);
+    sample_entitle(d);
     host(d, &s);
     for (unsigned i = 0; i < ARRAY_LEN(families); i++)
         zone_family(&s, &families[i], all, n);

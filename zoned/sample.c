@@ -7,7 +7,7 @@
  * are one dump for all. A question about one zone is always answered fresh. */
 #include "base/clock.h"
 #include "base/str.h"
-#include "zoned/zoned.h"
+#include "zoned/division.h"
 #include <time.h>
 
 #define REUSE_US 100000
@@ -165,36 +165,35 @@ static void count_links(struct zd *d, struct zone **all, unsigned n)
 }
 
 /* ---- entitlement ---- */
-static double limit_of(const struct zd *d, const struct spec_cpu *c)
+static void entitled(struct zone *z, double cpus, double sure)
 {
-    unsigned set = cpus_in_set(c->set);
-    double limit = set ? set : d->facts.cpus;
-    return c->cap >= 0 && c->cap < limit ? c->cap : limit;
+    if (z->entitled == cpus && z->guaranteed == sure)
+        return;
+    z->entitled = cpus;
+    z->guaranteed = sure;
+    if (z->sample)
+        forget_text(z->sample);
 }
 
-void sample_entitle(struct zd *d, struct zone **all, unsigned n)
+void sample_entitle(struct zd *d)
 {
-    auto_free struct entitlement *at = xcalloc(n + 1, sizeof(*at));
-    double dedicated = 0;
-    for (unsigned i = 0; i < n; i++) {
-        const struct spec *s = all[i]->spec;
-        if (all[i]->state != ZONE_RUNNING || !s)
-            continue;
-        dedicated += (double)s->cpu.dedicated;
-        at[i].weight = s->cpu.dedicated ? 0 : s->cpu.idle ? 1 : s->cpu.shares;
-        at[i].limit = limit_of(d, &s->cpu);
-        at[i].set = s->cpu.set;
+    struct division v;
+    struct problems ps = {0};
+    if (!d->division_moved)
+        return;
+    d->division_moved = false;
+    for (unsigned i = 0; i < d->table_size; i++)
+        for (struct zone *z = d->table[i]; z; z = z->next)
+            if (!z->plan)
+                entitled(z, 0, 0);
+    if (division_make(d, NULL, NULL, &v, &ps) == 0) {
+        ledger_worst(&v.l);
+        for (unsigned i = 0; i < v.l.n; i++)
+            if (v.who[i].z)
+                entitled(v.who[i].z, v.l.at[i].worst, v.l.at[i].sure);
     }
-    entitle(at, n, d->facts.cpus, d->facts.cpus > dedicated ? d->facts.cpus - dedicated : 0);
-    for (unsigned i = 0; i < n; i++) {
-        const struct spec *s = all[i]->spec;
-        bool own = s && all[i]->state == ZONE_RUNNING && s->cpu.dedicated;
-        double cpus = own ? (double)s->cpu.dedicated : at[i].cpus;
-        if (!all[i]->sample || all[i]->sample->entitled == cpus)
-            continue;
-        all[i]->sample->entitled = cpus;
-        forget_text(all[i]->sample);
-    }
+    problems_done(&ps);
+    division_done(&v);
 }
 
 void sample_take(struct zd *d, struct zone **all, unsigned n, bool everything)

@@ -60,12 +60,6 @@ static void put_open(struct str *s, const char *key)
     put(s, key, "{");
 }
 
-/* What is promised for the worst case: dedicated CPUs or the reserved ones; nothing promised is 0. */
-static double guaranteed(const struct spec_cpu *c)
-{
-    return c->dedicated ? (double)c->dedicated : c->reserved > 0 ? c->reserved : 0;
-}
-
 static void cpu_stats(const struct zone *z, const struct cg_stats *c, struct str *s)
 {
     put_open(s, "cpu");
@@ -79,8 +73,8 @@ static void cpu_stats(const struct zone *z, const struct cg_stats *c, struct str
     put_given(s, "cap", z->spec->cpu.cap);
     put_word(s, "set", z->spec->cpu.set);
     put_word(s, "pool", z->spec->cpu.pool);
-    put_given(s, "entitled", z->sample->entitled);
-    put_given(s, "guaranteed", guaranteed(&z->spec->cpu));
+    put_given(s, "entitled", z->entitled);
+    put_given(s, "guaranteed", z->guaranteed);
     put_given(s, "use", z->cpu_use);
     put_known(s, "psi_some_usec", c->psi_cpu_some);
     str_add(s, "}");
@@ -266,7 +260,7 @@ char *stats_text(struct zd *d, char *const *names, struct err *e)
             few[some++] = all[i];
     bool named = names && names[0];
     sample_take(d, few, some, named && some <= FRESH_MAX);
-    sample_entitle(d, all, n);
+    sample_entitle(d);
     auto_js json *host = host_stats(d);
     auto_free char *host_text = js_dump(host, false);
     struct str out = {0};

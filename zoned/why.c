@@ -61,10 +61,10 @@ static json *by_pool(const struct why_facts *f)
 {
     return answer(
         f, "pool", f->pool,
-        "Zone %s is slow because of its pool %s: the cap of the pool held its zones back in %.0f %% of "
-        "the periods (cpu.stat of the pool: nr_throttled), while %s used %.2f CPUs. zonectl pool set %s "
-        "cpu.cap=… gives the pool more.",
-        f->self.name, f->pool, percent(f->pool_held), f->self.name, f->self.used, f->pool);
+        "Zone %s is slow because of its pool %s: the pool's cap of %.2f CPUs held its zones back in "
+        "%.0f %% of the periods (cpu.stat of the pool: nr_throttled), while %s used %.2f CPUs. zonectl "
+        "pool set %s cpu.cap=… gives the pool more.",
+        f->self.name, f->pool, f->pool_cap, percent(f->pool_held), f->self.name, f->self.used, f->pool);
 }
 
 static json *memory(const struct why_facts *f)
@@ -218,6 +218,7 @@ json *why_decide(const struct why_facts *f)
     js_set_real(c, "cpu_entitled", z->entitled);
     js_set_real(c, "periods_held", z->held);
     js_set_real(c, "throttled_seconds", z->throttled);
+    js_set(c, "pool_periods_held", f->pool ? js_real(f->pool_held) : js_null());
     js_set_real(c, "cpu_waiting", z->wait_cpu);
     js_set_real(c, "memory_waiting", z->wait_mem);
     js_set_real(c, "refault_bytes", z->refaults);

@@ -91,6 +91,7 @@ struct zone {
     struct zone_sample *sample; /* its statistics as they were read last, or NULL */
     uint64_t cpu_last_usec, cpu_last_time;
     double cpu_use;
+    double entitled, guaranteed; /* CPUs; sample_entitle */
     struct port_claim *claims;   /* ports.c */
     struct alias_claim *aliases; /* aliases.c */
     uint64_t boot_start_no;
@@ -163,6 +164,7 @@ struct zd {
     struct port_claim *ports[1024];    /* by port modulo 1024 */
     struct alias_claim *aliases[1024]; /* by name */
     int64_t next_id;
+    bool division_moved; /* since sample_entitle */
     uint64_t sampled_us; /* when all zones' statistics were taken last */
     bool shutting_down, booting, in_boot;
     struct zd_request *shutdown_request;
@@ -413,8 +415,7 @@ struct zone_sample {
     bool ran;         /* since then */
     VEC(struct net_count) links;
     uint64_t links_of; /* start_no + 1 */
-    double entitled;
-    char *text; /* the API's object, while nothing in it moved */
+    char *text;        /* the API's object, while nothing in it moved */
     enum zone_state text_state;
 };
 struct zone_sample *sample_of(struct zone *z);
@@ -422,7 +423,7 @@ void sample_drop(struct zone *z);
 void sample_stale(struct zone *z); /* another spec, other links */
 /* everything: in full and now; else what a tenth of a second or a bounded look gives. */
 void sample_take(struct zd *d, struct zone **all, unsigned n, bool everything);
-void sample_entitle(struct zd *d, struct zone **all, unsigned n);
+void sample_entitle(struct zd *d); /* entitled, guaranteed of all, if the division has changed */
 void sample_use(struct zone *z, uint64_t usage_usec); /* keeps z->cpu_use */
 
 /* stats.c: statistics as the API tells them */
@@ -446,7 +447,7 @@ struct why_facts {
     unsigned nothers, cpus;
     double seconds, host_used;
     const char *pool; /* or NULL */
-    double pool_held;
+    double pool_cap, pool_held;
 };
 /* {zone, cause, neighbour, text, seconds, counters}: cap, pool, memory, io, set, machine, neighbour, host,
  * none, paused, not_running. */

@@ -88,6 +88,17 @@ zc start small
 sleep 0.5
 provoked small 1 "neighbour crowd" "why: a neighbour, named"
 zc stop --force crowd >/dev/null
+zc pool create tight cpu.cap=0.2 cpu.reserved=0.1 >/dev/null
+zc create swimmer --image host --set cpu.pool=tight --cpu-shares 300 -- sh -c "$spin"
+zc create paddler --image host --set cpu.pool=tight -- sleep 10000
+zc start swimmer paddler
+slice_weight 262144 10000
+provoked swimmer 1 "pool tight" "why: its pool"
+is "$(jq '.counters.pool_periods_held > 0.5 and .counters.periods_held == 0' "$T/why")" true "... whose counter says so"
+is "$(zc stats swimmer paddler -o json | jq -c '[.zones[].cpu | [.entitled, .guaranteed] | map(. * 1000 | round)]')" '[[50,25],[150,75]]' \
+    "entitled and guaranteed within the pool, by shares"
+zc delete --force swimmer paddler >/dev/null
+zc pool delete tight >/dev/null
 slice_weight 2 1
 taskset -c 0 sh -c "$spin" & h1=$!
 taskset -c 0 sh -c "$spin" & h2=$!
