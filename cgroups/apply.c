@@ -4,7 +4,9 @@
  * cg_update: the rows that were written are set back. */
 #include "cgroups/internal.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Several lines are several writes (one per disk). */
 static int write_value(const struct cg_group *g, int hier, const char *file, const char *value)
@@ -29,12 +31,24 @@ static bool may_lack(const struct cg_key *k, enum cg_val val)
     return val == CG_VAL_DEFAULT || k->v1_fmt == F_MEMSW || k->v2_fmt == F_OOM;
 }
 
+static bool is_gone(const struct cg_group *g, int hier)
+{
+    char path[CG_PATH_MAX];
+    return cg_path(path, g->parent, g->name, NULL) == 0 &&
+           faccessat(g->h->at[hier].fd, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
+}
+
 static int fail(const struct cg_group *g, const struct cg_key *k, int hier, const char *file,
                 const char *value, int r, struct err *e)
 {
     char shown[80];
     snprintf(shown, sizeof(shown), "%.60s", value);
     shown[strcspn(shown, "\n")] = 0;
+    if (r == -ENOENT && is_gone(g, hier)) {
+        err_set(e, ERR_CONFLICT, ENOENT, "%s: the group %s/%s/%s is gone: somebody has removed it", k->key,
+                g->h->at[hier].path, g->parent, g->name);
+        return err_hint(e, "the zone runs without limits until it is started again");
+    }
     if (r == -ENOENT)
         return err_sysk(e, ERR_UNSUPPORTED, -r, "%s: this kernel has no %s", k->key, file);
     enum err_kind kind = r == -EINVAL || r == -ERANGE || r == -ENODEV ? ERR_INVALID

@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# guest: v2
+# What the kernel itself refuses: a controller that this host does not have, files that refuse a write (EBUSY, EINVAL, ENOSPC), at a
+# start and live, and groups that somebody removed under us. Each is a clear error, nothing is half done, and the zone can be stopped.
+. "$(dirname "$0")/lib.sh"
+v2=false
+[ -e /sys/fs/cgroup/cgroup.controllers ] && v2=true
+
+start_zoned
+ok $? "zoned answers"
+inst=$(instance)
+zc run --rm host true
+before=$(picture "$inst")
+file() { ls -d /sys/fs/cgroup/*/"$inst.slice/$1/$2" "/sys/fs/cgroup/$inst.slice/$1/$3" 2>/dev/null | head -1; }
+values() { # what the groups of a zone have, and its spec
+    local f
+    for f in cpu.shares cpu.weight cpu.cfs_quota_us cpu.max cpuset.cpus memory.limit_in_bytes memory.max pids.max; do
+        find /sys/fs/cgroup -path "*/$inst.slice/$1/$f" -exec grep -H . {} + 2>/dev/null
+    done | sort
+    zc export "$1"
+}
+refused() { # STATUS PATTERN NAME FILE KEY=VALUE…: a change of zone web that is refused while FILE lies over its pids.max
+    local want=$1 pattern=$2 name=$3 over=$4 was
+    shift 4
+    was=$(values web)
+    [ -z "$over" ] || mount --bind "$over" "$tasks"
+    status_is "$want" "$name" zc set web "$@"
+    [ -z "$over" ] || umount "$tasks"
+    like "$out" "$pattern" "... says which key, file and why"
+    same "$(values web)" "$was" "... and nothing of it is done"
+}
+
+# ---- files that refuse ----
+# Whatever the layout, a limit's file is laid over with one that refuses in the way that is wanted.
+zc create web --memory 256M --cpu-shares 100 --image host -- sleep 1000
+zc start web
+tasks=$(file web pids.max pids.max)
+refused 1 "tasks: .*pids.max of web: No space left on device" "ENOSPC" /dev/full cpu.shares=200 memory.cap=300M tasks=100
+refused 7 "tasks: .*pids.max of web: .*Invalid argument" "EINVAL" /proc/$$/oom_score_adj cpu.shares=200 memory.cap=300M tasks=20000
+status_is 0 "what is not refused any more is done" zc set web cpu.shares=200 memory.cap=300M tasks=20000
+is "$(zc show web -o json | jq -c '[.drifted, .spec.tasks]')" '[false,20000]' "... all of it"
+if [ $v2 = true ]; then # v1's own EBUSY: a group of somebody else below ours needs the CPUs (on v2 it follows)
+    ok 0 "(v2 has no sets that hold each other)"
+else
+    mkdir "/sys/fs/cgroup/cpuset/$inst.slice/web/foreign"
+    cat /sys/fs/cgroup/cpuset/cpuset.mems >"/sys/fs/cgroup/cpuset/$inst.slice/web/foreign/cpuset.mems"
+    echo 0-$(($(nproc) - 1)) >"/sys/fs/cgroup/cpuset/$inst.slice/web/foreign/cpuset.cpus"
+    refused 6 "cpu.set: .*cpuset.cpus of web: .*busy" "EBUSY" "" cpu.set=0 cpu.shares=300
+    rmdir "/sys/fs/cgroup/cpuset/$inst.slice/web/foreign"
+    status_is 0 "... free again" zc set web cpu.set=0
+    zc set web cpu.set= >/dev/null
+fi
+
+# ---- groups removed under us ----
+for f in $(find /sys/fs/cgroup -maxdepth 4 -type d -path "*/$inst.slice/web" ! -path '*/unified/*'); do
+    for p in $(cat "$f/cgroup.procs"); do echo "$p" >"${f%/"$inst.slice"/web}/cgroup.procs"; done
+    rmdir "$f"
+done
+status_is 4 "a change of a zone whose groups are gone" zc set web tasks=77
+like "$out" "tasks: the group .*/web is gone: somebody has removed it" "... says so"
+status_is 0 "stats goes on" zc stats -o json
+is "$(echo "$out" | jq -r '.zones[0].name')" web "... with the zone"
+zc create other --image host -- sleep 1000
+status_is 0 "others start" zc start other
+status_is 0 "it can be stopped" zc stop --force web
+status_is 0 "and starts again, with groups" zc start web
+is "$(cat "$(file web pids.max pids.max)") $(zc show web -o json | jq .drifted)" "20000 false" "... that have its limits"
+zc delete --force web other >/dev/null
+same "$(picture "$inst")" "$before" "nothing is left"
+
+# ---- a controller that is absent ----
+lacking() { # lacking CONTROLLER: for us alone, this host has none
+    if [ $v2 = true ]; then
+        sed "s/\b$1\b//" /sys/fs/cgroup/cgroup.controllers >"$T/controllers"
+        mount --bind "$T/controllers" /sys/fs/cgroup/cgroup.controllers
+    else
+        umount "/sys/fs/cgroup/$1"
+    fi
+}
+kill $zoned_pid && wait $zoned_pid 2>/dev/null
+for p in $(pgrep -f "zone-sup --server $ROOT|^/usr/bin/lxcfs .*$ROOT"); do kill -9 "$p"; done
+umount -l "$ROOT/run/lxcfs/mnt" 2>/dev/null
+lacking memory
+start_zoned
+ok $? "zoned serves a host without the memory controller"
+zc create plain --image host -- sleep 1000
+status_is 0 "a zone that asks for no memory starts" zc start plain
+status_is 9 "a memory cap is refused" zc create capped --memory 64M --image host -- sleep 1000
+like "$out" "memory.cap: .*no memory controller" "... says why"
+status_is 9 "... live, too" zc set plain memory.cap=64M
+is "$(zc show plain -o json | jq -c '[.spec.memory.cap, .state]')" '[null,"running"]' "... and nothing is changed"
+zc delete --force plain >/dev/null
