@@ -102,6 +102,8 @@ int img_writer_write(struct img_writer *w, const void *data, size_t n, struct er
         return err_set(e, ERR_INVALID, EFBIG, "more than the %llu bytes that were announced",
                        (unsigned long long)w->desc.size);
     int r = fd_write_full(w->fd, data, n);
+    if (r == -ENOSPC || r == -EDQUOT) /* whoever has no room gets back what this took */
+        (void)unlinkat(w->store->staging_fd, w->part, 0);
     if (r < 0)
         return err_sysk(e, r == -ENOSPC || r == -EDQUOT ? ERR_LIMIT : ERR_INTERNAL, -r, "writing blob %.24s",
                         w->desc.digest);

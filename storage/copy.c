@@ -30,6 +30,25 @@ struct copier {
     struct err *e;
 };
 
+/* copy_file_range gives EXDEV from an overlay to what lies beside it (vfs_copy_file_range, 5.19 and newer). */
+static ssize_t copy_some(int from, off_t *at, int to, off_t *out, size_t n)
+{
+    char buf[65536];
+    ssize_t k = copy_file_range(from, at, to, out, n, 0);
+    if (k >= 0 || errno != EXDEV)
+        return k;
+    k = pread(from, buf, n < sizeof(buf) ? n : sizeof(buf), *at);
+    for (ssize_t done = 0; done < k;) {
+        ssize_t w = pwrite(to, buf + done, (size_t)(k - done), *out);
+        if (w < 0)
+            return -1;
+        done += w;
+        *out += w;
+    }
+    *at += k > 0 ? k : 0;
+    return k;
+}
+
 static int copy_data(int from, int to, off_t size, struct err *e)
 {
     if (!size || ioctl(to, FICLONE, from) == 0)
@@ -42,7 +61,7 @@ static int copy_data(int from, int to, off_t size, struct err *e)
         if (end < 0)
             return err_sys(e, "copy");
         while (data < end) {
-            ssize_t n = copy_file_range(from, &data, to, &out, (size_t)(end - data), 0);
+            ssize_t n = copy_some(from, &data, to, &out, (size_t)(end - data));
             if (n < 0)
                 return err_sys(e, "copy");
             if (!n)

@@ -99,6 +99,12 @@ static bool in_store(const char *image)
     return strcmp(image, "host") != 0 && !str_starts(image, "dir:") && !str_starts(image, "tar:");
 }
 
+int stor_image_config(struct stor_pool *p, const char *image, json **config, struct err *e)
+{
+    *config = NULL;
+    return in_store(image) ? img_root_config(p, image, config, e) : 0;
+}
+
 int stor_image_check(struct stor_pool *p, const char *image, struct err *e)
 {
     if (!strcmp(image, "host"))

@@ -13,9 +13,9 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
-/* Names relative to layers/, as in a zone; a zone's own folder is the uppermost. The mount is on /proc of a private namespace,
- * which every host has and this process needs no longer. */
-static int mount_merged(const struct stor_pool *p, char *const *lowers, const char *zone, struct err *e)
+/* Names relative to layers/, as in a zone; a zone's own folder is the uppermost. The mount is on /sys of a private namespace,
+ * which every host has and this process does not need. */
+int img_mount_merged(const struct stor_pool *p, char *const *lowers, const char *zone, struct err *e)
 {
     if (!zone && strv_len(lowers) == 1) /* an overlay takes two */
         return openat(p->layers_fd, lowers[0], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -28,9 +28,9 @@ static int mount_merged(const struct stor_pool *p, char *const *lowers, const ch
     /* by its path: a descriptor is of the mount namespace that was left, and overlay refuses that (clone_private_mount) */
     auto_free char *layers = xasprintf("%s/layers", p->dir);
     if (chdir(layers) < 0 ||
-        mount("overlay", "/proc", "overlay", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, options) < 0)
+        mount("overlay", "/sys", "overlay", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, options) < 0)
         return err_sys(e, "overlay of the layers");
-    int fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = open("/sys", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return fd < 0 ? err_sys(e, "overlay of the layers") : fd;
 }
 
@@ -61,7 +61,7 @@ static int write_merged(struct img_store *s, char *const *lowers, const char *zo
                         struct err *e)
 {
     struct out o = {.s = s};
-    auto_fd int tree = mount_merged(s->pool, lowers, zone, e);
+    auto_fd int tree = img_mount_merged(s->pool, lowers, zone, e);
     o.tree = tree;
     return tree < 0 ? tree : img_write_file(path, fill, &o, e);
 }

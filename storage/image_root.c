@@ -93,6 +93,33 @@ int img_root_load(struct stor_pool *p, const char *image, struct stor_root_plan 
     return r < 0 && e ? err_set(e, ERR_NOT_FOUND, ENOENT, "image %s is not unpacked", image) : r;
 }
 
+/* Only what is read: nothing is adopted, so no prune is kept off, and one under way makes it "not there". */
+static int peek_config(struct stor_pool *p, int images, const struct img_desc *d, json **config,
+                       struct err *e)
+{
+    struct img_store s = {.pool = p, .fd = images, .staging_fd = -1, .lock_fd = -1};
+    struct img_image i auto_done(img_image_done) = {0};
+    int r = img_load_any(&s, d, NULL, &i, e);
+    if (r == 0)
+        *config = js_ref(js_get(i.config_json, "config"));
+    return r;
+}
+
+int img_root_config(struct stor_pool *p, const char *image, json **config, struct err *e)
+{
+    struct stor_root_plan root = {0};
+    struct img_desc d;
+    *config = NULL;
+    auto_fd int images = open_images(p);
+    if (images < 0 || find_entry(p, images, image, &d, NULL) < 0)
+        return 0;
+    if (load(p, image, &root) < 0)
+        return peek_config(p, images, &d, config, e);
+    *config = js_ref(root.config);
+    stor_root_done(&root);
+    return 0;
+}
+
 int img_root_check(struct stor_pool *p, const char *image, struct err *e)
 {
     struct img_desc d;

@@ -37,6 +37,7 @@ int stor_unpack_caged(struct stor_unpack_job *j, struct err *e);
 /* What comes out of in_fd decompressed (gzip, zstd; else as it is) to out_fd; bounds->bytes and a ratio bound it. */
 int stor_inflate(int in_fd, int out_fd, const struct stor_bounds *b, struct err *e);
 void stor_default_bounds(int dirfd, const struct stor_bounds *b, struct stor_bounds *out);
+void stor_volume_mark(const struct stor_pool *p, const char *name); /* it is new: volume_fill.c */
 /* layer.c. hold: a shared lock (fd) that keeps a prune off what is being adopted; busy if not wait. */
 int stor_layers_hold(const struct stor_pool *p, bool wait, struct err *e);
 /* layers/key, filled by fill unless it is there. sync: it is on disk when this returns. */
@@ -44,6 +45,7 @@ int stor_layer_make(struct stor_pool *p, const char *key, bool sync,
                     int (*fill)(void *arg, int dirfd, struct err *e), void *arg, struct err *e);
 /* image_root.c: an image of the store as a root. load: at once, where it is unpacked (-ENOENT: not; out NULL to ask only). */
 int img_root_check(struct stor_pool *p, const char *image, struct err *e);
+int img_root_config(struct stor_pool *p, const char *image, json **config, struct err *e);
 int img_root_load(struct stor_pool *p, const char *image, struct stor_root_plan *out, struct err *e);
 int img_root_prepare(struct stor_pool *p, const char *image, const struct stor_bounds *b,
                      struct stor_root_plan *out, struct err *e);

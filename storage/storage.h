@@ -46,6 +46,9 @@ struct stor_bounds {
  * the work once. */
 int stor_image_prepare(struct stor_pool *p, const char *image, const struct stor_bounds *b, int progress_fd,
                        struct stor_root_plan *out, struct err *e);
+/* The config object of an image of the store (from its blobs where it is not unpacked); NULL where there is no such image, and for
+ * other roots. Reads two small files. */
+int stor_image_config(struct stor_pool *p, const char *image, json **config, struct err *e);
 /* True if prepare would have nothing slow to do; then it may be called inline. */
 bool stor_image_ready(struct stor_pool *p, const char *image);
 
@@ -105,6 +108,14 @@ void stor_root_fds_done(struct stor_root_fds *f);
 int stor_volume_create(struct stor_pool *p, const char *name, struct err *e);     /* existing: conflict */
 int stor_volume_discard(struct stor_pool *p, const char *name, struct err *e);    /* as stor_zone_discard */
 int stor_volume_open(const struct stor_pool *p, const char *name, struct err *e); /* O_PATH fd; not_found */
+/* A new volume wants what the root has at target (volume_fill.c); again after a kill is fine. Only for a forked process that ends
+ * afterwards. */
+bool stor_volume_is_new(const struct stor_pool *p, const char *name);
+int stor_volume_fill(const struct stor_pool *p, const char *name, const struct stor_root_plan *root,
+                     const char *target, struct err *e);
+/* A volume that goes with its zone (run --rm); owner: the zone's machine-id. */
+int stor_volume_own(const struct stor_pool *p, const char *name, const char *owner, struct err *e);
+bool stor_volume_is_own(const struct stor_pool *p, const char *name, const char *owner);
 int stor_volume_list(const struct stor_pool *p, char ***names, struct err *e);
 int stor_volume_usage(const struct stor_pool *p, const char *name, uint64_t *bytes, struct err *e);
 /* A host path for a bind mount: absolute, canonical, exists, not inside our data folder, not /, /proc, /sys,

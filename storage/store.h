@@ -78,7 +78,10 @@ int img_manifest_put(struct img_store *s, const struct img_desc *config, const s
                      unsigned n, struct img_desc *out, struct err *e);
 /* image_export.c: a file written beside its place, synced and renamed */
 int img_write_file(const char *path, int (*fill)(void *arg, int fd, struct err *e), void *arg, struct err *e);
-/* image_merge.c: the layers one over the other, as a tar */
+/* image_merge.c: a descriptor of the layers (names below layers/, uppermost first), and of a zone's changes over them, as one tree,
+ * read-only. Only for a process that ends afterwards: its mounts are its own then. */
+int img_mount_merged(const struct stor_pool *p, char *const *lowers, const char *zone, struct err *e);
+/* the layers one over the other, as a tar */
 int img_export_root(struct img_store *s, const struct img_desc *d, const char *path, struct err *e);
 /* image_root.c */
 int img_root_save(struct img_store *s, const struct img_desc *d, const struct img_image *i, struct err *e);

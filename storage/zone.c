@@ -157,6 +157,7 @@ int stor_volume_create(struct stor_pool *p, const char *name, struct err *e)
     if (mkdirat(p->volumes_fd, name, 0755) < 0)
         return errno == EEXIST ? err_set(e, ERR_CONFLICT, EEXIST, "volume %s exists already", name)
                                : err_sys(e, "volume %s", name);
+    stor_volume_mark(p, name);
     return fchmodat(p->volumes_fd, name, 0755, 0) < 0 ? err_sys(e, "volume %s", name) : 0;
 }
 

@@ -33,6 +33,8 @@ const struct zd_route zd_routes[] = {
     {"GET", "/v1/zones/{name}/diff", ROLE_VIEWER, BODY_NONE, h_zone_diff, "zoneDiff"},
     {"GET", "/v1/zones/{name}/archive", ROLE_ADMIN, BODY_NONE, h_get_archive, "getArchive"},
     {"PUT", "/v1/zones/{name}/archive", ROLE_ADMIN, BODY_SPOOL, h_put_archive, "putArchive"},
+    {"POST", "/v1/zones/{name}/commit", ROLE_ADMIN, BODY_JSON, h_commit_zone, "commitZone"},
+    {"POST", "/v1/zones/{name}/export", ROLE_ADMIN, BODY_JSON, h_export_zone, "exportZone"},
     {"GET", "/v1/zones/{name}/wait", ROLE_VIEWER, BODY_NONE, h_wait_zone, "waitZone"},
     {"POST", "/v1/verify", ROLE_VIEWER, BODY_JSON, h_verify_spec, "verifySpec"},
     {"POST", "/v1/apply", ROLE_ADMIN, BODY_JSON, h_apply_specs, "applySpecs"},

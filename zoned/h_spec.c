@@ -79,7 +79,15 @@ int create_from_request(struct zd *d, struct zd_request *r, const char *name, bo
     int k = spec_text_of(body, name, &text, zd_problems(r), e);
     if (k == 0)
         k = settle_name(text, name, source_file(js_get(body, "source")), chosen, zd_problems(r), e);
-    return k < 0 ? k : op_create(d, chosen, text, ephemeral, out, zd_problems(r), e);
+    auto_js json *notes = js_array();
+    if (k == 0)
+        k = spec_add_image(d, source_file(js_get(body, "source")), js_get_bool(body, "publish_all", false),
+                           &text, notes, zd_problems(r), e);
+    if (k == 0)
+        k = op_create(d, chosen, text, ephemeral, out, zd_problems(r), e);
+    for (size_t i = 0; k == 0 && i < js_len(notes); i++)
+        zone_note(*out, "%s", js_str_of(js_at(notes, i), ""));
+    return k;
 }
 
 int h_create_zone(struct zd *d, struct zd_request *r, struct err *e)
@@ -289,6 +297,13 @@ int h_verify_spec(struct zd *d, struct zd_request *r, struct err *e)
 }
 
 /* ---- apply: several files, created or changed ---- */
+/* The text with what its image adds, so that what apply writes once it finds again. */
+static int complete(struct zd *d, const char *file, char **text, struct problems *ps, struct err *e)
+{
+    auto_js json *notes = js_array();
+    return spec_add_image(d, file, false, text, notes, ps, e);
+}
+
 static json *apply_new(struct zd *d, const char *name, const char *text, bool dry, struct problems *ps,
                        struct err *e)
 {
@@ -395,7 +410,10 @@ static int apply_one(struct zd *d, const json *source, bool dry, struct apply_jo
                      struct err *e)
 {
     auto_spec struct spec *s = NULL;
-    const char *text = js_get_str(source, "text", ""), *file = source_file(source);
+    const char *file = source_file(source);
+    auto_free char *text = xstrdup(js_get_str(source, "text", ""));
+    if (complete(d, file, &text, ps, e) < 0)
+        return -EINVAL;
     if (spec_parse(text, strlen(text), file, &s, ps) < 0)
         return problems_to_err(ps, e, file);
     if (!s->zone) {

@@ -10,10 +10,12 @@
 
 static bool has_label(const struct zone *z, const char *want)
 {
-    for (unsigned i = 0; z->spec && i < z->spec->labels.len; i++) {
-        const struct spec_kv *kv = &z->spec->labels.at[i];
-        size_t n = strlen(kv->key);
-        if (!strncmp(want, kv->key, n) && (!want[n] || (want[n] == '=' && !strcmp(want + n + 1, kv->value))))
+    auto_js json *labels = zone_labels(z);
+    for (void *it = js_iter(labels); it; it = js_next(labels, it)) {
+        const char *key = js_iter_key(it);
+        size_t n = strlen(key);
+        if (!strncmp(want, key, n) &&
+            (!want[n] || (want[n] == '=' && !strcmp(want + n + 1, js_str_of(js_iter_value(it), "")))))
             return true;
     }
     return false;

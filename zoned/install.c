@@ -47,8 +47,9 @@ struct spec *zone_effective(struct zd *d, const struct zone *z, const struct spe
 
 bool zone_root_ready(struct zd *d, const struct zone *z)
 {
-    return stor_zone_root_load(d->pool, z->name, z->spec->image, NULL) ||
-           stor_image_ready(d->pool, z->spec->image);
+    return (stor_zone_root_load(d->pool, z->name, z->spec->image, NULL) ||
+            stor_image_ready(d->pool, z->spec->image)) &&
+           !mounts_want_fill(d, z->spec);
 }
 
 /* ---- in a worker ---- */
@@ -64,7 +65,8 @@ static json *root_work(struct zd *d, void *arg)
     struct err e = {0};
     struct stor_root_plan root = {0};
     json *o = js_object();
-    if (zone_root(d, registry_find(d, j->zone), &root, &e) < 0) /* the fork's copy of the zone */
+    const struct zone *z = registry_find(d, j->zone); /* the fork's copy */
+    if (zone_root(d, z, &root, &e) < 0 || mounts_fill(d, z->spec, &root, &e) < 0)
         js_set(o, "error", js_from_err(&e, NULL));
     return o;
 }
@@ -96,11 +98,22 @@ int zone_root_prepare(struct zone *z, void (*done)(struct zone *z, const struct 
 /* ---- the last part of a create ---- */
 static void answer_created(struct zone *z, struct zd_request *r)
 {
+    struct stor_root_plan root = {0};
+    free(take_ptr(&z->new_volumes));
+    if (stor_zone_root_load(z->d->pool, z->name, z->spec->image, &root))
+        zone_know_image(z, root.config);
+    stor_root_done(&root);
     json *o = zone_to_json(z->d, z, true);
     js_set(o, "messages", z->messages ? js_ref(z->messages) : js_array());
     js_free(z->messages);
     z->messages = NULL;
     zd_reply_json(r, 201, o);
+}
+
+static void undo_create(struct zd *d, struct zone *z)
+{
+    mounts_drop_volumes(d, z->spec, z->new_volumes);
+    (void)op_delete(d, z, NULL, false, NULL);
 }
 
 static void installed(struct zone *z, const struct err *e, void *arg)
@@ -114,7 +127,7 @@ static void installed(struct zone *z, const struct err *e, void *arg)
         return;
     }
     op_unhold(z);
-    (void)op_delete(d, z, NULL, false, NULL);
+    undo_create(d, z);
     zd_reply_error(r, e, NULL);
 }
 
@@ -127,7 +140,7 @@ int op_install(struct zd *d, struct zone *z, struct zd_request *r, struct err *e
         if (k == 0)
             answer_created(z, r);
         else
-            (void)op_delete(d, z, NULL, false, NULL);
+            undo_create(d, z);
         return k;
     }
     int k = op_hold(z, OP_CREATE, false, e);
@@ -136,7 +149,7 @@ int op_install(struct zd *d, struct zone *z, struct zd_request *r, struct err *e
         k = zone_root_prepare(z, installed, r, e);
         if (k < 0) {
             op_unhold(z);
-            (void)op_delete(d, z, NULL, false, NULL);
+            undo_create(d, z);
         }
     }
     return k;

@@ -3,6 +3,7 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "zoned/zoned.h"
 
 int mounts_check(struct zd *d, const struct spec *s, struct err *e)
@@ -40,6 +41,51 @@ int mounts_make_volumes(struct zd *d, struct zone *z, bool **made, struct err *e
             r = 0;
         else if (e)
             *e = ve;
+    }
+    return r;
+}
+
+static bool is_images(const struct zone *z, const struct spec_mount *m)
+{
+    char name[SPEC_NAME_MAX + 1];
+    image_volume_name(z->name, m->target, name);
+    return m->kind == SPEC_MOUNT_VOLUME && !strcmp(m->source, name);
+}
+
+int mounts_own(struct zd *d, const struct zone *z, const bool *made, struct err *e)
+{
+    int r = 0;
+    for (unsigned i = 0; r == 0 && i < z->spec->filesystems.len; i++)
+        if (made[i] && is_images(z, &z->spec->filesystems.at[i]))
+            r = stor_volume_own(d->pool, z->spec->filesystems.at[i].source, z->lease.machine_id, e);
+    return r;
+}
+
+void mounts_drop_own(struct zd *d, const struct zone *z)
+{
+    for (unsigned i = 0; z->spec && i < z->spec->filesystems.len; i++) {
+        const struct spec_mount *m = &z->spec->filesystems.at[i];
+        if (is_images(z, m) && stor_volume_is_own(d->pool, m->source, z->lease.machine_id))
+            (void)stor_volume_discard(d->pool, m->source, NULL);
+    }
+}
+
+bool mounts_want_fill(struct zd *d, const struct spec *s)
+{
+    for (unsigned i = 0; i < s->filesystems.len; i++)
+        if (s->filesystems.at[i].kind == SPEC_MOUNT_VOLUME &&
+            stor_volume_is_new(d->pool, s->filesystems.at[i].source))
+            return true;
+    return false;
+}
+
+int mounts_fill(struct zd *d, const struct spec *s, const struct stor_root_plan *root, struct err *e)
+{
+    int r = 0;
+    for (unsigned i = 0; r == 0 && i < s->filesystems.len; i++) {
+        const struct spec_mount *m = &s->filesystems.at[i];
+        if (m->kind == SPEC_MOUNT_VOLUME && stor_volume_is_new(d->pool, m->source))
+            r = stor_volume_fill(d->pool, m->source, root, m->target, e);
     }
     return r;
 }

@@ -282,6 +282,7 @@ int op_plan(struct zd *d, struct zone *z, const struct plan *running, struct pla
                              .names = names_there(d),
                              .join_run_dir = join};
     struct plan *p = NULL;
+    zone_know_image(z, root.config);
     r = plan_build(&in, &p, ps, e);
     stor_root_done(&root);
     if (r == 0 && !ps->len)
@@ -564,6 +565,7 @@ void op_stopped(struct zone *z, const json *event)
     if (remove) {
         z->op = OP_NONE;
         discard_folders(z);
+        mounts_drop_own(d, z);
         say_bye(z);
         struct waiter *at = z->waiters.at;
         unsigned n = z->waiters.len;
@@ -665,6 +667,8 @@ int op_create(struct zd *d, const char *name, const char *text, bool ephemeral, 
         r = lease_save(d, z, e);
     if (r == 0)
         r = mounts_make_volumes(d, z, &new_volumes, e);
+    if (r == 0 && ephemeral)
+        r = mounts_own(d, z, new_volumes, e);
     if (r == 0)
         r = store_write_text(d, z, text, e);
     if (r < 0) {
@@ -676,6 +680,7 @@ int op_create(struct zd *d, const char *name, const char *text, bool ephemeral, 
         registry_remove(d, z);
         return r;
     }
+    z->new_volumes = take_ptr(&new_volumes);
     zone_set_state(z, ZONE_INSTALLED);
     event_publish(d, "created", name, NULL);
     *out = z;
@@ -728,8 +733,10 @@ int op_delete(struct zd *d, struct zone *z, struct zd_request *r, bool force, st
         return k;
     if (r)
         *vec_add(&told) = r;
-    if (z->ephemeral)
+    if (z->ephemeral) {
         remove_run_dir(z);
+        mounts_drop_own(d, z);
+    }
     event_publish(d, "deleted", z->name, NULL);
     registry_remove(d, z);
     trash_empty(d, told.at, told.len);

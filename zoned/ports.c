@@ -83,6 +83,19 @@ static void check(struct zd *d, struct zone *z, const struct spec_port *p, unsig
         check_host(d, z, p, key, ps);
 }
 
+int ports_find_free(struct zd *d, enum spec_proto proto, uint16_t first, uint16_t last, uint16_t *out,
+                    struct err *e)
+{
+    for (unsigned port = first; port <= last; port++) {
+        struct spec_port p = {.host_first = (uint16_t)port, .host_last = (uint16_t)port, .proto = proto};
+        if (taken(d, &p, (uint16_t)port, NULL) || net_port_check(&p, NULL) < 0)
+            continue;
+        *out = (uint16_t)port;
+        return 0;
+    }
+    return err_set(e, ERR_LIMIT, EADDRNOTAVAIL, "no port of the host from %u to %u is free", first, last);
+}
+
 int ports_claim(struct zd *d, struct zone *z, const struct spec *s, bool ask_host, struct problems *ps)
 {
     unsigned before = ps->len;

@@ -86,6 +86,8 @@ void registry_remove(struct zd *d, struct zone *z)
     plan_free(z->plan);
     js_free(z->messages);
     free(z->error);
+    js_free(z->image_labels);
+    free(z->new_volumes);
     vec_done(&z->waiters);
     vec_done(&z->replies);
     free(z);

@@ -79,6 +79,10 @@ static void load_one(struct zd *d, const char *name)
     struct err le = {0};
     if (lease_load(d, z, &le) == 0) {
         z->state = ZONE_INSTALLED;
+        struct stor_root_plan root = {0};
+        if (z->spec && stor_zone_root_load(d->pool, name, z->spec->image, &root))
+            zone_know_image(z, root.config);
+        stor_root_done(&root);
         auto_fd int dir = stor_zone_fd(d->pool, name, NULL);
         json *last = NULL;
         if (dir >= 0 && sup_history_last(dir, &last) == 0 && last) {

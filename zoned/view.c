@@ -105,10 +105,7 @@ json *zone_to_json(struct zd *d, struct zone *z, bool with_spec)
     js_set_int(o, "restarts", (int64_t)z->restarts);
     js_set_str(o, "error", z->error);
     add_use(z, o);
-    json *labels = js_object();
-    for (unsigned i = 0; z->spec && i < z->spec->labels.len; i++)
-        js_set_str(labels, z->spec->labels.at[i].key, z->spec->labels.at[i].value);
-    js_set(o, "labels", labels);
+    js_set(o, "labels", zone_labels(z));
     if (with_spec)
         js_set(o, "spec", z->spec ? spec_to_json(z->spec) : js_null());
     return o;

@@ -80,6 +80,8 @@ struct zone {
     int healthy;     /* -1: no check */
     bool oom, pending, operator_stop, drifted;
     char *error;
+    bool *new_volumes;  /* by index of filesystems: made by a create that has not ended; NULL */
+    json *image_labels; /* what the image says, or NULL */
     uint64_t restarts;
     /* while it runs */
     struct plan *plan;
@@ -214,6 +216,11 @@ int lease_save(struct zd *d, const struct zone *z, struct err *e);
 void lease_release(struct zd *d, struct zone *z);
 void lease_machine_id(char out[33]);
 
+/* imagespec.c */
+void image_volume_name(const char *zone, const char *target, char out[SPEC_NAME_MAX + 1]);
+void zone_know_image(struct zone *z, const json *config);
+json *zone_labels(const struct zone *z); /* the spec's over the image's */
+
 /* networks.c */
 int networks_open(struct zd *d, struct err *e);
 struct net_entry *network_find(struct zd *d, const char *name); /* valid until one is created or deleted */
@@ -249,6 +256,8 @@ void zone_put_back(struct zd *d, struct zone *z, const char *old_text);
 /* ports.c: which zone publishes what; refuses a conflict before the start */
 /* ask_host: also look for programs of the host that hold a port that the zone has not published yet (not when adopting: the
  * holder is our supervisor). */
+int ports_find_free(struct zd *d, enum spec_proto proto, uint16_t first, uint16_t last, uint16_t *port,
+                    struct err *e); /* of the host; limit */
 int ports_claim(struct zd *d, struct zone *z, const struct spec *s, bool ask_host, struct problems *ps);
 void ports_release(struct zd *d, struct zone *z);
 
@@ -355,6 +364,12 @@ int zone_root_prepare(struct zone *z, void (*done)(struct zone *z, const struct 
  * note. made (caller frees) tells by index which; drop is the undo. */
 int mounts_check(struct zd *d, const struct spec *s, struct err *e);
 int mounts_make_volumes(struct zd *d, struct zone *z, bool **made, struct err *e);
+/* A one-off zone's volumes that its image named go with it: marked when they are made, dropped at its end. */
+int mounts_own(struct zd *d, const struct zone *z, const bool *made, struct err *e);
+void mounts_drop_own(struct zd *d, const struct zone *z);
+bool mounts_want_fill(struct zd *d, const struct spec *s); /* a volume is new */
+int mounts_fill(struct zd *d, const struct spec *s, const struct stor_root_plan *root,
+                struct err *e); /* in a worker */
 void mounts_drop_volumes(struct zd *d, const struct spec *s, const bool *made);
 int op_install(struct zd *d, struct zone *z, struct zd_request *r, struct err *e); /* answers a create */
 
@@ -504,6 +519,8 @@ int h_get_volume(struct zd *, struct zd_request *, struct err *);
 int h_delete_volume(struct zd *, struct zd_request *, struct err *);
 int h_create_network(struct zd *, struct zd_request *, struct err *);
 int h_delete_network(struct zd *, struct zd_request *, struct err *);
+int h_commit_zone(struct zd *, struct zd_request *, struct err *);
+int h_export_zone(struct zd *, struct zd_request *, struct err *);
 int h_list_images(struct zd *, struct zd_request *, struct err *);
 int h_get_image(struct zd *, struct zd_request *, struct err *);
 int h_delete_image(struct zd *, struct zd_request *, struct err *);

@@ -147,6 +147,36 @@ static int image_export(struct image_args *a)
     return status;
 }
 
+int ctl_export_root(struct ctl *c, const char *zone, const char *file)
+{
+    auto_free char *path = NULL, *to = ctl_zone_path(zone, "export"), *what = xasprintf("export %s", zone);
+    auto_js json *result = NULL;
+    int status = path_argument(c, file, true, &path, what);
+    if (status)
+        return status;
+    json *body = js_object();
+    js_set_str(body, "path", path);
+    status = ctl_job(c, to, body, &result, what);
+    if (!status)
+        ctl_print_data(c, result);
+    return status;
+}
+
+int ctl_commit(struct ctl *c, int argc, char **argv)
+{
+    int status, at = ctl_positionals(c, argc, argv, 2, 2, &status);
+    if (at < 0)
+        return status;
+    auto_free char *path = ctl_zone_path(argv[at], "commit"), *what = xasprintf("commit %s", argv[at]);
+    auto_js json *result = NULL;
+    json *body = js_object();
+    js_set_str(body, "ref", argv[at + 1]);
+    status = ctl_job(c, path, body, &result, what);
+    if (!status && !ctl_print_data(c, result))
+        puts(js_get_str(result, "digest", ""));
+    return status;
+}
+
 static int image_prune(struct image_args *a)
 {
     auto_js json *o = NULL;

@@ -56,6 +56,7 @@ enum {
         {"address", O_ADDRESS, "IP", "address on the first link (auto); again for IPv6", NOKEY},             \
         {"publish", 'p', "[IP:]HOST:ZONE[/udp|/sctp]", "publish a port or a range of them",                  \
          KEYS("network[0].ports[]")},                                                                        \
+        {"publish-all", 'P', NULL, "publish all ports that the image names, on free ports", NOKEY},          \
         {"volume", 'v', "SRC:DST[:ro]", "a host path, or without a slash a volume, at DST", NOKEY},          \
         {"tmpfs", O_TMPFS, "DST[:SIZE]", "an empty filesystem in memory at DST", NOKEY},                     \
         {"env", 'e', "NAME[=VALUE]", "environment of the process", NOKEY},                                   \
@@ -257,6 +258,9 @@ static int take_option(int id, const char *v, struct ctl_create *k, struct pendi
     case 't':
         k->tty = true;
         return 0;
+    case 'P':
+        k->publish_all = true;
+        return 0;
     case 'p':
         strv_add(&p->ports, v);
         return 0;
@@ -391,6 +395,8 @@ json *ctl_create_body(const struct ctl_create *k, json *source, bool run, int ro
     js_set_str(b, "name", k->name);
     js_set(b, "source", source ? source : js_null());
     js_set_strv(b, "set", k->set);
+    if (k->publish_all)
+        js_set_bool(b, "publish_all", true);
     if (!run) {
         js_set_bool(b, "start", k->start);
         return b;

@@ -75,10 +75,17 @@ static char *fetch_spec(struct ctl *c, const char *name, size_t *len, int *statu
 
 int ctl_export(struct ctl *c, int argc, char **argv)
 {
-    int status, at = ctl_positionals(c, argc, argv, 1, 1, &status);
+    struct ctl_args a = {.argc = argc, .argv = argv, .opts = c->verb->opts, .format = &c->format};
+    const char *root = NULL;
+    int at, status = 0;
     size_t n;
-    if (at < 0)
-        return status;
+    for (int id; (id = ctl_option(c, &a, &at, &status)) != CTL_END; root = a.value)
+        if (id == CTL_BAD)
+            return status;
+    if (argc - at != 1)
+        return ctl_usage(c, "one zone's name is wanted");
+    if (root)
+        return ctl_export_root(c, argv[at], root);
     auto_free char *text = fetch_spec(c, argv[at], &n, &status);
     if (text)
         fwrite(text, 1, n, stdout);

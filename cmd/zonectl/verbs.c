@@ -77,6 +77,8 @@ const struct ctl_verb ctl_verbs[] = {
      ctl_logs, NULL},
     {"cp", NULL, "SRC DST", "copy files; either side may be NAME:PATH", programs, NULL, ctl_cp,
      "- as a side is a tar stream on standard input or output."},
+    {"commit", NULL, "NAME REF", "make an image of a zone: its image and its changes", programs, NULL,
+     ctl_commit, "Volumes are not part of it. A running zone stands still meanwhile."},
     {"diff", NULL, "NAME", "files that differ from the image", programs, NULL, ctl_diff,
      "A added, C changed, D deleted."},
 
@@ -120,8 +122,9 @@ const struct ctl_verb ctl_verbs[] = {
      OPTS({"file", 'f', "SPEC", "the spec (- is standard input)", PLAIN},
           {"set", 256, "KEY=VALUE", "with this change", PLAIN}),
      ctl_plan, NULL},
-    {"export", NULL, "NAME", "the spec, as it is", configuration, NULL, ctl_export,
-     "create -f takes it back."},
+    {"export", NULL, "NAME", "the spec, as it is; or the root as a tar", configuration,
+     OPTS({"root", 256, "FILE", "write the zone's files as a tar into FILE instead", PLAIN}), ctl_export,
+     "create -f takes the spec back. A running zone stands still while its root is written."},
 
     {"image", "images", "list|show|pull|push|import|export|tag|delete|prune|verify [ARG…]",
      "the store of images", things,

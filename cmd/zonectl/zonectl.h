@@ -124,7 +124,7 @@ int ctl_job(struct ctl *c, const char *path, json *body, json **result, const ch
 struct ctl_create {
     const char *name, *file;
     char **set;
-    bool rm, detach, stdin_, tty, start;
+    bool rm, detach, stdin_, tty, start, publish_all;
 };
 extern const struct ctl_opt ctl_create_opts[], ctl_run_opts[], ctl_network_opts[];
 /* 0; CTL_BAD with e; CTL_HELP. */
@@ -204,6 +204,9 @@ int ctl_pool(struct ctl *c, int argc, char **argv);
 int ctl_plan(struct ctl *c, int argc, char **argv);
 int ctl_network(struct ctl *c, int argc, char **argv);
 int ctl_image(struct ctl *c, int argc, char **argv);
+int ctl_commit(struct ctl *c, int argc, char **argv);
+/* image.c: exports a zone's root into a file. The exit status. */
+int ctl_export_root(struct ctl *c, const char *zone, const char *file);
 int ctl_doctor(struct ctl *c, int argc, char **argv);
 int ctl_df(struct ctl *c, int argc, char **argv);
 int ctl_version(struct ctl *c, int argc, char **argv);

@@ -4,7 +4,7 @@
  *
  * Routes (all under /v1; "→" what a 2xx body holds; a request body is JSON unless said). Z = zone object of the contract.
  *  GET    /zones?label=K=V            → [Z]                       viewer
- *  POST   /zones                      {name, source:{file,text}|null, set:["key=value"…], start:bool} → Z (201)   admin
+ *  POST   /zones                      {name, source:{file,text}|null, set:["key=value"…], start, publish_all} → Z (201)   admin
  *  POST   /run (Upgrade, or detach)   {name|null, source, set, rm, detach, tty, stdin, rows, cols} → 101 or Z      admin
  *  GET    /zones/{name}               → Z                         viewer
  *  PATCH  /zones/{name}               {set:[…]} → {changes:[{key,before,after,when:"live"|"next boot"}], messages} admin
@@ -25,6 +25,7 @@
  *  GET    /zones/{name}/holders       → [{what,pid,name,fd,path}]  viewer
  *  GET    /zones/{name}/diff          → [{kind:"A|C|D", path}]     viewer
  *  GET    /zones/{name}/archive?path=P → application/x-tar;  PUT …?path=P body tar → {}                           admin
+ *  POST   /zones/{name}/commit {ref} → {digest}, /zones/{name}/export {path} → {path}: streams as of /images/import     admin
  *  GET    /zones/{name}/wait?for=running|stopped|healthy&timeout_ms=N → Z                                        viewer
  *  POST   /verify                     {source, set} → {ok, spec}   viewer
  *  POST   /apply                      {sources:[{file,text}], dry_run} → {zones:[{name, action, changes, messages}]} admin

@@ -71,12 +71,24 @@ static int freeze(struct sup *s, bool on, struct err *e)
 
 static int op_pause(struct sup *s, struct request *r, struct err *e)
 {
-    return freeze(s, true, e);
+    bool held = js_get_bool(r->m, "while_connected", false) && (s->held || s->state == SUP_RUNNING);
+    int x = freeze(s, true, e);
+    if (x == 0)
+        s->held = held;
+    return x;
 }
 
 static int op_resume(struct sup *s, struct request *r, struct err *e)
 {
+    s->held = false;
     return freeze(s, false, e);
+}
+
+void sup_release(struct sup *s)
+{
+    if (s->held && s->state == SUP_PAUSED)
+        (void)freeze(s, false, NULL);
+    s->held = false;
 }
 
 static int op_exec(struct sup *s, struct request *r, struct err *e)
@@ -237,6 +249,7 @@ void request_accept(struct sup *s, void *arg, short revents)
     auto_fd int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC);
     if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &c, &n) < 0 || c.uid != 0)
         return;
+    sup_release(s);
     close_fd(&s->conn); /* the newest zoned is the one */
     s->conn = take_fd(&fd);
 }

@@ -120,6 +120,7 @@ struct sup {
     unsigned done; /* steps applied */
     enum plan_step step;
     int exit_status; /* -1 = never ran */
+    bool held;       /* paused for as long as zoned is connected */
     bool oom, stop_asked, failed, bye, ran, powered_off, again;
     unsigned rows, cols; /* of the session that starts it */
     int health_act;      /* enum spec_health_action carried out at PID 1's end */
@@ -137,6 +138,7 @@ struct sup {
     VEC(struct watch) watches;
 };
 
+void sup_release(struct sup *s); /* request.c: a zone that was held runs again */
 /* step.c: the table; apply and undo of each step */
 struct step {
     const char *name;

@@ -130,6 +130,8 @@ static void loop_once(struct sup *s)
         }
     for (unsigned i = 0; i < nf; i++)
         fired[i].w.fn(s, fired[i].w.arg, fired[i].revents);
+    if (s->conn < 0)
+        sup_release(s);
     run_timers(s);
     sessions_sweep(s); /* only here: the callbacks above hold pointers to sessions */
 }

@@ -16,7 +16,8 @@
  *
  * A supervisor holds the flock on RUN/zones/NAME/lock (inherited with the descriptor), listens on its sup.sock, and takes
  * one zoned at a time (the newest). Requests carry "id" and get {"id","ok":true,…} or {"id","error":{…}}:
- *   stop {timeout_ms, force} (answered at once; the end is told by the event "stopped") · signal {signal} · pause · resume
+ *   stop {timeout_ms, force} (answered at once; the end is told by the event "stopped") · signal {signal} · resume
+ *   pause {while_connected: it runs again when this connection ends}
  *   exec {args, env, user, cwd, login, tty, rows, cols, stdin, detach} + session fd unless detach -> {pid}
  *   attach {stdin, console} + session fd · update {plan: whole new plan; limits, links, ports, rates change, all or none}
  *   divide {cpu: the section that zoned has written into the group because others came or went}
