@@ -19,7 +19,7 @@ static void bad(struct problems *ps, const char *key, const char *value, const c
 
 /* Docker's rule: a command of the user goes behind the image's entrypoint; an entrypoint of the user has no command of the
  * image's. */
-static void apply_args(struct spec *s, const json *config)
+static void apply_args(struct spec *s, const json *config, struct problems *ps)
 {
     char **entry =
         s->process.entrypoint ? strv_copy(s->process.entrypoint) : js_get_strv(config, "Entrypoint");
@@ -31,6 +31,11 @@ static void apply_args(struct spec *s, const json *config)
     for (char **a = cmd; a && *a; a++)
         strv_add(&entry, *a);
     strv_free(cmd);
+    if (entry && !**entry)
+        bad(ps, "process.args", "program", "has no name");
+    for (char **a = entry; a && *a; a++)
+        if (spec_check_arg(*a))
+            bad(ps, "process.args", "program", spec_check_arg(*a));
     strv_free(s->process.args);
     strv_free(s->process.entrypoint);
     s->process.entrypoint = NULL;
@@ -91,7 +96,7 @@ static uint64_t health_ms(const json *h, const char *key, uint64_t least, uint64
     return ms < least ? least : ms > DAY_MS ? DAY_MS : ms;
 }
 
-static void apply_health(struct spec *s, const json *config)
+static void apply_health(struct spec *s, const json *config, struct problems *ps)
 {
     const json *h = js_get(config, "Healthcheck");
     char **test = js_get_strv(h, "Test"), **exec = NULL;
@@ -106,6 +111,9 @@ static void apply_health(struct spec *s, const json *config)
         }
     }
     strv_free(test);
+    for (char **a = exec; a && *a; a++)
+        if (spec_check_arg(*a))
+            bad(ps, "health.exec", "health check", spec_check_arg(*a));
     if (!exec)
         return;
     s->health.kind = SPEC_HEALTH_EXEC;
@@ -129,10 +137,10 @@ static char **image_env(const json *config)
 void spec_apply_image(struct spec *s, const json *config, char ***env, struct problems *ps)
 {
     if (s->init == SPEC_INIT_APP)
-        apply_args(s, config);
+        apply_args(s, config, ps);
     apply_user(s, config, ps);
     apply_cwd(s, config, ps);
     apply_signal(s, config, ps);
-    apply_health(s, config);
+    apply_health(s, config, ps);
     *env = image_env(config);
 }
