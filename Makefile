@@ -192,6 +192,7 @@ fuzz:
 			$$(ls tests/fuzz/$$f.dict 2>/dev/null | sed 's/^/-dict=/') build/fuzz/corpus/$$f tests/fuzz/corpus/$$f || exit 1; done
 bench: all
 	$(Q)tests/bench/run
+	$(Q)tests/bench/images
 tidy:
 	$(Q)tools/tidy
 

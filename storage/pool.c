@@ -149,6 +149,9 @@ static void df_rows(json *list, int fd, const char *what)
 int stor_df(const struct stor_pool *p, json **out, struct err *e)
 {
     json *list = js_array();
+    auto_fd int images = openat(p->fd, "images", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (images >= 0)
+        df_rows(list, images, "images");
     df_rows(list, p->layers_fd, "layers");
     df_rows(list, p->zones_fd, "zones");
     df_rows(list, p->volumes_fd, "volumes");

@@ -131,5 +131,5 @@ int stor_archive_pack(int root_fd, const char *path, int out_fd, struct err *e);
  */
 int stor_archive_unpack(int root_fd, const char *path, int in_fd, const struct stor_bounds *b, struct err *e);
 
-/* For df: [{what: layers|zones|volumes, name, bytes, shared}] */
+/* For df: [{what: images|layers|zones|volumes, name, bytes, shared}] */
 int stor_df(const struct stor_pool *p, json **out, struct err *e);

@@ -9,8 +9,10 @@
 #include "cmd/zone-image/worker.h"
 #include <errno.h>
 #include <locale.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,10 +21,12 @@
 #define TELL_EVERY_US 100000 /* per item */
 
 const struct job_op job_ops[] = {
-    {"list", op_list, false},    {"show", op_show, false},     {"import", op_import, true},
-    {"export", op_export, true}, {"tag", op_tag, false},       {"delete", op_delete, false},
-    {"prune", op_prune, false},  {"verify", op_verify, false}, {"commit", op_commit, true},
-    {"pull", op_pull, true},     {"push", op_push, false},     {0}};
+    {"list", op_list, .adds = false},    {"show", op_show, .adds = false},
+    {"import", op_import, .adds = true}, {"export", op_export, .adds = true},
+    {"tag", op_tag, .adds = false},      {"delete", op_delete, .adds = false},
+    {"prune", op_prune, .adds = false},  {"verify", op_verify, .adds = false},
+    {"commit", op_commit, .adds = true}, {"pull", op_pull, .adds = true, .network = true},
+    {"push", op_push, .network = true},  {0}};
 
 /* Standard output is the one that started us: where it has gone, the work ends too. */
 static void say(json *line)
@@ -85,13 +89,24 @@ static const struct job_op *find_op(const char *name)
     return NULL;
 }
 
+/* What needs no network has none, and nothing here gains rights by an exec. */
+static int shut_in(const struct job_op *op, struct err *e)
+{
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
+        return err_sys(e, "prctl");
+    if (!op->network && unshare(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) < 0)
+        return err_sys(e, "namespaces of the work on images");
+    return 0;
+}
+
 static int run_job(struct job *j, const struct job_op **op, json **result, struct err *e)
 {
     const char *dir;
     *op = find_op(js_get_str(j->args, "op", NULL));
     if (!*op)
         return err_set(e, ERR_INVALID, EINVAL, "unknown job");
-    int r = job_text(j, "pool", true, &dir, e);
+    int r = shut_in(*op, e);
+    r = r < 0 ? r : job_text(j, "pool", true, &dir, e);
     r = r < 0 ? r : stor_pool_open(dir, &j->pool, e);
     r = r < 0 ? r : img_store_open(j->pool, &j->store, e);
     if (r < 0)

@@ -16,7 +16,8 @@ struct job {
 struct job_op {
     const char *name;
     int (*run)(struct job *j, json **result, struct err *e);
-    bool adds; /* layers: synced after the result */
+    bool adds;    /* layers: synced after the result */
+    bool network; /* it speaks to a registry */
 };
 extern const struct job_op job_ops[]; /* the last one has no name */
 /* A text of the job; missing and required: invalid. */

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The verb image: what the store has, in and out of it. */
 #include "cmd/zonectl/image.h"
+#include "base/fd.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { O_FORMAT = 256, O_PLATFORM, O_INSECURE, O_CA };
 
@@ -110,11 +113,52 @@ static int image_tag(struct image_args *a)
     return ctl_call(a->c, "POST", path, body, NULL, what);
 }
 
+/* zoned reads and writes files: standard input and output go by way of one. */
+static int temporary(char **path, struct err *e)
+{
+    const char *dir = getenv("TMPDIR");
+    *path = xasprintf("%s/zonectl-image.XXXXXX", dir && *dir ? dir : "/var/tmp");
+    int fd = mkostemp(*path, O_CLOEXEC);
+    return fd < 0 ? err_sys(e, "%s", *path) : fd;
+}
+
+static int copy_all(int from, int to, struct err *e)
+{
+    static char buf[65536];
+    for (;;) {
+        ssize_t n = fd_read_full(from, buf, sizeof(buf));
+        int r = n > 0 ? fd_write_full(to, buf, (size_t)n) : (int)n;
+        if (n < 0 || r < 0)
+            return err_sysk(e, ERR_INTERNAL, -r, "copy of the archive");
+        if (n < (ssize_t)sizeof(buf))
+            return 0;
+    }
+}
+
+static int from_stdin(struct ctl *c, char **path, const char *what)
+{
+    struct err e = {0};
+    auto_fd int fd = temporary(path, &e);
+    int r = fd < 0 ? fd : copy_all(0, fd, &e);
+    if (r < 0 && fd >= 0)
+        (void)unlink(*path);
+    return r < 0 ? ctl_fail(c, &e, NULL, what) : 0;
+}
+
+static int to_stdout(struct ctl *c, const char *path, const char *what)
+{
+    struct err e = {0};
+    auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int r = fd < 0 ? err_sys(&e, "%s", path) : copy_all(fd, 1, &e);
+    return r < 0 ? ctl_fail(c, &e, NULL, what) : 0;
+}
+
 static int image_import(struct image_args *a)
 {
     auto_free char *path = NULL, *what = xasprintf("image import %s", a->names[0]);
     auto_js json *result = NULL;
-    int status = path_argument(a->c, a->names[0], false, &path, what);
+    bool piped = !strcmp(a->names[0], "-");
+    int status = piped ? from_stdin(a->c, &path, what) : path_argument(a->c, a->names[0], false, &path, what);
     if (status)
         return status;
     json *body = js_object();
@@ -122,6 +166,8 @@ static int image_import(struct image_args *a)
     if (a->n > 1)
         js_set_str(body, "ref", a->names[1]);
     status = ctl_job(a->c, "/images/import", body, &result, what);
+    if (piped)
+        (void)unlink(path);
     if (status || ctl_print_data(a->c, result))
         return status;
     for (size_t i = 0; i < js_len(js_get(result, "names")); i++)
@@ -134,7 +180,14 @@ static int image_export(struct image_args *a)
     auto_free char *path = NULL, *to = ctl_image_path(a->names[0], "export"),
                    *what = xasprintf("image export %s", a->names[0]);
     auto_js json *result = NULL;
-    int status = path_argument(a->c, a->names[1], true, &path, what);
+    struct err e = {0};
+    bool piped = !strcmp(a->names[1], "-");
+    if (piped && str_eq(a->format, "oci"))
+        return ctl_usage(a->c, "a folder does not fit into a pipe: another --format is wanted");
+    auto_fd int fd = piped ? temporary(&path, &e) : -1;
+    int status = !piped   ? path_argument(a->c, a->names[1], true, &path, what)
+                 : fd < 0 ? ctl_fail(a->c, &e, NULL, what)
+                          : 0;
     if (status)
         return status;
     json *body = js_object();
@@ -142,8 +195,12 @@ static int image_export(struct image_args *a)
     if (a->format)
         js_set_str(body, "format", a->format);
     status = ctl_job(a->c, to, body, &result, what);
-    if (!status)
+    if (!status && piped)
+        status = to_stdout(a->c, path, what);
+    else if (!status)
         ctl_print_data(a->c, result);
+    if (piped)
+        (void)unlink(path);
     return status;
 }
 

@@ -113,6 +113,10 @@ zc image export same:5 out.tar
 ok $? "export"
 is "$(skopeo inspect --raw oci-archive:out.tar | sha256sum)" "$(skopeo inspect --raw oci:lab/rich-gzip:latest | sha256sum)" "skopeo reads the same manifest from it"
 is "$(skopeo inspect --config docker-archive:out.tar | jq -S .)" "$(skopeo inspect --config oci:lab/rich-gzip:latest | jq -S .)" "... and, as docker's archive, the same config"
+zc image export same:5 - 2>/dev/null | zc image import - piped:1 2>/dev/null
+is "$(zc image show piped:1 -o json | jq -r .manifest)" "$(zc image show same:5 -o json | jq -r .manifest)" "export into a pipe and import out of it"
+is "$(ls /var/tmp/zonectl-image.* 2>/dev/null)" "" "... leaves no file"
+zc image delete piped:1
 zc image export same:5 out.dir --format oci
 is "$(cd out.dir && find blobs -type f | sort | xargs sha256sum)" "$(cd lab/rich-gzip && find blobs -type f | sort | xargs sha256sum)" "export to a folder: byte by byte what came in"
 # podman takes its time (it syncs the disk again and again): in the background, on a disk in memory
