@@ -40,21 +40,25 @@ static int lock_out(struct img_store *s, unsigned wait_ms, struct err *e)
 }
 
 /* ---- what stays ---- */
-static void need_of_zone(struct prune *p, const char *zone)
+/* What cannot be read might need anything: then nothing is taken away. */
+static int need_of_zone(struct prune *p, const char *zone, struct err *e)
 {
     auto_free char *path = xasprintf("%s/root", zone), *text = NULL;
     size_t n = 0;
     struct stor_root_plan r = {0};
-    if (file_read(p->s->pool->zones_fd, path, 1u << 20, &text, &n, NULL) < 0)
-        return;
-    auto_js json *j = js_parse(text, n, NULL);
-    if (!j || stor_root_from_json(j, &r, NULL) < 0)
-        return;
+    struct err re = {0};
+    int k = file_read(p->s->pool->zones_fd, path, 1u << 20, &text, &n, &re);
+    if (k == -ENOENT)
+        return 0;
+    auto_js json *j = k < 0 ? NULL : js_parse(text, n, &re);
+    if (!j || stor_root_from_json(j, &r, &re) < 0)
+        return err_set(e, re.kind, re.code, "the root of zone %s: %s", zone, re.text);
     for (char **l = r.lowers; l && *l; l++)
         js_set_bool(p->layers, *l, true);
     if (r.manifest)
         js_set_bool(p->used, r.manifest, true);
     stor_root_done(&r);
+    return 0;
 }
 
 static int keep_blob(void *arg, const struct img_desc *d, const struct img_image *of)
@@ -105,7 +109,7 @@ static int gather(struct prune *p, struct err *e)
     auto_js json *index = NULL, *kept = js_array();
     int r = stor_zone_list(p->s->pool, &zones, e);
     for (char **z = zones; r == 0 && z && *z; z++)
-        need_of_zone(p, *z);
+        r = need_of_zone(p, *z, e);
     strv_free(zones);
     r = r < 0 ? r : img_index_load(p->s->fd, &index, e);
     json *all = js_get(index, "manifests");

@@ -20,7 +20,7 @@ static bool kept(const char *image)
 }
 
 int stor_zone_root_save(const struct stor_pool *p, const char *zone, const struct stor_root_plan *r,
-                        struct err *e)
+                        bool sync, struct err *e)
 {
     if (!kept(r->image))
         return 0;
@@ -29,7 +29,7 @@ int stor_zone_root_save(const struct stor_pool *p, const char *zone, const struc
         return dir;
     auto_js json *j = stor_root_to_json(r);
     auto_free char *text = js_dump(j, false);
-    return file_replace(dir, ROOT_FILE, text, strlen(text), 0600, true, e);
+    return file_replace(dir, ROOT_FILE, text, strlen(text), 0600, sync, e);
 }
 
 bool stor_zone_root_load(const struct stor_pool *p, const char *zone, const char *image,

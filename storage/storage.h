@@ -55,7 +55,7 @@ bool stor_image_ready(struct stor_pool *p, const char *image);
 /* The layers that a zone was installed from, kept in its folder. load: true if there is a record for this image and
  * all its layers are there (*out, or NULL to ask only). host and dir: have none; saving them does nothing. */
 int stor_zone_root_save(const struct stor_pool *p, const char *zone, const struct stor_root_plan *r,
-                        struct err *e);
+                        bool sync, struct err *e);
 bool stor_zone_root_load(const struct stor_pool *p, const char *zone, const char *image,
                          struct stor_root_plan *out);
 

@@ -13,8 +13,8 @@ int zone_root(struct zd *d, const struct zone *z, struct stor_root_plan *out, st
     if (stor_zone_root_load(d->pool, z->name, z->spec->image, out))
         return 0;
     int r = stor_image_prepare(d->pool, z->spec->image, NULL, -1, &root, e);
-    if (r == 0 && !z->ephemeral)
-        r = stor_zone_root_save(d->pool, z->name, &root, e);
+    if (r == 0) /* a one-off zone's too: a prune asks what is in use */
+        r = stor_zone_root_save(d->pool, z->name, &root, !z->ephemeral, e);
     if (r < 0)
         stor_root_done(&root);
     else

@@ -86,6 +86,15 @@ is "$(workers)" "" "no worker is left"
 zc delete --force web pause ap h
 zc volume delete $(zc volume list -o json | jq -r '.[].name')
 
+# ---- what a one-off zone stands on stays ----
+zc image tag rich once:1
+zc run -d --rm --name once --entrypoint /bin/sleep once:1 1000 >/dev/null 2>&1
+zc image tag rich keep:1 && zc image delete rich once:1 keep:1 && zc image prune >/dev/null
+is "$(zc exec once -- cat /opt/last 2>&1)" last "a prune leaves a one-off zone its root"
+zc delete --force once
+zc image prune >/dev/null
+zc image import lab/rich-gzip rich >/dev/null 2>&1
+
 # ---- 50 zones of one image ----
 layers=$(du -s --block-size=1K "$ROOT/lib/layers" | cut -f1)
 count=$(ls "$ROOT/lib/layers" | wc -l)

@@ -177,8 +177,8 @@ static void test_root_record(void)
     is_int(stor_zone_create(pool, "a", &e), 0, "create");
     run("mkdir pool/layers/tar-one pool/layers/tar-two");
     ok(!stor_zone_root_load(pool, "a", tar, NULL), "none yet");
-    is_int(stor_zone_root_save(pool, "a", &h, &e), 0, "host has none");
-    is_int(stor_zone_root_save(pool, "a", &root, &e), 0, "saved: %s", e.text);
+    is_int(stor_zone_root_save(pool, "a", &h, true, &e), 0, "host has none");
+    is_int(stor_zone_root_save(pool, "a", &root, true, &e), 0, "saved: %s", e.text);
     ok(!stor_zone_root_load(pool, "a", "tar:/y.tar", NULL) && !stor_zone_root_load(pool, "a", host, NULL),
        "not for another image");
     is_int(stor_zone_clone(pool, "a", "b", &e), 0, "clone");
@@ -191,7 +191,7 @@ static void test_root_record(void)
         "pool/zones/b/root");
     ok(!stor_zone_root_load(pool, "a", tar, NULL) && !stor_zone_root_load(pool, "b", tar, NULL),
        "garbage is none");
-    ok(stor_zone_root_save(pool, "none", &root, &e) < 0, "no zone");
+    ok(stor_zone_root_save(pool, "none", &root, true, &e) < 0, "no zone");
     stor_zone_delete(pool, "a", NULL);
     stor_zone_delete(pool, "b", NULL);
 }
