@@ -203,11 +203,14 @@ static void take_frame(struct sup *s, struct session *x, enum api_frame_type typ
     }
 }
 
+/* However its end was noticed: what waits for its input sees the end of that, and a program of exec loses its terminal. */
 static void client_gone(struct sup *s, struct session *x)
 {
-    x->dead = true;
-    close_input(s, x);
-    /* as a terminal's hang-up: a program of exec loses its client */
+    close_fd(&x->fd);
+    if (x->pend && x->kind == SESSION_EXEC)
+        x->pend_eof = true;
+    else
+        close_input(s, x);
     if (x->kind == SESSION_EXEC && x->io.tty)
         take_signal(s, x, SIGHUP);
 }
@@ -223,7 +226,7 @@ static void read_client(struct sup *s, struct session *x)
         if (r == 0)
             return;
         if (r < 0) {
-            client_gone(s, x);
+            x->dead = true;
             return;
         }
         take_frame(s, x, type, payload, n);
@@ -235,7 +238,10 @@ static void on_client(struct sup *s, void *arg, short revents)
     struct session *x = arg;
     if (revents & POLLOUT)
         flush_out(x);
-    if (revents & (POLLIN | POLLHUP | POLLERR))
+    if (x->pend &&
+        revents & (POLLHUP | POLLERR)) /* it reads and writes no more; poll would tell it without end */
+        x->dead = true;
+    else if (revents & (POLLIN | POLLHUP | POLLERR))
         read_client(s, x);
 }
 
@@ -303,13 +309,13 @@ void sessions_sweep(struct sup *s)
 {
     for (unsigned i = 0; i < s->sessions.len;) {
         struct session *x = s->sessions.at[i];
+        if (x->dead && x->fd >= 0)
+            client_gone(s, x);
         if (x->dead && !(x->kind == SESSION_EXEC && x->pid > 0)) {
             vec_remove(&s->sessions, i);
             session_free(s, x);
             continue;
         }
-        if (x->dead)
-            close_fd(&x->fd);
         i++;
     }
 }
