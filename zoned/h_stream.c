@@ -223,8 +223,9 @@ static int follow_log(struct zd *d, struct zd_request *r, struct log_follow *f, 
         sd_event_add_io(d->event, &f->io, f->inotify, EPOLLIN, on_log_grew, f) < 0)
         return err_sys(e, "watching the log");
     f->stream = zd_reply_stream(r, "text/plain; charset=utf-8", log_closed, f);
-    zd_stream_write(f->stream, f->text.p ? f->text.p : "", f->text.len);
-    f->text.len = 0;
+    zd_stream_begin(f->stream, f->text.p ? f->text.p : "", f->text.len);
+    str_done(&f->text);
+    (void)on_log_grew(f->io, f->inotify, 0, f); /* what came between the first look and the watch */
     return 0;
 }
 

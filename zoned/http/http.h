@@ -53,6 +53,8 @@ struct zd_stream;
 struct zd_stream *zd_reply_stream(struct zd_request *r, const char *content_type, void (*closed)(void *arg),
                                   void *arg);
 void zd_stream_write(struct zd_stream *s, const void *data, size_t n);
+void zd_stream_begin(struct zd_stream *s, const void *data,
+                     size_t n);          /* what is there already: not counted */
 void zd_stream_end(struct zd_stream *s); /* flushes, then closed() */
 
 /* Listens on socket_path (0666 in a folder that only root may write: whoever connects is told his role, or

@@ -14,6 +14,7 @@ struct zd_stream {
     struct zd_request *request; /* NULL: gone, and the response will follow */
     struct str queue;
     size_t used; /* of the queue, sent already */
+    size_t head; /* what of its beginning is still there */
     bool ended, dead;
     void (*closed)(void *arg);
     void *arg;
@@ -52,6 +53,7 @@ static ssize_t on_read(void *arg, uint64_t pos, char *buf, size_t max)
     n = n < max ? n : max;
     memcpy(buf, s->queue.p + s->used, n);
     s->used += n;
+    s->head -= n < s->head ? n : s->head;
     if (s->used == s->queue.len)
         s->used = s->queue.len = 0;
     return (ssize_t)n;
@@ -78,11 +80,20 @@ static void wake(struct zd_stream *s)
         zd_conn_resume(s->request->conn);
 }
 
+void zd_stream_begin(struct zd_stream *s, const void *data, size_t n)
+{
+    if (s->dead || n == 0)
+        return;
+    str_addn(&s->queue, data, n);
+    s->head += n;
+    wake(s);
+}
+
 void zd_stream_write(struct zd_stream *s, const void *data, size_t n)
 {
     if (s->dead || n == 0)
         return;
-    if (s->queue.len - s->used + n > s->server->limits.stream) {
+    if (s->queue.len - s->used - s->head + n > s->server->limits.stream) {
         if (s->request)
             (void)shutdown(s->request->conn->fd, SHUT_RDWR);
         zd_stream_cut(s);
