@@ -320,6 +320,8 @@ int h_clone_zone(struct zd *d, struct zd_request *r, struct err *e)
         return k;
     if (state_allows(z->state, VERB_CLONE, z->name, e) == VERB_REFUSED)
         return -EBUSY;
+    if (!z->spec)
+        return err_set(e, ERR_INVALID, EINVAL, "the spec of zone %s cannot be read", z->name);
     for (unsigned i = 0; i < z->spec->network.len; i++)
         if (z->spec->network.at[i].address)
             return err_set(e, ERR_CONFLICT, EADDRINUSE,
