@@ -84,6 +84,7 @@ int cg_attach(const struct cg_group *g, pid_t pid, bool cloned_into, struct err 
 int cg_update(const struct cg_group *g, const struct cg_limits *before, const struct cg_limits *after,
               struct err *e);
 int cg_freeze(const struct cg_group *g, bool on, uint64_t timeout_ms, struct err *e);
+bool cg_frozen(const struct cg_group *g); /* as cg_freeze left it, or is about to */
 /* Kills every process in it, thawing first (v1-frozen tasks do not die); waits at most timeout_ms until
  * empty. */
 int cg_kill(const struct cg_host *h, const char *parent, const char *name, uint64_t timeout_ms,

@@ -65,6 +65,15 @@ int cg_freeze(const struct cg_group *g, bool on, uint64_t timeout_ms, struct err
                     on ? "freeze" : "thaw", g->name);
 }
 
+bool cg_frozen(const struct cg_group *g)
+{
+    char buf[32];
+    if (g->v2_fd >= 0)
+        return cg_read_at(g->v2_fd, "cgroup.freeze", buf, sizeof(buf)) > 0 && buf[0] == '1';
+    int hier = g->h->of[CG_FREEZER];
+    return hier >= 0 && cg_group_read(g, hier, "freezer.state", buf, sizeof(buf)) > 0 && buf[0] == 'F';
+}
+
 /* Somebody may have frozen it in the v1 freezer, which we use only without v2. Missing is fine. */
 int cg_thaw_v1(const struct cg_host *h, const char *parent, const char *name)
 {

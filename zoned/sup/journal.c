@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The journal of one zone's steps: "begin STEP", "done STEP {facts}", "undone STEP", one line each, appended
+/* The journal of one zone's steps: "begin STEP", "done STEP {facts}", "undone STEP", and "again STEP {facts}" when the restart
+ * policy will begin anew with it, one line each, appended
  * before and after each act and not synced (it guards against kill -9, not against power loss, after which
  * nothing runs). The reader takes anything: a torn last line and unknown words are skipped. Must never stop a
  * start or an undo. */
@@ -68,6 +69,12 @@ static void parse_line(const char *line, size_t n, struct journal_state *out)
     unsigned bit = 1u << step;
     if (verb == 5 && !memcmp(line, "begin", 5)) {
         out->begun |= bit;
+        out->again = false;
+    } else if (verb == 5 && !memcmp(line, "again", 5)) {
+        auto_js json *facts = sp2 ? js_parse(sp2 + 1, (size_t)(end - sp2 - 1), NULL) : NULL;
+        int64_t count = js_get_int(facts, "restarts", 1);
+        out->restarts = count > 0 && count < UINT32_MAX ? (unsigned)count : 1;
+        out->again = !out->begun;
     } else if (verb == 6 && !memcmp(line, "undone", 6)) {
         out->begun &= ~bit;
         out->done &= ~bit;

@@ -214,6 +214,9 @@ static void go_again(struct sup *s, uint64_t delay_ms)
     history(s, "end");
     s->restarts++;
     s->state = SUP_RESTARTING;
+    auto_js json *facts = js_object();
+    js_set_int(facts, "restarts", (int64_t)s->restarts);
+    journal_write(s->journal_fd, "again", STEP_ROOTFS, facts);
     s->restart_at = clock_mono_us() + delay_ms * 1000;
     json *x = js_object();
     js_set_int(x, "in_ms", (int64_t)delay_ms);

@@ -174,6 +174,8 @@ struct journal_state {
     unsigned begun, done; /* bit sets of steps that are not undone */
     int64_t pid;
     uint64_t pid_start;
+    unsigned restarts; /* by the policy */
+    bool again;        /* all is undone, and the next start is due */
 };
 void journal_parse(const char *text, size_t n, struct journal_state *out);
 int journal_read(int run_dirfd, struct journal_state *out, struct err *e);

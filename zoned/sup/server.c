@@ -117,7 +117,10 @@ static int op_keep(struct server *v, struct call *c, struct err *e)
         k = vec_add(&v->kept);
         k->zone = xstrdup(zone);
     }
+    /* the same PID 1 again: what was seen of its end is not forgotten */
+    bool ended = k->ended && k->pid == (pid_t)js_get_int(c->m, "pid", 0);
     keeper_clear(k);
+    k->ended = ended;
     k->names = js_ref(names);
     k->n = c->nfds;
     for (unsigned i = 0; i < c->nfds; i++)

@@ -196,49 +196,77 @@ static void adopt(struct sup *s)
     log_open(&s->log, rt->zone_dirfd, s->plan->log_size, s->plan->log_files);
 }
 
-static int64_t journal_pid(const struct sup *s, unsigned *done)
+/* The last thing that the one before us wrote down of this start; NULL: nothing. The caller's. */
+static json *last_of(const struct sup *s, const char *event)
 {
-    struct journal_state j = {0};
-    (void)journal_read(s->run_dirfd, &j, NULL);
-    *done = j.done;
-    return j.pid;
-}
-
-/* When PID 1 began, as the one before us wrote it down. */
-static uint64_t start_time(const struct sup *s)
-{
-    json *last auto_of(js_free) = NULL;
+    json *last = NULL;
     if (s->rt.zone_dirfd >= 0)
         (void)sup_history_last(s->rt.zone_dirfd, &last);
+    if (str_eq(js_get_str(last, "event", ""), event) &&
+        js_get_int(last, "start_no", -1) == (int64_t)s->plan->start_no)
+        return last;
+    js_free(last);
+    return NULL;
+}
+
+static uint64_t start_time(const struct sup *s)
+{
+    auto_js json *last = last_of(s, "start");
     int64_t at = js_get_int(last, "time_us", 0);
-    bool ours = str_eq(js_get_str(last, "event", ""), "start") &&
-                js_get_int(last, "start_no", -1) == (int64_t)s->plan->start_no;
-    return ours && at > 0 ? (uint64_t)at : clock_real_us();
+    return at > 0 ? (uint64_t)at : clock_real_us();
+}
+
+static void run_on(struct sup *s, pid_t pid)
+{
+    s->rt.pid = pid;
+    s->state = SUP_RUNNING;
+    s->started_us = start_time(s);
+    s->up_since = clock_mono_us();
+    update_put_back(s);
+    hold_again(s);
+    health_start(s);
+    memory_start(s);
+    sup_event(s, "running", NULL, &s->rt.pidfd, 1);
+    if (s->rt.cg && cg_frozen(s->rt.cg)) {
+        s->state = SUP_PAUSED;
+        sup_event(s, "paused", NULL, NULL, 0);
+    }
+}
+
+/* It died while it waited to start the zone anew: nothing is in the kernel, and the policy goes on. */
+static void go_on_again(struct sup *s, unsigned restarts)
+{
+    uint64_t delay = 0;
+    auto_js json *last = last_of(s, "end");
+    s->exit_status = (int)js_get_int(last, "exit_status", -1);
+    s->restarts = restarts;
+    (void)restart_decide(&s->plan->spec->restart, false, 0, true, restarts - 1, &delay);
+    s->state = SUP_RESTARTING;
+    s->restart_at = clock_mono_us() + delay * 1000;
+    json *x = js_object();
+    js_set_int(x, "in_ms", (int64_t)delay);
+    sup_event(s, "restarting", x, NULL, 0);
 }
 
 static void take_over(struct sup *s, enum sup_mode mode)
 {
-    unsigned done = 0;
-    int64_t pid = journal_pid(s, &done);
+    struct journal_state j = {0};
     int status = 0;
+    (void)journal_read(s->run_dirfd, &j, NULL);
     adopt(s);
     update_load(s);
-    bool all = (done & (1u << STEP_GO)) != 0;
-    if (mode == SUP_MODE_ADOPT && all && s->rt.pidfd >= 0 && pid > 0) {
-        s->rt.pid = (pid_t)pid;
-        s->state = SUP_RUNNING;
-        s->started_us = start_time(s);
-        s->up_since = clock_mono_us();
-        update_put_back(s);
-        hold_again(s);
-        health_start(s);
-        memory_start(s);
-        sup_event(s, "running", NULL, &s->rt.pidfd, 1);
+    bool all = (j.done & (1u << STEP_GO)) != 0;
+    if (mode == SUP_MODE_ADOPT && all && s->rt.pidfd >= 0 && j.pid > 0) {
+        run_on(s, (pid_t)j.pid);
+        return;
+    }
+    if (j.again && !s->next) {
+        go_on_again(s, j.restarts);
         return;
     }
     /* recovery, or a start that was cut off: undo all. The end of one that ran keeps its exit status. */
     if (s->rt.pidfd >= 0) {
-        s->rt.pid = (pid_t)pid;
+        s->rt.pid = (pid_t)j.pid;
         if (mode == SUP_MODE_RECOVER || !all)
             sup_kill(s);
         if (all && sup_wait_pid1(s, 10000, &status) == 0)

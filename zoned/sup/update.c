@@ -17,13 +17,14 @@ static int write_next(struct sup *s, const struct plan *p, struct err *e)
     return r < 0 ? err_prefix(e, "plan of zone %s", s->zone) : 0;
 }
 
-/* PID 1 is not reaped before we ask for its status, so its number is nobody else's. */
+/* An adopted PID 1 may have been reaped by its new parent and its number be another's: the pidfd is asked after the open. */
 static int zone_netns(const struct sup *s, struct err *e)
 {
     char path[40];
     snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)s->rt.pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    return fd < 0 ? err_sys(e, "network namespace of zone %s", s->zone) : fd;
+    auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int r = fd < 0 ? -errno : pidfd_kill(s->rt.pidfd, 0);
+    return r < 0 ? err_sysk(e, ERR_INTERNAL, -r, "network namespace of zone %s", s->zone) : take_fd(&fd);
 }
 
 static int change_links(struct sup *s, const struct plan *from, const struct plan *to, struct err *e)

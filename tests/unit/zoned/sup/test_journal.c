@@ -24,6 +24,14 @@ static void test_parse(void)
     is_int(j.done, 0, "a torn last line does not count");
     j = parse("hello\n\n \nbegin nonsense\ndone spawn {bad json\n\x01\xff\ndone go\n");
     is_int(j.done, 1u << STEP_SPAWN | 1u << STEP_GO, "garbage is skipped, the rest is read");
+    const char *ended = "begin go\ndone go\nundone go\n";
+    auto_free char *again = xasprintf("%sagain rootfs {\"restarts\":3}\n", ended),
+                   *begun = xasprintf("%sbegin rootfs\n", again), *odd = xasprintf("begin net\n%s", again);
+    j = parse(again);
+    ok(j.again && j.restarts == 3, "a restart that is due, and which it is");
+    ok(!parse(begun).again, "it has begun");
+    ok(!parse(odd).again, "what is not undone comes first");
+    ok(!parse(ended).again, "no restart is due");
     j = parse("done spawn {\"pid\":\"x\",\"start\":-5}\n");
     is_int(j.pid, 0, "a pid that is no number");
     is_int(j.pid_start, 0, "a negative start time");
