@@ -15,6 +15,7 @@
 
 #define DYING_TRIES 200u
 #define DYING_WAIT_US 2000u
+#define ANSWER_MS 2000
 
 static int load_plan(struct zone *z, int dir, struct err *e)
 {
@@ -105,7 +106,24 @@ static void status_known(struct zone *z, const json *reply, const struct err *e,
         op_stopped(z, reply);
 }
 
-/* Connects to a living supervisor; its status is waited for, so that the first client sees the truth. */
+/* It was in the midst of a step or an undo when we came, and answers now. */
+static void status_late(struct zone *z, const json *reply, const struct err *e, void *arg)
+{
+    struct zd *d = z->d;
+    char name[sizeof(z->name)];
+    memcpy(name, z->name, sizeof(name));
+    if (err_is(e))
+        return;
+    status_known(z, reply, e, arg);
+    if (registry_find(d, name) != z)
+        return;
+    event_publish(d, state_name(z->state), name, NULL);
+    waits_check(d, z);
+    boot_zone_changed(d);
+}
+
+/* Connects to a living supervisor; its status is waited for, so that the first client sees the truth. One that is busy is
+ * no lost one: its answer comes later. */
 static int connect_living(struct zone *z, struct err *e)
 {
     auto_free char *path = xasprintf("%s/zones/%s/%s", z->d->run_dir, z->name, PLAN_SOCKET);
@@ -116,14 +134,22 @@ static int connect_living(struct zone *z, struct err *e)
     js_set_str(m, "op", "status");
     js_set_int(m, "id", ++z->d->next_id);
     unsigned none = 0;
-    int r = sup_call(fd, m, NULL, 0, &reply, NULL, &none, 2000, e);
-    if (r < 0) {
+    int r = sup_call(fd, m, NULL, 0, &reply, NULL, &none, ANSWER_MS, e);
+    bool late = r == -ETIMEDOUT;
+    if (r < 0 && !late) {
         close(fd);
         return r;
     }
+    err_clear(e);
     r = sup_attach_zone(z->d, z, fd, e);
-    if (r == 0)
+    if (r == 0 && late) {
+        log_warning("zone %s: its supervisor is busy and answers later", z->name);
+        if (z->state != ZONE_RUNNING && z->state != ZONE_PAUSED)
+            z->state = ZONE_READY;
+        *vec_add(&z->replies) = (struct sup_reply){z->d->next_id, status_late, NULL};
+    } else if (r == 0) {
         status_known(z, reply, NULL, NULL);
+    }
     js_free(reply);
     return r;
 }

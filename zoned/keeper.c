@@ -129,7 +129,11 @@ int keeper_start(struct zd *d, struct zone *z, const char *name, int run_dirfd, 
         close(pair[0]);
         return err_prefix(e, "supervisor of zone %s", z->name);
     }
-    return sup_attach_zone(d, z, pair[0], e);
+    r = sup_attach_zone(d, z, pair[0], e);
+    if (r ==
+        0) /* the lock is its life's: a copy of ours, and of every worker that we fork, would outlive it */
+        close_fd(&z->lock_fd);
+    return r;
 }
 
 void keeper_drop(struct zd *d, const char *zone)

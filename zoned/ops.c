@@ -157,6 +157,14 @@ static void remove_run_dir(struct zone *z)
     close_fd(&z->lock_fd);
 }
 
+/* Of a one-off zone's run folder the spec stays. The supervisor still has its lock for a moment: the next start gets another. */
+static void drop_lock(struct zone *z)
+{
+    auto_free char *lock = xasprintf("zones/%s/%s", z->name, PLAN_LOCK);
+    (void)unlinkat(z->d->run_fd, lock, 0);
+    close_fd(&z->lock_fd);
+}
+
 static int tidy(sd_event_source *s, void *arg)
 {
     struct zd *d = arg;
@@ -191,16 +199,23 @@ static void discard_folders(struct zone *z)
 static void start_failed(struct zone *z, const struct err *e, const struct problems *ps)
 {
     struct session_start *s = take_ptr(&z->session);
+    struct zd *d = z->d;
     bool remove = z->remove && z->ephemeral;
     release_run_state(z);
     if (z->lock_fd >= 0 && !z->ephemeral)
         remove_run_dir(z);
     if (z->state == ZONE_READY)
         zone_set_state(z, ZONE_INSTALLED);
+    if (!s && !z->waiters.len) { /* autoboot: nobody else is told */
+        log_warning("zone %s does not start: %s", z->name, e->text);
+        zone_set_error(z, e->text);
+        z->boot_start_no = UINT64_MAX; /* once a boot */
+    }
     session_fail(s, e);
     op_end(z, e, ps);
+    boot_shutdown_step(d);
     if (remove)
-        (void)op_delete(z->d, z, NULL, true, NULL);
+        (void)op_delete(d, z, NULL, true, NULL);
 }
 
 static int make_run_dir(struct zone *z, struct err *e)
@@ -211,9 +226,11 @@ static int make_run_dir(struct zone *z, struct err *e)
     if (mkdirat(d->run_fd, dir, 0700) < 0 && errno != EEXIST)
         return err_sys(e, "run folder of zone %s", z->name);
     z->lock_fd = openat(d->run_fd, lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (z->lock_fd < 0 || flock(z->lock_fd, LOCK_EX | LOCK_NB) < 0)
-        return err_sysk(e, ERR_BUSY, errno, "run folder of zone %s", z->name);
-    return 0;
+    if (z->lock_fd >= 0 && flock(z->lock_fd, LOCK_EX | LOCK_NB) == 0)
+        return 0;
+    err_sysk(e, ERR_BUSY, errno, "run folder of zone %s", z->name);
+    close_fd(&z->lock_fd); /* not ours: whoever holds it needs what is in there */
+    return err_hint(e, "a supervisor of the zone is alive: restart zoned to adopt it");
 }
 
 static int write_plan(struct zone *z, struct err *e)
@@ -462,6 +479,7 @@ void op_running(struct zone *z)
     names_publish(z);
     if (z->op == OP_START || z->op == OP_RESTART)
         op_end(z, NULL, NULL);
+    boot_shutdown_step(z->d); /* it was let finish its start, no more */
 }
 
 /* ---- stop ---- */
@@ -547,14 +565,27 @@ static void say_bye(struct zone *z)
     (void)sup_request(z, m, NULL, 0, NULL, NULL, NULL);
 }
 
+/* What a teardown could not take away, and who holds it. */
+static void tell_leftover(struct zone *z, const json *leftover, struct err *e)
+{
+    for (size_t i = 0; i < js_len(leftover); i++) {
+        const json *o = js_at(leftover, i);
+        const char *step = js_get_str(o, "step", "?"), *why = js_get_str(o, "message", "?");
+        log_error("zone %s: teardown of %s: %s", z->name, step, why);
+        zone_note(z, "teardown of %s was not complete: %s", step, why);
+        err_set(e, ERR_BUSY, EBUSY, "teardown of %s was not complete: %s", step, why);
+    }
+}
+
 /* The zone left the kernel: our tables follow, then the supervisor may go, then whoever waits is told. */
 void op_stopped(struct zone *z, const json *event)
 {
     struct zd *d = z->d; /* the zone may be gone at the end */
-    struct err e = {0};
+    struct err e = {0}, left = {0};
     bool failed = js_get(event, "error") != NULL;
     if (failed)
         js_to_err(js_get(event, "error"), &e, NULL);
+    tell_leftover(z, js_get(event, "leftover"), &left);
     log_debug("zone %s stopped%s%s", z->name, failed ? ": " : "", e.text);
     enum op_kind op = z->op;
     bool remove = z->remove && z->ephemeral && op != OP_RESTART;
@@ -582,10 +613,10 @@ void op_stopped(struct zone *z, const json *event)
     if (!z->ephemeral)
         remove_run_dir(z);
     else
-        close_fd(&z->lock_fd);
+        drop_lock(z);
     say_bye(z);
     release_run_state(z);
-    zone_set_error(z, failed ? e.text : NULL);
+    zone_set_error(z, failed ? e.text : err_is(&left) ? left.text : NULL);
     zone_set_state(z, failed && op != OP_STOP && op != OP_DELETE ? ZONE_FAILED : ZONE_INSTALLED);
     if (op == OP_DELETE) {
         z->op = OP_NONE;
@@ -603,13 +634,33 @@ void op_stopped(struct zone *z, const json *event)
     boot_shutdown_step(d);
 }
 
+static void stopped_untold(struct zone *z)
+{
+    auto_fd int dir = stor_zone_fd(z->d->pool, z->name, NULL);
+    json *last auto_of(js_free) = NULL;
+    if (dir >= 0)
+        (void)sup_history_last(dir, &last);
+    z->exit_status = (int)js_get_int(last, "exit_status", z->exit_status);
+    z->oom = js_get_bool(last, "oom", z->oom);
+    auto_js json *event = js_object();
+    if (js_get_bool(last, "failed", false)) {
+        struct err e = {0};
+        err_set(&e, ERR_INTERNAL, ECANCELED, "%s", js_get_str(last, "error", "the start failed"));
+        js_set(event, "error", js_from_err(&e, NULL));
+    }
+    op_stopped(z, event);
+}
+
 /* The supervisor died without "stopped": another one takes over, or undoes. */
 void op_lost(struct zone *z)
 {
     struct err e = {0};
     log_warning("zone %s: its supervisor went away", z->name);
     close_fd(&z->lock_fd);
-    if (adopt_reclaim(z->d, z, &e) < 0)
+    int r = adopt_reclaim(z->d, z, &e);
+    if (r == -ENOENT) /* it had undone all and taken its plan away, but not told us */
+        stopped_untold(z);
+    else if (r < 0)
         log_error("zone %s: %s", z->name, e.text);
 }
 

@@ -67,6 +67,7 @@ static _Noreturn void work_in_child(struct zd *d, pid_t parent, int out, json *(
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* its half-done work is cleared from staging/ at the next start */
     if (getppid() != parent)
         _exit(1);
+    close_fd(&d->lock_fd); /* the next zoned shall not wait for our end */
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);

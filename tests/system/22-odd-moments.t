@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# What comes at an odd moment: clients that vanish, supervisors that are busy, die while they wait or while a zone is paused,
+# a shutdown during a start, a spec that broke while zoned was away.
+. "$(dirname "$0")/lib.sh"
+start_zoned
+ok $? "zoned answers"
+inst=$(instance)
+zc run --rm host true
+before=$(picture "$inst")
+named() { for p in $(pgrep -f "zone-sup --server $ROOT"); do grep -qx "$1" "/proc/$p/comm" && echo "$p"; done | tail -1; }
+state() { zc show "$1" -o json | jq -r .state; }
+eventually() { # eventually WANT COMMAND…
+    local want=$1
+    shift
+    for _ in $(seq 100); do
+        [ "$("$@" 2>/dev/null)" = "$want" ] && break
+        sleep 0.1
+    done
+    "$@"
+}
+in_zone() { zc exec "$1" -- sh -c "cat /proc/[0-9]*/comm" | grep -cx "$2"; }
+
+zc create a --image host -- sleep 1000
+zc start a >/dev/null
+sup=$(named sup:a)
+"$BIN/zonectl" exec -i a -- sleep 77 </dev/zero & client=$!
+eventually 2 in_zone a sleep >/dev/null
+sleep 0.5
+kill -9 $client
+wait $client 2>/dev/null
+sleep 0.3
+is "$(strace -f -qq -e trace=poll -p "$sup" 2>&1 & s=$!; sleep 1; kill $s; wait $s 2>/dev/null)" "" \
+    "a client that vanished while its program reads nothing: the supervisor sleeps"
+zc exec a -- pkill sleep -x -n
+mkfifo "$T/keys"
+script -qc "$BIN/zonectl exec -it a -- yes over-and-over" /dev/null <>"$T/keys" >/dev/null & client=$!
+is "$(eventually 1 in_zone a yes)" 1 "a program on a terminal that writes without end"
+kill -9 "$(pgrep -f "^$BIN/zonectl exec -it a")" $client
+wait $client 2>/dev/null
+is "$(eventually 0 in_zone a yes)" 0 "... hangs up with its terminal"
+
+ls -l "/proc/$zoned_pid/fd" | grep -q "/zones/a/lock"
+is $? 1 "the lock of a running zone is its supervisor's alone: no worker of zoned can keep it"
+
+zc pause a >/dev/null
+kill -9 "$sup"
+sleep 0.5
+is "$(eventually paused state a)" paused "the supervisor of a paused zone is killed: it is still paused"
+status_is 0 "... resume" zc resume a
+is "$(zc exec a -- echo hi)" hi "... and it runs on"
+
+sup=$(named sup:a)
+kill -STOP "$sup"
+kill9_zoned
+start_zoned
+ok $? "zoned starts while a supervisor is busy"
+status_is 0 "... start of its zone is no second one" zc start a
+kill -CONT "$sup"
+is "$(eventually running state a)" running "... and it is adopted when it answers"
+is "$(zc exec a -- echo hi)" hi "... whole"
+zc delete --force a >/dev/null
+
+zc create r --image host --restart always --set restart.backoff=2s -- sh -c 'sleep 0.1; exit 3'
+zc start r >/dev/null
+eventually ready state r >/dev/null
+kill -9 "$(named sup:r)"
+sleep 0.5
+is "$(eventually ready state r)" ready "a supervisor that dies between two starts: the restart policy goes on"
+is "$(zc show r -o json | jq -c '[.restarts, .exit_status]')" '[1,3]' "... and counts on"
+n1=$(zc show r -o json | jq .restarts)
+for _ in $(seq 60); do [ "$(zc show r -o json | jq .restarts)" -gt "$n1" ] && break; sleep 0.1; done
+[ "$(zc show r -o json | jq .restarts)" -gt "$n1" ]
+ok $? "... and starts it"
+zc delete --force r >/dev/null
+
+zc run -d --rm --name once host -- sleep 1000 >/dev/null
+status_is 0 "restart of a one-off zone" zc restart once
+is "$(zc exec once -- echo hi)" hi "... it runs"
+zc stop -t 0 once >/dev/null
+is "$(zc list -q)" "" "... and is gone after its stop"
+
+zc create l --image host -- sh -c 'yes 0123456789012345678901234567890123456789 | head -c 3000000; echo END; exec sleep 1000'
+zc start l >/dev/null
+eventually END "$BIN/zonectl" logs -n 1 l >/dev/null
+is "$(timeout 10 "$BIN/zonectl" logs -f l | grep -m1 -c END)" 1 "logs -f of a log larger than a stream's queue"
+zc delete --force l >/dev/null
+
+zc create b --image host -- sleep 1000
+zc create busy --image host --autoboot -p 127.0.0.1:18099:80 -- sleep 1000
+echo "nonsense: 1" >>"$ROOT/etc/zones/b.yaml"
+python3 -m http.server --bind 127.0.0.1 18099 >/dev/null 2>&1 & web=$!
+for _ in $(seq 50); do curl -s -o /dev/null http://127.0.0.1:18099/ && break; sleep 0.1; done
+kill9_zoned
+start_zoned
+like "$(zc show busy -o json | jq -r .error)" "18099" "an autoboot that is refused is told by the zone"
+like "$(grep -c 'busy does not start' "$T/zoned.log")" '^1$' "... and once by the log"
+kill $web
+status_is 7 "clone of a zone whose spec broke" zc clone b c
+status_is 0 "... and zoned lives" zc list
+zc delete b busy >/dev/null
+same "$(picture "$inst")" "$before" "nothing is left"
+
+zc create s --image host -- sleep 1000
+spare=$(named zone-sup)
+kill -STOP "$spare"
+zc start s >/dev/null 2>&1 &
+eventually ready state s >/dev/null
+timeout 20 "$BIN/zoned" --root "$ROOT" --shutdown & down=$!
+sleep 0.5
+kill -CONT "$spare"
+wait $down
+is $? 0 "a shutdown during a start ends"
+wait "$zoned_pid"
+is "$(pgrep -f "zone-sup --server $ROOT")" "" "... with all zones stopped"
+zoned_pid=
