@@ -60,15 +60,15 @@ is "$(eventually running state a)" running "... and it is adopted when it answer
 is "$(zc exec a -- echo hi)" hi "... whole"
 zc delete --force a >/dev/null
 
-zc create r --image host --restart always --set restart.backoff=2s -- sh -c 'sleep 0.1; exit 3'
+zc create r --image host --restart always --set restart.backoff=5s -- sh -c 'sleep 0.1; exit 3'
 zc start r >/dev/null
 eventually ready state r >/dev/null
 kill -9 "$(named sup:r)"
 sleep 0.5
 is "$(eventually ready state r)" ready "a supervisor that dies between two starts: the restart policy goes on"
-is "$(zc show r -o json | jq -c '[.restarts, .exit_status]')" '[1,3]' "... and counts on"
+is "$(zc show r -o json | jq -c '.restarts >= 1 and .exit_status == 3')" true "... and counts on"
 n1=$(zc show r -o json | jq .restarts)
-for _ in $(seq 60); do [ "$(zc show r -o json | jq .restarts)" -gt "$n1" ] && break; sleep 0.1; done
+for _ in $(seq 300); do [ "$(zc show r -o json | jq .restarts)" -gt "$n1" ] && break; sleep 0.1; done
 [ "$(zc show r -o json | jq .restarts)" -gt "$n1" ]
 ok $? "... and starts it"
 zc delete --force r >/dev/null
