@@ -607,7 +607,8 @@ void op_stopped(struct zone *z, const json *event)
         zone_set_state(z, ZONE_INSTALLED);
         leave_division(z);
         event_publish(z->d, "deleted", z->name, NULL);
-        registry_remove(z->d, z);
+        registry_remove(d, z);
+        boot_shutdown_step(d);
         return;
     }
     if (!z->ephemeral)
