@@ -221,6 +221,20 @@ static int renamed_text(struct zd *d, struct zone *z, const char *name, char **o
     return k;
 }
 
+/* First the new spec, last the old one's end: whenever a kill comes, the data has a spec of its name. */
+static int move_zone(struct zd *d, struct zone *z, const char *name, const char *text, struct err *e)
+{
+    int k = store_add_text(d, name, text, e);
+    if (k < 0)
+        return k;
+    k = stor_zone_rename(d->pool, z->name, name, e);
+    if (k == 0 && (k = store_delete(d, z, e)) < 0)
+        (void)stor_zone_rename(d->pool, name, z->name, NULL);
+    if (k < 0)
+        store_drop_text(d, name);
+    return k;
+}
+
 int h_rename_zone(struct zd *d, struct zd_request *r, struct err *e)
 {
     struct zone *z;
@@ -233,16 +247,12 @@ int h_rename_zone(struct zd *d, struct zd_request *r, struct err *e)
         return err_set(e, ERR_BUSY, EBUSY, "zone %s: another operation is under way", z->name);
     k = renamed_text(d, z, name, &text, e);
     if (k == 0)
-        k = stor_zone_rename(d->pool, z->name, name, e);
+        k = move_zone(d, z, name, text, e);
     if (k < 0)
         return k;
-    if ((k = store_rename(d, z->name, name, e)) < 0) {
-        (void)stor_zone_rename(d->pool, name, z->name, NULL);
-        return k;
-    }
     event_publish(d, "renamed", z->name, NULL);
     (void)registry_rename(d, z, name);
-    if ((k = store_write_text(d, z, text, e)) < 0 || (k = store_reload(d, z, zd_problems(r), e)) < 0)
+    if ((k = store_reload(d, z, zd_problems(r), e)) < 0)
         return k;
     zd_reply_json(r, 200, zone_to_json(d, z, true));
     return 0;
@@ -358,6 +368,8 @@ int h_wait_zone(struct zd *d, struct zd_request *r, struct err *e)
     const char *t = zd_query(r, "timeout_ms");
     if (t && parse_u64(t, 86400000, &timeout) < 0)
         return err_set(e, ERR_INVALID, EINVAL, "timeout_ms=%s is no number of milliseconds", t);
+    if (t && !timeout)
+        timeout = 1; /* 0 is "look and say", not "for ever" */
     waits_add(d, r, z, what, timeout);
     return 0;
 }

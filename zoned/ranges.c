@@ -54,7 +54,7 @@ struct claim {
     unsigned block;
     int pid;
     uint64_t start;
-    char owner[512];
+    char owner[4096];
 };
 
 static bool claim_alive(const struct claim *c)
@@ -68,11 +68,11 @@ static bool claim_alive(const struct claim *c)
 
 static unsigned read_claims(FILE *f, struct claim out[BLOCKS])
 {
-    char line[700];
+    char line[4200];
     unsigned n = 0;
     while (n < BLOCKS && fgets(line, sizeof(line), f)) {
         struct claim c;
-        if (sscanf(line, "%u %d %" SCNu64 " %511s", &c.block, &c.pid, &c.start, c.owner) == 4 &&
+        if (sscanf(line, "%u %d %" SCNu64 " %4095[^\n]", &c.block, &c.pid, &c.start, c.owner) == 4 &&
             c.block < BLOCKS && claim_alive(&c))
             out[n++] = c;
     }
@@ -127,8 +127,9 @@ static int update(struct uid_ranges *r, bool grow, struct err *e)
     for (unsigned b = 0; grow && b < BLOCKS; b++)
         if (!taken[b] && block_usable(b)) {
             own_claim(r, &claims[n++], b);
-            r->mine[b] = true;
-            return write_claims(f, claims, n);
+            int k = write_claims(f, claims, n);
+            r->mine[b] = k == 0;
+            return k < 0 ? err_sysk(e, ERR_LIMIT, -k, RANGES_FILE) : 0;
         }
     if (grow)
         return err_set(e, ERR_LIMIT, ENOSPC, "no uid range is free on this machine");

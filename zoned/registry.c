@@ -73,6 +73,7 @@ struct zone *registry_add(struct zd *d, const char *name)
 void registry_remove(struct zd *d, struct zone *z)
 {
     link_out(d, z);
+    waits_gone(d, z->name);
     sup_detach_zone(z);
     sd_event_source_unref(z->deadline);
     lease_release(d, z);
@@ -98,6 +99,7 @@ int registry_rename(struct zd *d, struct zone *z, const char *name)
     if (registry_find(d, name))
         return -EEXIST;
     link_out(d, z);
+    waits_rename(d, z->name, name);
     snprintf(z->name, sizeof(z->name), "%s", name);
     link_in(d, z);
     return 0;

@@ -57,14 +57,19 @@ int store_delete(struct zd *d, const struct zone *z, struct err *e)
     return 0;
 }
 
-int store_rename(struct zd *d, const char *from, const char *to, struct err *e)
+int store_add_text(struct zd *d, const char *name, const char *text, struct err *e)
 {
-    auto_free char *a = xasprintf("%s.yaml", from), *b = xasprintf("%s.yaml", to);
-    auto_fd int dir = openat(d->etc_fd, "zones", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir < 0 || renameat2(dir, a, dir, b, RENAME_NOREPLACE) < 0)
-        return err_sys(e, "rename the spec of %s", from);
-    (void)file_fsync_dir(dir);
-    return 0;
+    auto_free char *path = xasprintf("zones/%s.yaml", name);
+    if (file_exists(d->etc_fd, path))
+        return err_set(e, ERR_CONFLICT, EEXIST, "%s/%s is there already", d->etc_dir, path);
+    int r = file_replace(d->etc_fd, path, text, strlen(text), 0600, true, e);
+    return r < 0 ? err_prefix(e, "spec of zone %s", name) : 0;
+}
+
+void store_drop_text(struct zd *d, const char *name)
+{
+    auto_free char *path = xasprintf("zones/%s.yaml", name);
+    (void)unlinkat(d->etc_fd, path, 0);
 }
 
 /* ---- all at start ---- */

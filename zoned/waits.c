@@ -73,6 +73,28 @@ void waits_add(struct zd *d, struct zd_request *r, struct zone *z, const char *w
     zd_on_gone(r, on_gone, w);
 }
 
+void waits_rename(struct zd *d, const char *from, const char *to)
+{
+    for (unsigned i = 0; i < d->waits.len; i++) {
+        struct wait *w = d->waits.at[i];
+        if (!strcmp(w->zone, from))
+            snprintf(w->zone, sizeof(w->zone), "%s", to);
+    }
+}
+
+void waits_gone(struct zd *d, const char *zone)
+{
+    for (unsigned i = d->waits.len; i-- > 0;) {
+        struct wait *w = d->waits.at[i];
+        struct err e = {0};
+        if (strcmp(w->zone, zone))
+            continue;
+        err_set(&e, ERR_NOT_FOUND, ENOENT, "zone %s was deleted", zone);
+        zd_reply_error(w->r, &e, NULL);
+        drop(w);
+    }
+}
+
 void waits_check(struct zd *d, struct zone *z)
 {
     for (unsigned i = d->waits.len; i-- > 0;) {

@@ -193,7 +193,9 @@ int store_read_text(struct zd *d, const struct zone *z, char **text, struct err 
 int store_write_text(struct zd *d, const struct zone *z, const char *text, struct err *e);
 int store_reload(struct zd *d, struct zone *z, struct problems *ps, struct err *e); /* reads the file again */
 int store_delete(struct zd *d, const struct zone *z, struct err *e);
-int store_rename(struct zd *d, const char *from, const char *to, struct err *e);
+int store_add_text(struct zd *d, const char *name, const char *text,
+                   struct err *e); /* of no zone yet; conflict */
+void store_drop_text(struct zd *d, const char *name);
 char *store_path(struct zd *d, const struct zone *z); /* of the spec file */
 
 /* lease.c */
@@ -477,6 +479,8 @@ void event_follow(struct zd *d, struct zd_request *r, bool follow);
 /* waits.c: requests that wait for a zone's state */
 void waits_add(struct zd *d, struct zd_request *r, struct zone *z, const char *what, uint64_t timeout_ms);
 void waits_check(struct zd *d, struct zone *z);
+void waits_rename(struct zd *d, const char *from, const char *to);
+void waits_gone(struct zd *d, const char *zone); /* it will never be what they wait for */
 
 /* dispatch.c */
 extern const struct zd_route zd_routes[];

@@ -150,8 +150,14 @@ static int from_zone(struct ctl *c, const struct side *src, const char *dst, str
     auto_free char *path = archive_path(src), *dir = NULL, *name = NULL, *rename = NULL;
     if (!strcmp(dst, "-"))
         return transfer(c, "GET", path, -1, 1, e, ps);
-    char *args[12] = {(char *)"tar", (char *)"-x", (char *)"-f", (char *)"-", (char *)"--no-same-owner"};
-    unsigned n = 5;
+    /* for root tar's default is to keep modes: a zone's setuid file would become one of the host's root */
+    char *args[12] = {(char *)"tar",
+                      (char *)"-x",
+                      (char *)"-f",
+                      (char *)"-",
+                      (char *)"--no-same-owner",
+                      (char *)"--no-same-permissions"};
+    unsigned n = 6;
     bool folder = is_folder(dst);
     if (!folder && str_ends(dst, "/"))
         return err_set(e, ERR_NOT_FOUND, ENOENT, "%s: no such folder", dst);

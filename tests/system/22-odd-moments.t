@@ -100,6 +100,63 @@ status_is 0 "... and zoned lives" zc list
 zc delete b busy >/dev/null
 same "$(picture "$inst")" "$before" "nothing is left"
 
+zc create w --image host -- sleep 1000
+status_is 6 "a wait of no time says so at once" timeout 10 "$BIN/zonectl" wait w --for running -t 0
+zc wait w --for running >"$T/wait.out" 2>&1 & wait_pid=$!
+sleep 0.3
+zc delete w
+for _ in $(seq 50); do kill -0 $wait_pid 2>/dev/null || break; sleep 0.1; done
+kill $wait_pid 2>/dev/null
+wait $wait_pid
+is $? 3 "a wait for a zone that is deleted ends"
+
+# each call that a rename changes something with is the last of a zoned; the zone's files stay those of one zone
+for at in renameat:1 renameat2:1 renameat2:2 unlink:1; do
+    zc create m --image host -- sleep 1000
+    zc start m >/dev/null
+    zc exec m -- touch /root/mine
+    zc stop -t 0 m >/dev/null
+    strace -qq -p "$zoned_pid" -o /dev/null -e inject="${at%:*}":signal=KILL:when="${at#*:}" 2>/dev/null & tracer=$!
+    for _ in $(seq 50); do grep -q "TracerPid:.[1-9]" "/proc/$zoned_pid/status" && break; sleep 0.1; done
+    zc rename m n >/dev/null 2>&1
+    kill $tracer 2>/dev/null
+    wait $tracer 2>/dev/null
+    kill9_zoned
+    start_zoned
+    has=""
+    for z in $(zc list -q); do
+        zc start "$z" >/dev/null && zc exec "$z" -- test -e /root/mine && has="$has$z"
+        zc delete --force "$z" >/dev/null
+    done
+    like "$has" "^[mn]$" "zoned dies in a rename at its $at: the files are one zone's"
+done
+same "$(picture "$inst")" "$before" "... and nothing is left"
+
+# a root with a space in its name: its claim of ids is its own, also when it is dead
+mkdir "$T/a b"
+"$BIN/zoned" --root "$T/a b" >>"$T/zoned.log" 2>&1 & other=$!
+for _ in $(seq 100); do [ -S "$T/a b/run/zoned.sock" ] && break; sleep 0.1; done
+ZONED_SOCKET="$T/a b/run/zoned.sock" zc run -d --rm --name ids host sleep 1000 >/dev/null
+theirs=$(awk '{ print $2 }' "/proc/$(ZONED_SOCKET="$T/a b/run/zoned.sock" zc show ids -o json | jq .pid)/uid_map")
+kill -9 $other
+wait $other 2>/dev/null
+mkdir "$T/c"
+"$BIN/zoned" --root "$T/c" >>"$T/zoned.log" 2>&1 & third=$!
+for _ in $(seq 100); do [ -S "$T/c/run/zoned.sock" ] && break; sleep 0.1; done
+ZONED_SOCKET=$T/c/run/zoned.sock zc run -d --rm --name ids host sleep 1001 >/dev/null
+ours=$(awk '{ print $2 }' "/proc/$(ZONED_SOCKET=$T/c/run/zoned.sock zc show ids -o json | jq .pid)/uid_map")
+[ -n "$theirs" ] && [ -n "$ours" ] && [ "$theirs" != "$ours" ]
+ok $? "ids of a zone whose daemon is dead are not given again ($theirs, $ours)"
+status_is 0 "a shutdown with a one-off zone ends" timeout 60 "$BIN/zoned" --root "$T/c" --shutdown
+kill $third 2>/dev/null
+wait $third
+"$BIN/zoned" --root "$T/a b" >>"$T/zoned.log" 2>&1 & other=$!
+for _ in $(seq 100); do ZONED_SOCKET="$T/a b/run/zoned.sock" zc list >/dev/null 2>&1 && break; sleep 0.1; done
+timeout 60 "$BIN/zoned" --root "$T/a b" --shutdown
+kill $other 2>/dev/null
+wait $other
+is "$(pgrep -f "zone-sup --server $T/(a b|c)")" "" "... both are gone"
+
 zc create s --image host -- sleep 1000
 spare=$(named zone-sup)
 kill -STOP "$spare"
