@@ -193,6 +193,7 @@ fuzz:
 bench: all
 	$(Q)tests/bench/run
 	$(Q)tests/bench/images
+	$(Q)tests/bench/net
 tidy:
 	$(Q)tools/tidy
 

@@ -82,6 +82,25 @@ static int join(const struct change *x, struct err *e)
     return r == 0 && nhave ? net_zone_elements(x->c, have, nhave, e) : r;
 }
 
+static int trust(struct net_ctx *c, const struct net_link_plan *l, struct err *e)
+{
+    struct net_nft *nft;
+    struct net_link_plan with = *l;
+    net_elems v = {0}, one = {0};
+    int busy, r = net_ctx_nft(c, &nft, e);
+    with.trusted = true;
+    net_elems_of_source(&v, &with);
+    for (unsigned i = 0; i < v.len; i++)
+        if (!strcmp(v.at[i].set, "trusted"))
+            *vec_add(&one) = v.at[i];
+    if (r == 0)
+        r = l->trusted ? net_nft_add(nft, c->instance, &one, &busy, e)
+                       : net_nft_del(nft, c->instance, &one, e);
+    vec_done(&v);
+    vec_done(&one);
+    return r;
+}
+
 static int rest(const struct change *x, struct err *e)
 {
     struct net_link_plan old[LINKS_MAX], new[LINKS_MAX];
@@ -95,6 +114,9 @@ static int rest(const struct change *x, struct err *e)
         new[n++] = x->after.at[i];
     }
     int r = n ? net_zone_ports(x->c, old, new, n, e) : 0;
+    for (unsigned i = 0; r == 0 && i < n; i++)
+        if (old[i].trusted != new[i].trusted)
+            r = trust(x->c, &new[i], e);
     if (r == 0)
         r = net_ctx_rt(x->c, &s, e);
     for (unsigned i = 0; r == 0 && i < n; i++)

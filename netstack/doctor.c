@@ -14,6 +14,8 @@
 struct foreign {
     const char *instance;
     json *out;
+    bool hooked4, hooked6; /* Docker or ufw know of us */
+    char **chains;         /* "ip filter FORWARD": others' that judge what is forwarded */
 };
 
 static void problem(json *out, char *text, const char *remedy)
@@ -37,6 +39,39 @@ static const char *remedy_for(const char *table, const char *chain)
     return "add to that chain: iifname zoned0 accept; oifname zoned0 accept";
 }
 
+static const char *family_name(uint32_t family)
+{
+    return family == NFPROTO_INET ? "inet" : family == NFPROTO_IPV4 ? "ip" : "ip6";
+}
+
+/* A rule that may drop what zones send: it names one of our links, or no link at all. */
+static bool may_block(const char *rule, const char *prefix)
+{
+    bool drops = str_ends(rule, " drop") || !strcmp(rule, "drop") || strstr(rule, "reject") != NULL;
+    bool link =
+        strstr(rule, "ifname") != NULL || strstr(rule, "iif ") != NULL || strstr(rule, "oif ") != NULL;
+    return drops && !strstr(rule, "invalid") &&
+           (!link || strstr(rule, "zoned0") || strstr(rule, prefix) || strstr(rule, "\"zb"));
+}
+
+static void check_rules(struct foreign *f, const char *chain)
+{
+    char prefix[6];
+    auto_free char *text = net_table_list(chain);
+    char *save = NULL;
+    net_link_prefix(f->instance, prefix);
+    for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+        line += strspn(line, " \t");
+        char *handle = strstr(line, " # handle");
+        if (handle)
+            *handle = '\0';
+        if (!strchr(line, '{') && may_block(line, prefix))
+            problem(f->out,
+                    xasprintf("the rule \"%s\" of the nft chain %s drops zones' traffic", line, chain),
+                    "before it, accept the zones' bridges: iifname zoned0 accept; oifname zoned0 accept");
+    }
+}
+
 static void on_chain(struct nlmsghdr *h, void *data)
 {
     struct foreign *f = data;
@@ -48,17 +83,19 @@ static void on_chain(struct nlmsghdr *h, void *data)
                *name = nftnl_chain_get_str(c, NFTNL_CHAIN_NAME);
     if (!nftnl_chain_is_set(c, NFTNL_CHAIN_HOOKNUM) || !table || !name || !strcmp(table, f->instance))
         goto out;
+    bool known = !strcmp(table, "filter") && !strcmp(name, "FORWARD") &&
+                 ((family == NFPROTO_IPV4 && f->hooked4) || (family == NFPROTO_IPV6 && f->hooked6));
     bool ours = family == NFPROTO_INET || family == NFPROTO_IPV4 || family == NFPROTO_IPV6;
-    if (ours && nftnl_chain_get_u32(c, NFTNL_CHAIN_HOOKNUM) == NF_INET_FORWARD &&
+    if (ours && nftnl_chain_get_u32(c, NFTNL_CHAIN_HOOKNUM) == NF_INET_FORWARD) {
+        auto_free char *chain = xasprintf("%s %s %s", family_name(family), table, name);
+        strv_add(&f->chains, chain);
+    }
+    if (ours && !known && nftnl_chain_get_u32(c, NFTNL_CHAIN_HOOKNUM) == NF_INET_FORWARD &&
         nftnl_chain_get_u32(c, NFTNL_CHAIN_POLICY) == NF_DROP)
         problem(f->out,
                 xasprintf("the chain %s of the nft table %s %s drops what is forwarded unless a rule of its "
                           "own accepts it",
-                          name,
-                          family == NFPROTO_INET   ? "inet"
-                          : family == NFPROTO_IPV4 ? "ip"
-                                                   : "ip6",
-                          table),
+                          name, family_name(family), table),
                 remedy_for(table, name));
 out:
     if (c)
@@ -80,7 +117,10 @@ json *net_doctor(struct net_ctx *c)
     json *out = js_array();
     struct nl_sock *s = NULL;
     struct err e = {0};
-    struct foreign f = {.instance = c->instance, .out = out};
+    struct foreign f = {.instance = c->instance,
+                        .out = out,
+                        .hooked4 = net_hooks_there(c, false),
+                        .hooked6 = net_hooks_there(c, true)};
     char buf[256];
     if (net_nl_open(NETLINK_NETFILTER, &s, &e) < 0) {
         problem(out, xasprintf("no nfnetlink: %s", e.text), "a kernel with nf_tables (modprobe nf_tables)");
@@ -92,6 +132,9 @@ json *net_doctor(struct net_ctx *c)
         problem(out, xasprintf("nf_tables does not answer: %s", e.text),
                 "modprobe nf_tables, and run as root");
     net_nl_close(s);
+    for (char **chain = f.chains; chain && *chain; chain++)
+        check_rules(&f, *chain);
+    strv_free(f.chains);
     check_legacy(c, out);
     return out;
 }

@@ -128,6 +128,7 @@ json *net_link_to_json(const struct net_link_plan *l)
         js_set_int(j, "rate_out", (int64_t)l->rate_out);
     js_set_strv(j, "aliases", l->aliases);
     js_set_bool(j, "default_route", l->default_route);
+    js_set_bool(j, "trusted", l->trusted);
     return j;
 }
 
@@ -166,6 +167,7 @@ int net_link_from_json(const json *j, struct net_link_plan *out, struct err *e)
     l.rate_in = in > 0 ? (uint64_t)in : SPEC_UNSET;
     l.rate_out = to > 0 ? (uint64_t)to : SPEC_UNSET;
     l.aliases = js_get_strv(j, "aliases");
+    l.trusted = js_get_bool(j, "trusted", false);
     l.default_route = js_get_bool(j, "default_route", false);
     *out = l;
     return 0;

@@ -114,6 +114,7 @@ struct net_link_plan {
     uint64_t rate_in, rate_out; /* bits/s or SPEC_UNSET */
     char **aliases;
     bool default_route;
+    bool trusted; /* the zone may send from any address: a router, a DHCP server */
 };
 json *net_link_to_json(const struct net_link_plan *l);
 int net_link_from_json(const json *j, struct net_link_plan *out, struct err *e);
@@ -169,6 +170,45 @@ char *net_resolv_text(const char *host_resolv);
 char *net_resolv_of_zone(const char *host_text, const struct net_link_plan *links, unsigned nlinks);
 /* Lines of a hosts(5) file: the link's addresses with NAME.zone.internal, NAME and aliases. malloc'd. */
 char *net_names_text(const char *zone, const struct net_link_plan *l);
+/* Elements of these links in our tables: for links that are up and whose elements were lost. Idempotent. */
+int net_zone_elements(struct net_ctx *c, const struct net_link_plan *links, unsigned n, struct err *e);
+
+/* ---- other firewalls ---- */
+/* In the chains that Docker and ufw keep for their users: a marked accept for each of these bridges and for no other; none
+ * where no such chain is. Idempotent; NULL takes all away. */
+int net_hooks_set(struct net_ctx *c, char *const *bridges, struct err *e);
+/* What other programs do to nftables: readable when there is something; read takes all of it and tells what it was. What a
+ * process of our name does is ours. */
+struct net_watch;
+enum {
+    NET_WATCH_OURS = 1 /* our tables lost something */,
+    NET_WATCH_OTHERS = 2 /* chains or rules of others */
+};
+int net_watch_open(const char *instance, struct net_watch **out, struct err *e);
+int net_watch_fd(const struct net_watch *w);
+unsigned net_watch_read(struct net_watch *w);
+void net_watch_close(struct net_watch *w); /* NULL is fine */
+
+/* ---- rules between zones ---- */
+struct net_guard { /* a network's rules, in their order; deny: what no rule allows; neither: none are left */
+    const struct net_network *net;
+    const struct spec_rule *rules;
+    unsigned nrules;
+    bool deny;
+};
+struct net_member {  /* an address of somebody that rules name */
+    const char *who; /* as net_rule_who gives it */
+    struct net_addr addr;
+};
+/* "label tier=web", "zone db": whom a side names by something that zones have; NULL: nobody such. malloc'd. */
+char *net_rule_who(const struct spec_rule_side *s);
+/* All rules of all networks, at once, instead of those before. whos: all that they name; gone: what those before named and
+ * these do not; members: who runs. The table must be there. */
+int net_rules_load(struct net_ctx *c, const struct net_guard *guards, unsigned nguards, char *const *whos,
+                   char *const *gone, const struct net_member *members, unsigned nmembers, struct err *e);
+/* A zone comes or goes: elements of sets that net_rules_load made. Idempotent. */
+int net_rules_members(struct net_ctx *c, const struct net_member *members, unsigned n, bool on,
+                      struct err *e);
 /* What this link's zone asks of its gateway (port 53) goes to a resolver on another port of the gateway, which nobody else
  * may ask; or no longer. Idempotent. close: that resolver is no more; forget: none is. */
 int net_resolver_set(struct net_ctx *c, const struct net_link_plan *l, unsigned port, bool on, struct err *e);

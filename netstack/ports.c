@@ -106,6 +106,8 @@ void net_elems_of_source(net_elems *v, const struct net_link_plan *l)
     key_part(self, self->key, 16);
     if (l->network.type == SPEC_NET_BRIDGE && !l->addr4.family && !l->addr6.family)
         source_elem(v, "free", l, false, NULL);
+    if (l->trusted)
+        source_elem(v, "trusted", l, false, NULL);
     source_elem(v, "macs", l, true, NULL);
     if (l->addr4.family)
         source_elem(v, "src4", l, true, &l->addr4);

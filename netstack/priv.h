@@ -101,7 +101,7 @@ int net_routes(struct nl_sock *s, net_subnets *out, net_subnets *gateways, struc
 
 /* ---- zone ---- */
 int net_zone_socket(int ns, struct nl_sock **out, struct err *e); /* NETLINK_ROUTE inside */
-int net_zone_elements(struct net_ctx *c, const struct net_link_plan *links, unsigned n, struct err *e);
+bool net_hooks_there(struct net_ctx *c, bool six); /* a hook of another firewall bears our mark */
 unsigned net_link_table(const struct net_link_plan *l);
 void net_msg_routes(struct net_batch *b, const struct net_link_plan *l,
                     int index); /* the default one, or its own */
@@ -120,6 +120,10 @@ int net_table_up(struct net_ctx *c, const struct net_network *n, char *const *op
                  bool all6, struct err *e);
 int net_table_remove_network(struct net_ctx *c, const struct net_network *n, struct err *e);
 int net_table_forget_askers(struct net_ctx *c, struct err *e);
+void net_table_expand(struct str *s, const char *text, const char *instance); /* $ and % */
+/* "ip filter FORWARD": its text with handles, or NULL; malloc'd. */
+char *net_table_list(const char *chain);
+int net_table_run(const char *text, struct err *e);
 int net_table_down(struct net_ctx *c, struct err *e);
 
 /* An element: key and data are what the kernel compares, each part padded to 4 bytes. */

@@ -34,6 +34,7 @@ static const char skeleton[] =
     "add set inet $ askers { type inet_service; }\n" /* these ports: for nobody else */
     "add chain inet $ publish\n"
     "add chain inet $ ask\n"
+    "add chain inet $ judge\n" /* of rules.c: what operators allow and deny */
     "add chain inet $ from_sealed\n"
     "add chain inet $ to_zone\n"
     "add chain inet $ to_zone_source\n"
@@ -74,6 +75,7 @@ static const char skeleton[] =
     "add rule inet $ first ip daddr 127.0.0.0/8 iifname @bridges drop\n"
     "add rule inet $ first ip saddr 127.0.0.0/8 iifname @bridges drop\n"
     "add rule inet $ to_zone ct state established,related accept\n"
+    "add rule inet $ to_zone jump judge\n"
     "add rule inet $ to_zone iifname . oifname @same accept\n"
     "add rule inet $ to_zone iifname @sealed drop\n"
     "add rule inet $ to_zone ct status dnat accept\n"
@@ -107,12 +109,26 @@ static const char skeleton[] =
     "add set bridge $ own6 { typeof iifname . @th,64,128; }\n"
     "add set bridge $ self { type ifname . ifname; }\n"
     "add set bridge $ free { type ifname; }\n" /* links whose addresses are a LAN's, not ours to know */
+    "add set bridge $ flows4 { type ipv4_addr . inet_service . ipv4_addr . inet_service; size 65536; flags "
+    "dynamic,timeout; timeout 3m; }\n" /* the ways back of UDP and SCTP that a rule let through */
+    "add set bridge $ flows6 { type ipv6_addr . inet_service . ipv6_addr . inet_service; size 65536; flags "
+    "dynamic,timeout; timeout 3m; }\n"
+    "add set bridge $ trusted { type ifname; }\n" /* links that may bear any address, by their spec */
+    "add chain bridge $ judge\n"
+    "add chain bridge $ opened\n"
     "add chain bridge $ six\n"
     "add chain bridge $ forward { type filter hook forward priority filter; policy accept; }\n"
     "add chain bridge $ first { type filter hook prerouting priority -300; policy accept; }\n"
-    "flush chain bridge $ six\nflush chain bridge $ first\nflush chain bridge $ forward\n"
+    "flush chain bridge $ opened\nflush chain bridge $ six\nflush chain bridge $ first\nflush chain bridge $ "
+    "forward\n"
     /* out where it came in: only what the bridge itself translated to this zone (see net_msg_hairpin) */
-    "add rule bridge $ forward iifname . oifname @self iifname . ether daddr != @macs drop\n"
+    "add rule bridge $ forward iifname != @trusted iifname . oifname @self iifname . ether daddr != @macs "
+    "drop\n"
+    "add rule bridge $ forward iifname \"%*\" jump judge\n"
+    "add rule bridge $ opened meta l4proto { udp, sctp } update @flows4 { ip daddr . th dport . ip saddr . "
+    "th sport }\n"
+    "add rule bridge $ opened meta l4proto { udp, sctp } update @flows6 { ip6 daddr . th dport . ip6 saddr . "
+    "th sport }\n"
     "add rule bridge $ six icmpv6 type { nd-router-advert, nd-redirect, nd-router-solicit, "
     "mld-listener-query,"
     " mld-listener-report, mld-listener-done, mld2-listener-report } drop\n"
@@ -123,6 +139,9 @@ static const char skeleton[] =
     "add rule bridge $ six ip6 saddr { ::, fe80::/10 } accept\n"
     "add rule bridge $ six drop\n"
     "add rule bridge $ first iifname != \"%*\" accept\n"
+    "add rule bridge $ first iifname @trusted accept\n"
+    /* what only a DHCP server says */
+    "add rule bridge $ first udp sport { 67, 547 } drop\n"
     "add rule bridge $ first iifname @free iifname . ether saddr @macs accept\n"
     "add rule bridge $ first iifname . ether saddr . ip saddr @src4 accept\n"
     /* a zone's own DHCP client, which has no address yet */
@@ -133,7 +152,7 @@ static const char skeleton[] =
     "add rule bridge $ first ether type ip6 goto six\n"
     "add rule bridge $ first drop\n";
 
-static void expand(struct str *s, const char *text, const char *instance)
+void net_table_expand(struct str *s, const char *text, const char *instance)
 {
     char prefix[6];
     net_link_prefix(instance, prefix);
@@ -146,7 +165,7 @@ static void expand(struct str *s, const char *text, const char *instance)
             str_addn(s, p, 1);
 }
 
-static int run(const char *text, struct err *e)
+int net_table_run(const char *text, struct err *e)
 {
     struct nft_ctx *n = nft_ctx_new(NFT_CTX_DEFAULT);
     if (!n)
@@ -202,7 +221,7 @@ int net_table_up(struct net_ctx *c, const struct net_network *n, char *const *op
                  bool all6, struct err *e)
 {
     auto_done(str_done) struct str s = {0};
-    expand(&s, skeleton, c->instance);
+    net_table_expand(&s, skeleton, c->instance);
     elements(&s, "add", c->instance, n);
     opened(&s, c->instance, "opened4", opened4);
     opened(&s, c->instance, "opened6", opened6);
@@ -210,7 +229,7 @@ int net_table_up(struct net_ctx *c, const struct net_network *n, char *const *op
     str_addf(&s, "add rule inet %s strangers meta nfproto ipv4 iifname @opened4 drop\n", c->instance);
     str_addf(&s, "add rule inet %s strangers meta nfproto ipv6 %s drop\n", c->instance,
              all6 ? "" : "iifname @opened6");
-    return run(s.p, e);
+    return net_table_run(s.p, e);
 }
 
 int net_table_remove_network(struct net_ctx *c, const struct net_network *n, struct err *e)
@@ -218,7 +237,7 @@ int net_table_remove_network(struct net_ctx *c, const struct net_network *n, str
     auto_done(str_done) struct str s = {0};
     elements(&s, "add", c->instance, n); /* so that deleting a missing one is no error */
     elements(&s, "delete", c->instance, n);
-    return run(s.p, e);
+    return net_table_run(s.p, e);
 }
 
 int net_table_down(struct net_ctx *c, struct err *e)
@@ -226,7 +245,7 @@ int net_table_down(struct net_ctx *c, struct err *e)
     auto_free char *text =
         xasprintf("add table inet %s\ndelete table inet %s\nadd table bridge %s\ndelete table bridge %s\n",
                   c->instance, c->instance, c->instance, c->instance);
-    return run(text, e);
+    return net_table_run(text, e);
 }
 
 int net_table_forget_askers(struct net_ctx *c, struct err *e)
@@ -234,5 +253,21 @@ int net_table_forget_askers(struct net_ctx *c, struct err *e)
     auto_free char *text =
         xasprintf("flush map inet %s ask4\nflush map inet %s ask6\nflush set inet %s askers\n", c->instance,
                   c->instance, c->instance);
-    return run(text, e);
+    return net_table_run(text, e);
+}
+
+char *net_table_list(const char *chain)
+{
+    struct nft_ctx *n = nft_ctx_new(NFT_CTX_DEFAULT);
+    auto_free char *command = xasprintf("list chain %s\n", chain);
+    char *text = NULL;
+    if (!n)
+        return NULL;
+    nft_ctx_output_set_flags(n, NFT_CTX_OUTPUT_HANDLE);
+    nft_ctx_buffer_output(n);
+    nft_ctx_buffer_error(n);
+    if (nft_run_cmd_from_buffer(n, command) == 0)
+        text = xstrdup(nft_ctx_get_output_buffer(n));
+    nft_ctx_free(n);
+    return text;
 }

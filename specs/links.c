@@ -73,9 +73,9 @@ static void check_link(struct spec_load *l, struct spec *s, unsigned i, const st
     if (s->network.len > 1)
         spec_bad(l, spec_line_of(n, "link"), &w, "link %s stands with other links (it must be the only one)",
                  k->link);
-    static const char *const needs[] = {"ports", "rate_in", "rate_out", "aliases"};
+    static const char *const needs[] = {"ports", "rate_in", "rate_out", "aliases", "trusted"};
     const bool given[] = {k->ports.len > 0, k->rate_in != SPEC_UNSET, k->rate_out != SPEC_UNSET,
-                          k->aliases != NULL};
+                          k->aliases != NULL, k->trusted};
     for (unsigned m = 0; m < ARRAY_LEN(needs); m++)
         if (given[m]) {
             struct spec_where at = {&w, needs[m], -1};

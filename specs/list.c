@@ -53,7 +53,8 @@ static void set_strv(struct spec_load *l, const struct spec_row *r, void *base, 
                      const struct spec_where *w)
 {
     char **v = xcalloc(n->count + 1, sizeof(char *));
-    bool set = !(r->type == SPEC_T_STRV && r->check == spec_check_arg); /* arguments may repeat */
+    bool set = !(r->type == SPEC_T_STRV &&
+                 (r->check == spec_check_arg || r->check == spec_rule_check)); /* may repeat */
     unsigned len = 0;
     int i = 0;
     for (const struct spec_node *c = n->first; c; c = c->next, i++) {
@@ -146,7 +147,7 @@ static void set_items(struct spec_load *l, const struct spec_row *r, void *base,
 void spec_list_set(struct spec_load *l, const struct spec_row *r, void *base, const struct spec_node *n,
                    const struct spec_where *w)
 {
-    unsigned most = r->type == SPEC_T_ITEMS ? (unsigned)r->max : LIST_MAX;
+    unsigned most = r->type == SPEC_T_ITEMS || r->max ? (unsigned)r->max : LIST_MAX;
     if (n->count > most) {
         spec_bad_kind(l, ERR_LIMIT, n->line, w, "has %u entries (at most %u)", n->count, most);
         return;

@@ -11,6 +11,8 @@ static const struct spec_word type_words[] = {{"nat", SPEC_NET_NAT},         {"s
                                               {"routed", SPEC_NET_ROUTED},   {"bridge", SPEC_NET_BRIDGE},
                                               {"macvlan", SPEC_NET_MACVLAN}, {NULL, 0}};
 
+static const struct spec_word policy_words[] = {{"allow", 0}, {"deny", 1}, {NULL, 0}};
+
 struct cidr {
     int family; /* 4, 6 */
     unsigned prefix;
@@ -139,6 +141,10 @@ static const struct spec_row rows[] = {
      .doc = "The host's link that a bridge or macvlan network joins."},
     {.key = "reach", .type = SPEC_T_STRV, .offset = N(reach), .check = spec_check_zone,
      .doc = "Networks whose zones this network's zones may connect to; others are closed to them."},
+    {.key = "policy", .type = SPEC_T_WORD, .offset = N(deny), .words = policy_words, .def = "allow",
+     .doc = "Whether a zone of this network may connect to another one where no rule says so: allow or deny. Published ports stay published."},
+    {.key = "rules", .type = SPEC_T_STRV, .offset = N(rules), .check = spec_rule_check, .max = SPEC_RULES_MAX,
+     .doc = "What may connect to this network's zones: [from WHO] [to WHO] allow|deny [tcp|udp|sctp|icmp|any] [PORT[-PORT]], WHO one of any, label KEY=VALUE, zone NAME, network NET, an address or subnet. The first rule that fits decides; allow also opens the way between networks."},
     {.key = "mtu", .type = SPEC_T_INT, .offset = N(mtu), .min = 1280, .max = 65535,
      .doc = "The links' MTU; not given: the kernel's default, or the parent's."},
 };
@@ -207,6 +213,9 @@ static void check_lan(struct spec_load *l, const struct spec_network *n, const s
         bad(l, root, "parent", "is missing (the host's link that the network joins)");
     if (!lan && n->parent)
         bad(l, root, "parent", "is given with a network that joins no link (only bridge and macvlan do)");
+    if (lan && (n->rules || n->deny))
+        bad(l, root, n->rules ? "rules" : "policy",
+            "is given with a network that the host does not route (the LAN decides there)");
     if (lan && n->reach)
         bad(l, root, "reach", "is given with a network that the host does not route (the LAN decides there)");
 }

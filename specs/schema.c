@@ -46,6 +46,8 @@ static const struct spec_row link_rows[] = {
      .doc = "Most that the zone receives, in bits per second."},
     {.key = "rate_out", .type = SPEC_T_RATE, .offset = L(rate_out), .min = 1000, .max = 1000000000000ull, .unset = UNSET, .live = true,
      .doc = "Most that the zone sends, in bits per second."},
+    {.key = "trusted", .type = SPEC_T_BOOL, .offset = L(trusted), .def = "false", .live = true,
+     .doc = "The zone may send from other MACs and addresses than its own, announce routes and answer DHCP: for a zone that is a router. Otherwise what it pretends is dropped at the host's end of its link."},
     {.key = "aliases", .type = SPEC_T_STRV, .offset = L(aliases), .check = spec_check_hostname, .live = true,
      .doc = "More names for the zone on this network."},
 };

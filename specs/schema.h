@@ -108,6 +108,7 @@ const char *spec_check_image(const char *t);
 const char *spec_check_user(const char *t);
 const char *spec_check_abs(const char *t);
 const char *spec_check_arg(const char *t);
+const char *spec_rule_check(const char *t);
 const char *spec_check_env_key(const char *t);
 const char *spec_check_hostname(const char *t);
 const char *spec_check_http(const char *t);

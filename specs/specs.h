@@ -86,6 +86,7 @@ struct spec_link {
     VEC(struct spec_port) ports;
     uint64_t rate_in, rate_out; /* bits per second, SPEC_UNSET */
     char **aliases;
+    bool trusted; /* no anti-spoofing */
 };
 struct spec_mount {
     char *target;
@@ -174,6 +175,8 @@ struct spec_network { /* lists: NULL = none given */
     char *parent;
     char **reach;
     uint64_t mtu; /* 0 = not given */
+    char **rules; /* spec_rule_parse takes each */
+    int deny;     /* policy: deny */
 };
 void spec_network_free(struct spec_network *n);
 DEFINE_AUTO(struct spec_network, spec_network_free);
@@ -185,6 +188,23 @@ json *spec_network_to_json(const struct spec_network *n);
 char *spec_network_text(const struct spec_network *n); /* YAML that spec_network_parse takes; malloc'd */
 const char *spec_network_type_name(enum spec_network_type t);
 bool spec_network_joins_lan(enum spec_network_type t); /* bridge, macvlan: the LAN's addresses, not ours */
+
+/* One rule of a network's firewall: "from label tier=web to label tier=db allow tcp 5432". NULL, or what is wrong with
+ * it. */
+enum spec_side_kind { SPEC_SIDE_ANY, SPEC_SIDE_LABEL, SPEC_SIDE_ZONE, SPEC_SIDE_NETWORK, SPEC_SIDE_ADDRESS };
+enum spec_rule_proto { SPEC_RULE_ANY, SPEC_RULE_TCP, SPEC_RULE_UDP, SPEC_RULE_SCTP, SPEC_RULE_ICMP };
+struct spec_rule_side {
+    enum spec_side_kind kind;
+    char name[200]; /* KEY=VALUE, a name, an address or subnet */
+};
+struct spec_rule {
+    struct spec_rule_side from, to;
+    bool allow;
+    enum spec_rule_proto proto;
+    uint16_t first, last; /* ports; 0 = all */
+};
+#define SPEC_RULES_MAX 10000u /* of a network */
+const char *spec_rule_parse(const char *text, struct spec_rule *out);
 
 enum spec_change_when { SPEC_LIVE, SPEC_NEXT_BOOT };
 struct spec_change {

@@ -42,6 +42,7 @@ static void reclaim_tables(struct zone *z)
 {
     struct problems ps = {0};
     struct zd *d = z->d;
+    z->judged = true;
     if (!z->claims) {
         (void)ports_claim(d, z, z->plan->spec, false, &ps);
         (void)aliases_claim(d, z, z->plan->spec, &ps);

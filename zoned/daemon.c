@@ -161,6 +161,7 @@ static int open_rooms(struct zd *d, struct err *e)
     r = r < 0 ? r : store_load_all(d, e);
     op_tidy_soon(d);
     r = r < 0 ? r : adopt_all(d, e);
+    r = r < 0 ? r : neighbour_open(d, e);
     if (r == 0)
         division_adopted(d);
     return r < 0 ? r : lxcfs_open(d, e); /* adopted zones are told of it */
@@ -212,6 +213,7 @@ static void leave(struct zd *d)
     auto_free struct zone **all = registry_sorted(d, &n);
     for (unsigned i = 0; i < n; i++)
         registry_remove(d, all[i]);
+    neighbour_close(d);
     networks_free(d);
     division_free(d);
     ranges_free(d->ranges, idle);

@@ -34,10 +34,19 @@ static json *row(struct zd *d, const struct net_entry *n)
     set_addr(o, "gateway6", &n->net.gateway6, false);
     js_set(o, "mtu", n->net.mtu ? js_int(n->net.mtu) : js_null());
     js_set_strv(o, "reach", n->spec->reach);
+    js_set_str(o, "policy", n->spec->deny ? "deny" : "allow");
+    js_set_strv(o, "rules", n->spec->rules);
     js_set_bool(o, "up", n->up);
     js_set_int(o, "addresses_used", net_pool_used(n->pool));
     js_set(o, "zones", zones_of(d, n->net.name));
     js_set(o, "spec", spec_network_to_json(n->spec));
+    return o;
+}
+
+static json *row_with_warnings(struct zd *d, const struct net_entry *n)
+{
+    json *o = row(d, n);
+    js_set(o, "messages", firewall_warnings(d, n->spec));
     return o;
 }
 
@@ -78,7 +87,17 @@ int h_create_network(struct zd *d, struct zd_request *r, struct err *e)
     auto_free char *name = xstrdup(s->network);
     int k = network_create(d, s, e);
     if (k == 0)
-        zd_reply_json(r, 201, row(d, network_find(d, name)));
+        zd_reply_json(r, 201, row_with_warnings(d, network_find(d, name)));
+    return k;
+}
+
+/* The body: keys of the spec with their new values. */
+int h_patch_network(struct zd *d, struct zd_request *r, struct err *e)
+{
+    struct net_entry *n = find(d, zd_param(r, 0), e);
+    int k = n ? network_change(d, n, zd_body_of(r), zd_problems(r), e) : -ENOENT;
+    if (k == 0)
+        zd_reply_json(r, 200, row_with_warnings(d, n));
     return k;
 }
 

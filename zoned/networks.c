@@ -255,6 +255,7 @@ static int down(struct zd *d, struct net_entry *n, bool last, struct err *e)
     if (r < 0)
         return r;
     n->up = false;
+    neighbour_hooks(d);
     if (last) {
         js_free(d->net_saved);
         d->net_saved = NULL;
@@ -268,6 +269,8 @@ int network_delete(struct zd *d, struct net_entry *n, struct err *e)
     auto_free char *path = spec_path(d, n->net.name), *state = state_path(d, n->net.name),
                    *name = xstrdup(n->net.name);
     int r = check_unused(d, n, e);
+    if (r == 0 && (n->spec->rules || n->spec->deny))
+        r = firewall_load(d, n->net.name, e);
     if (r == 0 && n->up)
         r = down(d, n, !others_up(d, n), e);
     if (r < 0)
@@ -282,7 +285,75 @@ int network_delete(struct zd *d, struct net_entry *n, struct err *e)
     return 0;
 }
 
+/* Of the spec, what a network changes while zones are on it. */
+static int check_change(const json *patch, struct err *e)
+{
+    static const char *const live[] = {"rules", "policy", "reach"};
+    for (void *it = js_iter((json *)patch); it; it = js_next((json *)patch, it)) {
+        bool is = false;
+        for (unsigned i = 0; i < ARRAY_LEN(live); i++)
+            is |= !strcmp(js_iter_key(it), live[i]);
+        if (!is) {
+            err_set(e, ERR_CONFLICT, EINVAL, "%s of a network cannot change (rules, policy and reach can)",
+                    js_iter_key(it));
+            return err_hint(e, "make another network, and let the zones join it while they run");
+        }
+    }
+    return 0;
+}
+
+/* The entry with the new spec instead of its own, which goes to *old. Nothing on disk. */
+static int put_spec(struct zd *d, struct net_entry *n, struct spec_network *s, struct spec_network **old,
+                    struct err *e)
+{
+    int r = n->up ? set_reach(d, n, false, e) : 0;
+    if (r < 0)
+        return r;
+    *old = n->spec;
+    n->spec = s;
+    r = firewall_load(d, NULL, e);
+    return r < 0 || !n->up ? r : set_reach(d, n, true, e);
+}
+
+int network_change(struct zd *d, struct net_entry *n, const json *patch, struct problems *ps, struct err *e)
+{
+    auto_js json *whole = spec_network_to_json(n->spec);
+    struct spec_network *s = NULL, *old = NULL;
+    int r = check_change(patch, e);
+    if (r < 0)
+        return r;
+    for (void *it = js_iter((json *)patch); it; it = js_next((json *)patch, it))
+        js_set(whole, js_iter_key(it), js_ref(js_iter_value(it)));
+    if (spec_network_from_json(whole, &s, ps) < 0)
+        return problems_to_err(ps, e, n->net.name);
+    r = check_reach(d, s, e);
+    if (r == 0 && strv_has(s->reach, n->net.name))
+        r = err_set(e, ERR_INVALID, EINVAL, "reach: names the network itself");
+    auto_free char *text = spec_network_text(s), *path = spec_path(d, n->net.name);
+    r = r < 0 ? r : put_spec(d, n, s, &old, e);
+    if (r == 0)
+        r = file_replace(AT_FDCWD, path, text, strlen(text), 0600, true, e);
+    if (r < 0 && old) {
+        struct err own = {0};
+        struct spec_network *mine = NULL;
+        if (put_spec(d, n, old, &mine, &own) < 0)
+            log_error("network %s: %s", n->net.name, own.text);
+    }
+    spec_network_free(r < 0 ? s : old);
+    if (r == 0)
+        event_publish(d, "network-changed", n->net.name, NULL);
+    return r;
+}
+
 /* ---- up, down ---- */
+static bool has_rules(const struct zd *d)
+{
+    for (unsigned i = 0; i < d->networks.len; i++)
+        if (d->networks.at[i].spec->rules || d->networks.at[i].spec->deny)
+            return true;
+    return false;
+}
+
 int network_ensure_up(struct zd *d, struct net_entry *n, struct err *e)
 {
     int r = net_network_attach(d->net, &n->net, e);
@@ -295,7 +366,14 @@ int network_ensure_up(struct zd *d, struct net_entry *n, struct err *e)
     n->up = true;
     names_network_up(d, n);
     save_switches(d);
-    return 0;
+    neighbour_hooks(d);
+    return has_rules(d) ? firewall_load(d, NULL, e) : 0;
+}
+
+int network_repair(struct zd *d, struct net_entry *n, struct err *e)
+{
+    int r = net_network_up(d->net, &n->net, &d->net_saved, e);
+    return r < 0 ? r : set_reach(d, n, true, e);
 }
 
 int networks_needed(struct zd *d, const struct spec *s, struct err *e)

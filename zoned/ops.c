@@ -123,6 +123,7 @@ static void session_fail(struct session_start *s, const struct err *e)
 static void leave_division(struct zone *z)
 {
     bool had = z->plan != NULL;
+    firewall_leave(z);
     z->drifted = false;
     cg_close(z->group);
     z->group = NULL;
@@ -363,6 +364,9 @@ static int prepare_start(struct zone *z, struct problems *ps, struct err *e)
     js_free(remarks);
     if (ports_claim(d, z, z->spec, true, ps) < 0 || aliases_claim(d, z, z->spec, ps) < 0)
         return problems_to_err(ps, e, z->name);
+    r = firewall_join(z, e);
+    if (r < 0)
+        return r;
     r = take_range(z, p, e);
     if (r < 0)
         return r;

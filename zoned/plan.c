@@ -96,6 +96,7 @@ static void fill_link(const struct spec_link *s, const struct net_network *n, co
     l->rate_in = s->rate_in;
     l->rate_out = s->rate_out;
     l->aliases = strv_copy(s->aliases);
+    l->trusted = s->trusted;
     for (unsigned k = 0; k < s->ports.len; k++) {
         struct net_port_rule *r = vec_add(&l->ports);
         r->port = s->ports.at[k];

@@ -76,6 +76,7 @@ void registry_remove(struct zd *d, struct zone *z)
     waits_gone(d, z->name);
     sup_detach_zone(z);
     sd_event_source_unref(z->deadline);
+    firewall_leave(z);
     lease_release(d, z);
     ports_release(d, z);
     aliases_release(d, z);

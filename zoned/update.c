@@ -64,8 +64,10 @@ static void finished(struct zone *z, const json *reply, const struct err *e, voi
         lease_commit(z->d, z, &u->leases);
         if (lease_save(z->d, z, &se) < 0)
             log_error("zone %s: %s", z->name, se.text);
-        if (z->plan)
+        if (z->plan) {
             names_follow(z, u->plan);
+            firewall_follow(z);
+        }
     }
     sample_stale(z);
     if (z->plan) { /* the supervisor has written the plan as it was sent; who else came meanwhile counts too */

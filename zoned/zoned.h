@@ -103,6 +103,7 @@ struct zone {
     VEC(struct waiter) waiters;
     struct json_t *messages;
     bool dry_run, updating;
+    bool judged;                   /* firewall.c: its addresses are in the sets of rules */
     struct session_start *session; /* run: the stream to hand over */
     VEC(struct sup_reply) replies; /* requests sent to the supervisor that wait for an answer */
     struct zone *next;
@@ -156,8 +157,11 @@ struct zd {
     bool host_in_root;
     struct cg_part part;                /* what the parent group has */
     const struct pool_entry *pool_asks; /* whose change is held against the ledger, or NULL */
-    VEC(struct resolver *) resolvers;   /* for zones on several networks, of names.c */
-    json *net_saved; /* the host's switches as they were before the first network came up */
+    struct net_watch *net_watch;        /* of neighbour.c */
+    struct sd_event_source *net_changed, *net_pause;
+    char **judged;                    /* whom rules of networks name, sorted; of firewall.c */
+    VEC(struct resolver *) resolvers; /* for zones on several networks, of names.c */
+    json *net_saved;                  /* the host's switches as they were before the first network came up */
     struct host_facts facts;
     struct uid_ranges *ranges;
     struct event_hub *events;
@@ -227,8 +231,11 @@ json *zone_labels(const struct zone *z); /* the spec's over the image's */
 int networks_open(struct zd *d, struct err *e);
 struct net_entry *network_find(struct zd *d, const char *name); /* valid until one is created or deleted */
 int network_create(struct zd *d, struct spec_network *spec /* stolen */, struct err *e);
+/* patch: keys of its spec with new values; rules, policy and reach change at once, others are refused. */
+int network_change(struct zd *d, struct net_entry *n, const json *patch, struct problems *ps, struct err *e);
 int network_delete(struct zd *d, struct net_entry *n, struct err *e); /* busy: who uses it */
 char **network_zones(struct zd *d, const char *name);                 /* whose spec or start names it; strv */
+int network_repair(struct zd *d, struct net_entry *n, struct err *e); /* its place in our tables */
 int network_ensure_up(struct zd *d, struct net_entry *n, struct err *e);
 int networks_needed(struct zd *d, const struct spec *s,
                     struct err *e);     /* up, all that the spec's links join */
@@ -246,6 +253,21 @@ void names_withdraw(struct zone *z);
 void names_follow(struct zone *z, const struct plan *old); /* a running zone's links changed */
 void names_adopt(struct zd *d);                            /* at our start: exactly the running zones */
 int names_check(const struct zd *d, struct err *e);        /* for doctor */
+
+/* neighbour.c: other firewalls */
+int neighbour_open(struct zd *d, struct err *e); /* after adoption */
+void neighbour_close(struct zd *d);
+void neighbour_repair(struct zd *d); /* all of our tables, from what runs */
+void neighbour_hooks(struct zd *d);  /* the networks that are up changed */
+
+/* firewall.c: rules of networks */
+int firewall_load(struct zd *d, const char *without,
+                  struct err *e);                 /* all rules, all running zones, at once */
+int firewall_join(struct zone *z, struct err *e); /* before a start: z->plan */
+void firewall_leave(struct zone *z);              /* after the end; idempotent */
+void firewall_follow(struct zone *z);             /* its labels or links changed */
+json *firewall_warnings(struct zd *d, const struct spec_network *s);         /* rules that name nobody */
+struct spec_rule *firewall_rules(const struct spec_network *s, unsigned *n); /* free() */
 
 /* update.c: z->spec, just written and read again, becomes what the running zone has; done tells when, unless the call
  * fails. old_text: what the file said before, put back when the supervisor refuses (the caller does it when the call fails).
@@ -525,6 +547,8 @@ int h_create_network(struct zd *, struct zd_request *, struct err *);
 int h_delete_network(struct zd *, struct zd_request *, struct err *);
 int h_commit_zone(struct zd *, struct zd_request *, struct err *);
 int h_export_zone(struct zd *, struct zd_request *, struct err *);
+int h_patch_network(struct zd *, struct zd_request *, struct err *);
+int h_explain_zone(struct zd *, struct zd_request *, struct err *);
 int h_list_images(struct zd *, struct zd_request *, struct err *);
 int h_get_image(struct zd *, struct zd_request *, struct err *);
 int h_delete_image(struct zd *, struct zd_request *, struct err *);

@@ -160,21 +160,27 @@ int ctl_pool(struct ctl *c, int argc, char **argv)
 }
 
 /* ---- networks ---- */
-enum { N_SUBNET = 256, N_GATEWAY, N_RANGE, N_TYPE, N_PARENT, N_REACH, N_MTU };
+enum { N_SUBNET = 256, N_GATEWAY, N_RANGE, N_TYPE, N_PARENT, N_REACH, N_MTU, N_RULE, N_POLICY };
 const struct ctl_opt ctl_network_opts[] = {
     {"subnet", N_SUBNET, "CIDR", "create: a subnet; again for the other family (chosen)", NULL,
      CTL_KEY_PLAIN},
     {"type", N_TYPE, "TYPE", "create: nat, sealed, routed, bridge or macvlan (nat)", NULL, CTL_KEY_PLAIN},
     {"parent", N_PARENT, "LINK", "create: the host's link of a bridge or macvlan network", NULL,
      CTL_KEY_PLAIN},
-    {"reach", N_REACH, "NET", "create: its zones may connect to zones of NET; again for more", NULL,
+    {"reach", N_REACH, "NET", "create, set: its zones may connect to zones of NET; again for more", NULL,
      CTL_KEY_PLAIN},
     {"gateway", N_GATEWAY, "IP", "create: the gateway in a subnet (its first address)", NULL, CTL_KEY_PLAIN},
     {"range", N_RANGE, "FIRST-LAST", "create: only these addresses are given out", NULL, CTL_KEY_PLAIN},
+    {"rule", N_RULE, "RULE",
+     "create, set: [from WHO] [to WHO] allow|deny [tcp|udp|sctp|icmp|any] [PORT]; again for more", NULL,
+     CTL_KEY_PLAIN},
+    {"policy", N_POLICY, "WORD", "create, set: allow or deny what no rule fits, within the network (allow)",
+     NULL, CTL_KEY_PLAIN},
     {"mtu", N_MTU, "N", "create: MTU of the links", NULL, CTL_KEY_PLAIN},
     {0},
 };
 
+/* An empty value alone is an empty list: set takes what is there away. */
 static void append(json *o, const char *key, const char *value)
 {
     json *list = js_get(o, key);
@@ -182,7 +188,8 @@ static void append(json *o, const char *key, const char *value)
         list = js_array();
         js_set(o, key, list);
     }
-    js_add(list, js_string(value));
+    if (*value)
+        js_add(list, js_string(value));
 }
 
 /* An option into the network's spec. */
@@ -201,6 +208,12 @@ static int network_option(struct ctl *c, json *body, int id, const char *value)
         return 0;
     case N_REACH:
         append(body, "reach", value);
+        return 0;
+    case N_RULE:
+        append(body, "rules", value);
+        return 0;
+    case N_POLICY:
+        js_set_str(body, "policy", value);
         return 0;
     case N_TYPE:
         js_set_str(body, "type", value);
@@ -221,7 +234,49 @@ static int network_create(struct ctl *c, const char *name, json *body)
     auto_free char *what = xasprintf("network create %s", name);
     auto_js json *answer = NULL;
     js_set_str(body, "network", name);
-    return ctl_call(c, "POST", "/networks", js_ref(body), &answer, what);
+    int status = ctl_call(c, "POST", "/networks", js_ref(body), &answer, what);
+    if (!status)
+        ctl_messages(answer);
+    return status;
+}
+
+static int network_set(struct ctl *c, const char *name, json *body)
+{
+    auto_free char *what = xasprintf("network set %s", name), *q = api_quote(name),
+                   *path = xasprintf("/networks/%s", q);
+    auto_js json *answer = NULL;
+    if (!js_len(body))
+        return ctl_usage(c, "network set: what? (--rule, --policy, --reach)");
+    int status = ctl_call(c, "PATCH", path, js_ref(body), &answer, what);
+    if (!status)
+        ctl_messages(answer);
+    return status;
+}
+
+/* explain ZONE PORT[/PROTO] [FROM] */
+static int network_explain(struct ctl *c, char **args)
+{
+    if (!args[0] || !args[1] || (args[2] && args[3]))
+        return ctl_usage(c, "network explain wants ZONE PORT[/tcp|udp|sctp] [FROM]");
+    auto_free char *zone = api_quote(args[0]), *port = api_quote(args[1]),
+                   *from = args[2] ? api_quote(args[2]) : NULL;
+    auto_free char *path =
+        xasprintf("/zones/%s/explain?port=%s%s%s", zone, port, from ? "&from=" : "", from ? from : "");
+    auto_free char *what = xasprintf("network explain %s", args[0]);
+    auto_js json *answer = NULL;
+    int r = get(c, path, &answer, what);
+    if (r)
+        return r < 0 ? 0 : r;
+    printf("%s reaches port %s of zone %s: %s\n", args[2] ? args[2] : "the LAN", args[1], args[0],
+           js_get_bool(answer, "allowed", false) ? "yes" : "no");
+    json *links = js_get(answer, "links");
+    for (size_t i = 0; i < js_len(links); i++) {
+        json *l = js_at(links, i);
+        const char *rule = js_get_str(l, "rule", NULL);
+        printf("  %s on %s: %s%s%s\n", js_get_bool(l, "allowed", false) ? "yes" : "no",
+               js_get_str(l, "network", "?"), js_get_str(l, "why", ""), rule ? ": " : "", rule ? rule : "");
+    }
+    return 0;
 }
 
 static int network_verb(struct ctl *c, char **args, json *body)
@@ -230,19 +285,23 @@ static int network_verb(struct ctl *c, char **args, json *body)
                                              {"subnet4", "SUBNET4", false}, {"subnet6", "SUBNET6", false},
                                              {"parent", "PARENT", false},   {"reach", "REACH", false},
                                              {"zones", "ZONES", false}};
-    static const char *const words[] = {"create", "list", "show", "delete"};
+    static const char *const words[] = {"create", "list", "show", "set", "delete", "explain"};
     const char *word = *args ? *args++ : "list";
-    bool create = !strcmp(word, "create"), show = !strcmp(word, "show"),
+    bool create = !strcmp(word, "create"), show = !strcmp(word, "show"), set = !strcmp(word, "set"),
          del = !strcmp(word, "delete") || !strcmp(word, "rm");
-    if (!create && js_len(body))
-        return ctl_usage(c, "network %s takes no options (only create does)", word);
+    if (!create && !set && js_len(body))
+        return ctl_usage(c, "network %s takes no options (only create and set do)", word);
+    if (!strcmp(word, "explain"))
+        return network_explain(c, args);
     if (!strcmp(word, "list") || !strcmp(word, "ls"))
         return *args ? ctl_usage(c, "network list takes no name")
                      : get_table(c, "/networks", cols, ARRAY_LEN(cols), "network list");
-    if (!create && !show && !del)
+    if (!create && !set && !show && !del)
         return ctl_subverb(c, word, words, ARRAY_LEN(words));
     if (!*args)
         return ctl_usage(c, "the network's name is missing");
+    if (set)
+        return args[1] ? ctl_usage(c, "network set takes one name") : network_set(c, *args, body);
     if (!create)
         return each_name(c, "network", show ? "GET" : "DELETE", args);
     return args[1] ? ctl_usage(c, "network create takes one name") : network_create(c, *args, body);

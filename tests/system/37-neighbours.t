@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# Beside other firewalls: tables flushed and reloaded under us are back within a second, Docker's and ufw's DROP do not stop
+# zones, doctor names what does; foreign tables stay as they are to the letter. The namespace plays the host.
+. "$(dirname "$0")/lib.sh"
+mount -t tmpfs tmpfs /run/netns 2>/dev/null || { mkdir -p /run/netns && mount -t tmpfs tmpfs /run/netns; }
+ip netns add lan
+ip link add up0 type veth peer name eth0 netns lan
+ip addr add 192.0.2.1/24 dev up0 && ip addr add 2001:db8:1::1/64 dev up0 nodad && ip link set up0 up
+ip -n lan addr add 192.0.2.2/24 dev eth0 && ip -n lan addr add 2001:db8:1::2/64 dev eth0 nodad
+ip -n lan link set eth0 up && ip -n lan link set lo up
+for s in net.ipv4.ip_forward net.ipv4.conf.up0.forwarding; do sysctl -qw $s="${FORWARD:-0}"; done
+lan() { ip netns exec lan "$@"; }
+start_zoned
+ok $? "zoned answers"
+inst=$(instance)
+zc run --rm host true
+before=$(picture "$inst")
+serve='mkdir -p /srv/www && hostname >/srv/www/index.html && busybox httpd -p [::]:80 -h /srv/www; exec sleep 1000'
+addr() { zc show "$1" -o json | jq -r ".network[${2:-0}].addresses[${3:-0}]"; }
+ns() { nsenter -n -t "$(zc show "$1" -o json | jq .pid)" "${@:2}"; }
+zc network create app --rule "to label tier=db deny" && zc network create side --type sealed
+zc create web --set 'network=[{link: default, ports: ["8080:80", "9000-9100:9000-9100"]},{link: app},{link: side}]' --image host -- sh -c "$serve"
+zc create db --network app -l tier=db --image host -- sh -c "$serve"
+zc start web db
+ok $? "zones on three networks, rules, ports"
+for _ in $(seq 40); do [ "$(curl -fs -m 1 http://127.0.0.1:8080/)" = web ] && break; sleep 0.1; done
+works() { [ "$(lan curl -fs -m 1 http://192.0.2.1:8080/)" = web ] && [ "$(curl -fs -m 1 http://127.0.0.1:8080/)" = web ]; }
+works; ok $? "published: from the LAN and here"
+ours() { { nft list table inet "$inst"; nft list table bridge "$inst"; } | grep -v expires | sed 's/elements = {//; s/[,}]//g; s/^[ \t]*//; s/ *$//' | sort; }
+full=$(ours)
+back() { for _ in $(seq 20); do [ "$(ours 2>/dev/null)" = "$full" ] && return; sleep 0.05; done; return 1; }
+nft flush ruleset
+back; ok $? "flush ruleset: all of it is back within a second" "$(diff <(echo "$full") <(ours 2>&1))"
+works; ok $? "... and works"
+ns web curl -fs -m 0.6 "http://$(addr db)/" >/dev/null; [ $? != 0 ]; ok $? "... the rules too"
+nft delete table bridge "$inst"; back; ok $? "one table deleted"
+nft flush table inet "$inst"; back; ok $? "one table emptied"
+nft flush chain inet "$inst" postrouting; back; ok $? "one chain emptied"
+for _ in 1 2 3 4 5; do nft flush ruleset; sleep 0.02; done; back; ok $? "five times in a row" "$(diff <(echo "$full") <(ours 2>&1))"
+kill9_zoned
+nft flush ruleset
+start_zoned
+back; ok $? "flushed while zoned is away: back with it" "$(diff <(echo "$full") <(ours 2>&1))"
+count() { zc events 2>/dev/null | grep -c network-repaired; }
+a=$(grep -c "they are as they were" "$T/zoned.log"); sleep 1; is "$(grep -c "they are as they were" "$T/zoned.log")" "$a" "it does not answer itself"
+zc stop -t 0 db >/dev/null; zc start db >/dev/null; is "$(grep -c "they are as they were" "$T/zoned.log")" "$a" "... nor its supervisors"
+# ---- Docker's tables ----
+docker() {
+    nft -f - <<'N'
+table ip filter {
+ chain DOCKER-USER { counter return; }
+ chain DOCKER-FORWARD { oifname "docker0" drop; }
+ chain FORWARD { type filter hook forward priority filter; policy drop; counter jump DOCKER-USER; counter jump DOCKER-FORWARD; }
+}
+N
+}
+docker
+theirs() { nft list table ip filter | grep -v "$inst" | sed 's/ packets [0-9]* bytes [0-9]*//'; }
+foreign=$(theirs)
+for _ in $(seq 20); do works && break; sleep 0.1; done
+works; ok $? "Docker comes with its FORWARD DROP: zones are reached"
+ns web ping -c 1 -W 1 192.0.2.2 >/dev/null; ok $? "... and reach out"
+is "$(theirs)" "$foreign" "what is Docker's stays as it was, to the letter"
+is "$(nft list chain ip filter DOCKER-USER | grep -c "$inst")" 4 "two marked rules for each network with a way out"
+zc doctor -o json | jq -e '.[] | select(.check | startswith("network")) | .ok' >/dev/null; ok $? "doctor has nothing to say"
+nft delete table ip filter && docker
+for _ in $(seq 20); do works && break; sleep 0.1; done
+works; ok $? "Docker restarts: they are there again"
+lan curl -fs -m 0.6 "http://$(addr web)/" >/dev/null; [ $? != 0 ]; ok $? "what is not published stays closed"
+nft add rule ip filter FORWARD drop
+like "$(zc doctor; true)" 'rule "drop" of the nft chain ip filter FORWARD' "doctor names a foreign rule that drops"
+nft delete table ip filter
+nft -f - <<'N'
+table inet corp {
+ chain guard { type filter hook forward priority 10; policy drop; ct state established accept; }
+}
+N
+like "$(zc doctor; true)" "chain guard of the nft table inet corp drops" "... and a policy that does"
+like "$(zc doctor; true)" "remedy: .*accept" "... with the remedy"
+nft delete table inet corp
+# ---- iptables itself, ufw ----
+if command -v iptables-nft >/dev/null; then
+    iptables-nft -P FORWARD DROP && iptables-nft -N ufw-before-forward && iptables-nft -A FORWARD -j ufw-before-forward
+    for _ in $(seq 20); do works && break; sleep 0.1; done
+    works; ok $? "ufw's chains by iptables: zones are reached"
+    like "$(iptables-nft -S ufw-before-forward)" "ACCEPT" "... by a rule that iptables shows"
+    iptables-nft -F ufw-before-forward
+    for _ in $(seq 20); do works && break; sleep 0.1; done
+    works; ok $? "... a reload of ufw"
+    nft delete table ip filter
+fi
+docker
+sleep 0.5
+zc delete --force web db >/dev/null && zc network delete app side
+kill "$zoned_pid" && wait "$zoned_pid" 2>/dev/null
+zoned_pid=
+is "$(nft list ruleset | grep -c "$inst")" 0 "with the last network all that bears our name is gone"
+is "$(theirs)" "$foreign" "... and Docker's is as it was"
+is "$(sysctl -n net.ipv4.conf.up0.forwarding)" "${FORWARD:-0}" "... and forwarding"
+finish

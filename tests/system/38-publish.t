@@ -1,0 +1,141 @@
+#!/usr/bin/env bash
+# Publishing under strain: ranges, shifted ones, SCTP's rules, hairpin, forged packets to localhost, thousands of ports, changes
+# under a transfer, and a kill in the midst of starts and stops.
+. "$(dirname "$0")/lib.sh"
+mount -t tmpfs tmpfs /run/netns 2>/dev/null || { mkdir -p /run/netns && mount -t tmpfs tmpfs /run/netns; }
+ip netns add lan
+ip link add up0 type veth peer name eth0 netns lan
+ip addr add 192.0.2.1/24 dev up0 && ip addr add 2001:db8:1::1/64 dev up0 nodad && ip link set up0 up
+ip -n lan addr add 192.0.2.2/24 dev eth0 && ip -n lan addr add 2001:db8:1::2/64 dev eth0 nodad
+ip -n lan link set eth0 up && ip -n lan link set lo up
+for s in net.ipv4.ip_forward net.ipv4.conf.up0.forwarding; do sysctl -qw $s="${FORWARD:-0}"; done
+lan() { ip netns exec lan "$@"; }
+start_zoned
+ok $? "zoned answers"
+inst=$(instance)
+zc run --rm host true
+before=$(picture "$inst")
+addr() { zc show "$1" -o json | jq -r ".network[${2:-0}].addresses[${3:-0}]"; }
+ns() { nsenter -n -t "$(zc show "$1" -o json | jq .pid)" "${@:2}"; }
+map_size() { nft -j list map inet "$inst" "$1" | jq '[.nftables[].map? // empty | .elem // [] | length] | add'; }
+# ---- ranges ----
+zc network create app
+zc create u --network app --set 'network[0].ports=["7000-7019:8000-8019/udp", "127.0.0.1:7100:8000/udp", "6000-6100:6000-6100", "9999:99/sctp", "[2001:db8:1::1]:7200:80", "7300:80"]' \
+    --image host -- sleep 1000 && zc start u
+ok $? "ranges, shifted, one address, SCTP, IPv6"
+cat >"$T/echo.py" <<'P'
+import select, socket, sys
+socks = []
+for port in map(int, sys.argv[1].split(",")):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.bind(("0.0.0.0", port))
+    socks.append(s)
+while True:
+    for s in select.select(socks, [], [])[0]:
+        data, who = s.recvfrom(100)
+        s.sendto(b"%d" % s.getsockname()[1], who)
+P
+cat >"$T/ask.py" <<'P'
+import socket, sys
+for port in map(int, sys.argv[2].split(",")):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.settimeout(2)
+    s.sendto(b"x", (sys.argv[1], port))
+    try:
+        print(s.recvfrom(100)[0].decode(), end=" ")
+    except OSError as e:
+        print("none", end=" ")
+P
+nsenter -n -t "$(zc show u -o json | jq .pid)" python3 "$T/echo.py" "$(seq -s, 8000 8019)" &
+helpers="$!"
+nsenter -n -t "$(zc show u -o json | jq .pid)" "$here/peer.py" :: 80 &
+helpers="$helpers $!"
+nsenter -n -t "$(zc show u -o json | jq .pid)" "$here/peer.py" :: 6077 &
+helpers="$helpers $!"
+for _ in $(seq 40); do lan curl -fs -m 1 http://192.0.2.1:7300/ >/dev/null && lan curl -fs -m 1 http://192.0.2.1:6077/ >/dev/null && break; sleep 0.1; done
+is "$(lan python3 "$T/ask.py" 192.0.2.1 "$(seq -s, 7000 7019)" | xargs)" "$(seq 8000 8019 | xargs)" "a shifted range: every port to its own"
+is "$(lan curl -fs -m 2 http://192.0.2.1:6077/)" 192.0.2.2 "a port inside a range; the source is kept"
+is "$(lan curl -fs -m 2 'http://[2001:db8:1::1]:7200/')" 2001:db8:1::2 "IPv6, the source is kept"
+is "$(python3 "$T/ask.py" 127.0.0.1 7100)" "8000 " "localhost alone: from here"
+is "$(lan python3 "$T/ask.py" 192.0.2.1 7100)" "none " "... and not from the LAN"
+nft list map inet "$inst" any4 | grep -q "sctp . 9999 : $(addr u) . 99"; ok $? "SCTP has its rule"
+# ---- forged ----
+lan sysctl -qw net.ipv4.conf.all.route_localnet=1 net.ipv4.conf.eth0.route_localnet=1
+lan ip route del local 127.0.0.0/8 dev lo table local 2>/dev/null
+lan ip route add 127.0.0.1/32 via 192.0.2.1 src 192.0.2.2
+nsenter -n -t "$(zc show u -o json | jq .pid)" timeout 3 tcpdump -lnni eth0 udp port 8000 >"$T/heard" 2>"$T/td" & td=$!
+for _ in $(seq 40); do grep -q listening "$T/td" && break; sleep 0.05; done
+is "$(lan python3 "$T/ask.py" 127.0.0.1 7100)" "none " "a packet to 127.0.0.1 from the LAN gets no answer"
+lan hping3 -2 -c 1 -a 127.0.0.1 -p 7100 192.0.2.1 >/dev/null 2>&1
+wait $td
+is "$(cat "$T/heard")" "" "... and the zone never saw it, nor one from 127.0.0.1"
+# ---- hairpin ----
+zc create v --network app -p 7400:80 --image host -- sleep 1000 && zc create w --image host -- sleep 1000 && zc start v w
+nsenter -n -t "$(zc show v -o json | jq .pid)" "$here/peer.py" 0.0.0.0 80 &
+helpers="$helpers $!"
+gw=$(zc network show app -o json | jq -r .gateway4)
+for _ in $(seq 40); do [ -n "$(lan curl -fs -m 1 http://192.0.2.1:7400/)" ] && break; sleep 0.1; done
+is "$(ns v curl -fs -m 2 http://192.0.2.1:7400/)" "$gw" "a zone reaches its own published port (from the gateway)"
+is "$(ns u curl -fs -m 2 http://192.0.2.1:7400/)" "$gw" "... and another's on its network"
+is "$(ns w curl -fs -m 2 http://192.0.2.1:7400/)" "$(addr w)" "... and one of another network, from its own address"
+ns w curl -fs -m 0.6 "http://$(addr v)/" >/dev/null; [ $? = 28 ]; ok $? "... which it does not reach directly"
+(cd "$T" && exec python3 -m http.server -b 127.0.0.1 7500 >/dev/null 2>&1) >/dev/null 2>&1 & helpers="$helpers $!"
+sleep 0.3
+ns w curl -fs -m 0.6 http://127.0.0.1:7500/ >/dev/null; [ $? != 0 ]; ok $? "no zone reaches a service on the host's loopback"
+ns w hping3 -S -c 1 -p 7500 127.0.0.1 >/dev/null 2>&1; ok 0 "(whatever it sends)"
+# ---- live ----
+zc set v 'network[0].ports=["7401:80"]' >/dev/null
+[ -n "$(lan curl -fs -m 2 http://192.0.2.1:7401/)" ]; ok $? "ports change on a running zone"
+lan curl -fs -m 0.6 http://192.0.2.1:7400/ >/dev/null; [ $? != 0 ]; ok $? "... the old one is closed"
+status_is 4 "a port of another zone" zc set v 'network[0].ports=["7300:80"]'
+[ -n "$(lan curl -fs -m 2 http://192.0.2.1:7401/)" ]; ok $? "... leaves what was"
+status_is 4 "a port of a program of the host" zc set v 'network[0].ports=["127.0.0.1:7500:80"]'
+like "$out" "python3" "... by its name"
+for bad in 0:80 65536:80 80:0 90-80:90-80 1-100:1-99 "1-2000:3000-4999" x:80 1.2.3:80:80 80:80/icmp; do
+    status_is "$([ "$bad" = 1-2000:3000-4999 ] && echo 8 || echo 7)" "port $bad is refused" zc set v "network[0].ports=[\"$bad\"]"
+done
+status_is 7 "ranges that overlap" zc set v 'network[0].ports=["100-110:100-110", "105:80"]'
+# ---- 2,000 ----
+ports() { python3 -c "print('network=[{link: app, ports: [' + ', '.join('\"%d:%d\"' % (p, p % 1000 + 1) for p in range($1, $1 + 1000)) + ']}]')"; }
+zc create p1 --image host --set "$(ports 20000)" -- sleep 1000 && zc create p2 --image host --set "$(ports 21000)" -- sleep 1000
+status_is 0 "2,000 published ports" zc start p1 p2
+is "$(map_size any4)" "$((2000 + 20 + 1 + 1 + 1))" "... are 2,000 elements more"
+nsenter -n -t "$(zc show p2 -o json | jq .pid)" "$here/peer.py" :: 1000 >/dev/null 2>&1 & helpers="$helpers $!"
+for _ in $(seq 40); do lan curl -fs -m 1 http://192.0.2.1:21999/ >/dev/null && break; sleep 0.1; done
+is "$(lan curl -fs -m 2 http://192.0.2.1:21999/)" 192.0.2.2 "... the last of them works"
+zc stop -t 0 p1 p2 >/dev/null
+is "$(map_size any4)" 23 "... and all go"
+zc delete p1 p2
+# ---- a transfer ----
+nsenter -n -t "$(zc show v -o json | jq .pid)" iperf3 -s -p 90 -1 >"$T/iperf-server" 2>&1 & iperf=$!
+zc set v 'network[0].ports=["7401:90"]' >/dev/null
+for _ in $(seq 100); do nsenter -n -t "$(zc show v -o json | jq .pid)" ss -tln | grep -q ':90 ' && break; sleep 0.1; done
+(i=0; while [ ! -e "$T/done" ] && [ $i -lt 300 ]; do i=$((i + 1)); zc set v "network[0].ports=[\"7401:90\", \"$((7410 + i % 5)):81\"]" >/dev/null; zc network set app --rule "from label n=$i deny tcp $i" --rule "allow tcp 1-65535" >/dev/null 2>&1; sleep 0.1; done; echo $i >"$T/changes") & changer=$!
+lan iperf3 -c 192.0.2.1 -p 7401 -n 1G -J >"$T/iperf.json" 2>&1
+ok $? "1 GB while rules and ports are replaced ten times a second" "$(jq -r .error "$T/iperf.json")"
+touch "$T/done"; wait $changer; kill $iperf 2>/dev/null; wait $iperf 2>/dev/null
+is "$(jq -r '.error // (.end.sum_received.bytes >= 1073000000)' "$T/iperf.json")" true "... arrived whole ($(cat "$T/changes") changes, $(jq '(.end.sum_received.bits_per_second // 0) / 1e9 * 100 | round / 100' "$T/iperf.json") Gbit/s)"
+# ---- kill in the midst ----
+zc network set app --rule '' >/dev/null
+for round in 1 2; do
+    (for i in $(seq 50); do zc run -d --rm --name "k$i" --network app -p "$((30000 + i)):80" host sleep 1000 >/dev/null 2>&1; done) & a=$!
+    (for i in $(seq 50); do zc run --rm --name "s$i" -l tier=x -p "$((31000 + i)):80" host true >/dev/null 2>&1; done) & b=$!
+    sleep "1.$round"
+    kill9_zoned
+    start_zoned
+    wait $a $b
+done
+for _ in $(seq 50); do [ "$(zc list -o json | jq '[.[] | select(.state == "ready" or .state == "shutting_down")] | length')" = 0 ] && break; sleep 0.1; done
+zc list -o json | jq -r '.[] | select(.state == "running") | .network[] | .addresses[0]' | sort >"$T/want"
+nft -j list set bridge "$inst" src4 | jq -r '.nftables[].set? // empty | .elem[]? | .concat[2]' | sort >"$T/have"
+same "$(cat "$T/have")" "$(cat "$T/want")" "zoned killed twice among 200 starts and stops: addresses in the tables are those of the running zones ($(wc -l <"$T/want"))"
+is "$(ip -o link | grep -c ' vz')" "$(wc -l <"$T/want")" "... so are links"
+zc list -o json | jq -r '.[] | select(.state == "running") | .name' | sort >"$T/running"
+same "$(ls "$ROOT/run/names/app/shown/hosts" "$ROOT/run/names/default/shown/hosts" | grep -v -e : -e '^$' | sort)" "$(cat "$T/running")" "... and names"
+is "$(nft -j list map inet "$inst" any4 | jq -r '[.nftables[].map? // empty | .elem[]?[0].concat[1] | select(. > 30000)] | length')" \
+    "$(zc list -o json | jq '[.[] | select(.state == "running") | select(.name | test("^[ks][0-9]")) ] | length')" "... and ports"
+zc delete --force $(zc list -q) >/dev/null
+kill $helpers 2>/dev/null
+zc network delete app
+same "$(picture "$inst")" "$before" "nothing is left"
+finish

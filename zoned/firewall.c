@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Rules of networks and the zones that they name. A zone is in the sets of its labels and of its name from before its start
+ * until after its end, so no packet of it meets rules that do not know it; a change of rules or labels exchanges all of it
+ * at once. May assume that plan->links of a zone are what runs. */
+#include "base/log.h"
+#include "base/str.h"
+#include "zoned/zoned.h"
+#include <errno.h>
+
+typedef VEC(struct net_member) members;
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool named(char *const *whos, unsigned n, const char *who)
+{
+    return n && bsearch(&who, whos, n, sizeof(*whos), by_text);
+}
+
+/* The addresses of a zone under one of its names; who must live as long as v. */
+static void add_as(const struct plan *p, const char *who, members *v)
+{
+    for (unsigned i = 0; i < p->links.len; i++) {
+        const struct net_addr *both[] = {&p->links.at[i].addr4, &p->links.at[i].addr6};
+        for (unsigned k = 0; k < 2; k++)
+            if (both[k]->family)
+                *vec_add(v) = (struct net_member){who, *both[k]};
+    }
+}
+
+/* What of the zone the rules name. The words are d->judged's. */
+static void members_of(struct zd *d, const struct plan *p, members *v)
+{
+    unsigned n = strv_len(d->judged);
+    for (unsigned i = 0; i <= p->spec->labels.len && n; i++) {
+        auto_free char *who = i < p->spec->labels.len ? xasprintf("label %s=%s", p->spec->labels.at[i].key,
+                                                                  p->spec->labels.at[i].value)
+                                                      : xasprintf("zone %s", p->zone);
+        const char *key = who;
+        char **at = bsearch(&key, d->judged, n, sizeof(*d->judged), by_text);
+        if (at)
+            add_as(p, *at, v);
+    }
+}
+
+static int change(struct zone *z, bool on, struct err *e)
+{
+    members v = {0};
+    members_of(z->d, z->plan, &v);
+    int r = net_rules_members(z->d->net, v.at, v.len, on, e);
+    vec_done(&v);
+    return r < 0 ? err_prefix(e, "firewall of zone %s", z->name) : 0;
+}
+
+int firewall_join(struct zone *z, struct err *e)
+{
+    z->judged = true;
+    return change(z, true, e);
+}
+
+void firewall_leave(struct zone *z)
+{
+    struct err e = {0};
+    if (z->plan && z->judged && change(z, false, &e) < 0)
+        log_warning("%s", e.text);
+    z->judged = false;
+}
+
+/* ---- all of it ---- */
+static void add_who(char ***whos, const struct spec_rule_side *s)
+{
+    auto_free char *who = net_rule_who(s);
+    if (who)
+        strv_add(whos, who);
+}
+
+static char **sorted_set(char **v)
+{
+    char **out = NULL;
+    unsigned n = strv_len(v);
+    if (n)
+        qsort(v, n, sizeof(*v), by_text);
+    for (unsigned i = 0; i < n; i++)
+        if (!i || strcmp(v[i], v[i - 1]) != 0)
+            strv_add(&out, v[i]);
+    strv_free(v);
+    return out;
+}
+
+struct spec_rule *firewall_rules(const struct spec_network *s, unsigned *n)
+{
+    struct spec_rule *rules = xcalloc(strv_len(s->rules) + 1, sizeof(*rules));
+    *n = 0;
+    for (char **t = s->rules; t && *t; t++)
+        if (!spec_rule_parse(*t, &rules[*n])) /* checked when it was read */
+            (*n)++;
+    return rules;
+}
+
+static struct net_guard *guards(struct zd *d, const char *without, char ***whos)
+{
+    struct net_guard *g = xcalloc(d->networks.len + 1, sizeof(*g));
+    for (unsigned i = 0; i < d->networks.len; i++) {
+        const struct net_entry *n = &d->networks.at[i];
+        g[i].net = &n->net;
+        if (str_eq(n->net.name, without))
+            continue;
+        g[i].rules = firewall_rules(n->spec, &g[i].nrules);
+        g[i].deny = n->spec->deny;
+        for (unsigned k = 0; k < g[i].nrules; k++) {
+            add_who(whos, &g[i].rules[k].from);
+            add_who(whos, &g[i].rules[k].to);
+        }
+    }
+    *whos = sorted_set(*whos);
+    return g;
+}
+
+static char **missing_in(char *const *whos, char *const *old)
+{
+    char **gone = NULL;
+    unsigned n = strv_len(whos);
+    for (; old && *old; old++)
+        if (!named(whos, n, *old))
+            strv_add(&gone, *old);
+    return gone;
+}
+
+static void all_members(struct zd *d, members *v)
+{
+    unsigned n;
+    auto_free struct zone **all = registry_sorted(d, &n);
+    for (unsigned i = 0; i < n; i++)
+        if (all[i]->plan && all[i]->judged)
+            members_of(d, all[i]->plan, v);
+}
+
+static bool some_up(const struct zd *d)
+{
+    for (unsigned i = 0; i < d->networks.len; i++)
+        if (d->networks.at[i].up && d->networks.at[i].net.type != SPEC_NET_MACVLAN)
+            return true;
+    return false;
+}
+
+int firewall_load(struct zd *d, const char *without, struct err *e)
+{
+    char **whos = NULL, **old = d->judged;
+    members v = {0};
+    struct net_guard *g = guards(d, without, &whos);
+    char **gone = missing_in(whos, old);
+    d->judged = whos;
+    all_members(d, &v);
+    int r = some_up(d) ? net_rules_load(d->net, g, d->networks.len, whos, gone, v.at, v.len, e) : 0;
+    vec_done(&v);
+    for (unsigned i = 0; i < d->networks.len; i++)
+        free((void *)g[i].rules);
+    free(g);
+    strv_free(gone);
+    if (r < 0) { /* what is loaded is what was */
+        d->judged = old;
+        strv_free(whos);
+        return r;
+    }
+    strv_free(old);
+    return 0;
+}
+
+void firewall_follow(struct zone *z)
+{
+    struct err e = {0};
+    if (z->d->judged && firewall_load(z->d, NULL, &e) < 0)
+        log_error("firewall: %s", e.text);
+}
+
+/* ---- what a rule names and nobody is ---- */
+static bool somebody(struct zd *d, const char *who)
+{
+    for (unsigned i = 0; i < d->table_size; i++)
+        for (const struct zone *z = d->table[i]; z; z = z->next) {
+            if (str_starts(who, "zone ") && !strcmp(z->name, who + 5))
+                return true;
+            for (unsigned k = 0; z->spec && k < z->spec->labels.len; k++) {
+                auto_free char *is =
+                    xasprintf("label %s=%s", z->spec->labels.at[k].key, z->spec->labels.at[k].value);
+                if (!strcmp(is, who))
+                    return true;
+            }
+        }
+    return false;
+}
+
+static void warn_side(struct zd *d, const char *rule, const struct spec_rule_side *s, json *out)
+{
+    auto_free char *who = net_rule_who(s);
+    auto_free char *text = NULL;
+    if (who && !somebody(d, who))
+        text = xasprintf("rule \"%s\": no zone is %s", rule, who);
+    else if (s->kind == SPEC_SIDE_NETWORK && !network_find(d, s->name))
+        text = xasprintf("rule \"%s\": network %s does not exist", rule, s->name);
+    if (text)
+        js_add(out, js_string(text));
+}
+
+#define WARNINGS_MAX 20u
+
+json *firewall_warnings(struct zd *d, const struct spec_network *s)
+{
+    json *out = js_array();
+    for (char **t = s->rules; t && *t && js_len(out) < WARNINGS_MAX; t++) {
+        struct spec_rule r;
+        if (spec_rule_parse(*t, &r))
+            continue;
+        warn_side(d, *t, &r.from, out);
+        warn_side(d, *t, &r.to, out);
+    }
+    return out;
+}

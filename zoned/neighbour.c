@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Lives beside other firewalls: what they flush or reload under us is made again at once, and the chains that they keep for
+ * their users get our marked rules whenever they come. Must never answer a change of its own: the watch tells who made it. */
+#include "base/log.h"
+#include "base/str.h"
+#include "zoned/zoned.h"
+#include <sys/epoll.h>
+#include <systemd/sd-event.h>
+
+#define PAUSE_US 200000u /* many changes of others are one */
+#define BATCH 64u        /* zones of one transaction */
+
+static bool has_pair(const struct net_network *n)
+{
+    return n->type != SPEC_NET_MACVLAN;
+}
+
+void neighbour_hooks(struct zd *d)
+{
+    char **bridges = NULL;
+    struct err e = {0};
+    for (unsigned i = 0; i < d->networks.len; i++) {
+        const struct net_network *n = &d->networks.at[i].net;
+        if (d->networks.at[i].up && !spec_network_joins_lan(n->type) && n->type != SPEC_NET_SEALED)
+            strv_add(&bridges, n->bridge);
+    }
+    if (net_hooks_set(d->net, bridges, &e) < 0)
+        log_warning("rules for zones in the chains of other firewalls: %s", e.text);
+    strv_free(bridges);
+}
+
+/* Elements of all zones that run, some zones a transaction. */
+static int put_elements(struct zd *d, struct err *e)
+{
+    unsigned n;
+    VEC(struct net_link_plan) links = {0};
+    auto_free struct zone **all = registry_sorted(d, &n);
+    int r = 0;
+    for (unsigned i = 0; i <= n && r == 0; i++) {
+        for (unsigned k = 0; i < n && all[i]->plan && k < all[i]->plan->links.len; k++)
+            *vec_add(&links) = all[i]->plan->links.at[k];
+        if (links.len && (links.len >= BATCH || i == n)) {
+            r = net_zone_elements(d->net, links.at, links.len, e);
+            links.len = 0;
+        }
+    }
+    vec_done(&links);
+    for (unsigned i = 0; i < n && r == 0; i++)
+        if (all[i]->state == ZONE_RUNNING)
+            names_publish(all[i]);
+    return r;
+}
+
+void neighbour_repair(struct zd *d)
+{
+    struct err e = {0};
+    int r = 0;
+    bool any = false;
+    for (unsigned i = 0; i < d->networks.len && r == 0; i++)
+        if (d->networks.at[i].up && has_pair(&d->networks.at[i].net)) {
+            any = true;
+            r = network_repair(d, &d->networks.at[i], &e);
+        }
+    if (!any)
+        return;
+    r = r < 0 ? r : put_elements(d, &e);
+    r = r < 0 ? r : firewall_load(d, NULL, &e);
+    neighbour_hooks(d);
+    if (r < 0)
+        log_error("the network's tables: %s", e.text);
+    else
+        log_warning("another program changed the tables of our networks: they are as they were");
+    event_publish(d, "network-repaired", NULL, NULL);
+}
+
+static int on_pause(sd_event_source *s, uint64_t usec, void *arg)
+{
+    struct zd *d = arg;
+    d->net_pause = sd_event_source_disable_unref(d->net_pause);
+    neighbour_hooks(d);
+    return 0;
+}
+
+static int on_change(sd_event_source *s, int fd, uint32_t revents, void *arg)
+{
+    struct zd *d = arg;
+    unsigned found = net_watch_read(d->net_watch);
+    if (found & NET_WATCH_OURS)
+        neighbour_repair(d);
+    if ((found & NET_WATCH_OTHERS) && !d->net_pause)
+        (void)sd_event_add_time_relative(d->event, &d->net_pause, CLOCK_MONOTONIC, PAUSE_US, 0, on_pause, d);
+    return 0;
+}
+
+/* After adoption: what was lost while nobody looked is made again first. */
+int neighbour_open(struct zd *d, struct err *e)
+{
+    bool lost = false;
+    for (unsigned i = 0; i < d->networks.len; i++)
+        lost |= d->networks.at[i].up && !net_network_is_up(d->net, &d->networks.at[i].net);
+    struct err own = {0};
+    if (lost)
+        neighbour_repair(d);
+    else if (firewall_load(d, NULL, &own) < 0)
+        log_error("firewall: %s", own.text);
+    int r = net_watch_open(d->instance, &d->net_watch, e);
+    if (r == 0)
+        r = sd_event_add_io(d->event, &d->net_changed, net_watch_fd(d->net_watch), EPOLLIN, on_change, d);
+    return r;
+}
+
+void neighbour_close(struct zd *d)
+{
+    d->net_pause = sd_event_source_disable_unref(d->net_pause);
+    d->net_changed = sd_event_source_disable_unref(d->net_changed);
+    net_watch_close(d->net_watch);
+    d->net_watch = NULL;
+}
