@@ -6,6 +6,25 @@
 #include <errno.h>
 #include <string.h>
 
+/* A text that could be taken for something else is quoted, all else is plain. */
+static void emit(struct str *s, const struct spec_node *n)
+{
+    if (n->kind == SPEC_SCALAR) {
+        spec_emit_scalar(s, n->text, true, !n->plain, false);
+        return;
+    }
+    str_add(s, n->kind == SPEC_MAP ? "{" : "[");
+    for (const struct spec_node *c = n->first; c; c = c->next) {
+        str_add(s, c == n->first ? "" : ", ");
+        if (c->key) {
+            spec_emit_scalar(s, c->key, true, true, false);
+            str_add(s, ": ");
+        }
+        emit(s, c);
+    }
+    str_add(s, n->kind == SPEC_MAP ? "}" : "]");
+}
+
 /* Block style for the keys of the top, flow style below: a line a key. */
 char *spec_to_text(const json *spec)
 {
@@ -16,7 +35,7 @@ char *spec_to_text(const json *spec)
         for (const struct spec_node *c = d.root->first; c; c = c->next) {
             spec_emit_scalar(&s, c->key, true, true, false);
             str_add(&s, ": ");
-            spec_emit_flow(&s, c, false, false);
+            emit(&s, c);
             str_add(&s, "\n");
         }
     spec_doc_done(&d);

@@ -162,6 +162,12 @@ static json *make_config(const struct img_image *base, const char *diff_id, cons
     js_set_str(o, "created", now);
     merge(config, js_get(base->config_json, "config"));
     merge(config, said);
+    if (js_get(said, "Labels")) { /* those of the image below stay */
+        json *labels = js_object();
+        merge(labels, js_get(js_get(base->config_json, "config"), "Labels"));
+        merge(labels, js_get(said, "Labels"));
+        js_set(config, "Labels", labels);
+    }
     js_set(o, "config", config);
     for (unsigned k = 0; k < base->nlayers; k++)
         js_add(ids, js_string(base->layers[k].diff_id));

@@ -41,9 +41,9 @@ static int lock_out(struct img_store *s, unsigned wait_ms, struct err *e)
 
 /* ---- what stays ---- */
 /* What cannot be read might need anything: then nothing is taken away. */
-static int need_of_zone(struct prune *p, const char *zone, struct err *e)
+static int need_of_root(struct prune *p, const char *zone, const char *at, struct err *e)
 {
-    auto_free char *path = xasprintf("%s/root", zone), *text = NULL;
+    auto_free char *path = xasprintf("%s/%sroot", zone, at), *text = NULL;
     size_t n = 0;
     struct stor_root_plan r = {0};
     struct err re = {0};
@@ -59,6 +59,16 @@ static int need_of_zone(struct prune *p, const char *zone, struct err *e)
         js_set_bool(p->used, r.manifest, true);
     stor_root_done(&r);
     return 0;
+}
+
+/* A zone that can go back needs what it was made of before, too. */
+static int need_of_zone(struct prune *p, const char *zone, struct err *e)
+{
+    static const char *const at[] = {"", "previous/", "next/", "aside/"};
+    int r = 0;
+    for (unsigned i = 0; r == 0 && i < ARRAY_LEN(at); i++)
+        r = need_of_root(p, zone, at[i], e);
+    return r;
 }
 
 static int keep_blob(void *arg, const struct img_desc *d, const struct img_image *of)

@@ -92,6 +92,22 @@ int stor_zone_put(const struct stor_pool *p, const char *zone, const struct stor
                   struct err *e);
 bool stor_zone_has(const struct stor_pool *p, const char *zone, const char *path); /* in upper */
 
+/* ---- a zone's package: what it is made of may change as a whole, and go back (switch.c) ---- */
+/* Texts kept in the zone's folder: "package", "spec". get: -ENOENT. */
+int stor_zone_note_put(const struct stor_pool *p, const char *zone, const char *name, const char *text,
+                       struct err *e);
+int stor_zone_note_get(const struct stor_pool *p, const char *zone, const char *name, char **text);
+/* The new self, whole and on disk: from here the change goes forward only. Put the note "spec" (what is configured now) before. */
+int stor_zone_stage(const struct stor_pool *p, const char *zone, const struct stor_root_plan *root,
+                    const char *package, const char *spec, struct err *e);
+int stor_zone_stage_back(const struct stor_pool *p, const char *zone,
+                         struct err *e); /* the former self; not_found */
+bool stor_zone_staged(const struct stor_pool *p, const char *zone);
+bool stor_zone_has_previous(const struct stor_pool *p, const char *zone);
+/* Idempotent. Gives the new self's spec, which the caller writes where specs are; then the change is ended. */
+int stor_zone_switch(const struct stor_pool *p, const char *zone, char **spec, struct err *e);
+int stor_zone_switched(const struct stor_pool *p, const char *zone, struct err *e);
+
 /* Descriptors (O_PATH) for the rootfs step; -1 where there is none. caller's. */
 struct stor_root_fds {
     int layers_fd; /* the common parent of lowers: layers/, or the parent of lower_dir (then lowers[0] is its

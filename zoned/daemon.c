@@ -102,12 +102,20 @@ static int make_folders(struct zd *d, struct err *e)
     return d->etc_fd < 0 || d->run_fd < 0 || d->tmp_fd < 0 ? err_sys(e, "state folders") : 0;
 }
 
+/* A worker that was just forked by a zoned that is killed holds the lock for the moment that it takes to die. */
+#define LOCK_TRIES 50
+#define LOCK_PAUSE_NS 20000000
+
 static int lock_instance(struct zd *d, struct err *e)
 {
     d->lock_fd = openat(d->run_fd, "zoned.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (d->lock_fd < 0)
         return err_sys(e, "%s/zoned.lock", d->run_dir);
-    if (flock(d->lock_fd, LOCK_EX | LOCK_NB) < 0) {
+    int r = -1;
+    for (unsigned i = 0; r < 0 && i < LOCK_TRIES; i++)
+        if ((r = flock(d->lock_fd, LOCK_EX | LOCK_NB)) < 0)
+            (void)nanosleep(&(struct timespec){.tv_nsec = LOCK_PAUSE_NS}, NULL);
+    if (r < 0) {
         err_set(e, ERR_CONFLICT, EEXIST, "another zoned runs on %s", d->run_dir);
         return err_hint(e, "stop it first, or give this one a --root of its own");
     }

@@ -37,7 +37,7 @@ static void finish(struct save_job *s)
 {
     let_go(s);
     if (s->job)
-        image_finish(s->job, s->result, &s->e);
+        image_finish(s->job, s->result, &s->e, NULL);
     else
         zd_reply_error(s->r, &s->e, NULL);
     save_free(s);

@@ -90,18 +90,18 @@ void image_note(struct image_job *j, const char *text)
 }
 
 /* An error before anything was told has a status of its own. */
-void image_finish(struct image_job *j, const json *result, const struct err *e)
+void image_finish(struct image_job *j, const json *result, const struct err *e, const struct problems *ps)
 {
     struct zd_request *r = j->r;
     bool failed = err_is(e);
     if (r && failed) {
         j->r = NULL;
-        zd_reply_error(r, e, NULL);
+        zd_reply_error(r, e, ps);
     } else if (r && j->how == IMAGE_RESULT) {
         j->r = NULL;
         zd_reply_json(r, 200, js_ref((json *)result));
     } else if (j->how == IMAGE_STREAM) {
-        send_object(j, failed ? "error" : "result", failed ? js_from_err(e, NULL) : js_ref((json *)result));
+        send_object(j, failed ? "error" : "result", failed ? js_from_err(e, ps) : js_ref((json *)result));
     }
     j->finished = true;
     if (j->stream)
@@ -117,7 +117,7 @@ static void tell_end(struct image_job *j, const json *result, const struct err *
     if (j->done)
         j->done(j, result, e, j->arg);
     else
-        image_finish(j, result, e);
+        image_finish(j, result, e, NULL);
 }
 
 static void take_line(struct image_job *j, const char *text, size_t n)

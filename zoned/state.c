@@ -50,6 +50,7 @@ static const struct {
     [VERB_CLONE] = {"clone", AT_REST | S(PAUSED), 0, "zonectl stop %s, or zonectl pause"},
     [VERB_SET] = {"set", ~0u, 0, ""},
     [VERB_COPY] = {"cp", S(RUNNING) | S(PAUSED) | S(INSTALLED) | S(FAILED), 0, "zonectl start %s"},
+    [VERB_INSTALL] = {"install over it", AT_REST, 0, "zonectl stop %s"},
 };
 
 const char *state_name(enum zone_state s)

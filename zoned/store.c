@@ -3,7 +3,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "zoned/zoned.h"
+#include "zoned/package.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -79,6 +79,9 @@ static void load_one(struct zd *d, const char *name)
     struct problems ps = {0};
     struct zone *z = registry_add(d, name);
     z->state = ZONE_CONFIGURED;
+    struct err pe = {0};
+    if (stor_zone_staged(d->pool, name) && package_finish(d, name, &pe) < 0) /* a kill has cut it off */
+        log_warning("%s", pe.text);
     if (store_reload(d, z, &ps, &e) < 0)
         zone_set_error(z, e.text);
     struct err le = {0};

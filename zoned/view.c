@@ -2,7 +2,7 @@
 /* What clients see of a zone: the API's object. Reads only. */
 #include "base/clock.h"
 #include "base/str.h"
-#include "zoned/zoned.h"
+#include "zoned/package.h"
 #include <stdio.h>
 
 static json *addresses(const struct net_addr *a4, const struct net_addr *a6)
@@ -106,6 +106,9 @@ json *zone_to_json(struct zd *d, struct zone *z, bool with_spec)
     js_set_str(o, "error", z->error);
     add_use(z, o);
     js_set(o, "labels", zone_labels(z));
+    json *package = with_spec ? zone_package_view(d, z->name) : NULL;
+    if (package)
+        js_set(o, "package", package);
     if (with_spec)
         js_set(o, "spec", z->spec ? spec_to_json(z->spec) : js_null());
     return o;

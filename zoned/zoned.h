@@ -45,6 +45,7 @@ enum zone_verb {
     VERB_CLONE,
     VERB_SET,
     VERB_COPY,
+    VERB_INSTALL,
     VERB_MAX
 };
 enum verb_answer { VERB_REFUSED, VERB_OK, VERB_ALREADY };
@@ -425,8 +426,9 @@ typedef void (*image_done)(struct image_job *j, const json *result, const struct
 int image_run(struct zd *d, const char *op, json *args, enum image_answer how, struct zd_request *r,
               image_done done, void *arg, struct err *e);
 void image_note(struct image_job *j, const char *text);
-void image_finish(struct image_job *j, const json *result,
-                  const struct err *e); /* j may be gone afterwards */
+void image_finish(
+    struct image_job *j, const json *result, const struct err *e,
+    const struct problems *ps /* details of the error, or NULL */); /* j may be gone afterwards */
 
 /* trash.c: removes what was discarded, in a worker where it is much, and then answers the requests with {}. */
 void trash_empty(struct zd *d, struct zd_request *const *requests, unsigned n);
@@ -555,6 +557,9 @@ int h_delete_image(struct zd *, struct zd_request *, struct err *);
 int h_import_image(struct zd *, struct zd_request *, struct err *);
 int h_export_image(struct zd *, struct zd_request *, struct err *);
 int h_tag_image(struct zd *, struct zd_request *, struct err *);
+int h_install(struct zd *, struct zd_request *, struct err *);
+int h_back_zone(struct zd *, struct zd_request *, struct err *);
+int h_pack_zone(struct zd *, struct zd_request *, struct err *);
 int h_pull_image(struct zd *, struct zd_request *, struct err *);
 int h_push_image(struct zd *, struct zd_request *, struct err *);
 int h_prune_images(struct zd *, struct zd_request *, struct err *);

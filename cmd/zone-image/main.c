@@ -26,7 +26,8 @@ const struct job_op job_ops[] = {
     {"tag", op_tag, .adds = false},      {"delete", op_delete, .adds = false},
     {"prune", op_prune, .adds = false},  {"verify", op_verify, .adds = false},
     {"commit", op_commit, .adds = true}, {"pull", op_pull, .adds = true, .network = true},
-    {"push", op_push, .network = true},  {0}};
+    {"push", op_push, .network = true},  {"package", op_package, .adds = true},
+    {"pack", op_pack, .adds = true},     {0}};
 
 /* Standard output is the one that started us: where it has gone, the work ends too. */
 static void say(json *line)

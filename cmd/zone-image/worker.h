@@ -35,3 +35,6 @@ int op_commit(struct job *j, json **result, struct err *e);
 /* transfer.c */
 int op_pull(struct job *j, json **result, struct err *e);
 int op_push(struct job *j, json **result, struct err *e);
+/* package.c */
+int op_package(struct job *j, json **result, struct err *e);
+int op_pack(struct job *j, json **result, struct err *e);

@@ -86,7 +86,7 @@ static void build(const struct ctl_args *a, struct built *b)
     build_one(b, &s, "socket", OPT_SOCKET, true);
     build_one(b, &s, "help", OPT_HELP, false);
     build_one(b, &s, "output", OPT_OUTPUT, true);
-    if (a->format) {
+    if (a->format && !a->own_o) {
         *s++ = 'o';
         *s++ = ':';
     }
@@ -144,7 +144,7 @@ int ctl_next(struct ctl_args *a, int *rest, struct err *e)
         a->value = optarg;
         if (id == OPT_SOCKET)
             a->socket = optarg;
-        else if (id == OPT_OUTPUT || (id == 'o' && a->format)) {
+        else if (id == OPT_OUTPUT || (id == 'o' && a->format && !a->own_o)) {
             if (take_format(a, e) < 0)
                 return CTL_BAD;
         } else if (id == OPT_HELP || id == 'h')

@@ -41,10 +41,16 @@ static int absolute(const char *path, bool to_write, char **out, struct err *e)
     return 0;
 }
 
-static int path_argument(struct ctl *c, const char *path, bool to_write, char **out, const char *what)
+int ctl_file_path(struct ctl *c, const char *path, char **out, const char *what)
 {
     struct err e = {0};
-    return absolute(path, to_write, out, &e) < 0 ? ctl_fail(c, &e, NULL, what) : 0;
+    return absolute(path, false, out, &e) < 0 ? ctl_fail(c, &e, NULL, what) : 0;
+}
+
+int ctl_new_file_path(struct ctl *c, const char *path, char **out, const char *what)
+{
+    struct err e = {0};
+    return absolute(path, true, out, &e) < 0 ? ctl_fail(c, &e, NULL, what) : 0;
 }
 
 /* docker.io/library/nginx:1 is nginx:1 to people. */
@@ -158,7 +164,7 @@ static int image_import(struct image_args *a)
     auto_free char *path = NULL, *what = xasprintf("image import %s", a->names[0]);
     auto_js json *result = NULL;
     bool piped = !strcmp(a->names[0], "-");
-    int status = piped ? from_stdin(a->c, &path, what) : path_argument(a->c, a->names[0], false, &path, what);
+    int status = piped ? from_stdin(a->c, &path, what) : ctl_file_path(a->c, a->names[0], &path, what);
     if (status)
         return status;
     json *body = js_object();
@@ -185,7 +191,7 @@ static int image_export(struct image_args *a)
     if (piped && str_eq(a->format, "oci"))
         return ctl_usage(a->c, "a folder does not fit into a pipe: another --format is wanted");
     auto_fd int fd = piped ? temporary(&path, &e) : -1;
-    int status = !piped   ? path_argument(a->c, a->names[1], true, &path, what)
+    int status = !piped   ? ctl_new_file_path(a->c, a->names[1], &path, what)
                  : fd < 0 ? ctl_fail(a->c, &e, NULL, what)
                           : 0;
     if (status)
@@ -208,7 +214,7 @@ int ctl_export_root(struct ctl *c, const char *zone, const char *file)
 {
     auto_free char *path = NULL, *to = ctl_zone_path(zone, "export"), *what = xasprintf("export %s", zone);
     auto_js json *result = NULL;
-    int status = path_argument(c, file, true, &path, what);
+    int status = ctl_new_file_path(c, file, &path, what);
     if (status)
         return status;
     json *body = js_object();

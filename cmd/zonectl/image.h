@@ -14,6 +14,9 @@ struct image_args {
     char **names; /* what follows the word; NULL behind the last */
     unsigned n;
 };
+/* zoned has another working folder: the absolute path of a file that is there, or that is to be written. 0 or the exit status. */
+int ctl_file_path(struct ctl *c, const char *path, char **out, const char *what);
+int ctl_new_file_path(struct ctl *c, const char *path, char **out, const char *what);
 char *ctl_image_path(const char *ref, const char *tail); /* of the API; tail may be NULL */
 int image_pull(struct image_args *a);
 int image_push(struct image_args *a);

@@ -137,6 +137,26 @@ const struct ctl_verb ctl_verbs[] = {
      "import FILE|DIR [REF] takes OCI archives and folders, docker save's archives and tars of a root. "
      "export REF FILE writes one "
      "tar that docker, podman and skopeo read."},
+    {"install", NULL, "FILE|REF [NAME]",
+     "make a zone of an application-zone package, or give one a newer package", things,
+     OPTS({"set", 256, "PARAMETER=VALUE", "a parameter of the package; what it needs is asked on a terminal",
+           PLAIN},
+          {"allow", 257, "WORD[,WORD]",
+           "what reaches the host: network, binds, capabilities, devices, privileges, seccomp", PLAIN},
+          {"yes", 'y', NULL, "do not ask", PLAIN},
+          {"dry-run", 259, NULL, "show what it asks and wants, and do nothing", PLAIN},
+          {"back", 258, NULL, "of a zone's NAME: to the package that it had before", PLAIN}),
+     ctl_install,
+     "Over a zone of the same package: volumes and your own settings stay, its root is the new package's; "
+     "--back undoes it."},
+    {"pack", NULL, "NAME -o FILE", "a zone as one file: its image, its changes and its spec", things,
+     OPTS(
+         {"file", 'f', "PACKAGE", "what the package says: name, version, description, parameters, zone",
+          PLAIN},
+         {"tag", 256, "REF", "the image's name in the store (localhost/NAME:VERSION), for image push", PLAIN},
+         {"archive", 'o', "FILE", "the file to write", PLAIN}),
+     ctl_pack,
+     "The file is an image archive for docker, podman and skopeo. Volumes and secrets are never in it."},
     {"volume", NULL, "create|list|show|delete [NAME…]", "data that outlives zones", things, NULL, ctl_volume,
      NULL},
     {"pool", NULL, "create|list|show|set|delete [NAME [KEY=VALUE…]]", "parts of the machine that zones share",

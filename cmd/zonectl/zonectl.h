@@ -63,6 +63,7 @@ struct ctl_args {
     const char *value; /* of the option just given */
     const char *socket;
     enum ctl_format *format;
+    bool own_o; /* -o is the verb's own; --output stays */
 };
 /* The next option's id; CTL_POSITIONAL with its value (order GIVEN); CTL_END: positionals from *rest on;
  * CTL_BAD with e. */
@@ -207,6 +208,8 @@ int ctl_image(struct ctl *c, int argc, char **argv);
 int ctl_commit(struct ctl *c, int argc, char **argv);
 /* image.c: exports a zone's root into a file. The exit status. */
 int ctl_export_root(struct ctl *c, const char *zone, const char *file);
+int ctl_install(struct ctl *c, int argc, char **argv);
+int ctl_pack(struct ctl *c, int argc, char **argv);
 int ctl_doctor(struct ctl *c, int argc, char **argv);
 int ctl_df(struct ctl *c, int argc, char **argv);
 int ctl_version(struct ctl *c, int argc, char **argv);

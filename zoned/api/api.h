@@ -35,6 +35,9 @@
  *         layers, bytes, problems}: streams of lines {progress:{item, phase, done, total}}, {note}, last {result} or {error} admin
  *  POST   /images/pull {ref, platform, insecure, ca, credential}, /images/{ref}/push {target, …} → {ref, digest}, likewise     admin
  *  POST   /images/{ref}/tag {name} → {}, /images/prune → {images, blobs, layers, bytes}                       admin
+ *  POST   /install {ref, name, set:{}, allow:[], dry_run} → a stream of lines; result: Z + messages; dry_run: {name, ref, digest,
+ *         package, version, parameters, missing, wants:[{what, value, allow}], denied, new, changes, kept, messages}  admin
+ *  POST   /zones/{name}/pack {path, ref, source:{file,text}} → lines, {ref, digest, path}; /zones/{name}/back → Z + messages  admin
  *  GET    /networks → [{name, bridge, subnet4, subnet6, zones}]; GET /networks/{name}
  *  GET    /events?follow=1            → one JSON object a line {time, event, zone, …}    viewer
  *  GET    /metrics (Prometheus text), /host ({kernel, cgroups, cpus, memory, network, version, …}),

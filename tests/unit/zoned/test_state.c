@@ -22,6 +22,7 @@ static const struct {
     [VERB_CLONE] = {"clone", "oxoxxoxxo"},
     [VERB_SET] = {"set", "ooooooooo"},
     [VERB_COPY] = {"cp", "xxoxooxxo"},
+    [VERB_INSTALL] = {"install over it", "oxoxxxxxo"},
 };
 
 int main(void)
