@@ -35,7 +35,7 @@ status_is 7 "binary garbage" zc verify -f "$T/s.yaml"
 out=$(zc verify -f "$T/s.yaml" 2>&1)
 like "$?" "^(7|8)$" "a 2 MiB spec"
 mkdir "$T/empty" && : >"$T/file" && ln -s / "$T/link" && mkdir "$T/ro"
-for image in "dir:$T/none" "dir:$T/empty" "dir:$T/file" "dir:$T/link" "tar:$T/none" "tar:$T/empty" "dir:/" 'nginx:1'; do
+for image in "dir:$T/none" "dir:$T/empty" "dir:$T/file" "dir:$T/link" "tar:$T/none" "tar:$T/empty" "dir:/" 'Nginx:1'; do
     out=$(zc create x --image "$image" -- true 2>&1)
     like "$?" "^(3|7|9)$" "image $image"
 done
