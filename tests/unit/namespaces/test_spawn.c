@@ -2,6 +2,7 @@
 /* guest: v2 */
 /* Starts, failures, exec, terminals, and images that attack: real zones, compared with the host before. */
 #include "tests/unit/namespaces/fixture.h"
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 
@@ -331,6 +332,20 @@ static void enters(void)
     fx_done(&z);
 }
 
+/* A terminal gives its output line by line: reads on until the last of it is there, at most 10 s between two. */
+static void read_until(int fd, char *buf, size_t size, const char *last)
+{
+    size_t n = 0;
+    struct pollfd p = {fd, POLLIN, 0};
+    do {
+        ssize_t got = poll(&p, 1, 10000) > 0 ? read(fd, buf + n, size - 1 - n) : -1;
+        n += got > 0 ? (size_t)got : 0;
+        buf[n] = '\0';
+        if (got <= 0)
+            break;
+    } while (n < size - 1 && !strstr(buf, last));
+}
+
 static void terminals(void)
 {
     struct zone z;
@@ -345,10 +360,8 @@ static void terminals(void)
     z.setup.terminal = true;
     int r = fx_start(&z, &e);
     ok(r == 0, "starts %s", e.text);
-    usleep(300000);
     char buf[4096] = "";
-    ssize_t n = read(master, buf, sizeof(buf) - 1);
-    buf[n > 0 ? n : 0] = '\0';
+    read_until(master, buf, sizeof(buf), "console\r");
     ok(has(buf, "/dev/pts/0") && has(buf, "isatty") && has(buf, "\nc") && has(buf, "xterm") &&
            has(buf, "\ngo") && has(buf, "console\r"),
        "terminal");
@@ -367,8 +380,7 @@ static void terminals(void)
     ok(r == 0, "exec with a terminal %s", e.text);
     int st;
     waitpid(c.pid, &st, 0);
-    n = read(m2, buf, sizeof(buf) - 1);
-    buf[n > 0 ? n : 0] = '\0';
+    read_until(m2, buf, sizeof(buf), "\nx");
     ok(has(buf, "/dev/pts/1\r\nx"), "its own terminal");
     nspace_child_done(&c);
     ok(write(master, "\003", 1) == 1, "^C");
