@@ -101,7 +101,8 @@ int stor_zone_note_get(const struct stor_pool *p, const char *zone, const char *
 int stor_zone_stage(const struct stor_pool *p, const char *zone, const struct stor_root_plan *root,
                     const char *package, const char *spec, struct err *e);
 int stor_zone_stage_back(const struct stor_pool *p, const char *zone,
-                         struct err *e); /* the former self; not_found */
+                         struct err *e);                             /* the former self; not_found */
+void stor_zone_unstage(const struct stor_pool *p, const char *zone); /* what a kill has left half made */
 bool stor_zone_staged(const struct stor_pool *p, const char *zone);
 bool stor_zone_has_previous(const struct stor_pool *p, const char *zone);
 /* Idempotent. Gives the new self's spec, which the caller writes where specs are; then the change is ended. */

@@ -88,6 +88,13 @@ int stor_zone_stage_back(const struct stor_pool *p, const char *zone, struct err
     return 0;
 }
 
+void stor_zone_unstage(const struct stor_pool *p, const char *zone)
+{
+    auto_fd int dir = open_zone(p, zone, NULL);
+    if (dir >= 0)
+        (void)discard(p, dir, "next.tmp");
+}
+
 bool stor_zone_staged(const struct stor_pool *p, const char *zone)
 {
     auto_free char *path = xasprintf("%s/next", zone);

@@ -80,6 +80,7 @@ static void load_one(struct zd *d, const char *name)
     struct zone *z = registry_add(d, name);
     z->state = ZONE_CONFIGURED;
     struct err pe = {0};
+    stor_zone_unstage(d->pool, name);
     if (stor_zone_staged(d->pool, name) && package_finish(d, name, &pe) < 0) /* a kill has cut it off */
         log_warning("%s", pe.text);
     if (store_reload(d, z, &ps, &e) < 0)
