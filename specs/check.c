@@ -56,7 +56,7 @@ static void check_process(struct spec_load *l, struct spec *s, const struct spec
                "is given with init: system (only init: app runs a program of its own)");
     if (system && s->process.entrypoint)
         bad_at(l, root, "process.entrypoint", "is for init: app (the image's own /sbin/init is PID 1)");
-    if (strv_len(s->process.entrypoint) && !*s->process.entrypoint[0])
+    if (s->process.entrypoint && s->process.entrypoint[0] && !*s->process.entrypoint[0])
         bad_at(l, root, "process.entrypoint", "begins with an empty program name");
     if (s->process.args && !strv_len(s->process.entrypoint) && !*s->process.args[0])
         bad_at(l, root, "process.args", "begins with an empty program name");

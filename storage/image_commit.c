@@ -124,7 +124,7 @@ static int load_base(struct img_store *s, const struct stor_root_plan *root, str
                      struct err *e)
 {
     char path[IMG_DIGEST_MAX + 16];
-    struct stat st;
+    struct stat st = {0};
     struct img_desc d = {0};
     if (!root->manifest) {
         if (!root->lowers && !root->lower_dir && !root->host_usr)

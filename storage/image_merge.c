@@ -17,7 +17,7 @@
  * which every host has and this process does not need. */
 int img_mount_merged(const struct stor_pool *p, char *const *lowers, const char *zone, struct err *e)
 {
-    if (!zone && strv_len(lowers) == 1) /* an overlay takes two */
+    if (!zone && lowers && strv_len(lowers) == 1) /* an overlay takes two */
         return openat(p->layers_fd, lowers[0], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     auto_free char *names = strv_join(lowers, ":");
     auto_free char *options =

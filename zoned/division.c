@@ -78,7 +78,7 @@ int division_make(struct zd *d, struct zone *z, const struct spec *spec, struct 
     v->self = -1;
     for (unsigned i = 0; i < d->table_size; i++)
         for (struct zone *o = d->table[i]; o; o = o->next)
-            if (o->plan && o != z)
+            if (o != z && o->plan)
                 add_zone(v, o, o->plan->spec, division_pool_of(o->plan));
     if (spec) {
         v->self = (int)v->l.n;
@@ -265,7 +265,7 @@ static unsigned differing(struct zd *d, const struct zone *except, const struct 
     for (unsigned i = 0; i < v->l.n; i++) {
         struct zone *z = v->who[i].z;
         struct pool_entry *p = v->who[i].p;
-        if ((z && (z == except || !z->group || z->updating)) || (p && !p->group))
+        if (z ? z == except || !z->group || z->updating : !p || !p->group)
             continue;
         struct party w = {.z = z, .p = p};
         ledger_section(&v->l, &v->l.at[i], &w.after);

@@ -165,7 +165,7 @@ static void worker_ended(struct image_job *j)
         err_hint(&e, "the store is as it was; try again, and look at zoned's log");
         tell_end(j, NULL, &e);
     }
-    j->ended = true;
+    j->ended = true; /* NOLINT: before this nobody frees it */
     maybe_free(j);
 }
 

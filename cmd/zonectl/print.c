@@ -106,6 +106,8 @@ void ctl_table_print(struct ctl_table *t, FILE *to)
 {
     unsigned n = strv_len(t->cells), widths[24] = {0}, cols = t->columns < 24 ? t->columns : 24;
     bool colour = ctl_colours(fileno(to));
+    if (!t->cells)
+        return;
     for (unsigned i = 0; i < n; i++)
         if (width(t->cells[i]) > widths[i % cols])
             widths[i % cols] = width(t->cells[i]);

@@ -230,7 +230,7 @@ static void test_throttle_and_freeze(void)
 static int eat(void)
 {
     for (;;) {
-        /* cppcheck-suppress invalidFunctionArg: it takes -1 for a mistake, which a nameless mapping wants */
+        /* cppcheck-suppress invalidFunctionArg ; it takes -1 for a mistake, which a nameless mapping wants */
         void *p = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (p != MAP_FAILED)
             memset(p, 1, 1 << 20);

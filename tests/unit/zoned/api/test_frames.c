@@ -48,7 +48,7 @@ static void bytewise(void)
     unsigned len = 0;
     is_int(socketpair(AF_UNIX, SOCK_STREAM, 0, s), 0, "pair");
     api_frame_head(wire, API_STDOUT, 3);
-    memcpy(wire + 8, "abc", 3); /* NOLINT: a body has no end mark */
+    memcpy(wire + 8, "abc", 3);
     api_frame_head(wire + 11, API_EOF, 0);
     len = 19;
     int frames = 0, early = 0;
