@@ -130,7 +130,7 @@ int spec_cpu_from_json(const json *j, struct spec_cpu *out, struct err *e)
     int r = spec_doc_from_json(&d, o, &l);
     if (!r)
         r = read_party(SPEC_PARTY_POOL, &l, d.root, &p);
-    if (r != 0)
+    if (!p)
         (void)problems_to_err(&ps, e, "cpu");
     else
         spec_cpu_copy(out, &p->cpu);

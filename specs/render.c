@@ -290,7 +290,7 @@ static json *rendered(const struct spec_package *p, const json *values)
 {
     auto_free char *text = NULL;
     struct spec *s = NULL;
-    if (!p || spec_package_render(p, values, "x", "x:1", &text, NULL, NULL) != 0 ||
+    if (!p || spec_package_render(p, values, "x", "x:1", &text, NULL, NULL) < 0 || !text ||
         spec_parse(text, strlen(text), NULL, &s, NULL) < 0)
         return NULL;
     json *o = spec_to_json(s);

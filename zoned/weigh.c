@@ -30,9 +30,11 @@ static unsigned cpus_of(const struct work *w, unsigned i)
     return n ? n : 1;
 }
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): c is the name that it declares */
 #define EACH_CPU(w, i, c)                                                                                    \
     for (unsigned c = 0; c < (w)->words * 64; c++)                                                           \
         if ((w)->at[i].cpus[c / 64] >> (c % 64) & 1)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static double gets(const struct work *w, unsigned i, double x)
 {
