@@ -80,8 +80,9 @@ static char **sorted_set(char **v)
 {
     char **out = NULL;
     unsigned n = strv_len(v);
-    if (n)
-        qsort(v, n, sizeof(*v), by_text);
+    if (!v)
+        return NULL;
+    qsort(v, n, sizeof(*v), by_text);
     for (unsigned i = 0; i < n; i++)
         if (!i || strcmp(v[i], v[i - 1]) != 0)
             strv_add(&out, v[i]);
