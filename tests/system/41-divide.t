@@ -1,5 +1,4 @@
 #!/usr/bin/env bash
-# guest: v2
 # Division: shares, caps, reservations, dedicated CPUs, pools and the host's part as the kernel carries them out, live, over the death of
 # zoned; foreign writes noticed and healed; memory warnings and OOM told with who and how much. Figures are printed; what decides is what
 # the kernel has, and margins that a loaded machine keeps. DIVIDE_FULL=1: 20 s, 50 zones, 10,000 set calls.

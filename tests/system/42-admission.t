@@ -1,5 +1,4 @@
 #!/usr/bin/env bash
-# guest: v2
 # Admission: promises of CPU, whole CPUs and memory are kept or refused with the arithmetic; plan answers beforehand; the host's
 # part; every bad value is refused and changes nothing.
 . "$(dirname "$0")/lib.sh"

@@ -1,5 +1,4 @@
 #!/usr/bin/env bash
-# guest: v2
 # Seen: stats in intervals whose sums come out, reports, Prometheus text, top in a terminal, and each answer of why provoked.
 . "$(dirname "$0")/lib.sh"
 start_zoned

@@ -1,5 +1,4 @@
 #!/usr/bin/env bash
-# guest: v2
 # What the kernel itself refuses: a controller that this host does not have, files that refuse a write (EBUSY, EINVAL, ENOSPC), at a
 # start and live, and groups that somebody removed under us. Each is a clear error, nothing is half done, and the zone can be stopped.
 . "$(dirname "$0")/lib.sh"
