@@ -94,7 +94,7 @@ $(O)/bin/zoned: $(call objs,cmd/zoned) $(L_zoned)
 $(O)/bin/zone-sup: $(call objs,cmd/zone-sup) $(L_sup)
 	$(call link,$(T_leaf))
 # The only program with the registry's client in it: libcurl costs 5 ms at each start.
-$(O)/bin/zone-image: $(call objs,cmd/zone-image) $(call lib,storage) $(L_specs)
+$(O)/bin/zone-image: $(call objs,cmd/zone-image) $(call lib,storage) $(L_api)
 	$(call link,$(T_leaf))
 # PID 1 of a zone: freestanding (2.6 kB, 12 kB of memory; a static libc's start costs 0.5 ms) and without sanitizers in every
 # variant, because it runs where no library is.
@@ -229,6 +229,8 @@ install: all
 	install -m 644 cmd/zonectl/zonectl.1 $(DESTDIR)$(MANDIR)/man1/zonectl.1
 	install -m 644 cmd/zoned/zoned.8 $(DESTDIR)$(MANDIR)/man8/zoned.8
 	{ cat cmd/zoned/zone.yaml.5.head; $(O)/bin/zoned --spec-reference man; } >$(DESTDIR)$(MANDIR)/man5/zone.yaml.5
+	{ cat cmd/zoned/recipe.yaml.5.head; $(O)/bin/zoned --spec-reference recipe; } >$(DESTDIR)$(MANDIR)/man5/recipe.yaml.5
+	cd specs && find packages -type f -exec install -Dm644 {} $(abspath $(DESTDIR)$(PREFIX))/share/zoned/{} \;
 	$(O)/bin/zonectl completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/zonectl
 	$(O)/bin/zonectl completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_zonectl
 	$(O)/bin/zonectl completion fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/zonectl.fish

@@ -4,7 +4,7 @@
 #include "specs/package.h"
 #include "specs/schema.h"
 
-extern const struct spec_table spec_table_param;
+extern const struct spec_table spec_table_param, spec_table_recipe;
 #define SPEC_PARAMS_MAX 64
 /* What rows cannot see: names, defaults, choices, and a sample of the zone. root: to name lines. */
 void spec_package_check(struct spec_load *l, const struct spec_package *p, const struct spec_node *root);

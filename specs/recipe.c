@@ -155,20 +155,20 @@ static const struct spec_row recipe_rows[] = {
      .doc = "For a package: what an operator is asked."},
 };
 /* clang-format on */
-static const struct spec_table recipe_table = ROWS(recipe_rows, struct spec_recipe);
+const struct spec_table spec_table_recipe = ROWS(recipe_rows, struct spec_recipe);
 
 void spec_recipe_free(struct spec_recipe *r)
 {
     if (!r)
         return;
-    spec_table_done(&recipe_table, r);
+    spec_table_done(&spec_table_recipe, r);
     free(r);
 }
 
 json *spec_recipe_to_json(const struct spec_recipe *r)
 {
     json *o = js_object();
-    spec_write_map(&recipe_table, r, o);
+    spec_write_map(&spec_table_recipe, r, o);
     return o;
 }
 
@@ -229,7 +229,7 @@ int spec_recipe_parse(const char *text, size_t n, const char *file, struct spec_
     else
         root = spec_doc_mapping(&d, text, n, "recipe", &l);
     if (root) {
-        spec_read_map(&l, &recipe_table, r, root, NULL);
+        spec_read_map(&l, &spec_table_recipe, r, root, NULL);
         if (!l.bad)
             check_all(&l, r, root);
     }

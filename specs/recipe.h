@@ -34,5 +34,4 @@ json *spec_recipe_config(const struct spec_recipe *r);
 /* All that it says; equal texts mean equal steps. */
 json *spec_recipe_to_json(const struct spec_recipe *r);
 int spec_recipe_owner(const char *text, unsigned *uid, unsigned *gid); /* "0:0" */
-/* The reference of all keys, as troff; what: 'r' recipe, 'p' package. malloc'd. */
-char *spec_recipe_reference(char what);
+char *spec_recipe_reference(void); /* of all keys, as troff for recipe.yaml(5); malloc'd */

@@ -3,6 +3,8 @@
  * rows alone, so that what is documented is what is parsed. */
 #include "base/mem.h"
 #include "specs/number.h"
+#include "specs/package_internal.h"
+#include "specs/recipe.h"
 #include "specs/value.h"
 #include <string.h>
 
@@ -58,7 +60,7 @@ static void add_troff(struct str *s, const char *text)
     }
 }
 
-static void troff_row(const struct spec_row *r, const char *key, void *arg)
+static void troff_key(const struct spec_row *r, const char *key, const char *when, void *arg)
 {
     struct str *s = arg;
     auto_free char *values = allowed(r);
@@ -76,7 +78,24 @@ static void troff_row(const struct spec_row *r, const char *key, void *arg)
         str_add(s, "; default ");
         add_troff(s, r->def);
     }
-    str_add(s, r->live ? "; applied live)\n" : "; at next boot)\n");
+    str_addf(s, "%s)\n", when);
+}
+
+static void troff_row(const struct spec_row *r, const char *key, void *arg)
+{
+    troff_key(r, key, r->live ? "; applied live" : "; at next boot", arg);
+}
+
+static void troff_recipe_row(const struct spec_row *r, const char *key, void *arg)
+{
+    troff_key(r, key, "", arg);
+}
+
+char *spec_recipe_reference(void)
+{
+    struct str s = {0};
+    spec_each_row_of(&spec_table_recipe, troff_recipe_row, &s);
+    return str_take(&s);
 }
 
 static void add_cell(struct str *s, const char *text)

@@ -260,9 +260,14 @@ static void each_row(const struct spec_table *t, const char *prefix, spec_row_fn
     }
 }
 
+void spec_each_row_of(const struct spec_table *t, spec_row_fn fn, void *arg)
+{
+    each_row(t, "", fn, arg);
+}
+
 void spec_each_row(spec_row_fn fn, void *arg)
 {
-    each_row(&spec_table_zone, "", fn, arg);
+    spec_each_row_of(&spec_table_zone, fn, arg);
 }
 
 #define NEAR_MAX 48

@@ -72,6 +72,7 @@ void spec_check_memory(struct spec_load *l, const struct spec_memory *m, const s
 /* "network[].ports" for the row of a sub-table, and so on: names for the documentation. */
 typedef void (*spec_row_fn)(const struct spec_row *r, const char *key, void *arg);
 void spec_each_row(spec_row_fn fn, void *arg);
+void spec_each_row_of(const struct spec_table *t, spec_row_fn fn, void *arg);
 /* The row with this key; *section is set where it is the beginning of others. */
 const struct spec_row *spec_row_find(const struct spec_table *t, const char *key, bool *section);
 /* The known key that looks most like it, or NULL. malloc'd, whole dotted key. */

@@ -64,7 +64,8 @@ static int sink(void *arg, const void *data, size_t n, struct err *e)
 static int pack_upper(struct layer *l, const char *zone, struct err *e)
 {
     auto_free char *path = xasprintf("%s/upper", zone);
-    const struct stor_pack_options o = {.layer = true, .skip = written_by_us};
+    const struct stor_pack_options o = {
+        .layer = true, .skip = written_by_us, .has_epoch = l->s->has_epoch, .epoch = l->s->epoch};
     auto_fd int upper = path_open_beneath(l->s->pool->zones_fd, path, O_RDONLY | O_DIRECTORY, 0);
     if (upper < 0)
         return err_sysk(e, ERR_NOT_FOUND, -upper, "data of zone %s", zone);
@@ -148,14 +149,15 @@ static void merge(json *to, const json *from)
         js_set(to, js_iter_key(it), js_ref(js_iter_value(it)));
 }
 
-static json *make_config(const struct img_image *base, const char *diff_id, const json *said)
+static json *make_config(const struct img_store *s, const struct img_image *base, const char *diff_id,
+                         const json *said)
 {
     char now[32];
     struct img_platform p;
     json *o = js_object(), *config = js_object(), *rootfs = js_object(), *ids = js_array(),
          *history = js_array(), *step = js_object();
     (void)img_platform_parse(NULL, &p, NULL);
-    clock_rfc3339(clock_real_us(), now);
+    img_now(s, now);
     js_set_str(o, "architecture", p.arch);
     js_set_str(o, "os", p.os);
     merge(o, base->config_json);
@@ -186,21 +188,28 @@ static json *make_config(const struct img_image *base, const char *diff_id, cons
     return o;
 }
 
+/* The manifest is an OCI one now. */
+void img_oci_type(struct img_desc *layer)
+{
+    const char *t = layer->media_type;
+    if (strncmp(t, "application/vnd.docker.", 23) != 0)
+        return;
+    snprintf(layer->media_type, sizeof(layer->media_type), "%s",
+             strstr(t, ".gzip")   ? LAYER_TYPE
+             : strstr(t, ".zstd") ? "application/vnd.oci.image.layer.v1.tar+zstd"
+                                  : "application/vnd.oci.image.layer.v1.tar");
+}
+
 static int make_image(struct img_store *s, const struct img_image *base, const struct img_layer *top,
                       const json *said, struct img_desc *out, struct err *e)
 {
     struct img_desc config;
-    auto_js json *o = make_config(base, top->diff_id, said);
+    auto_js json *o = make_config(s, base, top->diff_id, said);
     auto_free char *text = js_dump(o, false);
     auto_free struct img_desc *layers = xcalloc(base->nlayers + 1, sizeof(*layers));
     for (unsigned k = 0; k < base->nlayers; k++) {
         layers[k] = base->layers[k].blob;
-        if (!strncmp(layers[k].media_type, "application/vnd.docker.",
-                     23)) /* the manifest is an OCI one now */
-            snprintf(layers[k].media_type, sizeof(layers[k].media_type), "%s",
-                     strstr(layers[k].media_type, ".gzip")   ? LAYER_TYPE
-                     : strstr(layers[k].media_type, ".zstd") ? "application/vnd.oci.image.layer.v1.tar+zstd"
-                                                             : "application/vnd.oci.image.layer.v1.tar");
+        img_oci_type(&layers[k]);
     }
     layers[base->nlayers] = top->blob;
     int r = img_blob_put(s, CONFIG_TYPE, text, strlen(text), &config, e);

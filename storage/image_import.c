@@ -260,14 +260,14 @@ static int import_docker(struct import *im, struct err *e)
 }
 
 /* ---- a root's tar ---- */
-static char *rootfs_config(const char *diff_id)
+static char *rootfs_config(const struct img_store *s, const char *diff_id)
 {
     struct img_platform p;
     char now[32];
     auto_js json *o = js_object();
     json *rootfs = js_object(), *ids = js_array(), *history = js_array(), *step = js_object();
     (void)img_platform_parse(NULL, &p, NULL);
-    clock_rfc3339(clock_real_us(), now);
+    img_now(s, now);
     js_set_str(o, "created", now);
     js_set_str(o, "architecture", p.arch);
     js_set_str(o, "os", p.os);
@@ -312,7 +312,7 @@ static int import_rootfs(struct import *im, const char *path, struct err *e)
     r = r < 0 ? r : img_source_blob(&im->src, "//root", im->st, &layer, e);
     if (r < 0)
         return r;
-    auto_free char *text = rootfs_config(diff_id);
+    auto_free char *text = rootfs_config(im->st, diff_id);
     r = img_blob_put(im->st, CONFIG_TYPE, text, strlen(text), &config, e);
     r = r < 0 ? r : img_manifest_put(im->st, &config, &layer, 1, &manifest, e);
     return r < 0 ? r : adopt(im, &manifest, name, e);

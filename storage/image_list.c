@@ -91,7 +91,8 @@ int img_list(struct img_store *s, json **out, struct err *e)
     const json *all = js_get(index, "manifests");
     json *list = js_array();
     for (size_t k = 0; k < js_len(all); k++)
-        js_add(list, row(s, js_at(all, k), blobs));
+        if (!img_is_cache(img_entry_name(js_at(all, k))))
+            js_add(list, row(s, js_at(all, k), blobs));
     *out = list;
     return 0;
 }

@@ -100,7 +100,7 @@ static int keep_image(struct prune *p, const json *entry, bool *keep, struct err
     struct img_desc d;
     char key[IMG_DIGEST_MAX];
     int r = img_entry_desc(entry, &d, e);
-    p->hit = img_entry_name(entry) != NULL;
+    p->hit = img_entry_name(entry) && !img_is_cache(img_entry_name(entry));
     if (r == 0 && !p->hit)
         r = img_each_blob(p->s, &d, 0, is_used, p, e);
     *keep = p->hit;

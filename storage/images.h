@@ -108,6 +108,20 @@ int img_export_zone(struct img_store *s, const char *zone, const struct stor_roo
 int img_commit(struct img_store *s, const char *zone, const struct stor_root_plan *root, const json *config,
                const char *ref, struct img_desc *out, struct err *e);
 
+/* ---- builds: image_derive.c ---- */
+/* Images made from now on, and files newer than that in their layers, have this time (SOURCE_DATE_EPOCH, seconds). */
+void img_set_epoch(struct img_store *s, uint64_t epoch);
+/* The layers of from (NULL: none) with what said (an OCI config object) says otherwise; no name is given. */
+int img_derive(struct img_store *s, const struct img_desc *from, const json *said, struct img_desc *out,
+               struct err *e);
+/* What a step has made before: an image by the name of the step's key (64 hex digits), until a prune. */
+#define IMG_CACHE "localhost/zoned-cache:"
+char *img_cache_name(const char *key);
+bool img_cache_find(struct img_store *s, const char *key, struct img_desc *out);
+void img_digest_of(const void *data, size_t n, char out[65]); /* hex digits of sha256 */
+int img_digest_of_fd(int fd, char out[65], struct err *e);    /* from its beginning */
+int img_pack_folder(const struct img_store *s, const char *dir, int out_fd, struct err *e); /* as a tar */
+
 /* ---- registries (registry*.c; libcurl stays behind it) ---- */
 /* A login for one registry. Whoever asks for the transfer reads his own auth files (zonectl: zoned/api/credentials.c) and
  * hands over this one; the daemon's side reads no auth file. Borrowed; never logged, never in an error. */

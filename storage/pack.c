@@ -131,6 +131,12 @@ static const char *linked_before(struct packer *p, const struct stat *st, const 
     return NULL;
 }
 
+static void clamp_time(const struct packer *p, struct archive_entry *ent, const struct stat *st)
+{
+    if (p->o->has_epoch && (uint64_t)st->st_mtim.tv_sec >= p->o->epoch)
+        archive_entry_set_mtime(ent, (time_t)p->o->epoch, 0);
+}
+
 static int write_mark(struct packer *p, const char *folder, const char *name, const struct stat *like)
 {
     struct archive_entry *ent = archive_entry_new();
@@ -139,6 +145,7 @@ static int write_mark(struct packer *p, const char *folder, const char *name, co
     archive_entry_set_filetype(ent, AE_IFREG);
     archive_entry_set_perm(ent, 0600);
     archive_entry_set_mtime(ent, like->st_mtim.tv_sec, 0);
+    clamp_time(p, ent, like);
     archive_entry_set_size(ent, 0);
     int r = archive_write_header(p->a, ent) < ARCHIVE_WARN ? failed(p, path) : 0;
     archive_entry_free(ent);
@@ -156,6 +163,7 @@ static int fill_entry(struct packer *p, struct archive_entry *ent, int dir, cons
 {
     char target[PATH_MAX];
     archive_entry_copy_stat(ent, st);
+    clamp_time(p, ent, st);
     archive_entry_unset_atime(ent);
     archive_entry_unset_ctime(ent);
     archive_entry_unset_birthtime(ent);
@@ -188,6 +196,7 @@ static int write_node(struct packer *p, int dir, const char *name, const struct 
     int r = 0;
     if (link) {
         archive_entry_copy_stat(ent, st);
+        clamp_time(p, ent, st);
         archive_entry_set_pathname(ent, path);
         archive_entry_set_hardlink(ent, link);
         archive_entry_set_size(ent, 0);

@@ -6,6 +6,8 @@
 struct stor_pack_options {
     bool
         layer; /* an overlay's upper folder: whiteouts and opaque folders become aufs' names; else they are left out */
+    bool has_epoch; /* nothing is newer than epoch (seconds) */
+    uint64_t epoch;
     char *const *skip; /* paths that are left out with all below, NULL: none */
 };
 /* Names are relative to dirfd ("./" for the top), folders before what is in them. Bytes are told to sink in order. */

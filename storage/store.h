@@ -15,7 +15,9 @@ struct img_store {
     struct stor_pool *pool; /* borrowed */
     int fd;                 /* images/ */
     int staging_fd;
-    int lock_fd; /* shared while anybody adds or uses what a prune might take */
+    int lock_fd;    /* shared while anybody adds or uses what a prune might take */
+    bool has_epoch; /* what is made has this time */
+    uint64_t epoch; /* seconds */
     void (*progress)(void *arg, const struct img_progress *p);
     void *progress_arg;
     void (*note)(void *arg, const char *text);
@@ -76,6 +78,11 @@ char **img_lowers(const struct img_store *s, const struct img_image *i);
 /* image_import.c: an OCI manifest of these, as a blob */
 int img_manifest_put(struct img_store *s, const struct img_desc *config, const struct img_desc *layers,
                      unsigned n, struct img_desc *out, struct err *e);
+/* image_derive.c */
+void img_now(const struct img_store *s, char buf[32]); /* RFC 3339 */
+bool img_is_cache(const char *name); /* of what builds have made: no image to people, freed by prune */
+/* image_commit.c: an OCI layer's type in place of docker's */
+void img_oci_type(struct img_desc *layer);
 /* image_export.c: a file written beside its place, synced and renamed */
 int img_write_file(const char *path, int (*fill)(void *arg, int fd, struct err *e), void *arg, struct err *e);
 /* image_merge.c: a descriptor of the layers (names below layers/, uppermost first), and of a zone's changes over them, as one tree,

@@ -77,7 +77,10 @@ static int open_folder(struct unpacker *u, const char *path, struct err *e)
         auto_fd int dir = slash ? open_folder(u, above, e) : fcntl(u->root, F_DUPFD_CLOEXEC, 3);
         if (dir < 0)
             return dir;
-        bool made = mkdirat(dir, slash ? slash + 1 : path, 0755) == 0;
+        const char *name = slash ? slash + 1 : path;
+        bool made = mkdirat(dir, name, 0755) == 0;
+        if (made && fchmodat(dir, name, 0755, 0) < 0) /* the umask is not ours to know */
+            return err_sys(e, "archive member %.200s", path);
         fd = made || errno == EEXIST ? path_open_beneath(u->root, path, O_PATH | O_DIRECTORY, 0) : -errno;
         if (made && fd >= 0 && u->job->layer && mark_implied(u, path) < 0)
             return err_sys(e, "archive member %.200s", path);

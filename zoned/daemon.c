@@ -170,8 +170,10 @@ static int open_rooms(struct zd *d, struct err *e)
     op_tidy_soon(d);
     r = r < 0 ? r : adopt_all(d, e);
     r = r < 0 ? r : neighbour_open(d, e);
-    if (r == 0)
+    if (r == 0) {
         division_adopted(d);
+        build_clear(d);
+    }
     return r < 0 ? r : lxcfs_open(d, e); /* adopted zones are told of it */
 }
 

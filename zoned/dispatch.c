@@ -49,6 +49,7 @@ const struct zd_route zd_routes[] = {
     {"GET", "/v1/images", ROLE_VIEWER, BODY_NONE, h_list_images, "listImages"},
     {"POST", "/v1/images/import", ROLE_ADMIN, BODY_JSON, h_import_image, "importImage"},
     {"POST", "/v1/images/pull", ROLE_ADMIN, BODY_JSON, h_pull_image, "pullImage"},
+    {"POST", "/v1/images/build", ROLE_ADMIN, BODY_JSON, h_build_image, "buildImage"},
     {"POST", "/v1/images/prune", ROLE_ADMIN, BODY_JSON, h_prune_images, "pruneImages"},
     {"POST", "/v1/images/verify", ROLE_ADMIN, BODY_JSON, h_verify_images, "verifyImages"},
     {"GET", "/v1/images/{ref}", ROLE_VIEWER, BODY_NONE, h_get_image, "getImage"},

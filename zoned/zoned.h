@@ -430,6 +430,9 @@ void image_finish(
     struct image_job *j, const json *result, const struct err *e,
     const struct problems *ps /* details of the error, or NULL */); /* j may be gone afterwards */
 
+/* h_build.c: zones that a build of a former daemon has left */
+void build_clear(struct zd *d);
+
 /* trash.c: removes what was discarded, in a worker where it is much, and then answers the requests with {}. */
 void trash_empty(struct zd *d, struct zd_request *const *requests, unsigned n);
 
@@ -561,6 +564,7 @@ int h_install(struct zd *, struct zd_request *, struct err *);
 int h_back_zone(struct zd *, struct zd_request *, struct err *);
 int h_pack_zone(struct zd *, struct zd_request *, struct err *);
 int h_pull_image(struct zd *, struct zd_request *, struct err *);
+int h_build_image(struct zd *, struct zd_request *, struct err *);
 int h_push_image(struct zd *, struct zd_request *, struct err *);
 int h_prune_images(struct zd *, struct zd_request *, struct err *);
 int h_verify_images(struct zd *, struct zd_request *, struct err *);

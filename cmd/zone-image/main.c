@@ -20,14 +20,21 @@
 #define JOB_MAX (1u << 20)
 #define TELL_EVERY_US 100000 /* per item */
 
-const struct job_op job_ops[] = {
-    {"list", op_list, .adds = false},    {"show", op_show, .adds = false},
-    {"import", op_import, .adds = true}, {"export", op_export, .adds = true},
-    {"tag", op_tag, .adds = false},      {"delete", op_delete, .adds = false},
-    {"prune", op_prune, .adds = false},  {"verify", op_verify, .adds = false},
-    {"commit", op_commit, .adds = true}, {"pull", op_pull, .adds = true, .network = true},
-    {"push", op_push, .network = true},  {"package", op_package, .adds = true},
-    {"pack", op_pack, .adds = true},     {0}};
+const struct job_op job_ops[] = {{"list", op_list, .adds = false},
+                                 {"show", op_show, .adds = false},
+                                 {"import", op_import, .adds = true},
+                                 {"export", op_export, .adds = true},
+                                 {"tag", op_tag, .adds = false},
+                                 {"delete", op_delete, .adds = false},
+                                 {"prune", op_prune, .adds = false},
+                                 {"verify", op_verify, .adds = false},
+                                 {"commit", op_commit, .adds = true},
+                                 {"pull", op_pull, .adds = true, .network = true},
+                                 {"push", op_push, .network = true},
+                                 {"package", op_package, .adds = true},
+                                 {"pack", op_pack, .adds = true},
+                                 {"build", op_build, .adds = true, .network = true},
+                                 {0}};
 
 /* Standard output is the one that started us: where it has gone, the work ends too. */
 static void say(json *line)
@@ -63,6 +70,11 @@ static void on_note(void *arg, const char *text)
     json *line = js_object();
     js_set_str(line, "note", text);
     say(line);
+}
+
+void job_note(const char *text)
+{
+    on_note(NULL, text);
 }
 
 int job_text(const struct job *j, const char *key, bool required, const char **out, struct err *e)

@@ -38,3 +38,6 @@ int op_push(struct job *j, json **result, struct err *e);
 /* package.c */
 int op_package(struct job *j, json **result, struct err *e);
 int op_pack(struct job *j, json **result, struct err *e);
+void job_note(const char *text); /* a line for the person who waits */
+/* build.c */
+int op_build(struct job *j, json **result, struct err *e);

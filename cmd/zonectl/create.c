@@ -36,17 +36,6 @@ struct sending {
     int *stream; /* the answer is a connection, or NULL */
 };
 
-/* The reference that the create lacks, from the detail of the key image; malloc'd, or NULL. */
-static char *absent_image(const struct err *e, const struct problems *details)
-{
-    for (unsigned i = 0; e->kind == ERR_NOT_FOUND && i < details->len; i++) {
-        const char *m = details->at[i].message;
-        if (str_eq(details->at[i].key, "image") && m && strchr(m, ' '))
-            return xstrndup(m, strcspn(m, " "));
-    }
-    return NULL;
-}
-
 static int send_once(struct ctl *c, const struct sending *s, json **answer, struct err *e,
                      struct problems *details)
 {
@@ -67,7 +56,7 @@ static int send(struct ctl *c, const struct sending *s, json **answer)
     struct err e = {0};
     struct problems details = {0};
     int status = 0, r = send_once(c, s, answer, &e, &details);
-    auto_free char *image = r < 0 ? absent_image(&e, &details) : NULL;
+    auto_free char *image = r < 0 ? ctl_absent_image(&e, &details) : NULL;
     if (image) {
         auto_js json *pulled = NULL;
         fprintf(stderr, "image %s is not in the store: pulling it\n", image);

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { O_FORMAT = 256, O_PLATFORM, O_INSECURE, O_CA };
+enum { O_FORMAT = 256, O_PLATFORM, O_INSECURE, O_CA, O_NO_CACHE, O_REPRODUCIBLE };
 
 char *ctl_image_path(const char *ref, const char *tail)
 {
@@ -286,6 +286,7 @@ static const struct image_verb {
     {"show", NULL, "REF…", 1, UINT_MAX, image_show},
     {"pull", NULL, "REF…", 1, UINT_MAX, image_pull},
     {"push", NULL, "REF [TARGET]", 1, 2, image_push},
+    {"build", NULL, "-f RECIPE", 0, 0, image_build},
     {"import", "load", "FILE|DIR [REF]", 1, 2, image_import},
     {"export", "save", "REF FILE|DIR", 2, 2, image_export},
     {"tag", NULL, "REF NEW", 2, 2, image_tag},
@@ -312,6 +313,14 @@ static void take_option(struct image_args *a, int id, const char *value)
         a->transfer.ca = value;
     else if (id == O_INSECURE)
         a->transfer.insecure = true;
+    else if (id == 'f')
+        a->recipe = value;
+    else if (id == 't')
+        a->tag = value;
+    else if (id == O_NO_CACHE)
+        a->no_cache = true;
+    else if (id == O_REPRODUCIBLE)
+        a->reproducible = true;
 }
 
 static int check_options(const struct image_args *a, const struct image_verb *v)
@@ -319,6 +328,8 @@ static int check_options(const struct image_args *a, const struct image_verb *v)
     bool transfer = a->transfer.platform || a->transfer.ca || a->transfer.insecure;
     if (a->format && v->run != image_export)
         return ctl_usage(a->c, "--format belongs to image export");
+    if ((a->recipe || a->tag || a->no_cache || a->reproducible) && v->run != image_build)
+        return ctl_usage(a->c, "-f, -t, --no-cache and --reproducible belong to image build");
     if (transfer && v->run != image_pull && v->run != image_push)
         return ctl_usage(a->c, "--platform, --ca and --insecure belong to image pull and push");
     return 0;

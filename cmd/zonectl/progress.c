@@ -2,7 +2,7 @@
 /* A job that takes long: its answer is a stream of lines. On a terminal each item has a bar with rate and remaining time, drawn
  * in place; elsewhere each item that is done is one line. All of it on standard error. */
 #include "base/clock.h"
-#include "cmd/zonectl/zonectl.h"
+#include "cmd/zonectl/image.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -173,13 +173,36 @@ static int end_job(struct job_view *v, int r, json **result)
     return status;
 }
 
-int ctl_job(struct ctl *c, const char *path, json *body, json **result, const char *what)
+static int follow(struct job_view *v, const char *path, json *body)
 {
-    struct job_view v = {.c = c, .what = what, .terminal = ctl_colours(2)};
-    int r = ctl_connect(c, &v.e);
+    int r = ctl_connect(v->c, &v->e);
     if (r < 0)
         js_free(body);
     else
-        r = api_follow(c->client, "POST", path, body, take_line, &v, &v.e, &v.details);
+        r = api_follow(v->c->client, "POST", path, body, take_line, v, &v->e, &v->details);
+    return r;
+}
+
+int ctl_job(struct ctl *c, const char *path, json *body, json **result, const char *what)
+{
+    struct job_view v = {.c = c, .what = what, .terminal = ctl_colours(2)};
+    int r = follow(&v, path, body);
+    return end_job(&v, r, result);
+}
+
+int ctl_job_pull(struct ctl *c, const char *path, json *body, json **result, const char *what)
+{
+    struct job_view v = {.c = c, .what = what, .terminal = ctl_colours(2)};
+    auto_js json *again = js_ref(body), *pulled = NULL;
+    int r = follow(&v, path, body), status;
+    auto_free char *image = r < 0 ? ctl_absent_image(&v.e, &v.details) : NULL;
+    if (image) {
+        fprintf(stderr, "image %s is not in the store: pulling it\n", image);
+        problems_done(&v.details);
+        err_clear(&v.e);
+        if ((status = ctl_pull(c, image, &(struct transfer_options){0}, &pulled)))
+            return status;
+        r = follow(&v, path, js_ref(again));
+    }
     return end_job(&v, r, result);
 }

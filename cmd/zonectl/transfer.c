@@ -65,6 +65,16 @@ static int body_of(const struct transfer_options *o, const char *ref, json **out
     return 0;
 }
 
+char *ctl_absent_image(const struct err *e, const struct problems *details)
+{
+    for (unsigned i = 0; e->kind == ERR_NOT_FOUND && i < details->len; i++) {
+        const char *m = details->at[i].message;
+        if (str_eq(details->at[i].key, "image") && m && strchr(m, ' '))
+            return xstrndup(m, strcspn(m, " "));
+    }
+    return NULL;
+}
+
 int ctl_pull(struct ctl *c, const char *ref, const struct transfer_options *o, json **result)
 {
     struct err e = {0};

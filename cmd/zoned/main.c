@@ -2,6 +2,7 @@
 /* zoned: arguments only. */
 #include "base/auto.h"
 #include "base/proc.h"
+#include "specs/recipe.h"
 #include "zoned/zoned.h"
 #include <getopt.h>
 #include <libgen.h>
@@ -12,11 +13,12 @@
 static int print_reference(const char *form)
 {
     char *text = !strcmp(form, "man")        ? spec_reference(false)
+                 : !strcmp(form, "recipe")   ? spec_recipe_reference()
                  : !strcmp(form, "markdown") ? spec_reference(true)
                  : !strcmp(form, "keys")     ? spec_keys()
                                              : NULL;
     if (!text) {
-        fprintf(stderr, "zoned: --spec-reference takes man, markdown or keys\n");
+        fprintf(stderr, "zoned: --spec-reference takes man, recipe, markdown or keys\n");
         return 2;
     }
     fputs(text, stdout);
@@ -34,7 +36,7 @@ static void usage(FILE *out)
           "  --foreground    stay in the foreground (the default: nothing forks away)\n"
           "  --shutdown      ask a running zoned to stop all zones, in reverse order of depends, and to end\n"
           "  --debug         say more\n"
-          "  --spec-reference man|markdown|keys   print the reference of all spec keys\n"
+          "  --spec-reference man|recipe|markdown|keys   print the reference of all keys\n"
           "  --version, --help\n",
           out);
 }

@@ -34,6 +34,7 @@
  *  POST   /images/import {path, ref} → {names}, /images/{ref}/export {path, format} → {path}, /images/verify → {images, blobs,
  *         layers, bytes, problems}: streams of lines {progress:{item, phase, done, total}}, {note}, last {result} or {error} admin
  *  POST   /images/pull {ref, platform, insecure, ca, credential}, /images/{ref}/push {target, …} → {ref, digest}, likewise     admin
+ *  POST   /images/build {source:{file,text}, folder, ref, epoch, no_cache, env} → {ref, digest, steps, cached}, likewise     admin
  *  POST   /images/{ref}/tag {name} → {}, /images/prune → {images, blobs, layers, bytes}                       admin
  *  POST   /install {ref, name, set:{}, allow:[], dry_run} → a stream of lines; result: Z + messages; dry_run: {name, ref, digest,
  *         package, version, parameters, missing, wants:[{what, value, allow}], denied, new, changes, kept, messages}  admin

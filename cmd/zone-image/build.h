@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the rooms of image build share. */
+#pragma once
+#include "cmd/zone-image/worker.h"
+#include "specs/recipe.h"
+#include "zoned/api/api.h"
+
+#define KEY_SIZE 65 /* 64 hex digits, and the end */
+
+struct build {
+    struct job *job;
+    const struct spec_recipe *recipe;
+    const char *folder, *zone,
+        *socket; /* zone: the name that a step's zone has; zoned deletes it if we are killed */
+    char **env;  /* K=V for the steps, kept nowhere: proxies */
+    bool no_cache, has_epoch;
+    uint64_t epoch;
+    struct api_client *api;
+    unsigned steps, cached;
+};
+void build_note(struct build *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The key of a step: what it begins with, what it is, and the time that it is given. */
+void build_key(const struct build *b, const char *from, const char *what, const char *text,
+               char key[KEY_SIZE]);
+/* Names the image that a step has made by its key. */
+int build_keep(struct build *b, const char *key, const struct img_desc *d, struct err *e);
+/* build_base.c: what the recipe begins with; *none: nothing (scratch). */
+int build_base(struct build *b, struct img_desc *out, bool *none, struct err *e);
+/* A tar of a root as an image, kept by key. */
+int build_import(struct build *b, const char *path, const char *key, struct img_desc *out, struct err *e);
+int build_import_fd(struct build *b, int fd, const char *key, struct img_desc *out, struct err *e);
+int build_file(struct build *b, struct err *e); /* without a name: a kill leaves nothing; the caller's */
+/* build_zone.c: a step in a zone made from an image of the cache; its changes are a layer. */
+struct build_step {
+    const char *what, *script; /* a shell command, or */
+    int tar_fd;                /* files that are put in; -1: none */
+};
+int build_in_zone(struct build *b, const struct img_desc *from, const struct build_step *s, const char *key,
+                  struct img_desc *out, struct err *e);

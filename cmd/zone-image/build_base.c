@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a recipe begins with: an image of the store, a tar or folder of the host, or a Debian that mmdebstrap makes from signed
+ * packages. mmdebstrap is found by its absolute path and gets an environment made from nothing. */
+#include "base/auto.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "cmd/zone-image/build.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MMDEBSTRAP "/usr/bin/mmdebstrap"
+#define DEFAULT_MIRROR "http://deb.debian.org/debian"
+
+/* ---- a program of the host ---- */
+static _Noreturn void become(char *const argv[], char *const env[], pid_t parent, int out, int messages)
+{
+    sigset_t none;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    int null = open("/dev/null", O_RDWR);
+    if (getppid() != parent || null < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(messages, 2) < 0 ||
+        chdir("/") < 0)
+        _exit(127);
+    close_range(3, ~0u, 0);
+    execve(argv[0], argv, env);
+    _exit(127);
+}
+
+/* Its standard output goes to out; its messages are told, the last one is the error's. */
+static int run_host(struct build *b, char *const argv[], char *const env[], int out, struct err *e)
+{
+    int p[2], status = 0;
+    char line[512] = "", last[512] = "";
+    if (access(argv[0], X_OK) < 0) {
+        err_set(e, ERR_UNSUPPORTED, ENOENT, "%s is not there", argv[0]);
+        return err_hint(e, "apt-get install %s", strrchr(argv[0], '/') + 1);
+    }
+    if (pipe2(p, O_CLOEXEC) < 0)
+        return err_sys(e, "pipe");
+    pid_t parent = getpid(), pid = fork();
+    if (pid == 0)
+        become(argv, env, parent, out, p[1]);
+    close(p[1]);
+    FILE *f = pid < 0 ? NULL : fdopen(p[0], "r");
+    while (f && fgets(line, sizeof(line), f)) {
+        line[strcspn(line, "\r\n")] = '\0';
+        if (*line) {
+            build_note(b, "  %s", line);
+            memcpy(last, line, sizeof(last));
+        }
+    }
+    if (f)
+        (void)fclose(f);
+    else
+        close(p[0]);
+    if (pid < 0 || waitpid(pid, &status, 0) < 0)
+        return err_sys(e, "%s", argv[0]);
+    return status == 0 ? 0 : err_set(e, ERR_INVALID, EIO, "%s: %.400s", argv[0], last);
+}
+
+/* The Debian mirror that this host's apt uses. */
+static char *host_mirror(void)
+{
+    char line[256] = "";
+    FILE *f = popen("/usr/bin/apt-get indextargets --format '$(REPO_URI)' 'Origin: Debian' 'Label: Debian' "
+                    "'Created-By: Packages' 2>/dev/null",
+                    "re"); /* NOLINT: a fixed command */
+    bool got = f && fgets(line, sizeof(line), f);
+    if (f)
+        (void)pclose(f);
+    line[strcspn(line, "\r\n")] = '\0';
+    return xstrdup(got && str_starts(line, "http") ? line : DEFAULT_MIRROR);
+}
+
+/* ---- imports ---- */
+int build_import(struct build *b, const char *path, const char *key, struct img_desc *out, struct err *e)
+{
+    auto_free char *name = img_cache_name(key);
+    char **names = NULL;
+    int r = img_import(b->job->store, path, name, &names, e);
+    strv_free(names);
+    return r < 0 ? r : img_find(b->job->store, name, out, e);
+}
+
+int build_import_fd(struct build *b, int fd, const char *key, struct img_desc *out, struct err *e)
+{
+    auto_free char *path = xasprintf("/proc/self/fd/%d", fd);
+    return build_import(b, path, key, out, e);
+}
+
+int build_file(struct build *b, struct err *e)
+{
+    auto_free char *dir = path_join(js_get_str(b->job->args, "pool", "/"), "images");
+    int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    return fd < 0 ? err_sys(e, "%s: temporary file", dir) : fd;
+}
+
+static bool had(struct build *b, const char *key, struct img_desc *out)
+{
+    b->steps++;
+    if (b->no_cache || !img_cache_find(b->job->store, key, out))
+        return false;
+    b->cached++;
+    build_note(b, "from %s: as before", b->recipe->from);
+    return true;
+}
+
+static int make_debian(struct build *b, const char *suite, const char *mirror, const char *key,
+                       struct img_desc *out, struct err *e)
+{
+    auto_fd int fd = build_file(b, e);
+    if (fd < 0)
+        return fd;
+    char *argv[] = {(char *)MMDEBSTRAP,
+                    (char *)"--quiet",
+                    (char *)"--mode=root",
+                    (char *)"--variant=minbase",
+                    (char *)"--format=tar",
+                    (char *)"--dpkgopt=force-unsafe-io",
+                    (char *)"--customize-hook=rm -f $1/etc/hostname $1/etc/resolv.conf $1/etc/machine-id "
+                            "$1/var/cache/ldconfig/aux-cache",
+                    (char *)suite,
+                    (char *)"-",
+                    (char *)mirror,
+                    NULL};
+    char **env = NULL;
+    strv_add(&env, "PATH=/usr/sbin:/usr/bin:/sbin:/bin");
+    strv_add(&env, "LC_ALL=C.UTF-8");
+    strv_add(&env, "HOME=/root");
+    for (char **v = b->env; v && *v; v++)
+        strv_add(&env, *v);
+    if (b->has_epoch)
+        strv_take(&env, xasprintf("SOURCE_DATE_EPOCH=%llu", (unsigned long long)b->epoch));
+    build_note(b, "from debian:%s: mmdebstrap", suite);
+    int r = run_host(b, argv, env, fd, e);
+    strv_free(env);
+    return r < 0 ? r : build_import_fd(b, fd, key, out, e);
+}
+
+static int from_debian(struct build *b, struct img_desc *out, struct err *e)
+{
+    char key[KEY_SIZE];
+    const char *suite = b->recipe->from + strlen("debian:");
+    auto_free char *mirror = b->recipe->mirror ? xstrdup(b->recipe->mirror) : host_mirror();
+    auto_free char *text = xasprintf("%s %s", suite, mirror);
+    build_key(b, "scratch", "debian", text, key);
+    return had(b, key, out) ? 0 : make_debian(b, suite, mirror, key, out, e);
+}
+
+static int from_tar(struct build *b, struct img_desc *out, struct err *e)
+{
+    const char *path = b->recipe->from + strlen("tar:");
+    char digest[KEY_SIZE], key[KEY_SIZE];
+    auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0)
+        return err_sys(e, "from: %s", path);
+    int r = img_digest_of_fd(fd, digest, e);
+    if (r < 0)
+        return r;
+    build_key(b, "scratch", "tar", digest, key);
+    if (had(b, key, out))
+        return 0;
+    build_note(b, "from %s", b->recipe->from);
+    return build_import(b, path, key, out, e);
+}
+
+/* As a tar first, so that equal folders are equal. */
+static int from_dir(struct build *b, struct img_desc *out, struct err *e)
+{
+    const char *dir = b->recipe->from + strlen("dir:");
+    char digest[KEY_SIZE], key[KEY_SIZE];
+    auto_fd int fd = build_file(b, e);
+    int r = fd < 0 ? fd : img_pack_folder(b->job->store, dir, fd, e);
+    r = r < 0 ? r : img_digest_of_fd(fd, digest, e);
+    if (r < 0)
+        return r;
+    build_key(b, "scratch", "dir", digest, key);
+    if (had(b, key, out))
+        return 0;
+    build_note(b, "from %s", b->recipe->from);
+    return build_import_fd(b, fd, key, out, e);
+}
+
+static int from_image(struct build *b, struct img_desc *out, struct err *e)
+{
+    struct img_image i auto_done(img_image_done) = {0};
+    struct err own = {0};
+    int r = img_resolve(b->job->store, b->recipe->from, NULL, &i, &own);
+    if (r < 0) {
+        if (e)
+            *e = own;
+        return r;
+    }
+    *out = i.manifest;
+    return 0;
+}
+
+int build_base(struct build *b, struct img_desc *out, bool *none, struct err *e)
+{
+    const char *from = b->recipe->from;
+    *none = !strcmp(from, "scratch");
+    if (*none)
+        return 0;
+    return str_starts(from, "debian:") ? from_debian(b, out, e)
+           : str_starts(from, "tar:")  ? from_tar(b, out, e)
+           : str_starts(from, "dir:")  ? from_dir(b, out, e)
+                                       : from_image(b, out, e);
+}

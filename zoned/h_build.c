@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* image build: the recipe is checked here, the work is zone-image's, which comes back over the socket for the zones that its steps
+ * run in. Whatever way it ends, its zone goes. */
+#include "base/path.h"
+#include "base/str.h"
+#include "specs/image_ref.h"
+#include "specs/recipe.h"
+#include "zoned/zoned.h"
+#include <errno.h>
+#include <stdio.h>
+#include <sys/random.h>
+
+#define BUILD_LABEL "zoned.build"
+
+struct build_job {
+    struct zd *d;
+    char zone[SPEC_NAME_MAX + 1];
+};
+
+static void drop_zone(struct zd *d, const char *name)
+{
+    struct zone *z = registry_find(d, name);
+    if (z)
+        (void)op_delete(d, z, NULL, true, NULL);
+}
+
+static void built(struct image_job *job, const json *result, const struct err *e, void *arg)
+{
+    struct build_job *b = arg;
+    drop_zone(b->d, b->zone);
+    image_finish(job, result, e, NULL);
+    free(b);
+}
+
+static bool is_build(const struct zone *z)
+{
+    for (unsigned i = 0; z->spec && i < z->spec->labels.len; i++)
+        if (str_eq(z->spec->labels.at[i].key, BUILD_LABEL))
+            return str_starts(z->name, "build-");
+    return false;
+}
+
+void build_clear(struct zd *d)
+{
+    unsigned n;
+    auto_free struct zone **all = registry_sorted(d, &n);
+    for (unsigned i = 0; i < n; i++)
+        if (is_build(all[i]))
+            (void)op_delete(d, all[i], NULL, true, NULL);
+}
+
+/* What a begin with an image lacks: a client that can pull is told. */
+static int check_from(struct zd *d, const struct spec_recipe *recipe, struct problems *ps, struct err *e)
+{
+    struct img_ref ref auto_done(img_ref_done) = {0};
+    struct err own = {0};
+    const char *from = recipe->from;
+    if (!strcmp(from, "scratch") || str_starts(from, "debian:") || str_starts(from, "dir:") ||
+        str_starts(from, "tar:") || stor_image_check(d->pool, from, &own) == 0)
+        return 0;
+    if (own.kind == ERR_NOT_FOUND && img_ref_parse(from, &ref, NULL) == 0) {
+        auto_free char *name = img_ref_print(&ref);
+        problem_add(ps, ERR_NOT_FOUND, NULL, 0, "image", "%s is not in the store", name);
+    }
+    *e = own;
+    return -own.code;
+}
+
+static int check(struct zd *d, const json *body, struct problems *ps, struct err *e)
+{
+    auto_recipe struct spec_recipe *recipe = NULL;
+    const json *source = js_get(body, "source");
+    const char *text = js_get_str(source, "text", NULL), *file = js_get_str(source, "file", "(request)"),
+               *folder = js_get_str(body, "folder", NULL), *ref = js_get_str(body, "ref", NULL);
+    struct img_ref parsed auto_done(img_ref_done) = {0};
+    if (!text)
+        return err_set(e, ERR_INVALID, EINVAL, "source.text: is missing");
+    if (folder && !path_is_clean_absolute(folder))
+        return err_set(e, ERR_INVALID, EINVAL, "folder: must be absolute, without . and ..");
+    if (ref && img_ref_parse(ref, &parsed, e) < 0)
+        return -EINVAL;
+    if (spec_recipe_parse(text, strlen(text), file, &recipe, ps) < 0)
+        return problems_to_err(ps, e, file);
+    return check_from(d, recipe, ps, e);
+}
+
+static json *args_of(struct zd *d, const json *body, const char *zone)
+{
+    static const char *const keys[] = {"source", "folder", "ref", "epoch", "no_cache", "env"};
+    json *args = js_object();
+    for (unsigned i = 0; i < ARRAY_LEN(keys); i++)
+        if (js_get(body, keys[i]))
+            js_set(args, keys[i], js_ref(js_get(body, keys[i])));
+    js_set_str(args, "zone", zone);
+    js_set_str(args, "socket", d->socket_path);
+    return args;
+}
+
+int h_build_image(struct zd *d, struct zd_request *r, struct err *e)
+{
+    unsigned char raw[6];
+    char hex[13];
+    const json *body = zd_body_of(r);
+    int k = check(d, body, zd_problems(r), e);
+    if (k < 0)
+        return k;
+    if (getrandom(raw, sizeof(raw), 0) != sizeof(raw))
+        return err_sys(e, "getrandom");
+    hex_encode(raw, sizeof(raw), hex);
+    struct build_job *b = xcalloc(1, sizeof(*b));
+    b->d = d;
+    snprintf(b->zone, sizeof(b->zone), "build-%s", hex);
+    k = image_run(d, "build", args_of(d, body, b->zone), IMAGE_STREAM, r, built, b, e);
+    if (k < 0)
+        free(b);
+    return k;
+}
