@@ -58,7 +58,8 @@ static char *packages_script(const struct spec_recipe *r)
     return xasprintf(
         "export DEBIAN_FRONTEND=noninteractive DEBCONF_NONINTERACTIVE_SEEN=true\n"
         "printf '#!/bin/sh\\nexit 101\\n' >/usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d\n"
-        "o='-q -o APT::Sandbox::User=root -o Dpkg::Use-Pty=0 -o DPkg::Options::=--force-unsafe-io'\n"
+        "o='-q -o APT::Sandbox::User=root -o Dpkg::Use-Pty=0 -o DPkg::Options::=--force-unsafe-io -o "
+        "Acquire::Languages=none'\n"
         "apt-get $o update\n"
         "apt-get $o -y --no-install-recommends install %s\n"
         "apt-get clean\n"
