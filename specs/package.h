@@ -48,6 +48,7 @@ int spec_package_render(const struct spec_package *p, const json *values, const 
                         char **out, json *missing, struct problems *ps);
 /* What a zone of this spec takes of the host: [{what, value, allow}]; allow: the word that --allow must have, or null. */
 json *spec_wants(const struct spec *s);
+void spec_want(json *list, const char *allow, const char *what, char *value /* stolen */); /* one more */
 /* What an operator has changed (mine against base) put onto theirs. A list that both have changed stays the operator's: its key
  * goes to kept, an array. */
 json *spec_merge(const struct spec *base, const struct spec *mine, const struct spec *theirs, json *kept);

@@ -9,7 +9,7 @@
 /* ---- install ---- */
 struct install_job {
     struct zd *d;
-    char *ref, *name;
+    char *ref, *name, *digest; /* digest: of what was shown; NULL: not said */
     json *set;
     char **allow;
     bool dry_run;
@@ -19,6 +19,7 @@ static void install_job_free(struct install_job *j)
 {
     free(j->ref);
     free(j->name);
+    free(j->digest);
     js_free(j->set);
     strv_free(j->allow);
     free(j);
@@ -40,6 +41,10 @@ static int installed(struct install_job *j, const json *found, json **out, struc
     const char *text = js_get_str(found, "package", "");
     struct install in = {
         .ref = j->ref, .digest = js_get_str(found, "digest", ""), .set = j->set, .allow = j->allow};
+    if (j->digest && strcmp(j->digest, in.digest) != 0) {
+        err_set(e, ERR_CONFLICT, ESTALE, "%.200s is another package now than the one that was shown", j->ref);
+        return err_hint(e, "look at it again: zonectl install --dry-run %s", j->ref);
+    }
     if (spec_package_parse(text, strlen(text), j->ref, &p, ps) < 0)
         return problems_to_err(ps, e, j->ref);
     in.package = p;
@@ -88,13 +93,9 @@ static int values_of(const json *body, json **out, struct err *e)
 
 static int words_of(const json *body, char ***out, struct err *e)
 {
-    static char *const known[] = {(char *)"network",
-                                  (char *)"binds",
-                                  (char *)"capabilities",
-                                  (char *)"devices",
-                                  (char *)"privileges",
-                                  (char *)"seccomp",
-                                  NULL};
+    static char *const known[] = {
+        (char *)"network", (char *)"binds",      (char *)"volumes", (char *)"capabilities",
+        (char *)"devices", (char *)"privileges", (char *)"seccomp", NULL};
     char **words = js_get_strv(body, "allow");
     for (char **w = words; w && *w; w++)
         if (!strv_has(known, *w)) {
@@ -111,12 +112,13 @@ int h_install(struct zd *d, struct zd_request *r, struct err *e)
 {
     const json *body = zd_body_of(r);
     const char *ref = js_get_str(body, "ref", NULL), *name = js_get_str(body, "name", NULL);
+    const char *digest = js_get_str(body, "digest", NULL);
     if (!ref)
         return err_set(e, ERR_INVALID, EINVAL, "ref: is missing");
     if (name && spec_check_name("zone", name, e) < 0)
         return -EINVAL;
     struct install_job *j = xcalloc(1, sizeof(*j));
-    *j = (struct install_job){.d = d, .ref = xstrdup(ref), .name = xstrdup(name)};
+    *j = (struct install_job){.d = d, .ref = xstrdup(ref), .name = xstrdup(name), .digest = xstrdup(digest)};
     j->dry_run = js_get_bool(body, "dry_run", false);
     int k = values_of(body, &j->set, e);
     k = k < 0 ? k : words_of(body, &j->allow, e);

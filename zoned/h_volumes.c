@@ -12,13 +12,18 @@ static bool uses(const struct spec *s, const char *volume)
     return false;
 }
 
+bool volume_is_used(const struct zone *z, const char *volume)
+{
+    return uses(z->spec, volume) || (z->plan && uses(z->plan->spec, volume));
+}
+
 static json *users(struct zd *d, const char *volume)
 {
     unsigned n;
     auto_free struct zone **all = registry_sorted(d, &n);
     json *list = js_array();
     for (unsigned i = 0; i < n; i++)
-        if (uses(all[i]->spec, volume) || (all[i]->plan && uses(all[i]->plan->spec, volume)))
+        if (volume_is_used(all[i], volume))
             js_add(list, js_string(all[i]->name));
     return list;
 }

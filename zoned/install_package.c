@@ -13,9 +13,10 @@ struct look {
     struct zone *z; /* NULL: a new one */
     struct zone_package had;
     json *values, *messages, *missing, *kept;
-    char **allow;
-    struct spec *theirs; /* as the package says; NULL while values are missing */
-    char *text;          /* of the spec file to be */
+    json *wants, *before; /* of this package, and what the former one wants */
+    char **allow;         /* of now and before, for the record */
+    struct spec *theirs;  /* as the package says; NULL while values are missing */
+    char *text;           /* of the spec file to be */
 };
 
 static void look_done(struct look *k)
@@ -25,6 +26,8 @@ static void look_done(struct look *k)
     js_free(k->messages);
     js_free(k->missing);
     js_free(k->kept);
+    js_free(k->wants);
+    js_free(k->before);
     strv_free(k->allow);
     spec_free(k->theirs);
     free(k->text);
@@ -95,6 +98,7 @@ static int merge(struct look *k, struct err *e)
         r = parse(base_text, &base, NULL, NULL);
     if (r < 0 || !k->z->spec)
         return err_set(e, ERR_INVALID, EINVAL, "the spec of zone %s cannot be read", k->in->name);
+    k->before = install_wants(k->d, k->in->name, base);
     auto_js json *merged = spec_merge(base, k->z->spec, k->theirs, k->kept);
     k->text = spec_to_text(merged);
     return 0;
@@ -108,6 +112,8 @@ static int render(struct look *k, struct problems *ps, struct err *e)
     if (js_len(k->missing))
         return 0;
     int r = parse(text, &k->theirs, ps, e);
+    if (r == 0)
+        k->wants = install_wants(k->d, k->in->name, k->theirs);
     if (r == 0 && k->z)
         r = merge(k, e);
     else if (r == 0)
@@ -149,13 +155,14 @@ static json *parameters_of(const struct look *k)
 }
 
 /* The words that are needed and were not given. */
-static json *denied_of(const struct look *k, const json *wants)
+static json *denied_words(const struct look *k)
 {
+    auto_js json *denied = install_denied(k->wants, k->in->allow, k->before);
     json *list = js_array();
     char **seen = NULL;
-    for (size_t i = 0; i < js_len(wants); i++) {
-        const char *word = js_get_str(js_at(wants, i), "allow", NULL);
-        if (!word || strv_has(k->allow, word) || strv_has(seen, word))
+    for (size_t i = 0; i < js_len(denied); i++) {
+        const char *word = js_get_str(js_at(denied, i), "allow", "");
+        if (strv_has(seen, word))
             continue;
         strv_add(&seen, word);
         js_add(list, js_string(word));
@@ -189,7 +196,6 @@ json *install_look(struct zd *d, const struct install *in, struct problems *ps, 
     struct look k;
     json *o = NULL;
     if (look(d, in, &k, ps, e) == 0) {
-        json *wants = k.theirs ? spec_wants(k.theirs) : js_array();
         o = js_object();
         js_set_str(o, "name", in->name);
         js_set_str(o, "ref", in->ref);
@@ -201,8 +207,8 @@ json *install_look(struct zd *d, const struct install *in, struct problems *ps, 
         js_set_str(o, "installed_version", k.had.package ? k.had.package->version : NULL);
         js_set(o, "parameters", parameters_of(&k));
         js_set(o, "missing", js_ref(k.missing));
-        js_set(o, "wants", wants);
-        js_set(o, "denied", denied_of(&k, wants));
+        js_set(o, "wants", k.wants ? js_ref(k.wants) : js_array());
+        js_set(o, "denied", denied_words(&k));
         js_set(o, "changes", changes_of(&k));
         js_set(o, "kept", js_ref(k.kept));
         js_set(o, "messages", js_ref(k.messages));
@@ -222,22 +228,21 @@ static int check_complete(struct look *k, struct problems *ps, struct err *e)
         (void)problems_to_err(ps, e, "the package");
         return err_hint(e, "--set %s=VALUE", js_str_of(js_at(k->missing, 0), "NAME"));
     }
-    auto_js json *wants = spec_wants(k->theirs), *denied = denied_of(k, wants);
+    auto_js json *denied = install_denied(k->wants, k->in->allow, k->before), *words = denied_words(k);
     if (!js_len(denied))
         return 0;
-    struct str words = {0};
-    for (size_t i = 0; i < js_len(denied); i++)
-        str_addf(&words, "%s%s", i ? "," : "", js_str_of(js_at(denied, i), ""));
-    for (size_t i = 0; i < js_len(wants); i++) {
-        const json *w = js_at(wants, i);
-        const char *word = js_get_str(w, "allow", NULL);
-        if (word && !strv_has(k->allow, word))
-            problem_add(ps, ERR_DENIED, NULL, 0, word, "the package wants %s %s", js_get_str(w, "what", ""),
-                        js_get_str(w, "value", ""));
+    char **list = NULL;
+    for (size_t i = 0; i < js_len(words); i++)
+        strv_add(&list, js_str_of(js_at(words, i), ""));
+    auto_free char *all = strv_join(list, ",");
+    strv_free(list);
+    for (size_t i = 0; i < js_len(denied); i++) {
+        const json *w = js_at(denied, i);
+        problem_add(ps, ERR_DENIED, NULL, 0, js_get_str(w, "allow", ""), "the package wants %s %s",
+                    js_get_str(w, "what", ""), js_get_str(w, "value", ""));
     }
     err_set(e, ERR_DENIED, EPERM, "the package wants more of the host than is allowed");
-    err_hint(e, "--allow %s, if you trust whoever made it", words.p);
-    str_done(&words);
+    err_hint(e, "--allow %s, if you trust whoever made it", all);
     return -EPERM;
 }
 

@@ -388,6 +388,7 @@ int zone_root_prepare(struct zone *z, void (*done)(struct zone *z, const struct 
 /* For a zone that is being made: its binds are there (not_found, denied); its volumes are made where they are not, with a
  * note. made (caller frees) tells by index which; drop is the undo. */
 int mounts_check(struct zd *d, const struct spec *s, struct err *e);
+bool volume_is_used(const struct zone *z, const char *volume); /* h_volumes.c: by its spec, or as it runs */
 int mounts_make_volumes(struct zd *d, struct zone *z, bool **made, struct err *e);
 /* A one-off zone's volumes that its image named go with it: marked when they are made, dropped at its end. */
 int mounts_own(struct zd *d, const struct zone *z, const bool *made, struct err *e);

@@ -16,7 +16,7 @@ enum { O_SET = 256, O_ALLOW, O_BACK, O_DRY_RUN };
 struct install {
     struct ctl *c;
     const char *source, *name;
-    char *ref;
+    char *ref, *digest; /* digest: of what was shown */
     json *set;
     char **allow;
     bool yes, back, dry_run, person;
@@ -144,6 +144,8 @@ static json *body_of(const struct install *in, bool dry_run)
     js_set_str(b, "ref", in->ref);
     if (in->name)
         js_set_str(b, "name", in->name);
+    if (in->digest)
+        js_set_str(b, "digest", in->digest);
     js_set(b, "set", js_ref(in->set));
     js_set_strv(b, "allow", in->allow);
     js_set_bool(b, "dry_run", dry_run);
@@ -209,6 +211,7 @@ static int talk(struct install *in)
     }
     if (status)
         return status;
+    in->digest = xstrdup(js_get_str(seen, "digest", NULL));
     if (in->dry_run && ctl_print_data(in->c, seen))
         return 0;
     show(seen);
@@ -309,5 +312,6 @@ int ctl_install(struct ctl *c, int argc, char **argv)
     js_free(in.set);
     strv_free(in.allow);
     free(in.ref);
+    free(in.digest);
     return status;
 }

@@ -129,6 +129,46 @@ status_is 7 "a word that is none" zc install "$T/greedy.zone" --allow everything
 is "$(zc list -q | grep -c greedy)" 0 "nothing is left"
 status_is 0 "allowed" zc install "$T/greedy.zone" --allow network,binds --allow capabilities,devices
 zc delete greedy
+pack_yaml() { # pack_yaml NAME ZONE-PART: a package of that name; version 1 unless $version says otherwise
+    printf 'name: %s\nversion: "%s"\nzone: %s\n' "$1" "${version:-1}" "$2" >"$T/g.yaml"
+    zc pack web -o "$T/$1.zone" -f "$T/g.yaml" >/dev/null 2>&1 || ok 1 "$1 is packed"
+}
+denied() { # denied NAME ZONE-PART WANT WORD
+    pack_yaml "$1" "$2"
+    status_is 5 "$3 is denied" zc install "$T/$1.zone"
+    like "$out" "wants $3" "... named"
+    like "$out" "hint: --allow $4," "... with its word"
+    is "$(zc list -q | grep -c "^$1\$")" 0 "... nothing is left"
+}
+denied spoof '{network: [{link: default, trusted: true}]}' "trust: sends as anybody on default" network
+denied whole '{init: system}' "init: a whole system" capabilities
+denied dumper '{limits: {core: 1M}}' "core dumps: where the host" privileges
+denied thief '{filesystems: [{target: /loot, volume: pages}]}' "another zone's volume: pages, of web" volumes
+zc network create ruled --subnet 10.88.7.0/24 >/dev/null 2>&1
+zc network set ruled --rule "from label tier=web to any allow tcp 5432" >/dev/null 2>&1
+denied label '{labels: {tier: web}}' "a rule's label: tier=web, on ruled" network
+zc network delete ruled >/dev/null 2>&1
+# all that weighs upon others is shown, also what needs no word
+zc volume create stray >/dev/null 2>&1
+pack_yaml shown '{cpu: {shares: 500, burst: 0.5, cap: 1, set: "0"}, tasks: 9999, io: {weight: 10}, shm: 128M, depends: [two], labels: {a: b}, sysctls: {net.core.somaxconn: "9"}, limits: {nofile: 70000, memlock: 1G}, memory: {swap: 1M}, network: [{link: default, aliases: [db], address: 10.99.0.9}], filesystems: [{target: /s, volume: stray}]}'
+out=$(zc install "$T/shown.zone" --dry-run 2>&1)
+for w in "cpu.shares: 500" "cpu.burst: 0.5" "cpu.set: 0" "tasks: 9999" "io.weight: 10" "shm: " "depends: .*two" "labels.a: b" "sysctls.net.core.somaxconn: 9" "limits.nofile: 70000" "limits.memlock: " "memory.swap: " "name: db on default" "address: 10.99.0.9 on default" "volume with data: stray exists already"; do
+    like "$out" "wants $w" "shown: $w"
+done
+zc volume delete stray >/dev/null 2>&1
+# what was allowed once is no leave for more
+pack_yaml greedy '{devices: [/dev/fuse]}'
+status_is 0 "a device, allowed" zc install "$T/greedy.zone" --allow devices
+version=2 pack_yaml greedy '{devices: [/dev/fuse], tasks: 77}'
+status_is 0 "a newer package with the same device needs no word" zc install "$T/greedy.zone"
+version=3 pack_yaml greedy '{devices: [/dev/fuse, /dev/null]}'
+status_is 5 "one more device needs its word again" zc install "$T/greedy.zone"
+is "$(printf '%s\n' "$out" | grep -c '^devices: ')" 1 "... and that one alone is named"
+is "$(zc show greedy -o json | jq -r .package.version)" 2 "... the zone is as it was"
+zc delete greedy
+# what is installed is what was shown
+code=$(curl -s -o "$T/e.json" -w '%{http_code}' --unix-socket "$ZONED_SOCKET" -d '{"ref":"localhost/web:1.0","name":"swapped","set":{"key":"k"},"digest":"sha256:0000"}' http://x/v1/install)
+is "$code $(jq -r .error.kind "$T/e.json") $(zc list -q | grep -c swapped)" "409 conflict 0" "a reference that names another package than was shown"
 status_is 7 "an ordinary image is no package" zc install base:1 x
 like "$out" "is an ordinary image" "says so"
 printf 'name: bad\nzone: {memory: {cap: "${m}"}}\n' >"$T/bad.yaml"

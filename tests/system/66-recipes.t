@@ -75,7 +75,7 @@ gone mono
 
 built system
 ssh-keygen -q -t ed25519 -N '' -f "$T/key"
-installed system --set "key=$(cat "$T/key.pub")" --set port=2222
+installed system --allow capabilities --set "key=$(cat "$T/key.pub")" --set port=2222
 login() { ssh -q -i "$T/key" -p 2222 -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o ConnectTimeout=5 root@127.0.0.1 "$@"; }
 for _ in $(seq 100); do login true && break; sleep 0.5; done
 is "$(login cat /proc/1/comm)" systemd "system: ssh lets in, systemd is PID 1"

@@ -192,9 +192,56 @@ static void test_wants(void)
     ok(wants(w, "system calls", "unconfined", "seccomp"), "all system calls need a word");
     ok(wants(w, "privileges", "setuid programs gain them", "privileges"), "privileges need a word");
     ok(wants(w, "memory", "at most 512M", NULL) && wants(w, "cpu", "1 dedicated", NULL), "resources");
+    ok(js_len(w) == 11, "and nothing else is said of it (%zu)", js_len(w));
     auto_spec struct spec *h = parse("zone: x\nimage: x:1\nnetwork: [{link: host}]\n", NULL);
     auto_js json *wh = h ? spec_wants(h) : NULL;
     ok(wants(wh, "network", "host", "network"), "the host's network needs a word");
+}
+
+/* What weighs upon others is told in some way; what does not is not. */
+static void test_wants_each(void)
+{
+    static const struct {
+        const char *text, *what, *allow;
+    } cases[] = {
+        {"network: [{link: a, trusted: true}]", "trust", "network"},
+        {"network: [{link: a, aliases: [db]}]", "name", NULL},
+        {"network: [{link: a, address: 10.0.0.5}]", "address", NULL},
+        {"init: system", "init", "capabilities"},
+        {"limits: {core: 1M}", "core dumps", "privileges"},
+        {"cpu: {shares: 101}", "cpu.shares", NULL},
+        {"cpu: {set: 0-1}", "cpu.set", NULL},
+        {"cpu: {pool: p}", "cpu.pool", NULL},
+        {"cpu: {cap: 1, burst: 1}", "cpu.burst", NULL},
+        {"memory: {swap: 1M}", "memory.swap", NULL},
+        {"tasks: 5000", "tasks", NULL},
+        {"io: {weight: 1}", "io.weight", NULL},
+        {"depends: [a]", "depends", NULL},
+        {"sysctls: {net.a.b: \"1\"}", "sysctls.net.a.b", NULL},
+        {"shm: 128M", "shm", NULL},
+        {"limits: {nofile: 99}", "limits.nofile", NULL},
+        {"limits: {memlock: 1G}", "limits.memlock", NULL},
+        {"labels: {a: b}", "labels.a", NULL},
+    };
+    for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
+        bool found = false;
+        auto_free char *text = xasprintf("zone: x\nimage: x:1\n%s\n", cases[i].text);
+        auto_spec struct spec *s = parse(text, NULL);
+        auto_js json *w = s ? spec_wants(s) : js_array();
+        for (size_t k = 0; k < js_len(w); k++)
+            found |= str_eq(js_get_str(js_at(w, k), "what", NULL), cases[i].what) &&
+                     str_eq(js_get_str(js_at(w, k), "allow", NULL), cases[i].allow);
+        ok(found, "told: %s", cases[i].text);
+    }
+    auto_spec struct spec *s =
+        parse("zone: x\nimage: x:1\nprocess: {args: [a], env: {A: b}, user: \"1\", cwd: /a, terminal: true}\n"
+              "hostname: h\nrestart: {policy: always}\nhealth: {tcp: 1}\nmemory: {cap: 8M}\n"
+              "io: {read: 1M}\nsecurity: {capabilities: {drop: [ALL]}, read_only_root: true}\n"
+              "filesystems: [{target: /a, tmpfs: 1M}]\n",
+              NULL);
+    auto_js json *w = s ? spec_wants(s) : js_array();
+    auto_free char *said = js_dump(w, false);
+    ok(js_len(w) == 2, "a network and memory: %s", said);
 }
 
 /* The new package's spec with the operator's changes, as a spec. */
@@ -296,6 +343,7 @@ int main(void)
     test_values(p);
     test_refused();
     test_wants();
+    test_wants_each();
     test_merge(p);
     test_back(p);
     return done_testing();
