@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -32,6 +33,17 @@ static int layer_names(char *const *lowers, struct str *out, struct err *e)
     return 0;
 }
 
+/* Where it cannot make its folder below workdir, the kernel mounts all the same, read-only, and says so in its log alone
+ * (6.18, ovl_make_workdir). The zone's folder itself is writable: else mount has refused. */
+static int check_writable(struct err *e)
+{
+    struct statvfs v;
+    if (statvfs(STAGE_ZONE, &v) == 0 && v.f_flag & ST_RDONLY)
+        return err_set(e, ERR_LIMIT, ENOSPC,
+                       "the overlay of the root cannot be written: No space left on device");
+    return 0;
+}
+
 static int mount_overlay(const struct nspace_root *r, const char *name, struct err *e)
 {
     struct str names = {0};
@@ -47,7 +59,7 @@ static int mount_overlay(const struct nspace_root *r, const char *name, struct e
         return err_sys(e, "layers");
     if (mount(name, STAGE_ZONE, "overlay", MS_NODEV | (r->no_suid ? MS_NOSUID : 0), options) < 0)
         return err_sysk(e, ERR_INTERNAL, errno, "overlay of the root (%s)", options);
-    return 0;
+    return check_writable(e);
 }
 
 /* No layers (image: host): the zone's own folder is the root. */

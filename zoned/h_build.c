@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* image build: the recipe is checked here, the work is zone-image's, which comes back over the socket for the zones that its steps
  * run in. Whatever way it ends, its zone goes. */
+#include "base/mem.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "specs/image_ref.h"
@@ -9,28 +10,16 @@
 #include <errno.h>
 #include <stdio.h>
 #include <sys/random.h>
+#include <systemd/sd-event.h>
 
 #define BUILD_LABEL "zoned.build"
+
+#define AGAIN_US 200000
 
 struct build_job {
     struct zd *d;
     char zone[SPEC_NAME_MAX + 1];
 };
-
-static void drop_zone(struct zd *d, const char *name)
-{
-    struct zone *z = registry_find(d, name);
-    if (z)
-        (void)op_delete(d, z, NULL, true, NULL);
-}
-
-static void built(struct image_job *job, const json *result, const struct err *e, void *arg)
-{
-    struct build_job *b = arg;
-    drop_zone(b->d, b->zone);
-    image_finish(job, result, e, NULL);
-    free(b);
-}
 
 static bool is_build(const struct zone *z)
 {
@@ -40,13 +29,58 @@ static bool is_build(const struct zone *z)
     return false;
 }
 
+static bool is_wanted(const struct zd *d, const char *zone)
+{
+    for (unsigned i = 0; i < d->builds.len; i++)
+        if (str_eq(d->builds.at[i]->zone, zone))
+            return true;
+    return false;
+}
+
+static int on_again(sd_event_source *s, uint64_t usec, void *arg)
+{
+    build_clear(arg);
+    return 0;
+}
+
+/* One that is just being made, copied or stopped cannot go yet. */
 void build_clear(struct zd *d)
 {
     unsigned n;
+    bool again = false;
     auto_free struct zone **all = registry_sorted(d, &n);
-    for (unsigned i = 0; i < n; i++)
-        if (is_build(all[i]))
-            (void)op_delete(d, all[i], NULL, true, NULL);
+    for (unsigned i = 0; i < n; i++) {
+        auto_free char *name = xstrdup(all[i]->name);
+        if (!is_build(all[i]) || is_wanted(d, name))
+            continue;
+        (void)op_delete(d, all[i], NULL, true, NULL);
+        again |= registry_find(d, name) != NULL;
+    }
+    d->build_again = sd_event_source_disable_unref(d->build_again);
+    if (again)
+        (void)sd_event_add_time_relative(d->event, &d->build_again, CLOCK_MONOTONIC, AGAIN_US, 0, on_again,
+                                         d);
+}
+
+/* A worker's last words may be read after its end: nothing would take away what they make. */
+int build_zone_check(const struct zd *d, const struct zone *z, struct err *e)
+{
+    return !is_build(z) || is_wanted(d, z->name)
+               ? 0
+               : err_set(e, ERR_CONFLICT, ECANCELED,
+                         "zone %s: its build has ended (label %s is of builds alone)", z->name, BUILD_LABEL);
+}
+
+static void built(struct image_job *job, const json *result, const struct err *e, void *arg)
+{
+    struct build_job *b = arg;
+    struct zd *d = b->d;
+    for (unsigned i = 0; i < d->builds.len; i++)
+        if (d->builds.at[i] == b)
+            d->builds.at[i] = d->builds.at[--d->builds.len];
+    build_clear(d);
+    image_finish(job, result, e, NULL);
+    free(b);
 }
 
 /* What a begin with an image lacks: a client that can pull is told. */
@@ -113,5 +147,7 @@ int h_build_image(struct zd *d, struct zd_request *r, struct err *e)
     k = image_run(d, "build", args_of(d, body, b->zone), IMAGE_STREAM, r, built, b, e);
     if (k < 0)
         free(b);
+    else
+        *vec_add(&d->builds) = b;
     return k;
 }

@@ -706,6 +706,8 @@ int op_create(struct zd *d, const char *name, const char *text, bool ephemeral, 
     networks_check(d, s, ps);
     r = ps->len ? problems_to_err(ps, e, name) : check_image(d, s->image, ps, e);
     if (r == 0)
+        r = build_zone_check(d, z, e);
+    if (r == 0)
         r = mounts_check(d, s, e);
     if (r == 0)
         r = lease_make(d, z, e);

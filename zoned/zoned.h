@@ -140,6 +140,7 @@ struct net_entry {
 };
 
 struct pool_entry; /* division.h */
+struct build_job;  /* h_build.c */
 struct zd {
     struct sd_event *event;
     struct sd_event_source *drift;
@@ -154,6 +155,8 @@ struct zd {
     struct net_ctx *net;
     VEC(struct net_entry) networks;
     VEC(struct pool_entry *) pools;
+    VEC(struct build_job *) builds; /* under way */
+    struct sd_event_source *build_again;
     struct spec_party *host; /* the host's part, ETC/host.yaml */
     bool host_in_root;
     struct cg_part part;                /* what the parent group has */
@@ -431,8 +434,10 @@ void image_finish(
     struct image_job *j, const json *result, const struct err *e,
     const struct problems *ps /* details of the error, or NULL */); /* j may be gone afterwards */
 
-/* h_build.c: zones that a build of a former daemon has left */
+/* h_build.c: takes away zones of builds that have ended, or were a former daemon's, as soon as it can. check: for a zone that is
+ * being made. */
 void build_clear(struct zd *d);
+int build_zone_check(const struct zd *d, const struct zone *z, struct err *e);
 
 /* trash.c: removes what was discarded, in a worker where it is much, and then answers the requests with {}. */
 void trash_empty(struct zd *d, struct zd_request *const *requests, unsigned n);
