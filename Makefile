@@ -207,7 +207,7 @@ BUILD_DEPS := gcc make pkg-config libcgroup-dev libnl-3-dev libnl-route-3-dev li
 	libjansson-dev libarchive-dev libcap-dev libnftables-dev libnftnl-dev libmnl-dev libsystemd-dev libssl-dev libcurl4-openssl-dev libisal-dev libzstd-dev zlib1g-dev
 DEMO_DEPS := iproute2 nftables curl busybox-static util-linux procps jq lxcfs dnsmasq-base
 TEST_DEPS := iproute2 nftables curl perl python3 busybox-static mmdebstrap clang-format clang libclang-rt-14-dev apache2-utils \
-	iputils-ping util-linux procps jq strace docker-registry skopeo umoci podman openssl lxcfs dnsmasq-base stress-ng prometheus openjdk-17-jre-headless openssh-client \
+	iputils-ping util-linux procps jq strace docker-registry skopeo umoci podman crun openssl lxcfs dnsmasq-base stress-ng prometheus openjdk-17-jre-headless openssh-client \
 	bind9-dnsutils iperf3 nmap hping3 tcpdump socat
 PACKAGES = $(BUILD_DEPS) $(TEST_DEPS) $(GUEST_DEPS)
 deps:
