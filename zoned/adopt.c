@@ -6,6 +6,8 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "zoned/networks.h"
+#include "zoned/ops.h"
 #include "zoned/zoned.h"
 #include <dirent.h>
 #include <errno.h>

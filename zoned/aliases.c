@@ -2,6 +2,7 @@
 /* Which running zone answers to which name on which network: a name is one zone's. Looked up by name and kept by zone, like
  * ports. Names are compared as a resolver does: without regard to case, short or with our domain. */
 #include "base/str.h"
+#include "zoned/networks.h"
 #include "zoned/zoned.h"
 #include <ctype.h>
 #include <errno.h>

@@ -4,6 +4,8 @@
  * has a check. */
 #include "base/log.h"
 #include "base/str.h"
+#include "zoned/networks.h"
+#include "zoned/ops.h"
 #include "zoned/zoned.h"
 #include <errno.h>
 

@@ -11,6 +11,10 @@
 #include "base/str.h"
 #include "namespaces/namespaces.h"
 #include "zoned/api/api.h"
+#include "zoned/division.h"
+#include "zoned/images.h"
+#include "zoned/networks.h"
+#include "zoned/ops.h"
 #include "zoned/zoned.h"
 #include <errno.h>
 #include <fcntl.h>

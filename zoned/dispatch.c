@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The verbs of the API as one table: method, path, role, body, handler. A test holds it against
  * specs/openapi.json. */
+#include "zoned/handlers.h"
 #include "zoned/zoned.h"
 
 const struct zd_route zd_routes[] = {

@@ -40,3 +40,22 @@ void pools_tidy(struct zd *d); /* takes down those without a running zone */
 struct pool_entry *pool_add(struct zd *d, const char *name, struct spec_party *spec /* taken */);
 void pool_forget(struct zd *d, struct pool_entry *p);
 char *pool_group(const char *name); /* "NAME.pool"; malloc'd */
+
+/* division.c: everybody's part of the machine, and its way into the kernel */
+/* Fills p->cpu and p->cgroup_parent for z with its spec as it is; a promise that would break is a problem. */
+int division_plan(struct zd *d, struct zone *z, struct plan *p, struct problems *ps);
+/* Writes what all running zones but `except`, their pools and the zones' part are to have now. All or nothing. */
+int division_apply(struct zd *d, const struct zone *except, struct err *e);
+/* The same after somebody left: there is nobody to tell of an error but the log. */
+void division_left(struct zd *d);
+void division_save_plan(struct zone *z);        /* the running plan, for whoever adopts the zone */
+int division_open(struct zd *d, struct err *e); /* host.yaml, pools */
+void division_adopted(struct zd *d);            /* what ran before us is known */
+void division_free(struct zd *d);
+json *plan_remarks(struct zd *d, const struct plan *p);                     /* cg_remarks of it */
+void check_limits(struct zd *d, const struct spec *s, struct problems *ps); /* and the pool */
+
+/* drift.c: what the kernel has against what the spec says */
+json *drift_check(struct zd *d, struct zone *z); /* array; sets z->drifted, tells of a change by an event */
+int drift_heal(struct zd *d, struct zone *z, struct err *e);
+int drift_watch(struct zd *d, struct err *e); /* looks at all running zones, a part of them each second */

@@ -2,6 +2,7 @@
 /* What each zone is entitled to now: weight arithmetic over all that run, as the scheduler does it under full
  * load. A weight is spread evenly over the CPUs that its zone may use; on each CPU the weights divide it.
  * Whoever reaches his limit (a cap) leaves the rest to the others, by their weights again. Pure. */
+#include "zoned/statistics.h"
 #include "zoned/zoned.h"
 
 #define CPUS_MAX 1024u

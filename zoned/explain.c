@@ -2,6 +2,8 @@
 /* Says which rule decides whether somebody reaches a zone's port, in the order in which the tables decide it (netstack's
  * table.c and rules.c). Reads what is configured and running; changes nothing. */
 #include "base/str.h"
+#include "zoned/handlers.h"
+#include "zoned/networks.h"
 #include "zoned/zoned.h"
 #include <errno.h>
 #include <stdio.h>

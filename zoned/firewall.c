@@ -4,6 +4,7 @@
  * at once. May assume that plan->links of a zone are what runs. */
 #include "base/log.h"
 #include "base/str.h"
+#include "zoned/networks.h"
 #include "zoned/zoned.h"
 #include <errno.h>
 

@@ -6,6 +6,9 @@
 #include "base/str.h"
 #include "specs/image_ref.h"
 #include "specs/recipe.h"
+#include "zoned/handlers.h"
+#include "zoned/images.h"
+#include "zoned/ops.h"
 #include "zoned/zoned.h"
 #include <errno.h>
 #include <stdio.h>

@@ -3,6 +3,9 @@
  * held; a running one stands still meanwhile. Its supervisor lets it run again by itself if we die. */
 #include "base/path.h"
 #include "base/str.h"
+#include "zoned/handlers.h"
+#include "zoned/images.h"
+#include "zoned/ops.h"
 #include "zoned/zoned.h"
 #include <errno.h>
 #include <stdio.h>

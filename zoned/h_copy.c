@@ -4,6 +4,9 @@
  * files in the loop. */
 #include "base/path.h"
 #include "base/str.h"
+#include "zoned/handlers.h"
+#include "zoned/images.h"
+#include "zoned/ops.h"
 #include "zoned/zoned.h"
 #include <errno.h>
 #include <fcntl.h>

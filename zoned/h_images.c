@@ -2,6 +2,8 @@
 /* Handlers of images: each is one job of zone-image. */
 #include "base/path.h"
 #include "base/str.h"
+#include "zoned/handlers.h"
+#include "zoned/images.h"
 #include "zoned/zoned.h"
 #include <errno.h>
 

@@ -5,6 +5,9 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "namespaces/namespaces.h"
+#include "zoned/handlers.h"
+#include "zoned/networks.h"
+#include "zoned/statistics.h"
 #include "zoned/zoned.h"
 #include <dirent.h>
 #include <errno.h>

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Handlers of networks. What a network is, is said in its file and decided in networks.c; here it is only asked and shown. */
 #include "base/str.h"
+#include "zoned/handlers.h"
+#include "zoned/networks.h"
 #include "zoned/zoned.h"
 #include <errno.h>
 

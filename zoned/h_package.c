@@ -3,6 +3,9 @@
  * decided here, after all is merged. */
 #include "base/path.h"
 #include "base/str.h"
+#include "zoned/handlers.h"
+#include "zoned/images.h"
+#include "zoned/ops.h"
 #include "zoned/package.h"
 #include <errno.h>
 

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "zoned/division.h"
 #include "zoned/h_spec.h"
+#include "zoned/handlers.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -5,6 +5,11 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "zoned/division.h"
+#include "zoned/handlers.h"
+#include "zoned/images.h"
+#include "zoned/networks.h"
+#include "zoned/ops.h"
 #include "zoned/zoned.h"
 #include <errno.h>
 #include <stdio.h>

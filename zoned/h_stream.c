@@ -6,6 +6,8 @@
 #include "base/str.h"
 #include "zoned/api/api.h"
 #include "zoned/h_spec.h"
+#include "zoned/handlers.h"
+#include "zoned/ops.h"
 #include "zoned/zoned.h"
 #include <errno.h>
 #include <fcntl.h>

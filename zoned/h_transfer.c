@@ -2,6 +2,8 @@
 /* Handlers of images that come from a registry or go to one. The login is the caller's own, for this transfer: it goes into the
  * job, which is memory, and nowhere else. */
 #include "base/str.h"
+#include "zoned/handlers.h"
+#include "zoned/images.h"
 #include "zoned/zoned.h"
 #include <errno.h>
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Handlers of named volumes, which live longer than the zones that use them. */
 #include "base/str.h"
+#include "zoned/handlers.h"
+#include "zoned/images.h"
 #include "zoned/zoned.h"
 #include <errno.h>
 

@@ -4,6 +4,8 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "zoned/division.h"
+#include "zoned/handlers.h"
+#include "zoned/statistics.h"
 #include <errno.h>
 #include <systemd/sd-event.h>
 

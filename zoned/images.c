@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Jobs of the program zone-image: started here, their lines passed on, ended when whoever asked has gone. Whatever is slow or
  * reads foreign bytes is over there; zoned only copies lines. A job dies with zoned and leaves a usable store. */
+#include "zoned/images.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/path.h"

@@ -6,6 +6,8 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "zoned/h_spec.h"
+#include "zoned/images.h"
+#include "zoned/networks.h"
 #include <errno.h>
 #include <stdio.h>
 

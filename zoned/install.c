@@ -3,6 +3,8 @@
  * Unpacking is a worker's. */
 #include "base/mem.h"
 #include "base/str.h"
+#include "zoned/images.h"
+#include "zoned/ops.h"
 #include "zoned/zoned.h"
 #include <errno.h>
 #include <stdio.h>

@@ -4,6 +4,9 @@
  * self kept to go back to. */
 #include "base/log.h"
 #include "base/str.h"
+#include "zoned/images.h"
+#include "zoned/networks.h"
+#include "zoned/ops.h"
 #include "zoned/package.h"
 #include <errno.h>
 

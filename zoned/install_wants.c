@@ -3,6 +3,8 @@
  * that are here. Pure. What an operator has allowed a former version stays allowed, and no more than that. */
 #include "base/mem.h"
 #include "base/str.h"
+#include "zoned/images.h"
+#include "zoned/networks.h"
 #include "zoned/package.h"
 
 /* ---- volumes ---- */

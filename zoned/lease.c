@@ -4,6 +4,7 @@
  * memory and are filled from the leases when zoned starts. */
 #include "base/file.h"
 #include "base/str.h"
+#include "zoned/networks.h"
 #include "zoned/zoned.h"
 #include <errno.h>
 #include <sys/random.h>

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "zoned/ledger.h"
+#include "zoned/statistics.h"
 #include "zoned/weigh.h"
 #include "zoned/zoned.h"
 #include <errno.h>

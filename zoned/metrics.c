@@ -3,6 +3,8 @@
  * other, each with HELP and TYPE; what this host does not tell is left out. Names of zones need no quoting
  * ([a-z0-9-]). */
 #include "base/str.h"
+#include "zoned/handlers.h"
+#include "zoned/statistics.h"
 #include "zoned/zoned.h"
 #include <stddef.h>
 #include <stdio.h>

@@ -4,6 +4,8 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "zoned/images.h"
+#include "zoned/ops.h"
 #include "zoned/zoned.h"
 
 int mounts_check(struct zd *d, const struct spec *s, struct err *e)

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "zoned/networks.h"
 #include "zoned/resolver.h"
 #include <dirent.h>
 #include <errno.h>

@@ -3,6 +3,7 @@
  * their users get our marked rules whenever they come. Must never answer a change of its own: the watch tells who made it. */
 #include "base/log.h"
 #include "base/str.h"
+#include "zoned/networks.h"
 #include "zoned/zoned.h"
 #include <sys/epoll.h>
 #include <systemd/sd-event.h>

@@ -2,6 +2,7 @@
 /* The networks of this instance. ETC/networks/NAME.yaml says what was asked for and is the truth; LIB/networks/NAME.json keeps
  * what was chosen for it, so that addresses stay. A network comes up with its first zone and goes when zoned leaves with none
  * running, or by delete. `default` is made where it is missing. */
+#include "zoned/networks.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/str.h"

@@ -4,6 +4,7 @@
  * problem at once. */
 #include "base/str.h"
 #include "namespaces/namespaces.h"
+#include "zoned/networks.h"
 #include "zoned/zoned.h"
 #include <errno.h>
 #include <stdio.h>

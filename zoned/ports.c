@@ -2,6 +2,7 @@
 /* Which zone publishes which host port. Looked up by port and kept by zone, so that neither start nor stop pays for the
  * ports of others. */
 #include "base/str.h"
+#include "zoned/networks.h"
 #include "zoned/zoned.h"
 #include <errno.h>
 

@@ -3,6 +3,8 @@
  * supervisors. */
 #include "base/log.h"
 #include "base/str.h"
+#include "zoned/networks.h"
+#include "zoned/statistics.h"
 #include "zoned/zoned.h"
 #include <assert.h>
 #include <errno.h>

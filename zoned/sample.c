@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "zoned/division.h"
+#include "zoned/statistics.h"
 #include <time.h>
 
 #define REUSE_US 100000

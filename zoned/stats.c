@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/str.h"
+#include "zoned/statistics.h"
 #include "zoned/zoned.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -3,7 +3,10 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "zoned/images.h"
+#include "zoned/networks.h"
 #include "zoned/package.h"
+#include "zoned/statistics.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

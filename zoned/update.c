@@ -5,6 +5,9 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "zoned/division.h"
+#include "zoned/networks.h"
+#include "zoned/ops.h"
+#include "zoned/statistics.h"
 #include "zoned/zoned.h"
 #include <errno.h>
 

@@ -2,7 +2,10 @@
 /* What clients see of a zone: the API's object. Reads only. */
 #include "base/clock.h"
 #include "base/str.h"
+#include "zoned/division.h"
+#include "zoned/images.h"
 #include "zoned/package.h"
+#include "zoned/statistics.h"
 #include <stdio.h>
 
 static json *addresses(const struct net_addr *a4, const struct net_addr *a6)

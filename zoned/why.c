@@ -5,6 +5,7 @@
  * none counts. Two causes show themselves in the counters of others and are asked first: a cap makes tasks wait
  * for a CPU, and a working set beyond the memory cap makes them wait for the disk that it is read from again. */
 #include "base/str.h"
+#include "zoned/statistics.h"
 #include "zoned/zoned.h"
 #include <stdarg.h>
 #include <stdio.h>

@@ -2,6 +2,7 @@
 /* The pure parts of what is seen: entitlement, and the one cause that `why` names. */
 #include "base/str.h"
 #include "tests/unit/tap.h"
+#include "zoned/statistics.h"
 #include "zoned/zoned.h"
 #include <math.h>
 

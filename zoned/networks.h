@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Networks as objects, and what zones hold on them: leases, names, ports, rules. */
+#pragma once
+#include "zoned/zoned.h"
+
+/* networks.c */
+int networks_open(struct zd *d, struct err *e);
+struct net_entry *network_find(struct zd *d, const char *name); /* valid until one is created or deleted */
+int network_create(struct zd *d, struct spec_network *spec /* stolen */, struct err *e);
+/* patch: keys of its spec with new values; rules, policy and reach change at once, others are refused. */
+int network_change(struct zd *d, struct net_entry *n, const json *patch, struct problems *ps, struct err *e);
+int network_delete(struct zd *d, struct net_entry *n, struct err *e); /* busy: who uses it */
+char **network_zones(struct zd *d, const char *name);                 /* whose spec or start names it; strv */
+int network_repair(struct zd *d, struct net_entry *n, struct err *e); /* its place in our tables */
+int network_ensure_up(struct zd *d, struct net_entry *n, struct err *e);
+int networks_needed(struct zd *d, const struct spec *s,
+                    struct err *e);     /* up, all that the spec's links join */
+bool network_is_name(const char *link); /* not none, host, zone:NAME */
+void networks_check(struct zd *d, const struct spec *s, struct problems *ps); /* what a type cannot do */
+void networks_down(struct zd *d);                                             /* all, when no zone runs */
+void networks_free(struct zd *d);
+
+/* names.c: zones find each other by name; a dnsmasq for each network, and for each set of networks that zones are on */
+bool names_there(const struct zd *d); /* dnsmasq is installed */
+void names_network_up(struct zd *d, struct net_entry *n);
+void names_network_down(struct zd *d, struct net_entry *n, bool end); /* end: its process too */
+void names_publish(struct zone *z);
+void names_withdraw(struct zone *z);
+void names_follow(struct zone *z, const struct plan *old); /* a running zone's links changed */
+void names_adopt(struct zd *d);                            /* at our start: exactly the running zones */
+int names_check(const struct zd *d, struct err *e);        /* for doctor */
+
+/* neighbour.c: other firewalls */
+int neighbour_open(struct zd *d, struct err *e); /* after adoption */
+void neighbour_close(struct zd *d);
+void neighbour_repair(struct zd *d); /* all of our tables, from what runs */
+void neighbour_hooks(struct zd *d);  /* the networks that are up changed */
+
+/* firewall.c: rules of networks */
+int firewall_load(struct zd *d, const char *without,
+                  struct err *e);                 /* all rules, all running zones, at once */
+int firewall_join(struct zone *z, struct err *e); /* before a start: z->plan */
+void firewall_leave(struct zone *z);              /* after the end; idempotent */
+void firewall_follow(struct zone *z);             /* its labels or links changed */
+json *firewall_warnings(struct zd *d, const struct spec_network *s);         /* rules that name nobody */
+struct spec_rule *firewall_rules(const struct spec_network *s, unsigned *n); /* free() */
+
+/* ports.c: which zone publishes what; refuses a conflict before the start */
+/* ask_host: also look for programs of the host that hold a port that the zone has not published yet (not when adopting: the
+ * holder is our supervisor). */
+int ports_find_free(struct zd *d, enum spec_proto proto, uint16_t first, uint16_t last, uint16_t *port,
+                    struct err *e); /* of the host; limit */
+int ports_claim(struct zd *d, struct zone *z, const struct spec *s, bool ask_host, struct problems *ps);
+void ports_release(struct zd *d, struct zone *z);
+
+/* aliases.c: which running zone answers to which name on a network; refuses a clash before the start */
+int aliases_claim(struct zd *d, struct zone *z, const struct spec *s, struct problems *ps);
+void aliases_release(struct zd *d, struct zone *z);
+
+/* lease.c */
+int lease_load(struct zd *d, struct zone *z, struct err *e);
+int lease_make(
+    struct zd *d, struct zone *z,
+    struct err *e); /* fits the spec: keeps what fits, takes what lacks; on failure all is as before */
+/* The same in two steps, for a running zone: what is not needed any more stays taken until commit. */
+struct lease_change {
+    struct lease_link *before;
+    unsigned nbefore;
+    bool *kept, *known; /* old links that the new spec uses; new links that have an old one */
+};
+int lease_begin(struct zd *d, struct zone *z, const struct spec *spec, struct lease_change *t, struct err *e);
+void lease_commit(struct zd *d, struct zone *z, struct lease_change *t);
+void lease_rollback(struct zd *d, struct zone *z, struct lease_change *t);
+void lease_claim(struct zd *d,
+                 struct lease_link *l); /* what a link has, at start; clears what is not to be had */
+int lease_save(struct zd *d, const struct zone *z, struct err *e);
+void lease_release(struct zd *d, struct zone *z);
+void lease_machine_id(char out[33]);

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The operations that change a zone. */
+#pragma once
+#include "zoned/zoned.h"
+
+/* ops.c: the operations */
+int op_start(struct zd *d, struct zone *z, struct zd_request *r, struct session_start *s, struct err *e);
+int op_stop(struct zd *d, struct zone *z, struct zd_request *r, uint64_t timeout_ms, bool force,
+            enum op_kind kind, struct err *e);
+int op_delete(struct zd *d, struct zone *z, struct zd_request *r, bool force, struct err *e);
+int op_create(struct zd *d, const char *name, const char *text, bool ephemeral, struct zone **out,
+              struct problems *ps, struct err *e);
+void op_tidy_soon(struct zd *d);
+void op_running(struct zone *z);                    /* the supervisor says so */
+void op_stopped(struct zone *z, const json *event); /* … */
+void op_lost(struct zone *z);                       /* the supervisor's connection ended */
+/* Files of the zone are read (shared: several may) or written by a worker: no other operation begins until unhold. */
+int op_hold(struct zone *z, enum op_kind kind, bool shared, struct err *e);
+void op_unhold(struct zone *z);
+/* running: the plan that an update changes; its links keep their names. NULL: the next start's. */
+int op_plan(struct zd *d, struct zone *z, const struct plan *running, struct plan **out, struct problems *ps,
+            struct err *e);
+void zone_note(struct zone *z, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* update.c: z->spec, just written and read again, becomes what the running zone has; done tells when, unless the call
+ * fails. old_text: what the file said before, put back when the supervisor refuses (the caller does it when the call fails).
+ */
+typedef void (*zone_update_done)(struct zone *z, const struct err *e, void *arg);
+int zone_update(struct zd *d, struct zone *z, const char *old_text, struct problems *ps,
+                zone_update_done done, void *arg, struct err *e);
+void zone_put_back(struct zd *d, struct zone *z, const char *old_text);

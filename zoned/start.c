@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The start of a zone, from its spec to the supervisor that has it in hands. */
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "zoned/api/api.h"
+#include "zoned/division.h"
+#include "zoned/images.h"
+#include "zoned/networks.h"
+#include "zoned/op.h"
+#include <errno.h>
+#include <fcntl.h>
+
+/* A session that could not be handed over ends with one frame that says why. */
+static void session_fail(struct session_start *s, const struct err *e)
+{
+    if (!s)
+        return;
+    if (s->fd >= 0) {
+        auto_js json *o = js_object();
+        js_set_int(o, "exit_status", 125);
+        js_set(o, "error", js_from_err(e, NULL));
+        auto_free char *text = js_dump(o, false);
+        (void)api_frame_send(s->fd, API_EXIT, text, (uint32_t)strlen(text));
+        close_fd(&s->fd);
+    } else if (s->request) {
+        zd_reply_error(s->request, e, NULL);
+    }
+    free(s);
+}
+
+void start_failed(struct zone *z, const struct err *e, const struct problems *ps)
+{
+    struct session_start *s = take_ptr(&z->session);
+    struct zd *d = z->d;
+    bool remove = z->remove && z->ephemeral;
+    release_run_state(z);
+    if (z->lock_fd >= 0 && !z->ephemeral)
+        remove_run_dir(z);
+    if (z->state == ZONE_READY)
+        zone_set_state(z, ZONE_INSTALLED);
+    if (!s && !z->waiters.len) { /* autoboot: nobody else is told */
+        log_warning("zone %s does not start: %s", z->name, e->text);
+        zone_set_error(z, e->text);
+        z->boot_start_no = UINT64_MAX; /* once a boot */
+    }
+    session_fail(s, e);
+    op_end(z, e, ps);
+    boot_shutdown_step(d);
+    if (remove)
+        (void)op_delete(d, z, NULL, true, NULL);
+}
+
+static int join_target(struct zd *d, const struct spec *s, char **run_dir)
+{
+    for (unsigned i = 0; i < s->network.len; i++) {
+        if (!str_starts(s->network.at[i].link, "zone:"))
+            continue;
+        struct zone *other = registry_find(d, s->network.at[i].link + 5);
+        if (other && other->state == ZONE_RUNNING)
+            *run_dir = xasprintf("%s/zones/%s", d->run_dir, other->name);
+    }
+    return 0;
+}
+
+void check_limits(struct zd *d, const struct spec *s, struct problems *ps)
+{
+    struct cg_limits l = {.cpu = &s->cpu,
+                          .memory = &s->memory,
+                          .io = &s->io,
+                          .tasks = s->tasks,
+                          .devices = s->devices,
+                          .system = s->init == SPEC_INIT_SYSTEM,
+                          .io_dev = cg_io_dev(d->lib_dir)};
+    cg_check(d->cgroups, &l, ps);
+    if (s->cpu.pool && !pool_find(d, s->cpu.pool))
+        problem_add(ps, ERR_NOT_FOUND, NULL, 0, "cpu.pool", "pool %s does not exist (zonectl pool create %s)",
+                    s->cpu.pool, s->cpu.pool);
+}
+
+int op_plan(struct zd *d, struct zone *z, const struct plan *running, struct plan **out, struct problems *ps,
+            struct err *e)
+{
+    struct stor_root_plan root = {0};
+    auto_free char *join = NULL;
+    check_limits(d, z->spec, ps);
+    networks_check(d, z->spec, ps);
+    join_target(d, z->spec, &join);
+    int r = zone_root(d, z, &root, e);
+    if (r < 0)
+        return r;
+    struct plan_inputs in = {.instance = d->instance,
+                             .run_dir = d->run_dir,
+                             .data_dir = d->lib_dir,
+                             .keeper_socket = d->keeper_socket,
+                             .cgroup_parent = d->cgroup_parent,
+                             .spec = z->spec,
+                             .lease = &z->lease,
+                             .networks = d->networks.at,
+                             .nnetworks = d->networks.len,
+                             .root = &root,
+                             .host_resolv = d->facts.host_resolv,
+                             .start_no = running ? running->start_no : z->start_no + 1,
+                             .running = running,
+                             .remove = z->remove,
+                             .part = lxcfs_there(d),
+                             .names = names_there(d),
+                             .join_run_dir = join};
+    struct plan *p = NULL;
+    zone_know_image(z, root.config);
+    r = plan_build(&in, &p, ps, e);
+    stor_root_done(&root);
+    if (r == 0 && !ps->len)
+        (void)division_plan(d, z, p, ps);
+    if (r == 0 && ps->len)
+        r = problems_to_err(ps, e, z->name);
+    if (r < 0)
+        plan_free(p);
+    else
+        *out = p;
+    return r;
+}
+
+/* A spec that was put into the folder by hand has no data yet. */
+static int install(struct zone *z, struct err *e)
+{
+    struct err ce = {0};
+    int r = stor_zone_create(z->d->pool, z->name, &ce);
+    if (r < 0 && r != -EEXIST)
+        return err_set(e, ce.kind, ce.code, "%s", ce.text);
+    zone_set_state(z, ZONE_INSTALLED);
+    return 0;
+}
+
+/* With the network of another zone go its ids, and they stay taken until both have stopped. */
+static int take_range(struct zone *z, struct plan *p, struct err *e)
+{
+    struct zone *other = p->join_zone ? registry_find(z->d, p->join_zone) : NULL;
+    if (!p->join_zone)
+        return ranges_take(z->d->ranges, &p->uid_base, e);
+    if (!other || !other->plan)
+        return err_set(e, ERR_CONFLICT, ESRCH, "zone %s does not run", p->join_zone);
+    p->uid_base = other->plan->uid_base;
+    int r = ranges_claim(z->d->ranges, p->uid_base);
+    return r < 0 ? err_set(e, ERR_LIMIT, -r, "zone %s shares its network with too many", p->join_zone) : r;
+}
+
+/* Everything up to the hand-over; leaves run folder and tables to start_failed. */
+static int prepare_start(struct zone *z, struct problems *ps, struct err *e)
+{
+    struct zd *d = z->d;
+    struct plan *p = NULL;
+    int r = z->state == ZONE_CONFIGURED ? install(z, e) : 0;
+    if (r == 0)
+        r = lease_make(d, z, e);
+    if (r == 0)
+        r = networks_needed(d, z->spec, e);
+    if (r == 0)
+        r = op_plan(d, z, NULL, &p, ps, e);
+    if (r != 0)
+        return r;
+    z->plan = p;
+    struct pool_entry *pool = pool_find(d, z->spec->cpu.pool);
+    if (pool && (r = pool_ensure_up(d, pool, e)) < 0)
+        return r;
+    if ((r = division_apply(d, z, e)) < 0)
+        return r;
+    json *remarks = plan_remarks(d, p);
+    for (size_t i = 0; i < js_len(remarks); i++)
+        zone_note(z, "%s", js_str_of(js_at(remarks, i), ""));
+    js_free(remarks);
+    if (ports_claim(d, z, z->spec, true, ps) < 0 || aliases_claim(d, z, z->spec, ps) < 0)
+        return problems_to_err(ps, e, z->name);
+    r = firewall_join(z, e);
+    if (r < 0)
+        return r;
+    r = take_range(z, p, e);
+    if (r < 0)
+        return r;
+    z->range = r;
+    r = lease_save(d, z, e);
+    if (r == 0)
+        r = make_run_dir(z, e);
+    return r == 0 ? write_plan(z, e) : r;
+}
+
+static void hand_over(struct zone *z)
+{
+    struct err e = {0};
+    auto_free char *dir = xasprintf("zones/%s", z->name);
+    auto_fd int run = openat(z->d->run_fd, dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    struct session_start *s = take_ptr(&z->session);
+    z->start_no++;
+    zone_set_state(z, ZONE_READY);
+    int r = run < 0 ? err_sys(&e, "%s", dir) : keeper_start(z->d, z, "start", run, s, &e);
+    if (r < 0) {
+        z->session = s;
+        start_failed(z, &e, NULL);
+        return;
+    }
+    if (s)
+        close_fd(&s->fd);
+    free(s);
+}
+
+static void session_upgraded(void *arg, int fd)
+{
+    struct zone *z = arg;
+    if (fd < 0) {
+        struct err e = {0};
+        err_set(&e, ERR_INTERNAL, ECANCELED, "the client went away");
+        z->session->request = NULL;
+        start_failed(z, &e, NULL);
+        return;
+    }
+    z->session->fd = fd;
+    z->session->request = NULL;
+    hand_over(z);
+}
+
+static void continue_start(struct zone *z)
+{
+    struct err e = {0};
+    struct problems ps = {0};
+    if (prepare_start(z, &ps, &e) < 0)
+        start_failed(z, &e, &ps);
+    else if (z->session && z->session->request)
+        zd_reply_upgrade(z->session->request, session_upgraded, z);
+    else
+        hand_over(z);
+    problems_done(&ps);
+}
+
+static void root_prepared(struct zone *z, const struct err *e, void *arg)
+{
+    if (err_is(e))
+        start_failed(z, e, NULL);
+    else
+        continue_start(z);
+}
+
+int begin_start(struct zd *d, struct zone *z, struct err *e)
+{
+    int r = zone_root_check(d, z, e);
+    if (r < 0)
+        return r;
+    if (!zone_root_ready(d, z))
+        return zone_root_prepare(z, root_prepared, NULL, e);
+    continue_start(z);
+    return 0;
+}
+
+int op_start(struct zd *d, struct zone *z, struct zd_request *r, struct session_start *s, struct err *e)
+{
+    if (z->op == OP_NONE) {
+        enum verb_answer v = state_allows(z->state, VERB_START, z->name, e);
+        if (v == VERB_REFUSED)
+            return -EBUSY;
+        if (v == VERB_ALREADY) {
+            zone_note(z, "zone %s is already %s", z->name, state_name(z->state));
+            if (r)
+                *vec_add(&z->waiters) = r;
+            op_end(z, NULL, NULL);
+            return 0;
+        }
+    }
+    int k = op_begin(z, OP_START, r, e);
+    if (k != 0)
+        return k < 0 ? k : 0;
+    struct problems ps = {0};
+    struct err se = {0};
+    z->session = s;
+    z->operator_stop = false;
+    k = store_reload(d, z, &ps, &se);
+    if (k == 0)
+        k = begin_start(d, z, &se);
+    if (k < 0)
+        start_failed(z, &se, &ps);
+    problems_done(&ps);
+    return 0;
+}
+
+void op_running(struct zone *z)
+{
+    struct err e = {0};
+    zone_set_error(z, NULL);
+    if (!z->group && z->plan)
+        (void)cg_open(z->d->cgroups, z->plan->cgroup_parent, z->plan->cgroup_name, &z->group, &e);
+    zone_set_state(z, ZONE_RUNNING);
+    names_publish(z);
+    if (z->op == OP_START || z->op == OP_RESTART)
+        op_end(z, NULL, NULL);
+    boot_shutdown_step(z->d); /* it was let finish its start, no more */
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What zones use and what they are entitled to, sampled, told and explained. */
+#pragma once
+#include "zoned/zoned.h"
+
+/* entitle.c: pure */
+struct entitlement {
+    uint64_t weight; /* 0: asks for nothing */
+    const char *set; /* CPUs that it may use; NULL: all */
+    double limit;    /* CPUs that it can use at most: cap, set */
+    double cpus;     /* out */
+    bool settled;
+};
+/* whole: CPUs to divide, at most ncpus (what is dedicated or kept for the host is not theirs). */
+void entitle(struct entitlement *at, unsigned n, unsigned ncpus, double whole);
+bool cpu_in_set(const char *set, unsigned cpu); /* NULL: all are in it */
+unsigned cpus_in_set(const char *set);          /* "0-3,6": 5; NULL: 0 */
+
+/* sample.c: taking statistics of many zones cheaply */
+struct zone_sample {
+    struct cg_stats stats;
+    uint64_t full_us; /* when all of it was read; CPU time and memory are newer */
+    bool ran;         /* since then */
+    VEC(struct net_count) links;
+    uint64_t links_of; /* start_no + 1 */
+    char *text;        /* the API's object, while nothing in it moved */
+    enum zone_state text_state;
+};
+struct zone_sample *sample_of(struct zone *z);
+void sample_drop(struct zone *z);
+void sample_stale(struct zone *z); /* another spec, other links */
+/* everything: in full and now; else what a tenth of a second or a bounded look gives. */
+void sample_take(struct zd *d, struct zone **all, unsigned n, bool everything);
+void sample_entitle(struct zd *d); /* entitled, guaranteed of all, if the division has changed */
+void sample_use(struct zone *z, uint64_t usage_usec); /* keeps z->cpu_use */
+
+/* stats.c: statistics as the API tells them */
+json *host_stats(struct zd *d);
+char *stats_text(struct zd *d, char *const *names, struct err *e); /* malloc'd JSON; NULL: no such zone */
+
+/* why.c: pure */
+struct why_zone {
+    const char *name, *set;
+    enum zone_state state;
+    double used, entitled, cap;         /* CPUs */
+    double held, throttled;             /* of the cap's periods; seconds */
+    double wait_cpu, wait_mem, wait_io; /* parts of the time */
+    double read, write, refaults;       /* bytes a second */
+    uint64_t mem, mem_cap, oom_kills;   /* mem_cap: SPEC_UNSET = none */
+    bool io_capped;
+};
+struct why_facts {
+    struct why_zone self;
+    const struct why_zone *others; /* names, sets and CPUs of the other running zones */
+    unsigned nothers, cpus;
+    double seconds, host_used;
+    const char *pool; /* or NULL */
+    double pool_cap, pool_held;
+};
+/* {zone, cause, neighbour, text, seconds, counters}: cap, pool, memory, io, set, machine, neighbour, host,
+ * none, paused, not_running. */
+json *why_decide(const struct why_facts *f);
