@@ -4,6 +4,7 @@
  * inherits and reaps the PID 1 of a supervisor that died, so that the exit status is known on every kernel.
  * It survives zoned and refuses garbage; it must never do anything that can block on a zone. */
 #include "base/log.h"
+#include "zoned/sup/kept.h"
 #include "zoned/sup/rt.h"
 #include <sched.h>
 #include <stdio.h>
@@ -18,16 +19,6 @@
 #define CLIENTS_MAX 256u
 #define SPARE_DELAY_MS 20
 
-struct keeper {
-    char *zone;
-    json *names;
-    int fds[FD_MSG_MAX_FDS];
-    unsigned n;
-    pid_t pid;
-    bool ended;
-    int wait_status;
-};
-
 struct server {
     struct nspace_kit *kit;
     struct cg_host *cgh;
@@ -36,48 +27,9 @@ struct server {
     int spare_fd;                      /* where it waits for its zone */
     bool quit;
     VEC(int) clients;
-    VEC(struct keeper) kept;
+    struct keepers kept;
     VEC(pid_t) supervisors;
 };
-
-/* ---- keeper ---- */
-static void keeper_clear(struct keeper *k)
-{
-    fd_close_all(k->fds, k->n);
-    js_free(k->names);
-    k->names = NULL;
-    k->n = 0;
-    k->ended = false;
-    k->pid = 0;
-}
-
-static struct keeper *keeper_find(struct server *v, const char *zone)
-{
-    for (unsigned i = 0; i < v->kept.len; i++)
-        if (str_eq(v->kept.at[i].zone, zone))
-            return &v->kept.at[i];
-    return NULL;
-}
-
-static void keeper_drop(struct server *v, const char *zone)
-{
-    for (unsigned i = 0; i < v->kept.len; i++)
-        if (str_eq(v->kept.at[i].zone, zone)) {
-            keeper_clear(&v->kept.at[i]);
-            free(v->kept.at[i].zone);
-            vec_remove(&v->kept, i);
-            return;
-        }
-}
-
-static void keeper_ended(struct server *v, pid_t pid, int status)
-{
-    for (unsigned i = 0; i < v->kept.len; i++)
-        if (v->kept.at[i].pid == pid) {
-            v->kept.at[i].ended = true;
-            v->kept.at[i].wait_status = status;
-        }
-}
 
 /* ---- operations ---- */
 struct call {
@@ -112,20 +64,7 @@ static int op_keep(struct server *v, struct call *c, struct err *e)
         return r;
     if (js_len(names) != c->nfds || js_type_of(names) != JS_ARRAY)
         return err_set(e, ERR_INVALID, EPROTO, "keep: names and descriptors differ");
-    struct keeper *k = keeper_find(v, zone);
-    if (!k) {
-        k = vec_add(&v->kept);
-        k->zone = xstrdup(zone);
-    }
-    /* the same PID 1 again: what was seen of its end is not forgotten */
-    bool ended = k->ended && k->pid == (pid_t)js_get_int(c->m, "pid", 0);
-    keeper_clear(k);
-    k->ended = ended;
-    k->names = js_ref(names);
-    k->n = c->nfds;
-    for (unsigned i = 0; i < c->nfds; i++)
-        k->fds[i] = take_fd(&c->fds[i]);
-    k->pid = (pid_t)js_get_int(c->m, "pid", 0);
+    kept_put(&v->kept, zone, (pid_t)js_get_int(c->m, "pid", 0), names, c->fds);
     return 0;
 }
 
@@ -135,7 +74,7 @@ static int op_kept(struct server *v, struct call *c, struct err *e)
     int r = check_zone(c, &zone, e);
     if (r < 0)
         return r;
-    struct keeper *k = keeper_find(v, zone);
+    struct keeper *k = kept_find(&v->kept, zone);
     js_set(c->reply, "names", k ? js_ref(k->names) : js_array());
     if (k && k->ended)
         js_set_int(c->reply, "wait_status", k->wait_status);
@@ -151,7 +90,7 @@ static int op_drop(struct server *v, struct call *c, struct err *e)
     const char *zone;
     int r = check_zone(c, &zone, e);
     if (r == 0)
-        keeper_drop(v, zone);
+        kept_drop(&v->kept, zone);
     return r;
 }
 
@@ -383,7 +322,7 @@ static void reap(struct server *v)
         if (pid == v->spare)
             spare_forget(v);
         if (!forget_supervisor(v, pid))
-            keeper_ended(v, pid, status);
+            kept_ended(&v->kept, pid, status);
         else if (WIFSIGNALED(status))
             kill_unborn(v);
     }
