@@ -207,7 +207,7 @@ void problem_print(const struct problem *p, char *buf, unsigned size)
 int problems_to_err(const struct problems *ps, struct err *e, const char *what)
 {
     if (!ps->len)
-        return 0;
+        return err_set(e, ERR_INVALID, EINVAL, "%s is refused", what ? what : "the request");
     const struct problem *first = &ps->at[0];
     if (ps->len == 1)
         return err_set(e, first->kind, EINVAL, "%s%s%s%s%s", what ? what : "", what ? ": " : "",

@@ -86,7 +86,6 @@ void problem_add(struct problems *ps, enum err_kind kind, const char *file, int 
 void problems_done(struct problems *ps);
 /* "FILE:LINE: KEY: message" into buf (truncated); empty parts are left out. */
 void problem_print(const struct problem *p, char *buf, unsigned size);
-/* Fills e from the problems: one problem gives its own text, several a summary; kind of the first; what may be NULL. 0
- * if none.
- */
+/* Fills e from the problems of something that was refused: one problem gives its own text, several a summary; kind of the
+ * first; what may be NULL. Negative always, also where nobody named a problem. */
 int problems_to_err(const struct problems *ps, struct err *e, const char *what);

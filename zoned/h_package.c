@@ -168,12 +168,6 @@ static void packed(struct image_job *job, const json *result, const struct err *
     free(p);
 }
 
-static int refused(const struct problems *ps, struct err *e, const char *file)
-{
-    (void)problems_to_err(ps, e, file);
-    return err_set(e, ERR_INVALID, EINVAL, "%s", file); /* only if nobody said why: the first error stays */
-}
-
 /* The document: what the caller says of the package, and the zone as it is where he says nothing. */
 static int document_of(struct zd *d, struct zone *z, const json *source, struct spec_package **out,
                        unsigned *hidden, struct problems *ps, struct err *e)
@@ -184,7 +178,7 @@ static int document_of(struct zd *d, struct zone *z, const json *source, struct 
     bool known = zone_package_load(d, z->name, &had) == 0;
     if (text && spec_package_parse(text, strlen(text), file, &said, ps) < 0) {
         zone_package_done(&had);
-        return refused(ps, e, file);
+        return problems_to_err(ps, e, file);
     }
     auto_js json *o = said    ? spec_package_to_json(said)
                       : known ? spec_package_to_json(had.package)
@@ -201,7 +195,7 @@ static int document_of(struct zd *d, struct zone *z, const json *source, struct 
     int r = spec_package_parse(whole, strlen(whole), file, out, ps);
     spec_package_free(said);
     zone_package_done(&had);
-    return r < 0 ? refused(ps, e, file) : 0;
+    return r < 0 ? problems_to_err(ps, e, file) : 0;
 }
 
 static json *config_of(const struct spec_package *p)

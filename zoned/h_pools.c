@@ -66,12 +66,6 @@ int h_get_pool(struct zd *d, struct zd_request *r, struct err *e)
     return k;
 }
 
-static int refused(const struct problems *ps, struct err *e, const char *path)
-{
-    (void)problems_to_err(ps, e, path);
-    return err_set(e, ERR_INVALID, EINVAL, "%s", path); /* only if nobody said why: the first error stays */
-}
-
 /* Text with edits, parsed and held against what this host can do. */
 static int edited(struct zd *d, struct zd_request *r, enum spec_party_kind kind, const char *text,
                   const char *path, char *const *edits, char **out, struct spec_party **party, bool *lost,
@@ -82,7 +76,7 @@ static int edited(struct zd *d, struct zd_request *r, enum spec_party_kind kind,
     struct problems *ps = zd_problems(r);
     if (spec_party_edit(kind, text, path, edits, &now, lost, ps) < 0 ||
         spec_party_parse(kind, now, strlen(now), path, &p, ps) < 0)
-        return refused(ps, e, path);
+        return problems_to_err(ps, e, path);
     struct cg_limits l = {.cpu = &p->cpu, .tasks = SPEC_UNSET};
     if (kind == SPEC_PARTY_POOL)
         cg_check(d->cgroups, &l, ps);
@@ -92,7 +86,7 @@ static int edited(struct zd *d, struct zd_request *r, enum spec_party_kind kind,
             "host tasks sit in the root control group, where no weight holds them (use cpu.reserved: a quota "
             "on all zones together)");
     if (ps->len)
-        return refused(ps, e, path);
+        return problems_to_err(ps, e, path);
     *out = take_ptr(&now);
     *party = take_ptr(&p);
     return 0;

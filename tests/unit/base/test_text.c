@@ -132,6 +132,9 @@ static void test_errors(void)
         problem_add(&ps, ERR_INVALID, "f", i, "k", "wrong");
     is_int(ps.len, 100, "at most 100 problems");
     problems_done(&ps);
+    struct err refused = {0};
+    ok(problems_to_err(&ps, &refused, "the pool") < 0, "a refusal without a word is an error too");
+    is_str(refused.text, "the pool is refused", "... that names the thing");
 }
 
 static json *deep(unsigned n)
