@@ -220,3 +220,11 @@ int spec_doc_load(struct spec_doc *d, const char *text, size_t n, struct spec_lo
     free(y.bytes);
     return l->bad > before ? -EINVAL : 0;
 }
+
+int spec_doc_read(struct spec_doc *d, const char *text, size_t n, struct spec_load *l)
+{
+    auto_free char *clean = NULL;
+    size_t len;
+    int r = spec_text_clean(text, n, &clean, &len, l);
+    return r < 0 ? r : spec_doc_load(d, clean, len, l);
+}

@@ -62,6 +62,8 @@ bool spec_node_null(const struct spec_node *n);
 
 /* YAML (so also JSON) text; 0 or -EINVAL with problems. Text must be what spec_text_clean made. */
 int spec_doc_load(struct spec_doc *d, const char *text, size_t n, struct spec_load *l);
+/* Both: any text from outside. d is to be ended in either case. */
+int spec_doc_read(struct spec_doc *d, const char *text, size_t n, struct spec_load *l);
 int spec_doc_from_json(struct spec_doc *d, const json *j, struct spec_load *l);
 /* Numbers and truth values only where they stand bare and JSON writes them the same; all else is text. */
 json *spec_node_to_json(const struct spec_node *n);

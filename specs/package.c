@@ -157,9 +157,7 @@ void spec_package_check(struct spec_load *l, const struct spec_package *p, const
 const struct spec_node *spec_doc_mapping(struct spec_doc *d, const char *text, size_t n, const char *what,
                                          struct spec_load *l)
 {
-    auto_free char *clean = NULL;
-    size_t len;
-    if (spec_text_clean(text, n, &clean, &len, l) < 0 || spec_doc_load(d, clean, len, l) < 0)
+    if (spec_doc_read(d, text, n, l) < 0)
         return NULL;
     if (d->root && d->root->kind == SPEC_MAP)
         return d->root;

@@ -134,11 +134,7 @@ int spec_parse(const char *text, size_t n, const char *file, struct spec **out, 
 {
     struct spec_load l = {.file = file, .ps = ps};
     struct spec_doc d = {0};
-    auto_free char *clean = NULL;
-    size_t len;
-    int r = spec_text_clean(text, n, &clean, &len, &l);
-    if (!r)
-        r = spec_doc_load(&d, clean, len, &l);
+    int r = spec_doc_read(&d, text, n, &l);
     if (!r)
         r = read_root(&l, d.root, out);
     spec_doc_done(&d);

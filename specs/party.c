@@ -49,11 +49,7 @@ int spec_party_parse(enum spec_party_kind kind, const char *text, size_t n, cons
 {
     struct spec_load l = {.file = file, .ps = ps};
     struct spec_doc d = {0};
-    auto_free char *clean = NULL;
-    size_t len;
-    int r = spec_text_clean(text, n, &clean, &len, &l);
-    if (!r)
-        r = spec_doc_load(&d, clean, len, &l);
+    int r = spec_doc_read(&d, text, n, &l);
     if (!r)
         r = read_party(kind, &l, d.root, out);
     spec_doc_done(&d);
