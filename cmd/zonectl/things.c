@@ -195,38 +195,28 @@ static void append(json *o, const char *key, const char *value)
 /* An option into the network's spec. */
 static int network_option(struct ctl *c, json *body, int id, const char *value)
 {
+    static const struct {
+        int id;
+        const char *key;
+        bool many; /* may be given again */
+    } keys[] = {
+        {N_SUBNET, "subnets", true}, {N_GATEWAY, "gateways", true}, {N_RANGE, "ranges", true},
+        {N_REACH, "reach", true},    {N_RULE, "rules", true},       {N_POLICY, "policy", false},
+        {N_TYPE, "type", false},     {N_PARENT, "parent", false},
+    };
     uint64_t mtu;
-    switch (id) {
-    case N_SUBNET:
-        append(body, "subnets", value);
-        return 0;
-    case N_GATEWAY:
-        append(body, "gateways", value);
-        return 0;
-    case N_RANGE:
-        append(body, "ranges", value);
-        return 0;
-    case N_REACH:
-        append(body, "reach", value);
-        return 0;
-    case N_RULE:
-        append(body, "rules", value);
-        return 0;
-    case N_POLICY:
-        js_set_str(body, "policy", value);
-        return 0;
-    case N_TYPE:
-        js_set_str(body, "type", value);
-        return 0;
-    case N_PARENT:
-        js_set_str(body, "parent", value);
-        return 0;
-    default:
-        if (parse_u64(value, 65535, &mtu) < 0)
-            return ctl_usage(c, "--mtu %s: a number of bytes is wanted", value);
-        js_set_int(body, "mtu", (int64_t)mtu);
-        return 0;
-    }
+    for (unsigned i = 0; i < ARRAY_LEN(keys); i++)
+        if (keys[i].id == id) {
+            if (keys[i].many)
+                append(body, keys[i].key, value);
+            else
+                js_set_str(body, keys[i].key, value);
+            return 0;
+        }
+    if (parse_u64(value, 65535, &mtu) < 0)
+        return ctl_usage(c, "--mtu %s: a number of bytes is wanted", value);
+    js_set_int(body, "mtu", (int64_t)mtu);
+    return 0;
 }
 
 static int network_create(struct ctl *c, const char *name, json *body)
