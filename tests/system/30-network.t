@@ -3,13 +3,7 @@
 # Addresses, names, published ports from everywhere, egress, what must not be reachable. The namespace plays the host; another
 # one, joined by a veth pair, plays the LAN.
 . "$(dirname "$0")/lib.sh"
-mount -t tmpfs tmpfs /run/netns 2>/dev/null || { mkdir -p /run/netns && mount -t tmpfs tmpfs /run/netns; }
-ip netns add lan
-ip link add up0 type veth peer name eth0 netns lan
-ip addr add 192.0.2.1/24 dev up0 && ip link set up0 up
-ip -n lan addr add 192.0.2.2/24 dev eth0 && ip -n lan link set eth0 up && ip -n lan link set lo up
-lan() { ip netns exec lan "$@"; }
-sysctl -qw net.ipv4.ip_forward=${FORWARD:-0}
+. "$here/lan.sh"
 nft add table inet mine && nft 'add chain inet mine input { type filter hook input priority 0; policy accept; }' && nft add rule inet mine input tcp dport 7 drop
 foreign=$(nft list table inet mine)
 start_zoned

@@ -2,18 +2,8 @@
 # Networks as objects: made, shown, refused, deleted; zones join several, leave and join while they run; who reaches whom, on
 # IPv4 and IPv6; what a kill in the midst leaves. The namespace plays the host, another one the LAN.
 . "$(dirname "$0")/lib.sh"
-mount -t tmpfs tmpfs /run/netns 2>/dev/null || { mkdir -p /run/netns && mount -t tmpfs tmpfs /run/netns; }
-lan_up() { # LAN: 192.0.2.0/24 and 2001:db8:1::/64, host .1, the LAN's machine .2
-    ip netns add lan
-    ip link add up0 type veth peer name eth0 netns lan
-    ip addr add 192.0.2.1/24 dev up0 && ip addr add 2001:db8:1::1/64 dev up0 nodad && ip link set up0 up
-    ip -n lan addr add 192.0.2.2/24 dev eth0 && ip -n lan addr add 2001:db8:1::2/64 dev eth0 nodad
-    ip -n lan link set eth0 up && ip -n lan link set lo up
-    ip route add default via 192.0.2.2 && ip -6 route add default via 2001:db8:1::2
-}
-lan() { ip netns exec lan "$@"; }
-lan_up
-for s in net.ipv4.ip_forward net.ipv4.conf.up0.forwarding; do sysctl -qw $s="${FORWARD:-0}"; done
+. "$here/lan.sh"
+ip route add default via 192.0.2.2 && ip -6 route add default via 2001:db8:1::2
 sysctl -qw net.bridge.bridge-nf-call-iptables="${BRIDGE_NF:-0}" 2>/dev/null
 printf 'nameserver 10.99.0.53\n' >"$T/resolv.conf" && mount --bind "$T/resolv.conf" /etc/resolv.conf
 start_zoned
@@ -55,7 +45,6 @@ for z in f:front b:back a:apps; do
     zc create "${z%:*}" --network "${z#*:}" --image host -- sh -c "$serve" >/dev/null && zc start "${z%:*}"
     ok $? "zone ${z%:*} on ${z#*:}"
 done
-addr() { zc show "$1" -o json | jq -r ".network[${2:-0}].addresses[${3:-0}]"; }
 f=$(addr f) b=$(addr b) a=$(addr a) f6=$(addr f 0 1) b6=$(addr b 0 1) a6=$(addr a 0 1)
 for _ in $(seq 50); do curl -fs -m 1 "http://$b/" >/dev/null && curl -fs -m 1 "http://$f/" >/dev/null && curl -fs -m 1 "http://[$a6]:81/" >/dev/null && break; sleep 0.1; done
 from() { zc exec "$1" -- curl -fsS -m "${3:-3}" "$2" 2>&1; }

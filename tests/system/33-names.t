@@ -2,11 +2,7 @@
 # Zones find each other by name: one real dnsmasq for each network, kept over deaths; other names go to the host's resolver,
 # which here is another dnsmasq, on the LAN.
 . "$(dirname "$0")/lib.sh"
-mount -t tmpfs tmpfs /run/netns 2>/dev/null || { mkdir -p /run/netns && mount -t tmpfs tmpfs /run/netns; }
-ip netns add lan
-ip link add up0 type veth peer name eth0 netns lan
-ip addr add 192.0.2.1/24 dev up0 && ip link set up0 up
-ip -n lan addr add 192.0.2.2/24 dev eth0 && ip -n lan link set eth0 up && ip -n lan link set lo up
+. "$here/lan.sh"
 ip netns exec lan dnsmasq -k -C /dev/null --no-resolv --no-hosts --user=root --pid-file= --address=/example.test/198.51.100.7 \
     --bind-interfaces --interface=eth0 --except-interface=lo 2>"$T/upstream.log" &
 upstream=$!

@@ -2,13 +2,9 @@
 # Names over several networks: a zone on two finds the zones of both, a zone on one learns nothing of the other, a sealed
 # network answers its names and forwards nothing; all of it follows join, leave and alias; clashes are refused.
 . "$(dirname "$0")/lib.sh"
+. "$here/lan.sh"
 printf 'nameserver 192.0.2.2\nsearch corp.test\n' >"$T/resolv.conf"
 mount --bind "$T/resolv.conf" "$(readlink -f /etc/resolv.conf)"
-mount -t tmpfs tmpfs /run/netns 2>/dev/null || { mkdir -p /run/netns && mount -t tmpfs tmpfs /run/netns; }
-ip netns add lan
-ip link add up0 type veth peer name eth0 netns lan
-ip addr add 192.0.2.1/24 dev up0 && ip link set up0 up
-ip -n lan addr add 192.0.2.2/24 dev eth0 && ip -n lan link set eth0 up && ip -n lan link set lo up
 ip netns exec lan dnsmasq -k -C /dev/null --no-resolv --no-hosts --user=root --pid-file= --address=/example.test/198.51.100.7 \
     --bind-interfaces --interface=eth0 --except-interface=lo --log-queries --log-facility=- 2>"$T/upstream.log" &
 upstream=$!
@@ -22,7 +18,6 @@ ask() { zc exec "$1" -- getent ahostsv4 "$2" | awk 'NR == 1 { print $1 }'; }
 # comes ZONE NAME WANT: within a second; gone ZONE NAME: no more
 comes() { for _ in $(seq 20); do [ "$(ask "$1" "$2")" = "$3" ] && return; sleep 0.05; done; return 1; }
 gone() { for _ in $(seq 20); do [ -z "$(ask "$1" "$2")" ] && return; sleep 0.05; done; return 1; }
-addr() { zc show "$1" -o json | jq -r ".network[${2:-0}].addresses[${3:-0}]"; }
 zc create web --network default --image host -- sleep 1000
 zc create db --image host --set 'network=[{link: back, aliases: [sql]}]' -- sleep 1000
 zc create app --image host --set 'network=[{link: default},{link: back, aliases: [api]}]' -- sleep 1000

@@ -2,15 +2,11 @@
 # Every kind of network against real peers: the namespace plays the host, one the LAN with a router and a DHCP server, one a
 # segment that zones join by a bridge or by macvlan. IPv4 and IPv6.
 . "$(dirname "$0")/lib.sh"
-mount -t tmpfs tmpfs /run/netns 2>/dev/null || { mkdir -p /run/netns && mount -t tmpfs tmpfs /run/netns; }
-ip netns add lan && ip netns add seg
-ip link add up0 type veth peer name eth0 netns lan
+. "$here/lan.sh"
+ip netns add seg
 ip link add seg0 type veth peer name eth0 netns seg
 ip link add seg1 type veth peer name eth1 netns seg
-ip addr add 192.0.2.1/24 dev up0 && ip addr add 2001:db8:1::1/64 dev up0 nodad && ip link set up0 up
 for l in seg0 seg1; do sysctl -qw net.ipv6.conf.$l.accept_ra=0; ip link set $l up; done
-ip -n lan addr add 192.0.2.2/24 dev eth0 && ip -n lan addr add 2001:db8:1::2/64 dev eth0 nodad
-ip -n lan link set eth0 up && ip -n lan link set lo up
 ip netns exec seg sysctl -qw net.ipv6.conf.all.forwarding=1
 ip -n seg link add br0 type bridge && ip -n seg link set eth0 master br0 && ip -n seg link set eth1 master br0
 ip -n seg addr add 198.51.100.1/24 dev br0 && ip -n seg addr add 2001:db8:2::1/64 dev br0 nodad
@@ -33,9 +29,7 @@ zc run --rm host true
 before=$(picture "$inst")
 macs() { ip -o link show up0 | grep -o "link/.*"; ip -o link show seg0 | grep -o "link/ether [^ ]*"; }
 mac_before=$(macs)
-addr() { zc show "$1" -o json | jq -r ".network[${2:-0}].addresses[${3:-0}]"; }
 from() { zc exec "$1" -- curl -fsS -m "${3:-3}" "$2" 2>&1 | tail -1; }
-ns() { nsenter -n -t "$(zc show "$1" -o json | jq .pid)" "${@:2}"; }
 serve='mkdir -p /srv/www && hostname >/srv/www/index.html && busybox httpd -p 80 -h /srv/www && busybox httpd -p [::]:81 -h /srv/www; exec sleep 1000'
 up() { for _ in $(seq 40); do [ "$(curl -fs -m 1 "$1")" = "$2" ] && return; sleep 0.1; done; return 1; }
 # ---- routed ----

@@ -8,8 +8,6 @@ ok $? "zoned answers"
 inst=$(instance)
 zc run --rm host true
 before=$(picture "$inst")
-addr() { zc show "$1" -o json | jq -r ".network[${2:-0}].addresses[${3:-0}]"; }
-ns() { nsenter -n -t "$(zc show "$1" -o json | jq .pid)" "${@:2}"; }
 from() { ns "$1" curl -fsS -m "${3:-2}" "$2" 2>/dev/null; }
 closed() { from "$1" "$2" 0.6 >/dev/null; [ $? = 28 ]; ok $? "$3"; }
 serve='mkdir -p /srv/www && hostname >/srv/www/index.html && busybox httpd -p [::]:80 -h /srv/www && busybox httpd -p [::]:81 -h /srv/www; exec sleep 1000'

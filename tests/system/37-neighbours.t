@@ -2,22 +2,13 @@
 # Beside other firewalls: tables flushed and reloaded under us are back within a second, Docker's and ufw's DROP do not stop
 # zones, doctor names what does; foreign tables stay as they are to the letter. The namespace plays the host.
 . "$(dirname "$0")/lib.sh"
-mount -t tmpfs tmpfs /run/netns 2>/dev/null || { mkdir -p /run/netns && mount -t tmpfs tmpfs /run/netns; }
-ip netns add lan
-ip link add up0 type veth peer name eth0 netns lan
-ip addr add 192.0.2.1/24 dev up0 && ip addr add 2001:db8:1::1/64 dev up0 nodad && ip link set up0 up
-ip -n lan addr add 192.0.2.2/24 dev eth0 && ip -n lan addr add 2001:db8:1::2/64 dev eth0 nodad
-ip -n lan link set eth0 up && ip -n lan link set lo up
-for s in net.ipv4.ip_forward net.ipv4.conf.up0.forwarding; do sysctl -qw $s="${FORWARD:-0}"; done
-lan() { ip netns exec lan "$@"; }
+. "$here/lan.sh"
 start_zoned
 ok $? "zoned answers"
 inst=$(instance)
 zc run --rm host true
 before=$(picture "$inst")
 serve='mkdir -p /srv/www && hostname >/srv/www/index.html && busybox httpd -p [::]:80 -h /srv/www; exec sleep 1000'
-addr() { zc show "$1" -o json | jq -r ".network[${2:-0}].addresses[${3:-0}]"; }
-ns() { nsenter -n -t "$(zc show "$1" -o json | jq .pid)" "${@:2}"; }
 zc network create app --rule "to label tier=db deny" && zc network create side --type sealed
 zc create web --set 'network=[{link: default, ports: ["8080:80", "9000-9100:9000-9100"]},{link: app},{link: side}]' --image host -- sh -c "$serve"
 zc create db --network app -l tier=db --image host -- sh -c "$serve"

@@ -102,3 +102,6 @@ finish() {
     exit $((failed ? 1 : status))
 }
 trap finish EXIT
+# addr ZONE [LINK [NTH]]: an address of a zone; ns ZONE COMMAND…: in its network, with the host's files
+addr() { zc show "$1" -o json | jq -r ".network[${2:-0}].addresses[${3:-0}]"; }
+ns() { nsenter -n -t "$(zc show "$1" -o json | jq .pid)" "${@:2}"; }
