@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Prune: what neither a name in index.json nor a zone's root needs goes. Needs are gathered anew from what is there, never counted.
  * While it works nobody adopts anything. The index goes first, then what it named, so that a kill leaves too much, never too
- * little. */
+ * little. What a build has made on the way to an image stays while that image does: its layers are there anyway. */
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -20,6 +20,7 @@ struct prune {
     struct img_store *s;
     json *blobs, *layers, *records; /* sets of names that stay */
     json *used;                     /* manifests of zones' roots */
+    json *named;                    /* the configs of images that people have named */
     int64_t bytes, nblobs, nlayers, nimages;
     bool hit; /* an unnamed image that a zone uses */
 };
@@ -71,6 +72,47 @@ static int need_of_zone(struct prune *p, const char *zone, struct err *e)
     return r;
 }
 
+static int is_used(void *arg, const struct img_desc *d, const struct img_image *of)
+{
+    struct prune *p = arg;
+    p->hit = p->hit || js_get(p->used, d->digest);
+    return 0;
+}
+
+/* The first elements of whole are part's. */
+static bool begins_with(const json *whole, const json *part)
+{
+    for (size_t i = 0; i < js_len(part); i++) {
+        auto_free char *a = js_dump(js_at(part, i), false), *b = js_dump(js_at(whole, i), false);
+        if (!str_eq(a, b))
+            return false;
+    }
+    return true;
+}
+
+/* The image of a build's step, from which more steps have made the other one. */
+static bool led_to(const json *step, const json *config)
+{
+    const json *a = js_get(js_get(step, "rootfs"), "diff_ids"),
+               *b = js_get(js_get(config, "rootfs"), "diff_ids");
+    const json *was = js_get(step, "history"), *is = js_get(config, "history");
+    return js_len(a) && js_len(was) < js_len(is) && begins_with(b, a) && begins_with(is, was);
+}
+
+/* Of an image that a build has made: its last step has the digest of what people have named. */
+static bool build_needs(struct prune *p, const struct img_desc *d)
+{
+    struct img_image i auto_done(img_image_done) = {0};
+    if (js_get(p->blobs, d->digest))
+        return true;
+    if (img_load(p->s, d, &i, NULL) < 0)
+        return false;
+    for (size_t k = 0; k < js_len(p->named); k++)
+        if (led_to(i.config_json, js_at(p->named, k)))
+            return true;
+    return false;
+}
+
 static int keep_blob(void *arg, const struct img_desc *d, const struct img_image *of)
 {
     struct prune *p = arg;
@@ -79,6 +121,8 @@ static int keep_blob(void *arg, const struct img_desc *d, const struct img_image
     if (of) {
         img_patch_key(of, key);
         js_set_bool(p->layers, key, true);
+        if (str_eq(d->digest, of->config.digest))
+            js_add(p->named, js_ref(of->config_json));
     }
     for (unsigned k = 0; of && k < of->nlayers; k++) {
         img_layer_key(of->layers[k].diff_id, key);
@@ -87,30 +131,43 @@ static int keep_blob(void *arg, const struct img_desc *d, const struct img_image
     return 0;
 }
 
-static int is_used(void *arg, const struct img_desc *d, const struct img_image *of)
+static int keep_image(struct prune *p, const struct img_desc *d, struct err *e)
 {
-    struct prune *p = arg;
-    p->hit = p->hit || js_get(p->used, d->digest);
-    return 0;
+    char key[IMG_DIGEST_MAX];
+    int r = img_each_blob(p->s, d, 0, keep_blob, p, e);
+    img_key(d->digest, key);
+    js_set_bool(p->records, key, true);
+    return r;
 }
 
-/* An image that cannot be read is kept: what it needs is unknown, so nothing is taken away. */
-static int keep_image(struct prune *p, const json *entry, bool *keep, struct err *e)
+/* An image that cannot be read is kept: what it needs is unknown, so nothing is taken away. Those of builds come last: then it is
+ * known what people have named. */
+static int judge(struct prune *p, const json *entry, bool builds, bool *keep, struct err *e)
 {
     struct img_desc d;
-    char key[IMG_DIGEST_MAX];
+    const char *name = img_entry_name(entry);
     int r = img_entry_desc(entry, &d, e);
-    p->hit = img_entry_name(entry) && !img_is_cache(img_entry_name(entry));
+    p->hit = builds ? r == 0 && build_needs(p, &d) : name && !img_is_cache(name);
     if (r == 0 && !p->hit)
         r = img_each_blob(p->s, &d, 0, is_used, p, e);
     *keep = p->hit;
     if (r == 0 && p->hit)
-        r = img_each_blob(p->s, &d, 0, keep_blob, p, e);
-    if (r == 0 && p->hit) {
-        img_key(d.digest, key);
-        js_set_bool(p->records, key, true);
+        r = keep_image(p, &d, e);
+    return r < 0 ? err_prefix(e, "image %s", name ? name : d.digest) : 0;
+}
+
+static int judge_all(struct prune *p, const json *all, bool builds, json *kept, struct err *e)
+{
+    int r = 0;
+    for (size_t k = 0; r == 0 && k < js_len(all); k++) {
+        bool keep = false;
+        if (img_is_cache(img_entry_name(js_at(all, k))) != builds)
+            continue;
+        r = judge(p, js_at(all, k), builds, &keep, e);
+        if (keep)
+            js_add(kept, js_ref(js_at(all, k)));
     }
-    return r < 0 ? err_prefix(e, "image %s", img_entry_name(entry) ? img_entry_name(entry) : d.digest) : 0;
+    return r;
 }
 
 static int gather(struct prune *p, struct err *e)
@@ -123,12 +180,8 @@ static int gather(struct prune *p, struct err *e)
     strv_free(zones);
     r = r < 0 ? r : img_index_load(p->s->fd, &index, e);
     json *all = js_get(index, "manifests");
-    for (size_t k = 0; r == 0 && k < js_len(all); k++) {
-        bool keep = false;
-        r = keep_image(p, js_at(all, k), &keep, e);
-        if (keep)
-            js_add(kept, js_ref(js_at(all, k)));
-    }
+    r = r < 0 ? r : judge_all(p, all, false, kept, e);
+    r = r < 0 ? r : judge_all(p, all, true, kept, e);
     if (r < 0)
         return err_hint(e, "image verify tells what is damaged; delete or pull that image again");
     p->nimages = (int64_t)(js_len(all) - js_len(kept));
@@ -223,8 +276,12 @@ static int sweep(struct prune *p, struct err *e)
 
 int img_prune(struct img_store *s, unsigned wait_ms, json **report, struct err *e)
 {
-    struct prune p = {
-        .s = s, .blobs = js_object(), .layers = js_object(), .records = js_object(), .used = js_object()};
+    struct prune p = {.s = s,
+                      .blobs = js_object(),
+                      .layers = js_object(),
+                      .records = js_object(),
+                      .used = js_object(),
+                      .named = js_array()};
     int r = lock_out(s, wait_ms, e);
     r = r < 0 ? r : gather(&p, e);
     r = r < 0 ? r : sweep(&p, e);
@@ -240,6 +297,7 @@ int img_prune(struct img_store *s, unsigned wait_ms, json **report, struct err *
     js_free(p.layers);
     js_free(p.records);
     js_free(p.used);
+    js_free(p.named);
     (void)flock(s->lock_fd, LOCK_SH);
     return r;
 }

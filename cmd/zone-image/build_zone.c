@@ -136,7 +136,7 @@ int build_in_zone(struct build *b, const struct img_desc *from, const struct bui
                   struct img_desc *out, struct err *e)
 {
     char parent[KEY_SIZE];
-    build_key(b, from->digest, "parent", "", parent);
+    build_key(b, from->digest, "parent", b->zone, parent);
     auto_free char *image = img_cache_name(parent);
     build_note(b, "%s", s->what);
     int r = build_keep(b, parent, from, e); /* a name to make the zone from */
@@ -148,5 +148,6 @@ int build_in_zone(struct build *b, const struct img_desc *from, const struct bui
         r = run_zone(b, s, e);
     r = r < 0 ? r : take_layer(b, image, key, out, e);
     (void)drop_zone(b);
+    (void)img_untag(b->job->store, image, NULL);
     return r;
 }

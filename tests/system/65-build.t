@@ -64,6 +64,44 @@ status_is 0 "from a folder" zc image build -f "$T/r/d.yaml"
 is "$(zc run --rm localhost/d:latest)" dir "runs"
 status_is 0 "an image of ours, all checked" zc image verify
 
+# ---- prune: what led to an image stays while that does, all else goes ----
+on_disk() { (cd "$ROOT/lib" && find images/blobs images/layers images/roots images/staging layers -mindepth 1 -maxdepth 2 ! -path '*/layers/*/*' ! -path 'layers/*/*' ! -name 'sha???' ! -name 'host-*' | sort); }
+needed() { # blobs that image list's images name, themselves and their manifests
+    jq -r '.manifests[].digest' "$ROOT/lib/images/index.json" | sort -u | while IFS=: read -r _ m; do
+        echo "images/blobs/sha256/$m"
+        jq -r '.config.digest, .layers[].digest' "$ROOT/lib/images/blobs/sha256/$m" | sed 's#sha256:#images/blobs/sha256/#'
+    done | sort -u
+}
+names() { jq -r '.manifests[].annotations["org.opencontainers.image.ref.name"] // "-"' "$ROOT/lib/images/index.json" | grep -c "$1"; }
+zc image list -o json | jq -r '.[].ref' | while read -r ref; do zc image delete "$ref"; done
+status_is 0 "all deleted: prune" zc image prune
+is "$(on_disk)" "" "... leaves nothing, no step either"
+printf 'name: p\nfrom: tar:%s\nrun: [echo a >/a, echo b >/b]\nconfig: {cmd: [/bin/cat, /a, /b]}\n' "$T/base.tar" >"$T/r/pr.yaml"
+prunes() { zc image build -f "$T/r/pr.yaml" -o json "$@" 2>/dev/null | jq -c '[.steps, .cached]'; }
+is "$(prunes)" "[4,0]" "built"
+is "$(names zoned-cache)" 4 "four steps are kept by name, and nothing else of the build"
+zc image prune >/dev/null
+is "$(prunes)" "[4,4]" "after a prune a rebuild still does nothing"
+is "$(on_disk | grep blobs/)" "$(needed)" "... and no blob is there that is not needed"
+sed -i 's/echo b /echo c /' "$T/r/pr.yaml"
+is "$(prunes)" "[4,2]" "another last command"
+before=$(on_disk | grep -c blobs/)
+out=$(zc image prune -o json)
+is "$(echo "$out" | jq -c '[.images > 0, .layers, (.bytes > 0)]')" "[true,1,true]" "prune frees the former image and the one layer that was its own"
+is "$(on_disk | grep blobs/)" "$(needed)" "... every blob of it, and none else"
+is "$(prunes)" "[4,4]" "... what led to the new one stays"
+sed -i 's/cmd: .*/cmd: [\/bin\/cat, \/a]}/' "$T/r/pr.yaml"
+is "$(prunes -t keep:1) $(names zoned-cache)" "[4,3] 5" "another configuration beside it"
+zc image delete keep:1; zc image prune >/dev/null
+is "$(names zoned-cache) $(zc image list -o json | jq length)" "4 1" "... goes with its image, small as it is"
+is "$(zc image prune -o json | jq -c '[.images, .blobs, .layers, .bytes]')" "[0,0,0,0]" "a second prune has nothing to do"
+zc run -d --rm --name holds localhost/p:latest /bin/sleep 1000 >/dev/null 2>&1
+zc image delete localhost/p:latest; zc image prune >/dev/null
+is "$(zc exec holds -- cat /a)" a "a zone keeps what it stands on"
+zc delete --force holds; zc image prune >/dev/null
+is "$(on_disk)" "" "... and then nothing is left"
+build >/dev/null 2>&1
+
 # ---- a package ----
 cat >"$T/r/p.yaml" <<'END'
 name: pk
