@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A zone's changes as an image: its upper folder as one layer, compressed with the fastest gzip, on top of the layers that its
- * image has, whose blobs are named as they are. Files that every start writes are left out. */
+ * image has, whose blobs are named as they are; a root that is no image (tar:, dir:) becomes a layer too. Files that every start
+ * writes are left out. */
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/fd.h"
@@ -12,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -61,15 +63,11 @@ static int sink(void *arg, const void *data, size_t n, struct err *e)
     return deflate_more(l, data, n, Z_NO_FLUSH, e);
 }
 
-static int pack_upper(struct layer *l, const char *zone, struct err *e)
+static int pack(struct layer *l, int tree, char *const *skip, struct err *e)
 {
-    auto_free char *path = xasprintf("%s/upper", zone);
     const struct stor_pack_options o = {
-        .layer = true, .skip = written_by_us, .has_epoch = l->s->has_epoch, .epoch = l->s->epoch};
-    auto_fd int upper = path_open_beneath(l->s->pool->zones_fd, path, O_RDONLY | O_DIRECTORY, 0);
-    if (upper < 0)
-        return err_sysk(e, ERR_NOT_FOUND, -upper, "data of zone %s", zone);
-    int r = stor_pack_tree(upper, &o, sink, l, e);
+        .layer = true, .skip = skip, .has_epoch = l->s->has_epoch, .epoch = l->s->epoch};
+    int r = stor_pack_tree(tree, &o, sink, l, e);
     return r < 0 ? r : deflate_more(l, NULL, 0, Z_FINISH, e);
 }
 
@@ -92,7 +90,7 @@ static int copy_in(struct img_store *s, int fd, const struct img_desc *d, struct
     return r;
 }
 
-static int make_layer(struct img_store *s, const char *zone, struct img_layer *out, struct err *e)
+static int make_layer(struct img_store *s, int tree, char *const *skip, struct img_layer *out, struct err *e)
 {
     struct layer l = {.s = s};
     l.fd = openat(s->staging_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
@@ -105,7 +103,7 @@ static int make_layer(struct img_store *s, const char *zone, struct img_layer *o
     if (r == 0 && deflateInit2(&l.z, 1, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
         r = err_set(e, ERR_INTERNAL, ENOMEM, "gzip");
     if (r == 0) {
-        r = pack_upper(&l, zone, e);
+        r = pack(&l, tree, skip, e);
         (void)deflateEnd(&l.z);
     }
     if (r == 0) {
@@ -120,20 +118,63 @@ static int make_layer(struct img_store *s, const char *zone, struct img_layer *o
     return r;
 }
 
+static int upper_layer(struct img_store *s, const char *zone, struct img_layer *out, struct err *e)
+{
+    auto_free char *path = xasprintf("%s/upper", zone);
+    auto_fd int upper = path_open_beneath(s->pool->zones_fd, path, O_RDONLY | O_DIRECTORY, 0);
+    return upper < 0 ? err_sysk(e, ERR_NOT_FOUND, -upper, "data of zone %s", zone)
+                     : make_layer(s, upper, written_by_us, out, e);
+}
+
 /* ---- the image below ---- */
+/* Without what is mounted below it: so does the zone see it. */
+int img_open_folder(const char *path, struct err *e)
+{
+    auto_fd int dir = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    auto_fd int tree = dir < 0 ? -1 : open_tree(dir, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+    int fd = tree < 0 ? -1 : openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? err_sys(e, "%s", path) : fd;
+}
+
+static int add_layer(struct img_store *s, struct img_image *to, int tree, struct err *e)
+{
+    auto_fd int fd = tree;
+    to->layers = xrealloc(to->layers, to->nlayers + 1, sizeof(*to->layers));
+    int r = make_layer(s, fd, NULL, &to->layers[to->nlayers], e);
+    to->nlayers += r == 0;
+    return r;
+}
+
+/* A folder of the host, or the layers that an archive was unpacked to. */
+static int make_base(struct img_store *s, const struct stor_root_plan *root, struct img_image *base,
+                     struct err *e)
+{
+    int r = 0;
+    if (root->host_usr) {
+        err_set(e, ERR_UNSUPPORTED, ENOTSUP,
+                "the root of this zone is the host's (image: host): it is no image");
+        return err_hint(e,
+                        "create the zone from an image; zonectl image build makes one of Debian's packages");
+    }
+    if (root->lower_dir) {
+        int fd = img_open_folder(root->lower_dir, e);
+        r = fd < 0 ? fd : add_layer(s, base, fd, e);
+    }
+    for (size_t k = root->lowers ? strv_len(root->lowers) : 0; r == 0 && k-- > 0;) {
+        int fd = openat(s->pool->layers_fd, root->lowers[k], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        r = fd < 0 ? err_sys(e, "layer %s", root->lowers[k]) : add_layer(s, base, fd, e);
+    }
+    return r;
+}
+
 static int load_base(struct img_store *s, const struct stor_root_plan *root, struct img_image *base,
                      struct err *e)
 {
     char path[IMG_DIGEST_MAX + 16];
     struct stat st = {0};
     struct img_desc d = {0};
-    if (!root->manifest) {
-        if (!root->lowers && !root->lower_dir && !root->host_usr)
-            return 0;
-        err_set(e, ERR_UNSUPPORTED, ENOTSUP, "the root of this zone (%s) is no image of the store",
-                root->image);
-        return err_hint(e, "zonectl image import FILE, and create the zone from that image");
-    }
+    if (!root->manifest)
+        return make_base(s, root, base, e);
     snprintf(d.digest, sizeof(d.digest), "%s", root->manifest);
     int r = img_blob_path(d.digest, path, e);
     if (r == 0 && fstatat(s->fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
@@ -180,6 +221,12 @@ static json *make_config(const struct img_store *s, const struct img_image *base
     const json *old = js_get(base->config_json, "history");
     for (size_t k = 0; k < js_len(old); k++)
         js_add(history, js_ref(js_at(old, k)));
+    for (unsigned k = 0; !base->config_json && k < base->nlayers; k++) {
+        json *root = js_object();
+        js_set_str(root, "created", now);
+        js_set_str(root, "created_by", "zonectl commit: root");
+        js_add(history, root);
+    }
     js_set_str(step, "created", now);
     js_set_str(step, "created_by", "zonectl commit");
     js_add(history, step);
@@ -226,7 +273,7 @@ int img_commit(struct img_store *s, const char *zone, const struct stor_root_pla
     r = r < 0 ? r : load_base(s, root, &base, e);
     if (r == 0 && base.nlayers >= 128)
         r = err_set(e, ERR_LIMIT, E2BIG, "the image has 128 layers already");
-    r = r < 0 ? r : make_layer(s, zone, &top, e);
+    r = r < 0 ? r : upper_layer(s, zone, &top, e);
     r = r < 0 ? r : make_image(s, &base, &top, said, out, e);
     r = r < 0 ? r : img_load(s, out, &made, e);
     r = r < 0 ? r : img_unpack(s, out, &made, NULL, e);

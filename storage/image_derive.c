@@ -183,6 +183,6 @@ static int to_fd(void *arg, const void *data, size_t n, struct err *e)
 int img_pack_folder(const struct img_store *s, const char *dir, int out_fd, struct err *e)
 {
     const struct stor_pack_options o = {.has_epoch = s->has_epoch, .epoch = s->epoch};
-    auto_fd int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    return fd < 0 ? err_sys(e, "%s", dir) : stor_pack_tree(fd, &o, to_fd, &out_fd, e);
+    auto_fd int fd = img_open_folder(dir, e);
+    return fd < 0 ? fd : stor_pack_tree(fd, &o, to_fd, &out_fd, e);
 }

@@ -83,11 +83,13 @@ void img_now(const struct img_store *s, char buf[32]); /* RFC 3339 */
 bool img_is_cache(const char *name); /* of what builds have made: no image to people, freed by prune */
 /* image_commit.c: an OCI layer's type in place of docker's */
 void img_oci_type(struct img_desc *layer);
+int img_open_folder(const char *path, struct err *e); /* of the host, to be packed; without mounts below it */
 /* image_export.c: a file written beside its place, synced and renamed */
 int img_write_file(const char *path, int (*fill)(void *arg, int fd, struct err *e), void *arg, struct err *e);
 /* image_merge.c: a descriptor of the layers (names below layers/, uppermost first), and of a zone's changes over them, as one tree,
  * read-only. Only for a process that ends afterwards: its mounts are its own then. */
-int img_mount_merged(const struct stor_pool *p, char *const *lowers, const char *zone, struct err *e);
+int img_mount_merged(const struct stor_pool *p, char *const *lowers, const char *zone, const char *lower_dir,
+                     struct err *e); /* lower_dir: a folder of the host below all, or NULL */
 /* the layers one over the other, as a tar */
 int img_export_root(struct img_store *s, const struct img_desc *d, const char *path, struct err *e);
 /* image_root.c */

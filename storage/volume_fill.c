@@ -62,7 +62,7 @@ static int empty(int fd, struct err *e)
 static int open_root(const struct stor_pool *p, const struct stor_root_plan *root, struct err *e)
 {
     if (!root->lower_dir)
-        return img_mount_merged(p, root->lowers, NULL, e);
+        return img_mount_merged(p, root->lowers, NULL, NULL, e);
     int fd = open(root->lower_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return fd < 0 ? err_sys(e, "%s", root->lower_dir) : fd;
 }

@@ -62,6 +62,25 @@ zc export web --root web.tar 2>/dev/null && mkdir web && tar --numeric-owner --x
 ok $? "export of a zone's root"
 drop() { grep -vE '^(etc|run|dev|kept|var|\.)( |/|$)'; }
 same "$(python3 "$lab" tree web | drop)" "$(python3 "$lab" tree theirs/rootfs | drop)" "... is what umoci made of the commit"
+# roots that are no image: an archive, a folder of the host with something mounted in it
+mkdir -p plain/bin plain/etc plain/sub "plain/a,b:c" && cp /bin/busybox plain/bin/sh && echo below >plain/etc/word && ln plain/etc/word "plain/a,b:c/link" && chown 7:8 plain/etc/word
+python3 -c 'import os; os.setxattr("plain/etc/word", "user.mine", b"x")'
+tar --xattrs --numeric-owner -C plain -cf plain.tar . && mount -t tmpfs none plain/sub && echo no >plain/sub/hidden
+for kind in "tar:$T/plain.tar" "dir:$T/plain"; do
+    zc create other --image "$kind" -e A=b -- /bin/sh -c 'echo new >/etc/new; cat /etc/word; read x </etc/new; echo $x $A; echo /sub/*' >/dev/null 2>&1
+    zc start other >/dev/null 2>&1; zc wait other >/dev/null 2>&1
+    status_is 0 "commit of a zone of ${kind%%:*}:" zc commit other "other:1"
+    is "$(zc run --rm other:1)" "$(zc logs other)" "... an image of it does the same"
+    is "$(zc image show other:1 -o json | jq -c '[(.layers | length), .config.Env]')" '[2,["A=b"]]' "... its root is one layer, its changes another"
+    zc export other --root other.tar >/dev/null 2>&1
+    ok $? "export of its root"
+    is "$(tar -tf other.tar | grep -cE '^(etc/new|etc/word|a,b:c/link|sub/)$') $(tar -tf other.tar | grep -c hidden)" "4 0" "... below and above, not what is mounted there"
+    zc image export other:1 o.tar >/dev/null 2>&1 && rm -rf o.dir o.un && skopeo copy -q oci-archive:o.tar oci:o.dir:1 && umoci unpack --image o.dir:1 o.un >/dev/null 2>&1
+    is "$(stat -c '%u %g %h' o.un/rootfs/etc/word) $(python3 -c 'import os; print(os.getxattr("o.un/rootfs/etc/word", "user.mine").decode())') $(ls o.un/rootfs/sub)" "7 8 2 x " "... umoci unpacks it: owner, links and attributes"
+    zc delete other && zc image delete other:1
+done >kinds.log 2>&1
+cat kinds.log
+umount plain/sub
 status_is 9 "commit of a zone without an image of the store" bash -c "'$BIN/zonectl' create h --image host -- true && '$BIN/zonectl' commit h x"
 status_is 9 "export of one" zc export h --root h.tar
 status_is 7 "commit to a name that is none" zc commit web 'No Name'
