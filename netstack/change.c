@@ -21,7 +21,7 @@ struct change {
 static bool same_link(const struct net_link_plan *a, const struct net_link_plan *b)
 {
     return !strcmp(a->host_ifname, b->host_ifname) && !strcmp(a->ifname, b->ifname) &&
-           !strcmp(a->network.name, b->network.name) && !memcmp(a->mac, b->mac, 6) &&
+           !strcmp(a->network.name, b->network.name) && !memcmp(a->mac, b->mac, 6) && a->dhcp == b->dhcp &&
            net_addr_eq(&a->addr4, &b->addr4) && net_addr_eq(&a->addr6, &b->addr6);
 }
 
@@ -145,7 +145,7 @@ static int routes(const struct change *x, struct err *e)
         for (unsigned i = 0; r == 0 && i < x->after.n; i++) {
             const struct net_link_plan *l = &x->after.at[i], *was = find(&x->before, l);
             int index = net_ifindex(nl_socket_get_fd(zone), l->ifname);
-            if (!was || was->default_route == l->default_route || index < 0)
+            if (!was || l->dhcp || was->default_route == l->default_route || index < 0)
                 continue;
             if (pass == 0 && !l->default_route)
                 msg_no_default(&b, l, index);

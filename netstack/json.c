@@ -129,6 +129,7 @@ json *net_link_to_json(const struct net_link_plan *l)
     js_set_strv(j, "aliases", l->aliases);
     js_set_bool(j, "default_route", l->default_route);
     js_set_bool(j, "trusted", l->trusted);
+    js_set_bool(j, "dhcp", l->dhcp);
     return j;
 }
 
@@ -168,6 +169,7 @@ int net_link_from_json(const json *j, struct net_link_plan *out, struct err *e)
     l.rate_out = to > 0 ? (uint64_t)to : SPEC_UNSET;
     l.aliases = js_get_strv(j, "aliases");
     l.trusted = js_get_bool(j, "trusted", false);
+    l.dhcp = js_get_bool(j, "dhcp", false);
     l.default_route = js_get_bool(j, "default_route", false);
     *out = l;
     return 0;

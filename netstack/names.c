@@ -70,7 +70,13 @@ void net_bridge_mac(const char *instance, const char *network, unsigned char mac
  * of that link (6.18, ndisc). */
 struct net_addr net_link_local(const unsigned char mac[6])
 {
-    struct net_addr a = {.family = AF_INET6, .prefix = 64, .bytes = {0xfe, 0x80}};
+    const struct net_addr net = {.family = AF_INET6, .prefix = 64, .bytes = {0xfe, 0x80}};
+    return net_addr_of_mac(&net, mac);
+}
+
+struct net_addr net_addr_of_mac(const struct net_addr *subnet, const unsigned char mac[6])
+{
+    struct net_addr a = *subnet;
     const unsigned char id[8] = {mac[0] ^ 2, mac[1], mac[2], 0xff, 0xfe, mac[3], mac[4], mac[5]};
     memcpy(a.bytes + 8, id, sizeof(id));
     return a;

@@ -32,6 +32,8 @@ void net_bridge_name(const char *instance, const char *network, char out[16]);
 void net_mac_of(const char *instance, const char *seed, const char *network, unsigned nth,
                 unsigned char mac[6]);
 void net_bridge_mac(const char *instance, const char *network, unsigned char mac[6]);
+/* The address that a zone makes of a router's prefix and its MAC (EUI-64, RFC 4862); subnet: a /64. */
+struct net_addr net_addr_of_mac(const struct net_addr *subnet, const unsigned char mac[6]);
 
 struct net_ctx;
 /* A network as zoned keeps it (and writes to its state). */
@@ -92,6 +94,8 @@ int net_network_up(struct net_ctx *c, const struct net_network *n, json **saved,
 int net_network_down(struct net_ctx *c, const struct net_network *n, bool last, const json *saved,
                      struct err *e);
 bool net_network_is_up(struct net_ctx *c, const struct net_network *n);
+/* The tables are as this version makes them; false after an upgrade: net_network_up makes them so. */
+bool net_tables_current(struct net_ctx *c);
 /* Zones of `from` may open connections to zones of `to`, or no longer. Idempotent; the table must be there. */
 int net_network_reach(struct net_ctx *c, const struct net_network *from, const struct net_network *to,
                       bool on, struct err *e);
@@ -115,6 +119,7 @@ struct net_link_plan {
     char **aliases;
     bool default_route;
     bool trusted; /* the zone may send from any address: a router, a DHCP server */
+    bool dhcp; /* its addresses are the zone's to set: it asks; the network's server and router answer it */
 };
 json *net_link_to_json(const struct net_link_plan *l);
 int net_link_from_json(const json *j, struct net_link_plan *out, struct err *e);

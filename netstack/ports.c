@@ -108,6 +108,10 @@ void net_elems_of_source(net_elems *v, const struct net_link_plan *l)
         source_elem(v, "free", l, false, NULL);
     if (l->trusted)
         source_elem(v, "trusted", l, false, NULL);
+    if (l->dhcp || !net_routed_by_us(&l->network)) { /* a LAN's servers are not ours to silence */
+        source_elem(v, "hear", l, false, NULL);
+        source_elem(v, "asks", l, true, NULL);
+    }
     source_elem(v, "macs", l, true, NULL);
     if (l->addr4.family)
         source_elem(v, "src4", l, true, &l->addr4);

@@ -8,9 +8,13 @@
 #include <errno.h>
 #include <nftables/libnftables.h>
 
+#define NET_LAYOUT "2" /* counted up with every change of the skeleton */
+
 /* $ stands for the instance, % for the prefix of its links. */
 static const char skeleton[] =
     "add table inet $\n"
+    "add set inet $ layout { type ifname; }\n" /* by which version of us the tables were made */
+    "add element inet $ layout { \"" NET_LAYOUT "\" }\n"
     "add set inet $ bridges { type ifname; }\n" /* of networks that the host routes */
     "add set inet $ natted { type ifname; }\n"
     "add set inet $ sealed { type ifname; }\n"
@@ -114,13 +118,21 @@ static const char skeleton[] =
     "add set bridge $ flows6 { type ipv6_addr . inet_service . ipv6_addr . inet_service; size 65536; flags "
     "dynamic,timeout; timeout 3m; }\n"
     "add set bridge $ trusted { type ifname; }\n" /* links that may bear any address, by their spec */
+    /* links that hear a router and a DHCP server; and the hardware address for which each may ask */
+    "add set bridge $ hear { type ifname; }\n"
+    "add set bridge $ asks { typeof iifname . @th,288,48; }\n"
     "add chain bridge $ judge\n"
     "add chain bridge $ opened\n"
     "add chain bridge $ six\n"
+    "add chain bridge $ client\n"
+    "add chain bridge $ output { type filter hook output priority filter; policy accept; }\n"
     "add chain bridge $ forward { type filter hook forward priority filter; policy accept; }\n"
     "add chain bridge $ first { type filter hook prerouting priority -300; policy accept; }\n"
     "flush chain bridge $ opened\nflush chain bridge $ six\nflush chain bridge $ first\nflush chain bridge $ "
     "forward\n"
+    "flush chain bridge $ client\nflush chain bridge $ output\n"
+    "add rule bridge $ output oifname \"%*\" oifname != @hear icmpv6 type nd-router-advert drop\n"
+    "add rule bridge $ output oifname \"%*\" oifname != @hear udp sport { 67, 547 } drop\n"
     /* out where it came in: only what the bridge itself translated to this zone (see net_msg_hairpin) */
     "add rule bridge $ forward iifname != @trusted iifname . oifname @self iifname . ether daddr != @macs "
     "drop\n"
@@ -129,6 +141,8 @@ static const char skeleton[] =
     "th sport }\n"
     "add rule bridge $ opened meta l4proto { udp, sctp } update @flows6 { ip6 daddr . th dport . ip6 saddr . "
     "th sport }\n"
+    "add rule bridge $ six iifname @hear icmpv6 type nd-router-solicit iifname . ether saddr @macs ip6 saddr "
+    "{ ::, fe80::/10 } accept\n"
     "add rule bridge $ six icmpv6 type { nd-router-advert, nd-redirect, nd-router-solicit, "
     "mld-listener-query,"
     " mld-listener-report, mld-listener-done, mld2-listener-report } drop\n"
@@ -143,14 +157,19 @@ static const char skeleton[] =
     /* what only a DHCP server says */
     "add rule bridge $ first udp sport { 67, 547 } drop\n"
     "add rule bridge $ first iifname @free iifname . ether saddr @macs accept\n"
+    "add rule bridge $ first udp dport 67 goto client\n"
     "add rule bridge $ first iifname . ether saddr . ip saddr @src4 accept\n"
-    /* a zone's own DHCP client, which has no address yet */
-    "add rule bridge $ first iifname . ether saddr @macs ip saddr 0.0.0.0 udp sport 68 udp dport 67 accept\n"
     "add rule bridge $ first iifname . ether saddr . arp saddr ip @src4 iifname . arp saddr ether . arp "
     "saddr ip @src4"
     " accept\n"
     "add rule bridge $ first ether type ip6 goto six\n"
-    "add rule bridge $ first drop\n";
+    "add rule bridge $ first drop\n"
+    /* A zone's own DHCP client, with an address or before it has one, asks for its own hardware address. What is too short
+     * to tell (a fragment) matches neither. */
+    "add rule bridge $ client iifname . ether saddr . ip saddr @src4 iifname . @th,288,48 @asks accept\n"
+    "add rule bridge $ client iifname . ether saddr @macs ip saddr 0.0.0.0 iifname . @th,288,48 @asks "
+    "accept\n"
+    "add rule bridge $ client drop\n";
 
 void net_table_expand(struct str *s, const char *text, const char *instance)
 {
@@ -230,6 +249,14 @@ int net_table_up(struct net_ctx *c, const struct net_network *n, char *const *op
     str_addf(&s, "add rule inet %s strangers meta nfproto ipv6 %s drop\n", c->instance,
              all6 ? "" : "iifname @opened6");
     return net_table_run(s.p, e);
+}
+
+bool net_tables_current(struct net_ctx *c)
+{
+    struct net_nft *nft;
+    auto_done(net_strv_done) char **layout = NULL;
+    return net_ctx_nft(c, &nft, NULL) == 0 && net_nft_names(nft, c->instance, "layout", &layout, NULL) == 0 &&
+           strv_has(layout, NET_LAYOUT);
 }
 
 int net_table_remove_network(struct net_ctx *c, const struct net_network *n, struct err *e)

@@ -88,10 +88,10 @@ static int host_links(struct net_ctx *c, struct nl_sock *s, const struct net_lin
     return 0;
 }
 
-/* On a LAN without an address of ours the zone configures itself. */
+/* On a LAN without an address of ours the zone configures itself, and so does one that asks. */
 static bool itself(const struct net_link_plan *l)
 {
-    return !net_routed_by_us(&l->network) && !l->addr4.family && !l->addr6.family;
+    return l->dhcp || (!net_routed_by_us(&l->network) && !l->addr4.family && !l->addr6.family);
 }
 
 unsigned net_link_table(const struct net_link_plan *l)
@@ -115,6 +115,8 @@ static void msg_inside(struct net_batch *b, const struct net_link_plan *l, int i
     if (!itself(l))
         net_msg_no_addrconf(b, l->ifname);
     net_msg_up(b, NULL, index);
+    if (l->dhcp)
+        return;
     if (l->addr4.family)
         net_msg_addr(b, index, &l->addr4);
     if (l->addr6.family) {

@@ -60,6 +60,28 @@ static void check_ports(struct spec_load *l, struct spec *s, const struct spec_n
     vec_done(&all);
 }
 
+/* What it asks for must be told by its MAC alone. */
+static void check_dhcp(struct spec_load *l, const struct spec *s, unsigned i, const struct spec_node *n)
+{
+    const struct spec_link *k = &s->network.at[i];
+    struct spec_where w = {NULL, "network", (int)i}, address = {&w, "address", -1}, dhcp = {&w, "dhcp", -1};
+    if (!k->dhcp)
+        return;
+    for (char **a = k->address; a && *a; a++)
+        if (strchr(*a, ':'))
+            spec_bad(
+                l, spec_line_of(n, "address"), &address,
+                "%s is fixed, but with dhcp the IPv6 address follows from the MAC (an IPv4 address can be "
+                "fixed)",
+                *a);
+    for (unsigned m = 0; m < s->network.len; m++)
+        if (m != i && s->network.at[m].link && !strcmp(s->network.at[m].link, k->link)) {
+            spec_bad(l, spec_line_of(n, "dhcp"), &dhcp,
+                     "is given with several links to network %s (it must be the only one)", k->link);
+            break;
+        }
+}
+
 static void check_link(struct spec_load *l, struct spec *s, unsigned i, const struct spec_node *n)
 {
     const struct spec_link *k = &s->network.at[i];
@@ -68,14 +90,17 @@ static void check_link(struct spec_load *l, struct spec *s, unsigned i, const st
         return;
     if (str_starts(k->link, "zone:") && s->zone && !strcmp(k->link + 5, s->zone))
         spec_bad(l, spec_line_of(n, "link"), &w, "shares the network of the zone itself");
-    if (is_network(k->link))
+    if (is_network(k->link)) {
+        check_dhcp(l, s, i, n);
         return;
+    }
     if (s->network.len > 1)
         spec_bad(l, spec_line_of(n, "link"), &w, "link %s stands with other links (it must be the only one)",
                  k->link);
-    static const char *const needs[] = {"ports", "rate_in", "rate_out", "aliases", "trusted"};
-    const bool given[] = {k->ports.len > 0, k->rate_in != SPEC_UNSET, k->rate_out != SPEC_UNSET,
-                          k->aliases != NULL, k->trusted};
+    static const char *const needs[] = {"ports", "rate_in", "rate_out", "aliases", "trusted", "dhcp"};
+    const bool given[] = {
+        k->ports.len > 0, k->rate_in != SPEC_UNSET, k->rate_out != SPEC_UNSET, k->aliases != NULL, k->trusted,
+        k->dhcp};
     for (unsigned m = 0; m < ARRAY_LEN(needs); m++)
         if (given[m]) {
             struct spec_where at = {&w, needs[m], -1};

@@ -87,6 +87,7 @@ struct spec_link {
     uint64_t rate_in, rate_out; /* bits per second, SPEC_UNSET */
     char **aliases;
     bool trusted; /* no anti-spoofing */
+    bool dhcp;    /* the zone asks for its addresses itself */
 };
 struct spec_mount {
     char *target;

@@ -281,6 +281,7 @@ int adopt_all(struct zd *d, struct err *e)
         adopt_one(d, names[i]);
     strv_free(names);
     names_adopt(d);
+    dhcp_adopt(d);
     drop_half_created(d);
     return 0;
 }

@@ -208,6 +208,9 @@ int h_doctor(struct zd *d, struct zd_request *r, struct err *e)
     struct err named = {0};
     (void)names_check(d, &named);
     add_check(list, "dnsmasq: zones find each other by name", &named, NULL);
+    struct err asked = {0};
+    (void)dhcp_check(d, &asked);
+    add_check(list, "dnsmasq: zones that ask get their addresses", &asked, NULL);
     (void)lxcfs_check(d, &le);
     add_check(list, "lxcfs: zones see their own part of CPUs and memory", &le, NULL);
     auto_js json *net = net_doctor(d->net);

@@ -73,8 +73,31 @@ static int take(struct net_entry *n, struct lease_link *l, struct err *e)
     return four || six ? net_pool_take(n->pool, four, six, e) : 0;
 }
 
+/* The IPv6 address of a link that asks: what its zone makes of the prefix and its MAC. */
+static bool derive(struct zd *d, const struct zone *z, const struct spec_link *s, struct net_addr *out)
+{
+    struct net_entry *n = s->dhcp ? network_find(d, s->link) : NULL;
+    unsigned char mac[6];
+    if (!n || !n->net.subnet6.family)
+        return false;
+    net_mac_of(d->instance, z->lease.machine_id, n->net.name, 0, mac);
+    *out = net_addr_of_mac(&n->net.subnet6, mac);
+    return true;
+}
+
+static int fit_derived(struct net_entry *n, const struct net_addr *want, struct lease_link *l, struct err *e)
+{
+    if (l->addr6.family)
+        return 0;
+    int r = net_pool_claim(n->pool, want, e);
+    if (r == 0)
+        l->addr6 = *want;
+    return r;
+}
+
 /* l: what the link has already, or zeroes. */
-static int fit(struct zd *d, const struct spec_link *s, struct lease_link *l, struct err *e)
+static int fit(struct zd *d, const struct zone *z, const struct spec_link *s, struct lease_link *l,
+               struct err *e)
 {
     struct net_entry *n = network_find(d, s->link);
     if (!n) {
@@ -93,6 +116,9 @@ static int fit(struct zd *d, const struct spec_link *s, struct lease_link *l, st
     int r = 0;
     for (unsigned i = 0; r == 0 && i < strv_len(s->address); i++)
         r = fix(n, s->address[i], l, e);
+    struct net_addr derived;
+    if (r == 0 && derive(d, z, s, &derived))
+        r = fit_derived(n, &derived, l, e);
     return r < 0 ? r : take(n, l, e);
 }
 
@@ -109,8 +135,11 @@ static struct lease_link *find_old(struct lease_change *t, const char *network)
 }
 
 /* What the spec fixes otherwise is not the link's any more; the old lease holds it until commit. */
-static void drop_unpinned(struct lease_link *l, const struct spec_link *s)
+static void drop_unpinned(struct zd *d, const struct zone *z, struct lease_link *l, const struct spec_link *s)
 {
+    struct net_addr derived;
+    if (derive(d, z, s, &derived) && !net_addr_eq(&l->addr6, &derived))
+        memset(&l->addr6, 0, sizeof(l->addr6));
     for (char **a = s->address; a && *a; a++) {
         struct net_addr want;
         if (net_addr_parse(*a, &want) < 0)
@@ -164,8 +193,8 @@ int lease_begin(struct zd *d, struct zone *z, const struct spec *spec, struct le
         if (old)
             ls->links[i] = *old;
         t->known[i] = old != NULL;
-        drop_unpinned(&ls->links[i], s);
-        int r = fit(d, s, &ls->links[i], e);
+        drop_unpinned(d, z, &ls->links[i], s);
+        int r = fit(d, z, s, &ls->links[i], e);
         if (r < 0) {
             err_prefix(e, "zone %s, network[%u]", z->name, i);
             lease_rollback(d, z, t);

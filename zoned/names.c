@@ -39,19 +39,6 @@ bool names_there(const struct zd *d)
 }
 
 /* ---- one network ---- */
-static int make_folders(struct names *n, struct err *e)
-{
-    auto_free char *shown = path_join(n->dir, "shown"), *hosts = path_join(shown, "hosts");
-    int r = path_mkdirs(hosts, 0755, e);
-    if (r < 0)
-        return r;
-    /* whatever the umask: the process reads them as nobody */
-    if (chmod(shown, 0755) < 0 || chmod(hosts, 0755) < 0)
-        return err_sys(e, "%s", hosts);
-    n->hosts_fd = open(hosts, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return n->hosts_fd < 0 ? err_sys(e, "%s", hosts) : 0;
-}
-
 void names_network_up(struct zd *d, struct net_entry *entry)
 {
     struct err e = {0};
@@ -61,7 +48,7 @@ void names_network_up(struct zd *d, struct net_entry *entry)
     n->hosts_fd = -1;
     n->dir = xasprintf("%s/names/%s", d->run_dir, entry->net.name);
     entry->names = n;
-    if (make_folders(n, &e) < 0)
+    if (resolver_folders(n->dir, &n->hosts_fd, &e) < 0)
         log_warning("names of network %s: %s", entry->net.name, e.text);
     else
         n->resolver = resolver_start(d, entry->net.name, &entry, 1, RESOLVER_PORT);
@@ -86,10 +73,8 @@ void names_network_down(struct zd *d, struct net_entry *entry, bool end)
         return;
     close_sets_with(d, entry->net.name, end);
     close_fd(&n->hosts_fd);
-    if (end) {
-        auto_fd int dir = open(n->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        (void)path_remove_tree(dir, "shown", NULL);
-    }
+    if (end)
+        resolver_drop_folders(n->dir);
     resolver_close(n->resolver, end);
     if (end)
         (void)rmdir(n->dir);
@@ -189,17 +174,6 @@ static void send_questions(struct zone *z, const struct plan *p, bool on)
 }
 
 /* ---- zones ---- */
-/* Made outside the folder and moved in: the process would also learn the name of a file that is being written. */
-static int put(const struct names *n, const char *zone, const char *text, struct err *e)
-{
-    auto_fd int shown = openat(n->hosts_fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    (void)unlinkat(shown, zone, 0);
-    int r = file_create(shown, zone, text, strlen(text), 0644, e);
-    if (r == 0 && (fchmodat(shown, zone, 0644, 0) < 0 || renameat(shown, zone, n->hosts_fd, zone) < 0))
-        r = err_sys(e, "names/%s", zone);
-    return r;
-}
-
 /* All links of the zone to one network are one file. */
 static void publish_on(struct zone *z, const struct net_entry *entry)
 {
@@ -211,7 +185,7 @@ static void publish_on(struct zone *z, const struct net_entry *entry)
         if (one)
             str_add(&text, one);
     }
-    if (put(entry->names, z->name, text.p ? text.p : "", &e) < 0)
+    if (resolver_put(entry->names->hosts_fd, z->name, text.p ? text.p : "", &e) < 0)
         log_warning("name of zone %s: %s", z->name, e.text);
 }
 

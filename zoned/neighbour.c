@@ -96,9 +96,13 @@ static int on_change(sd_event_source *s, int fd, uint32_t revents, void *arg)
 /* After adoption: what was lost while nobody looked is made again first. */
 int neighbour_open(struct zd *d, struct err *e)
 {
-    bool lost = false;
+    bool lost = false, any = false;
     for (unsigned i = 0; i < d->networks.len; i++)
-        lost |= d->networks.at[i].up && !net_network_is_up(d->net, &d->networks.at[i].net);
+        if (d->networks.at[i].up) {
+            any |= has_pair(&d->networks.at[i].net);
+            lost |= !net_network_is_up(d->net, &d->networks.at[i].net);
+        }
+    lost |= any && !net_tables_current(d->net); /* another version of us made them */
     struct err own = {0};
     if (lost)
         neighbour_repair(d);

@@ -277,6 +277,7 @@ int network_delete(struct zd *d, struct net_entry *n, struct err *e)
     if (r < 0)
         return r;
     names_network_down(d, n, true);
+    dhcp_network_down(d, n, true);
     if (unlink(path) < 0 && errno != ENOENT)
         return err_sys(e, "%s", path);
     (void)unlink(state);
@@ -398,6 +399,24 @@ bool network_is_name(const char *link)
     return link && strcmp(link, "none") && strcmp(link, "host") && !str_starts(link, "zone:");
 }
 
+/* Who asks needs somebody who answers. */
+static void check_dhcp(struct zd *d, const struct net_entry *n, unsigned link, struct problems *ps)
+{
+    auto_free char *key = xasprintf("network[%u].dhcp", link);
+    if (spec_network_joins_lan(n->net.type))
+        problem_add(
+            ps, ERR_INVALID, NULL, 0, key,
+            "network %s is %s: its LAN's own servers answer (without an address there a zone asks them)",
+            n->net.name, spec_network_type_name(n->net.type));
+    else if (n->net.subnet6.family && n->net.subnet6.prefix != 64)
+        problem_add(
+            ps, ERR_INVALID, NULL, 0, key,
+            "the IPv6 subnet of network %s is a /%u: routers advertise a /64, no other makes an address",
+            n->net.name, n->net.subnet6.prefix);
+    else if (!names_there(d))
+        problem_add(ps, ERR_UNSUPPORTED, NULL, 0, key, "dnsmasq is not there (package dnsmasq-base)");
+}
+
 /* What a network's type cannot do is refused, never ignored. */
 void networks_check(struct zd *d, const struct spec *s, struct problems *ps)
 {
@@ -409,6 +428,8 @@ void networks_check(struct zd *d, const struct spec *s, struct problems *ps)
         if (!n)
             continue;
         const char *type = spec_network_type_name(n->net.type);
+        if (l->dhcp)
+            check_dhcp(d, n, i, ps);
         if (l->ports.len && n->net.type != SPEC_NET_NAT && n->net.type != SPEC_NET_ROUTED)
             problem_add(ps, ERR_INVALID, NULL, 0, ports,
                         "network %s is %s: the host publishes nothing of it (nat and routed do)", l->link,
@@ -426,6 +447,7 @@ void networks_down(struct zd *d)
     for (unsigned i = 0; i < d->networks.len; i++) {
         struct err e = {0};
         names_network_down(d, &d->networks.at[i], true);
+        dhcp_network_down(d, &d->networks.at[i], true);
         if (down(d, &d->networks.at[i], i + 1 == d->networks.len, &e) < 0)
             log_warning("%s", e.text);
     }
@@ -435,6 +457,7 @@ void networks_free(struct zd *d)
 {
     for (unsigned i = 0; i < d->networks.len; i++) {
         names_network_down(d, &d->networks.at[i], false);
+        dhcp_network_down(d, &d->networks.at[i], false);
         entry_done(&d->networks.at[i]);
     }
     js_free(d->net_saved);

@@ -30,6 +30,14 @@ void names_follow(struct zone *z, const struct plan *old); /* a running zone's l
 void names_adopt(struct zd *d);                            /* at our start: exactly the running zones */
 int names_check(const struct zd *d, struct err *e);        /* for doctor */
 
+/* dhcp.c: a DHCP server and router for zones that ask (dhcp: true), while one of a network does */
+void dhcp_publish(struct zone *z);                        /* what its plan has; before the zone asks */
+void dhcp_withdraw(struct zone *z);                       /* idempotent */
+void dhcp_follow(struct zone *z, const struct plan *old); /* a running zone's links changed */
+void dhcp_network_down(struct zd *d, struct net_entry *n, bool end);
+void dhcp_adopt(struct zd *d); /* at our start: exactly the running zones */
+int dhcp_check(const struct zd *d, struct err *e);
+
 /* neighbour.c: other firewalls */
 int neighbour_open(struct zd *d, struct err *e); /* after adoption */
 void neighbour_close(struct zd *d);

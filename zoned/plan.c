@@ -64,7 +64,8 @@ static const struct net_link_plan *running_link(struct naming *n, const struct n
     return NULL;
 }
 
-static void name_link(struct naming *n, const struct net_network *net, struct net_link_plan *l)
+/* asks: the zone's only link to this network; its MAC is the one that its lease was made for. */
+static void name_link(struct naming *n, const struct net_network *net, bool asks, struct net_link_plan *l)
 {
     const struct plan_inputs *in = n->in;
     char ifname[16], host[16];
@@ -80,7 +81,7 @@ static void name_link(struct naming *n, const struct net_network *net, struct ne
     k = 0;
     do
         net_mac_of(in->instance, in->lease->machine_id, net->name, k, mac);
-    while (named(n, NULL, NULL, mac) && ++k);
+    while (!asks && named(n, NULL, NULL, mac) && ++k);
     memcpy(l->ifname, ifname, sizeof(ifname));
     memcpy(l->host_ifname, host, sizeof(host));
     memcpy(l->mac, mac, sizeof(mac));
@@ -98,6 +99,7 @@ static void fill_link(const struct spec_link *s, const struct net_network *n, co
     l->rate_out = s->rate_out;
     l->aliases = strv_copy(s->aliases);
     l->trusted = s->trusted;
+    l->dhcp = s->dhcp;
     for (unsigned k = 0; k < s->ports.len; k++) {
         struct net_port_rule *r = vec_add(&l->ports);
         r->port = s->ports.at[k];
@@ -134,7 +136,7 @@ static void add_networks(const struct plan_inputs *in, struct plan *p, struct pr
             memcpy(one.host_ifname, stay[i]->host_ifname, sizeof(one.host_ifname));
             memcpy(one.mac, stay[i]->mac, sizeof(one.mac));
         } else {
-            name_link(&names, n, &one);
+            name_link(&names, n, link->dhcp, &one);
         }
         fill_link(link, n, &in->lease->links[i], &one);
         one.default_route =

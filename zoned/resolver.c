@@ -5,9 +5,11 @@
  * networks are sealed. It sees nothing else of ours: its own mount namespace shows it those folders below /mnt, and it gives
  * up root. */
 #include "zoned/resolver.h"
+#include "base/file.h"
 #include "base/path.h"
 #include "base/str.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <sys/mount.h>
@@ -15,11 +17,42 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SHOWN "/mnt" /* where the process finds the folders */
+/* ---- the folders that it reads ---- */
+int resolver_folders(const char *dir, int *hosts_fd, struct err *e)
+{
+    auto_free char *shown = path_join(dir, "shown"), *hosts = path_join(shown, "hosts");
+    int r = path_mkdirs(hosts, 0755, e);
+    if (r < 0)
+        return r;
+    /* whatever the umask: the process reads them as nobody */
+    if (chmod(shown, 0755) < 0 || chmod(hosts, 0755) < 0)
+        return err_sys(e, "%s", hosts);
+    *hosts_fd = open(hosts, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return *hosts_fd < 0 ? err_sys(e, "%s", hosts) : 0;
+}
 
+/* Made outside the folder and moved in: the process would also learn the name of a file that is being written. */
+int resolver_put(int hosts_fd, const char *file, const char *text, struct err *e)
+{
+    auto_fd int shown = openat(hosts_fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    (void)unlinkat(shown, file, 0);
+    int r = file_create(shown, file, text, strlen(text), 0644, e);
+    if (r == 0 && (fchmodat(shown, file, 0644, 0) < 0 || renameat(shown, file, hosts_fd, file) < 0))
+        r = err_sys(e, "hosts/%s", file);
+    return r;
+}
+
+void resolver_drop_folders(const char *dir)
+{
+    auto_fd int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0)
+        (void)path_remove_tree(fd, "shown", NULL);
+}
+
+/* ---- the process ---- */
 static int show(const char *folder, const char *network)
 {
-    auto_free char *at = path_join(SHOWN, network);
+    auto_free char *at = path_join(RESOLVER_SHOWN, network);
     if (mkdir(at, 0755) < 0 || mount(folder, at, NULL, MS_BIND, NULL) < 0)
         return -1;
     return mount(NULL, at, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
@@ -29,17 +62,18 @@ static int inside(void *arg)
 {
     const struct resolver *r = arg;
     if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0 ||
-        mount("tmpfs", SHOWN, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=64k,mode=755") < 0)
+        mount("tmpfs", RESOLVER_SHOWN, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=64k,mode=755") < 0)
         return -1;
     for (unsigned i = 0; i < strv_len(r->networks); i++)
         if (show(r->shown[i], r->networks[i]) < 0)
             return -1;
-    if (mount(NULL, SHOWN, NULL, MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+    if (mount(NULL, RESOLVER_SHOWN, NULL, MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) <
+        0)
         return -1;
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
-static void add(char ***argv, char *word /* taken */)
+void resolver_word(char ***argv, char *word)
 {
     strv_add(argv, word);
     free(word);
@@ -56,10 +90,10 @@ static char **command(const struct resolver *r)
         strv_add(&argv, words[i]);
     strv_add(&argv, "--domain=" NET_DOMAIN);
     strv_add(&argv, "--local=/" NET_DOMAIN "/");
-    add(&argv, xasprintf("--port=%u", r->port));
+    resolver_word(&argv, xasprintf("--port=%u", r->port));
     for (unsigned i = 0; i < strv_len(r->networks); i++) {
-        add(&argv, xasprintf("--interface=%s", r->bridges[i]));
-        add(&argv, xasprintf("--hostsdir=" SHOWN "/%s/hosts", r->networks[i]));
+        resolver_word(&argv, xasprintf("--interface=%s", r->bridges[i]));
+        resolver_word(&argv, xasprintf("--hostsdir=" RESOLVER_SHOWN "/%s/hosts", r->networks[i]));
     }
     if (!r->forwards) { /* what is not ours is not there: said at once, not after the asker's patience */
         strv_add(&argv, "--no-resolv");
@@ -68,23 +102,30 @@ static char **command(const struct resolver *r)
     return argv;
 }
 
-struct resolver *resolver_start(struct zd *d, const char *dir, struct net_entry *const *nets, unsigned n,
-                                unsigned port)
+struct resolver *resolver_make(struct zd *d, const char *kind, const char *dir, struct net_entry *const *nets,
+                               unsigned n)
 {
     struct resolver *r = xcalloc(1, sizeof(*r));
-    r->port = port;
     for (unsigned i = 0; i < n; i++) {
         strv_add(&r->networks, nets[i]->net.name);
         strv_add(&r->bridges, nets[i]->net.bridge);
-        add(&r->shown, xasprintf("%s/names/%s/shown", d->run_dir, nets[i]->net.name));
+        resolver_word(&r->shown, xasprintf("%s/%s/%s/shown", d->run_dir, kind, nets[i]->net.name));
         r->forwards |= nets[i]->net.type != SPEC_NET_SEALED;
     }
     r->process = (struct service){.d = d,
                                   .name = "dnsmasq",
-                                  .dir = xasprintf("%s/names/%s", d->run_dir, dir),
-                                  .argv = command(r),
+                                  .dir = xasprintf("%s/%s/%s", d->run_dir, kind, dir),
                                   .inside = inside,
                                   .arg = r};
+    return r;
+}
+
+struct resolver *resolver_start(struct zd *d, const char *dir, struct net_entry *const *nets, unsigned n,
+                                unsigned port)
+{
+    struct resolver *r = resolver_make(d, "names", dir, nets, n);
+    r->port = port;
+    r->process.argv = command(r);
     service_start(&r->process);
     return r;
 }

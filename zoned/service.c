@@ -80,7 +80,9 @@ static int look(struct service *s, int dirfd)
         sscanf(text, "%d %" SCNu64, &pid, &want) != 2 || pid <= 1)
         return -ENOENT;
     auto_fd int fd = pidfd_open_pid(pid);
-    if (fd < 0 || proc_start_time(pid, &start) < 0 || start != want)
+    struct pollfd ended = {.fd = fd,
+                           .events = POLLIN}; /* one that nobody has reaped yet is there, but no more */
+    if (fd < 0 || proc_start_time(pid, &start) < 0 || start != want || poll(&ended, 1, 0) == 1)
         return -ESRCH;
     s->pidfd = take_fd(&fd);
     s->pid = pid;
@@ -187,6 +189,7 @@ void service_kill(struct service *s)
         (void)pidfd_kill(s->pidfd, SIGKILL);
 }
 
+/* Its files go too. */
 static void end_process(struct service *s)
 {
     static const char *const files[] = {"pid", "lock", "log"};
@@ -199,10 +202,8 @@ static void end_process(struct service *s)
     (void)rmdir(s->dir);
 }
 
-void service_close(struct service *s, bool end)
+static void let_go(struct service *s, bool end)
 {
-    if (!s->dir)
-        return;
     s->died = sd_event_source_disable_unref(s->died);
     s->again = sd_event_source_disable_unref(s->again);
     if (end)
@@ -210,6 +211,19 @@ void service_close(struct service *s, bool end)
     if (s->pid > 0)
         close_fd(&s->pidfd);
     s->pid = 0;
+}
+
+void service_restart(struct service *s)
+{
+    let_go(s, true);
+    service_start(s);
+}
+
+void service_close(struct service *s, bool end)
+{
+    if (!s->dir)
+        return;
+    let_go(s, end);
     free(s->dir);
     s->dir = NULL;
     strv_free(s->argv);

@@ -34,6 +34,7 @@ void start_failed(struct zone *z, const struct err *e, const struct problems *ps
     struct session_start *s = take_ptr(&z->session);
     struct zd *d = z->d;
     bool remove = z->remove && z->ephemeral;
+    dhcp_withdraw(z);
     release_run_state(z);
     if (z->lock_fd >= 0 && !z->ephemeral)
         remove_run_dir(z);
@@ -181,7 +182,10 @@ static int prepare_start(struct zone *z, struct problems *ps, struct err *e)
     r = lease_save(d, z, e);
     if (r == 0)
         r = make_run_dir(z, e);
-    return r == 0 ? write_plan(z, e) : r;
+    r = r == 0 ? write_plan(z, e) : r;
+    if (r == 0)
+        dhcp_publish(z); /* its client may ask at once */
+    return r;
 }
 
 static void hand_over(struct zone *z)

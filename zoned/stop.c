@@ -133,6 +133,7 @@ void op_stopped(struct zone *z, const json *event)
     bool remove = z->remove && z->ephemeral && op != OP_RESTART;
     record_operator_stop(z);
     names_withdraw(z);
+    dhcp_withdraw(z);
     if (z->state != ZONE_DOWN)
         zone_set_state(z, ZONE_DOWN);
     if (remove) {

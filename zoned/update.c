@@ -69,6 +69,7 @@ static void finished(struct zone *z, const json *reply, const struct err *e, voi
             log_error("zone %s: %s", z->name, se.text);
         if (z->plan) {
             names_follow(z, u->plan);
+            dhcp_follow(z, u->plan);
             firewall_follow(z);
         }
     }

@@ -137,6 +137,7 @@ struct net_entry {
     unsigned links; /* leases of zones, running or not */
     bool up;
     struct names *names; /* its dnsmasq, NULL = none */
+    struct dhcp *dhcp;   /* the one for zones that ask for their addresses, NULL = none does */
 };
 
 struct pool_entry; /* division.h */

@@ -92,7 +92,7 @@ finish() {
     [ -n "$zoned_pid" ] && kill "$zoned_pid" 2>/dev/null && wait "$zoned_pid" 2>/dev/null
     for p in $(pgrep -f "zone-sup --server $ROOT|^/usr/bin/lxcfs .*$ROOT"); do kill -9 "$p" 2>/dev/null; done
     umount -l "$ROOT/run/lxcfs/mnt" 2>/dev/null
-    for p in $(cut -d" " -f1 "$ROOT"/run/names/*/pid 2>/dev/null); do kill -9 "$p" 2>/dev/null; done
+    for p in $(cut -d" " -f1 "$ROOT"/run/names/*/pid "$ROOT"/run/dhcp/*/pid 2>/dev/null); do kill -9 "$p" 2>/dev/null; done
     echo "1..$n"
     if [ $failed = 1 ] || [ $status != 0 ]; then
         echo "# zoned's own words:"

@@ -46,6 +46,10 @@ static void test_names(void)
     net_mac_of("zoned", "web", "default", 0, m);
     net_mac_of("zoned", "web", "default", 1, k);
     ok((m[0] & 3) == 2 && memcmp(m, k, 6) != 0, "MACs are locally administered and differ by link");
+    struct net_addr net = A("fd00:1::/64"),
+                    of_mac = net_addr_of_mac(&net, (const unsigned char[6]){2, 0x11, 0x22, 0x33, 0x44, 0x55}),
+                    want = A("fd00:1::11:22ff:fe33:4455");
+    ok(net_addr_eq(&of_mac, &want) && of_mac.prefix == 64, "the address that a zone makes of its MAC");
     net_bridge_name("zoned", "default", a);
     is_str(a, "zoned0", "the default bridge");
     net_bridge_name("zoned", "other", a);
@@ -187,7 +191,11 @@ static void test_choose(void)
 
 static void test_json(void)
 {
-    struct net_link_plan l = {.rate_in = 100000000, .rate_out = SPEC_UNSET, .default_route = true}, m;
+    struct net_link_plan l = {.rate_in = 100000000,
+                              .rate_out = SPEC_UNSET,
+                              .default_route = true,
+                              .dhcp = true},
+                         m;
     struct err e = {0};
     net_choose_free("zoned", "default", "id", NULL, 0, &l.network, &e);
     strcpy(l.ifname, "eth0");
