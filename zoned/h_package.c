@@ -7,6 +7,7 @@
 #include "zoned/images.h"
 #include "zoned/ops.h"
 #include "zoned/package.h"
+#include "zoned/save.h"
 #include <errno.h>
 
 /* ---- install ---- */
@@ -147,27 +148,6 @@ int h_back_zone(struct zd *d, struct zd_request *r, struct err *e)
 }
 
 /* ---- pack ---- */
-struct pack_job {
-    struct zd *d;
-    char zone[SPEC_NAME_MAX + 1];
-    unsigned hidden;
-};
-
-static void packed(struct image_job *job, const json *result, const struct err *e, void *arg)
-{
-    struct pack_job *p = arg;
-    struct zone *z = registry_find(p->d, p->zone);
-    if (z)
-        op_unhold(z);
-    if (!err_is(e) && p->hidden) {
-        auto_free char *text =
-            xasprintf("%u values of the spec hold a secret parameter's value and were left out", p->hidden);
-        image_note(job, text);
-    }
-    image_finish(job, result, e, NULL);
-    free(p);
-}
-
 /* The document: what the caller says of the package, and the zone as it is where he says nothing. */
 static int document_of(struct zd *d, struct zone *z, const json *source, struct spec_package **out,
                        unsigned *hidden, struct problems *ps, struct err *e)
@@ -221,30 +201,6 @@ static char *default_ref(const struct spec_package *p)
     return xasprintf("localhost/%s:%s", p->name, tag ? v : "latest");
 }
 
-static int start_pack(struct zd *d, struct zone *z, struct zd_request *r, json *args, unsigned hidden,
-                      struct err *e)
-{
-    struct stor_root_plan root = {0};
-    int k = op_hold(z, OP_COPY, false, e);
-    if (k < 0)
-        return k;
-    struct pack_job *p = xcalloc(1, sizeof(*p));
-    *p = (struct pack_job){.d = d, .hidden = hidden};
-    snprintf(p->zone, sizeof(p->zone), "%s", z->name);
-    k = zone_root(d, z, &root, e);
-    if (k == 0) {
-        js_set_str(args, "zone", z->name);
-        js_set(args, "root", stor_root_to_json(&root));
-        k = image_run(d, "pack", js_ref(args), IMAGE_STREAM, r, packed, p, e);
-    }
-    stor_root_done(&root);
-    if (k < 0) {
-        op_unhold(z);
-        free(p);
-    }
-    return k;
-}
-
 int h_pack_zone(struct zd *d, struct zd_request *r, struct err *e)
 {
     struct zone *z;
@@ -255,18 +211,19 @@ int h_pack_zone(struct zd *d, struct zd_request *r, struct err *e)
     int k = registry_get(d, zd_param(r, 0), &z, e);
     if (k == 0 && !z->spec)
         k = err_set(e, ERR_INVALID, EINVAL, "the spec of zone %s cannot be read", z->name);
-    if (k == 0 && state_allows(z->state, VERB_CLONE, z->name, e) == VERB_REFUSED)
-        k = -EBUSY;
     if (k == 0 && path && !path_is_clean_absolute(path))
         k = err_set(e, ERR_INVALID, EINVAL, "path: must be absolute, without . and ..");
     k = k < 0 ? k : document_of(d, z, js_get(body, "source"), &p, &hidden, zd_problems(r), e);
     if (k < 0)
         return k;
-    auto_js json *args = js_object();
+    json *args = js_object();
     auto_free char *own = ref ? NULL : default_ref(p);
     js_set_str(args, "ref", ref ? ref : own);
     if (path)
         js_set_str(args, "path", path);
     js_set(args, "config", config_of(p));
-    return start_pack(d, z, r, args, hidden, e);
+    char *note =
+        hidden ? xasprintf("%u values of the spec hold a secret parameter's value and were left out", hidden)
+               : NULL;
+    return save_zone(d, r, "pack", args, note, e);
 }

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 mkdir -p "$T/tree/bin" "$T/tree/etc"
 cp /bin/busybox "$T/tree/bin/busybox"
-for a in sh cat echo sleep httpd touch; do ln "$T/tree/bin/busybox" "$T/tree/bin/$a"; done
+for a in sh cat echo sleep httpd touch dd; do ln "$T/tree/bin/busybox" "$T/tree/bin/$a"; done
 tar -C "$T/tree" -cf "$T/base.tar" .
 start_zoned || ok 1 "zoned starts" "$(cat "$T/zoned.log")"
 zc image import "$T/base.tar" base:1 >/dev/null 2>&1 || ok 1 "a base image"
@@ -14,8 +14,30 @@ zc image import "$T/base.tar" base:1 >/dev/null 2>&1 || ok 1 "a base image"
 zc create web --image base:1 -v pages:/srv --memory 64M -e GREETING=hello -- httpd -f -p 80 -h /srv 2>/dev/null
 zc start web 2>/dev/null
 zc exec web -- sh -c 'echo tuned >/etc/tuned.conf; echo kept >/srv/page'
-status_is 4 "a running zone is not packed" zc pack web -o "$T/web.zone"
+# a running zone stands still for it, and runs on
+zc exec web -- sh -c 'dd if=/dev/zero of=/zeros bs=1000000 count=300 2>/dev/null; i=0; while sleep 0.05; do i=$((i+1)); echo $i >/n; done' & ticks=$!
+for _ in $(seq 100); do zc exec web -- cat /n >/dev/null 2>&1 && break; sleep 0.1; done
+zc pack web -o "$T/live.zone" --tag localhost/live:1 >"$T/live.out" 2>&1 & packing=$!
+for _ in $(seq 200); do seen=$(zc show web -o json | jq -r .state); [ "$seen" = paused ] && break; sleep 0.01; done
+is "$seen" paused "a running zone stands still while it is packed"
+wait $packing
+ok $? "... it is packed" "$(cat "$T/live.out")"
+is "$(zc show web -o json | jq -r .state)" running "... and runs on"
+a=$(zc exec web -- cat /n); sleep 0.3; b=$(zc exec web -- cat /n)
+ok "$([ "$a" != "$b" ]; echo $?)" "... really"
+mkdir "$T/l" && skopeo copy -q "oci-archive:$T/live.zone" "dir:$T/l"
+like "$(for f in "$T/l/"*; do zcat -f "$f" 2>/dev/null | tar -tf - 2>/dev/null; done)" "^etc/tuned.conf$" "... with its changes"
+zc pack web -o "$T/cut.zone" --tag localhost/cut:1 >/dev/null 2>&1 & packing=$!
+for _ in $(seq 200); do [ "$(zc show web -o json | jq -r .state)" = paused ] && break; sleep 0.01; done
+kill9_zoned
+wait $packing
+sleep 0.3
+start_zoned
+is "$(zc show web -o json | jq -r .state) $(zc image list -o json | jq -r '.[].ref' | grep -c cut) $(ls "$T"/cut.zone* 2>/dev/null | wc -l)" "running 0 0" "zoned killed meanwhile: it runs on, no image, no file"
+zc exec web -- sh -c ': >/zeros'
 zc stop -t 1 web 2>/dev/null
+wait $ticks
+zc image delete localhost/live:1 >/dev/null; rm -f "$T/live.zone"
 cat >"$T/web.yaml" <<'END'
 name: web
 version: "1.0"
