@@ -23,7 +23,8 @@ is "$seen" paused "a running zone stands still while it is packed"
 wait $packing
 ok $? "... it is packed" "$(cat "$T/live.out")"
 is "$(zc show web -o json | jq -r .state)" running "... and runs on"
-a=$(zc exec web -- cat /n); sleep 0.3; b=$(zc exec web -- cat /n)
+a=$(zc exec web -- cat /n)
+for _ in $(seq 50); do b=$(zc exec web -- cat /n); [ -n "$b" ] && [ "$a" != "$b" ] && break; sleep 0.1; done
 ok "$([ "$a" != "$b" ]; echo $?)" "... really"
 mkdir "$T/l" && skopeo copy -q "oci-archive:$T/live.zone" "dir:$T/l"
 like "$(for f in "$T/l/"*; do zcat -f "$f" 2>/dev/null | tar -tf - 2>/dev/null; done)" "^etc/tuned.conf$" "... with its changes"
