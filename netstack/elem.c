@@ -164,15 +164,17 @@ static int ask_some(struct net_nft *n, const char *table, struct asked *a)
         p += NLMSG_ALIGN(h->nlmsg_len);
     }
     int fd = nl_socket_get_fd(n->s);
-    struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
-    ssize_t r = TEMP_FAILURE_RETRY(sendto(fd, buf, (size_t)(p - buf), 0, (void *)&kernel, sizeof(kernel)));
+    struct iovec iov = {.iov_base = buf, .iov_len = (size_t)(p - buf)};
+    int r = net_nl_send(fd, &iov, 1);
     if (r < 0)
-        return -errno;
+        return r;
     auto_free char *in = xcalloc(1, 32768);
     for (;;) { /* all answers are in the queue */
         ssize_t len = recv(fd, in, 32768, MSG_DONTWAIT);
         if (len < 0 && errno == EINTR)
             continue;
+        if (len < 0 && errno == ENOBUFS) /* some were lost: what is there would seem to be missing */
+            return -ENOBUFS;
         if (len <= 0)
             return 0;
         for (struct nlmsghdr *h = (void *)in; NLMSG_OK(h, (size_t)len); h = NLMSG_NEXT(h, len))
@@ -192,28 +194,49 @@ static int ask(struct net_nft *n, const char *table, const net_elems *v, signed 
     return r;
 }
 
+/* Which of them is there with other data, -1 = none. */
+static int find_busy(struct net_nft *n, const char *table, const net_elems *v)
+{
+    auto_free signed char *state = xcalloc(v->len, 1);
+    int found = -1;
+    if (ask(n, table, v, state) < 0)
+        return -1;
+    for (unsigned i = 0; found < 0 && i < v->len; i++)
+        if (state[i] < 0)
+            found = (int)i;
+    return found;
+}
+
+static int add_error(int r, const char *table, const net_elems *v, const char *said, struct err *e)
+{
+    if (r == -EBUSY || r == -EEXIST)
+        return err_set(e, ERR_CONFLICT, EADDRINUSE, "the table %s has an element already%s%s", table,
+                       *said ? ": " : "", said);
+    if (r == -ENOENT)
+        return err_set(e, ERR_INTERNAL, ENOENT, "the nft table %s is not there: the network is not up",
+                       table);
+    return err_sysk(e, net_again(-r) ? ERR_BUSY : ERR_INTERNAL, -r, "add %u elements to the nft table %s%s%s",
+                    v->len, table, *said ? ": " : "", said);
+}
+
+/* Adding what is there already with the same data is success, so all of it may be said again, also where answers were lost. */
 int net_nft_add(struct net_nft *n, const char *table, const net_elems *v, int *busy, struct err *e)
 {
     char said[160] = "";
     *busy = -1;
-    if (!v->len)
-        return 0;
-    int r = transact(n, table, v, true, said);
-    if (r == -EBUSY || r == -EEXIST) {
-        auto_free signed char *state = xcalloc(v->len, 1);
-        ask(n, table, v, state);
-        for (unsigned i = 0; *busy < 0 && i < v->len; i++)
-            if (state[i] < 0)
-                *busy = (int)i;
-        return err_set(e, ERR_CONFLICT, EADDRINUSE, "the table %s has an element already%s%s", table,
-                       *said ? ": " : "", said);
+    for (unsigned tries = 0; v->len; tries++) {
+        int r = transact(n, table, v, true, said);
+        bool taken = r == -EBUSY || r == -EEXIST;
+        if (taken)
+            *busy = find_busy(n, table, v);
+        if (r == 0)
+            return 0;
+        if (tries == NET_TRIES && net_again(-r)) /* it may have been done */
+            net_nft_del(n, table, v, NULL);
+        if (tries == NET_TRIES || *busy >= 0 || !(taken || net_again(-r)))
+            return add_error(r, table, v, said, e);
+        net_pause(tries);
     }
-    if (r == -ENOENT)
-        return err_set(e, ERR_INTERNAL, ENOENT, "the nft table %s is not there: the network is not up",
-                       table);
-    if (r < 0)
-        return err_sysk(e, ERR_INTERNAL, -r, "add %u elements to the nft table %s%s%s", v->len, table,
-                        *said ? ": " : "", said);
     return 0;
 }
 
@@ -222,7 +245,7 @@ int net_nft_del(struct net_nft *n, const char *table, const net_elems *v, struct
     char said[160] = "";
     auto_free signed char *state = xcalloc(v->len + 1, 1);
     int r = 0;
-    for (int tries = 0; tries < 5; tries++) {
+    for (unsigned tries = 0; tries <= NET_TRIES; tries++) {
         net_elems mine = {0};
         memset(state, 0, v->len + 1);
         r = ask(n, table, v, state);
@@ -232,12 +255,15 @@ int net_nft_del(struct net_nft *n, const char *table, const net_elems *v, struct
         if (r == 0 && mine.len)
             r = transact(n, table, &mine, false, said);
         vec_done(&mine);
-        if (r != -ENOENT) /* one went between asking and deleting: ask again */
+        if (r != -ENOENT && r != -EBUSY &&
+            !net_again(-r)) /* one went between asking and deleting: ask again */
             break;
+        if (r != -ENOENT)
+            net_pause(tries);
     }
     if (r < 0 && r != -ENOENT)
-        return err_sysk(e, ERR_INTERNAL, -r, "delete elements of the nft table %s%s%s", table,
-                        *said ? ": " : "", said);
+        return err_sysk(e, net_again(-r) || r == -EBUSY ? ERR_BUSY : ERR_INTERNAL, -r,
+                        "delete elements of the nft table %s%s%s", table, *said ? ": " : "", said);
     return 0;
 }
 

@@ -47,20 +47,31 @@ static void add_missing(struct str *s, unsigned hook, const char *text, const ch
     }
 }
 
+/* From what stands there now, so that nothing is inserted twice when the answer was lost. */
+static int set_one(unsigned hook, const char *mark, char *const *bridges, struct err *e)
+{
+    auto_done(str_done) struct str s = {0};
+    auto_free char *text = list(hook);
+    if (!text)
+        return 0;
+    drop_stale(&s, hook, text, mark, bridges);
+    add_missing(&s, hook, text, mark, bridges);
+    return s.p ? net_table_try(s.p, e) : 0;
+}
+
 int net_hooks_set(struct net_ctx *c, char *const *bridges, struct err *e)
 {
     auto_free char *mark = xasprintf("\"%s ", c->instance);
-    int r = 0;
-    for (unsigned i = 0; i < ARRAY_LEN(hooks) && r == 0; i++) {
-        auto_done(str_done) struct str s = {0};
-        auto_free char *text = list(i);
-        if (!text)
-            continue;
-        drop_stale(&s, i, text, mark, bridges);
-        add_missing(&s, i, text, mark, bridges);
-        r = s.p ? net_table_run(s.p, e) : 0;
-    }
-    return r;
+    for (unsigned i = 0; i < ARRAY_LEN(hooks); i++)
+        for (unsigned tries = 0;; tries++) {
+            struct err own = {0};
+            if (set_one(i, mark, bridges, &own) == 0)
+                break;
+            if (own.kind != ERR_BUSY || tries == NET_TRIES)
+                return err_set(e, own.kind, own.code, "%s", own.text);
+            net_pause(tries);
+        }
+    return 0;
 }
 
 bool net_hooks_there(struct net_ctx *c, bool six)

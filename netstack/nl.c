@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Netlink: sockets, several requests in one crossing, their answers. The kernel handles a request inside
  * sendmsg(2), so after it every answer is in the receive queue and nothing here waits. May assume: one
- * socket, one user at a time. Must never: change the sequence of a batch, or send one again of which the
- * kernel may have done a part. Sources: netlink(7), libnl's core API. */
+ * socket, one user at a time. Must never: change the sequence of a batch, or say again what the kernel may
+ * have done: only what it answered with "not now" (EINTR, EAGAIN, ENOBUFS), which it has not. Sources:
+ * netlink(7), libnl's core API. */
 #include "netstack/nl_api.h"
 #include "netstack/priv.h"
 #include <errno.h>
 #include <linux/netlink.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define RECEIVE_MAX (64u << 10)
 #define SOCKET_BUFFER (4 << 20) /* answers of 1,024 ports fit; memory is used only as filled */
@@ -41,6 +43,16 @@ void net_nl_close(struct nl_sock *s)
         nl_socket_free(s);
 }
 
+bool net_again(int code)
+{
+    return code == EINTR || code == EAGAIN || code == ENOBUFS;
+}
+
+void net_pause(unsigned tries)
+{
+    usleep(1000u << (tries < 5 ? tries : 5));
+}
+
 static void read_ack(struct nlmsghdr *h, struct net_ack *a)
 {
     struct nlmsgerr *m = NLMSG_DATA(h);
@@ -58,14 +70,16 @@ static void read_ack(struct nlmsghdr *h, struct net_ack *a)
         snprintf(a->text, sizeof(a->text), "%.*s", nla_len(at), (char *)nla_data(at));
 }
 
-static int send_all(int fd, struct iovec *iov, unsigned niov)
+int net_nl_send(int fd, struct iovec *iov, unsigned niov)
 {
     struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
     struct msghdr m = {
         .msg_name = &kernel, .msg_namelen = sizeof(kernel), .msg_iov = iov, .msg_iovlen = niov};
-    for (int tries = 0; sendmsg(fd, &m, 0) < 0; tries++)
-        if ((errno != EINTR && errno != ENOBUFS) || tries == 10) /* both: nothing has been handled yet */
+    for (unsigned tries = 0; sendmsg(fd, &m, 0) < 0; tries++) { /* nothing has been handled yet */
+        if (!net_again(errno) || tries == NET_TRIES)
             return -errno;
+        net_pause(tries);
+    }
     return 0;
 }
 
@@ -73,7 +87,7 @@ int net_nl_exchange(int fd, struct iovec *iov, unsigned niov, uint32_t seq, unsi
 {
     for (unsigned i = 0; i < n; i++)
         acks[i] = (struct net_ack){.error = -1};
-    int r = send_all(fd, iov, niov);
+    int r = net_nl_send(fd, iov, niov);
     if (r < 0)
         return r;
     auto_free char *buf = xcalloc(1, RECEIVE_MAX);
@@ -124,7 +138,10 @@ static int batch_error(struct net_batch *b, unsigned i, const struct net_ack *a,
 {
     int code = a->error < 0 ? ENOBUFS : a->error;
     enum err_kind kind = ERR_INTERNAL;
-    if (code == EOPNOTSUPP)
+    b->lost = a->error < 0;
+    if (code == EBUSY || net_again(code))
+        kind = ERR_BUSY;
+    else if (code == EOPNOTSUPP)
         kind = ERR_UNSUPPORTED;
     else if (code == EEXIST)
         kind = ERR_CONFLICT;
@@ -133,24 +150,64 @@ static int batch_error(struct net_batch *b, unsigned i, const struct net_ack *a,
     else if (code == EXFULL || code == ENOSPC)
         kind = ERR_LIMIT;
     b->failed = (int)i;
+    if (b->lost)
+        return err_sysk(e, kind, code, "%s: %s: the kernel's answer was lost", subject, b->what[i]);
     return err_sysk(e, kind, code, "%s: %s%s%s", subject, b->what[i], *a->text ? ": " : "", a->text);
+}
+
+static bool refused(const struct net_batch *b, const struct net_ack *acks, unsigned i)
+{
+    return acks[i].error > 0 && acks[i].error != b->fine[i];
+}
+
+/* The messages that are open, in one crossing; their answers go to their places. */
+static int send_open(struct nl_sock *s, struct net_batch *b, const bool *open, struct net_ack *acks)
+{
+    struct iovec iov[NET_BATCH_MAX];
+    struct net_ack got[NET_BATCH_MAX];
+    unsigned n = 0, at[NET_BATCH_MAX];
+    uint32_t seq = 0;
+    for (unsigned i = 0; i < b->n; i++) {
+        struct nlmsghdr *h = nlmsg_hdr(b->msg[i]);
+        if (!open[i])
+            continue;
+        h->nlmsg_seq = nl_socket_use_seq(s);
+        seq = n ? seq : h->nlmsg_seq;
+        iov[n] = (struct iovec){.iov_base = h, .iov_len = NLMSG_ALIGN(h->nlmsg_len)};
+        at[n++] = i;
+    }
+    int r = n ? net_nl_exchange(nl_socket_get_fd(s), iov, n, seq, n, got) : 0;
+    for (unsigned i = 0; r == 0 && i < n; i++)
+        acks[at[i]] = got[i];
+    return r;
+}
+
+/* What was answered with "not now" is said again, and with it what failed behind it, perhaps for lack of it. */
+static int send_rounds(struct nl_sock *s, struct net_batch *b, struct net_ack *acks)
+{
+    bool open[NET_BATCH_MAX];
+    memset(open, true, sizeof(open));
+    for (unsigned tries = 0;; tries++) {
+        unsigned first = 0;
+        int r = send_open(s, b, open, acks);
+        while (first < b->n && !(refused(b, acks, first) && net_again(acks[first].error)))
+            first++;
+        if (r < 0 || first == b->n || tries == NET_TRIES)
+            return r;
+        for (unsigned i = 0; i < b->n; i++)
+            open[i] = i >= first && refused(b, acks, i);
+        net_pause(tries);
+    }
 }
 
 int net_batch_send(struct nl_sock *s, struct net_batch *b, const char *subject, struct err *e)
 {
-    struct iovec iov[NET_BATCH_MAX];
-    struct net_ack acks[NET_BATCH_MAX];
-    uint32_t seq = 0;
-    for (unsigned i = 0; i < b->n; i++) {
-        struct nlmsghdr *h = nlmsg_hdr(b->msg[i]);
-        h->nlmsg_seq = nl_socket_use_seq(s);
-        seq = i ? seq : h->nlmsg_seq;
-        iov[i] = (struct iovec){.iov_base = h, .iov_len = NLMSG_ALIGN(h->nlmsg_len)};
-    }
+    struct net_ack acks[NET_BATCH_MAX] = {0};
     b->failed = -1;
-    int r = b->n ? net_nl_exchange(nl_socket_get_fd(s), iov, b->n, seq, b->n, acks) : 0;
+    b->lost = false;
+    int r = send_rounds(s, b, acks);
     if (r < 0)
-        err_sysk(e, ERR_INTERNAL, -r, "%s: netlink", subject);
+        err_sysk(e, net_again(-r) ? ERR_BUSY : ERR_INTERNAL, -r, "%s: netlink", subject);
     for (unsigned i = 0; r == 0 && i < b->n; i++)
         if (acks[i].error && acks[i].error != b->fine[i])
             r = batch_error(b, i, &acks[i], subject, e);
@@ -178,27 +235,54 @@ static int read_answers(char *buf, ssize_t len, uint32_t seq, bool dump,
     return 0;
 }
 
-/* A dump that the kernel marks as interrupted is not read again: a second pass would double what stands in
- * the list, and every user of a list takes it as a hint or matches by name. */
-int net_nl_dump(struct nl_sock *s, int type, int flags, const void *head, size_t size,
-                void (*fn)(struct nlmsghdr *h, void *data), void *data, struct err *e)
+struct dump {
+    void (*fn)(struct nlmsghdr *h, void *data);
+    void *data;
+    bool any; /* told already */
+};
+
+static void tell(struct nlmsghdr *h, void *data)
 {
-    char q[256] = {0};
-    struct nlmsghdr *h = (void *)q;
-    *h = (struct nlmsghdr){.nlmsg_len = (uint32_t)(NLMSG_HDRLEN + size),
-                           .nlmsg_type = (uint16_t)type,
-                           .nlmsg_flags = (uint16_t)(flags | NLM_F_REQUEST),
-                           .nlmsg_seq = nl_socket_use_seq(s)};
-    memcpy(NLMSG_DATA(h), head, size);
+    struct dump *d = data;
+    d->any = true;
+    d->fn(h, d->data);
+}
+
+static int dump_once(struct nl_sock *s, struct nlmsghdr *h, struct dump *d)
+{
     int fd = nl_socket_get_fd(s);
-    struct iovec iov = {.iov_base = q, .iov_len = h->nlmsg_len};
-    int r = send_all(fd, &iov, 1);
+    struct iovec iov = {.iov_base = h, .iov_len = h->nlmsg_len};
+    h->nlmsg_seq = nl_socket_use_seq(s);
+    int r = net_nl_send(fd, &iov, 1);
     auto_free char *buf = xcalloc(1, RECEIVE_MAX);
     while (r == 0) {
         ssize_t len = recv(fd, buf, RECEIVE_MAX, 0);
         if (len < 0 && errno == EINTR)
             continue;
-        r = len <= 0 ? -EIO : read_answers(buf, len, h->nlmsg_seq, flags & NLM_F_DUMP, fn, data);
+        r = len < 0    ? -errno
+            : len == 0 ? -EIO
+                       : read_answers(buf, len, h->nlmsg_seq, h->nlmsg_flags & NLM_F_DUMP, tell, d);
     }
-    return r < 0 ? err_sysk(e, ERR_INTERNAL, -r, "netlink dump") : 0;
+    return r;
+}
+
+/* A dump that the kernel marks as interrupted is not read again: a second pass would double what stands in
+ * the list, and every user of a list takes it as a hint or matches by name. One that failed before it told anything is. */
+int net_nl_dump(struct nl_sock *s, int type, int flags, const void *head, size_t size,
+                void (*fn)(struct nlmsghdr *h, void *data), void *data, struct err *e)
+{
+    char q[256] = {0};
+    struct nlmsghdr *h = (void *)q;
+    struct dump d = {fn, data, false};
+    int r;
+    *h = (struct nlmsghdr){.nlmsg_len = (uint32_t)(NLMSG_HDRLEN + size),
+                           .nlmsg_type = (uint16_t)type,
+                           .nlmsg_flags = (uint16_t)(flags | NLM_F_REQUEST)};
+    memcpy(NLMSG_DATA(h), head, size);
+    for (unsigned tries = 0; (r = dump_once(s, h, &d)) < 0; tries++) {
+        if (!net_again(-r) || d.any || tries == NET_TRIES)
+            return err_sysk(e, net_again(-r) ? ERR_BUSY : ERR_INTERNAL, -r, "netlink dump");
+        net_pause(tries);
+    }
+    return 0;
 }

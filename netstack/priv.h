@@ -12,12 +12,16 @@ struct nl_sock;
 struct nlmsghdr;
 
 /* ---- nl: sockets, batches, acknowledgements ---- */
+#define NET_TRIES 5u
+bool net_again(int code);       /* "not now": nothing was done */
+void net_pause(unsigned tries); /* 1, 2, 4 … ms */
 struct net_ack {
     int error;      /* 0 or positive errno; -1 = none arrived */
     char text[160]; /* what the kernel said */
 };
 /* Sends the messages (consecutive sequence numbers from seq) in one crossing and reads their
  * acknowledgements. 0, or -errno when the crossing itself failed. */
+int net_nl_send(int fd, struct iovec *iov, unsigned niov);
 int net_nl_exchange(int fd, struct iovec *iov, unsigned niov, uint32_t seq, unsigned n, struct net_ack *acks);
 int net_nl_open(int protocol, struct nl_sock **out, struct err *e);
 void net_nl_close(struct nl_sock *s);
@@ -29,6 +33,7 @@ struct net_batch {
     int fine[NET_BATCH_MAX];         /* an errno that is success here (EEXIST, ENODEV), or 0 */
     unsigned n;
     int failed; /* index of the first that failed, or -1 */
+    bool lost;  /* by the loss of its answer: it may have been done */
 };
 struct nl_msg *net_batch_add(struct net_batch *b, int type, int flags, const void *head, size_t size,
                              const char *what);
@@ -123,7 +128,8 @@ int net_table_forget_askers(struct net_ctx *c, struct err *e);
 void net_table_expand(struct str *s, const char *text, const char *instance); /* $ and % */
 /* "ip filter FORWARD": its text with handles, or NULL; malloc'd. */
 char *net_table_list(const char *chain);
-int net_table_run(const char *text, struct err *e);
+int net_table_run(const char *text, struct err *e); /* may be said again: what is text must allow it */
+int net_table_try(const char *text, struct err *e); /* once; busy: "not now", or an answer was lost */
 int net_table_down(struct net_ctx *c, struct err *e);
 
 /* An element: key and data are what the kernel compares, each part padded to 4 bytes. */

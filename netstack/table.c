@@ -184,7 +184,7 @@ void net_table_expand(struct str *s, const char *text, const char *instance)
             str_addn(s, p, 1);
 }
 
-int net_table_run(const char *text, struct err *e)
+int net_table_try(const char *text, struct err *e)
 {
     struct nft_ctx *n = nft_ctx_new(NFT_CTX_DEFAULT);
     if (!n)
@@ -196,10 +196,27 @@ int net_table_run(const char *text, struct err *e)
     if (nft_run_cmd_from_buffer(n, text) != 0) {
         int code = errno ? errno : EIO;
         const char *said = nft_ctx_get_error_buffer(n);
-        r = err_set(e, code == EPERM ? ERR_DENIED : ERR_INTERNAL, code, "nft: %.300s", said ? said : "");
+        enum err_kind kind = code == EPERM                      ? ERR_DENIED
+                             : code == EBUSY || net_again(code) ? ERR_BUSY
+                                                                : ERR_INTERNAL;
+        r = err_set(e, kind, code, "nft: %.300s", said && *said ? said : strerror(code));
     }
     nft_ctx_free(n);
     return r;
+}
+
+/* What is run here may all be said again (add, flush, delete after add), also where answers were lost. */
+int net_table_run(const char *text, struct err *e)
+{
+    for (unsigned tries = 0;; tries++) {
+        struct err own = {0};
+        int r = net_table_try(text, &own);
+        if (r == 0)
+            return 0;
+        if (own.kind != ERR_BUSY || tries == NET_TRIES)
+            return err_set(e, own.kind, own.code, "%s", own.text);
+        net_pause(tries);
+    }
 }
 
 static void in_set(struct str *s, const char *verb, const char *instance, const char *set, const char *bridge)

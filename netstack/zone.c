@@ -39,7 +39,7 @@ bool net_has_pair(const struct net_link_plan *l)
     return l->network.type != SPEC_NET_MACVLAN;
 }
 
-static int macvlan(struct nl_sock *s, const struct net_link_plan *l, int ns, struct err *e)
+static int macvlan(struct nl_sock *s, const struct net_link_plan *l, int ns, unsigned *made, struct err *e)
 {
     struct net_batch b = {0};
     int parent = net_ifindex(nl_socket_get_fd(s), l->network.parent);
@@ -47,10 +47,12 @@ static int macvlan(struct nl_sock *s, const struct net_link_plan *l, int ns, str
         return err_set(e, ERR_NOT_FOUND, ENODEV, "network %s: this host has no link %s", l->network.name,
                        l->network.parent);
     net_msg_macvlan(&b, l, parent, ns);
-    return net_batch_send(s, &b, l->ifname, e);
+    int r = net_batch_send(s, &b, l->ifname, e);
+    *made += r == 0 || b.lost;
+    return r;
 }
 
-/* Host side: each pair, then its host end quiet and up. made: how many pairs were certainly born. */
+/* Host side: each pair, then its host end quiet and up. made: how many were born, or may have been. */
 static int host_links(struct net_ctx *c, struct nl_sock *s, const struct net_link_plan *links, unsigned n,
                       int ns, unsigned *made, struct err *e)
 {
@@ -60,10 +62,9 @@ static int host_links(struct net_ctx *c, struct nl_sock *s, const struct net_lin
         const struct net_link_plan *l = &links[i];
         struct net_batch b = {0};
         if (!net_has_pair(l)) {
-            int r = macvlan(s, l, ns, e);
+            int r = macvlan(s, l, ns, made, e);
             if (r < 0)
                 return r;
-            (*made)++;
             continue;
         }
         int bridge = net_ifindex(nl_socket_get_fd(s), l->network.bridge);
@@ -76,8 +77,7 @@ static int host_links(struct net_ctx *c, struct nl_sock *s, const struct net_lin
             net_msg_hairpin(&b, l->host_ifname);
         net_msg_up(&b, l->host_ifname, 0);
         int r = net_batch_send(s, &b, l->host_ifname, e);
-        if (b.failed != 0)
-            (*made)++;
+        *made += r == 0 || b.failed > 0 || b.lost;
         if (r == -EXFULL)
             err_hint(e, "a bridge holds 1,023 ports: put the zone on another network");
         if (r < 0)
