@@ -47,6 +47,15 @@ void str_addf(struct str *s, const char *fmt, ...)
     va_end(again);
 }
 
+void str_addu(struct str *s, uint64_t v)
+{
+    char buf[20], *p = buf + sizeof(buf);
+    do
+        *--p = (char)('0' + v % 10);
+    while ((v /= 10));
+    str_addn(s, p, (size_t)(buf + sizeof(buf) - p));
+}
+
 char *str_take(struct str *s)
 {
     char *p = s->p ? s->p : xstrdup("");

@@ -19,27 +19,27 @@ static void set_known(json *o, const char *key, uint64_t v)
 }
 
 /* Zones' objects are written as text at once: a tree of sixty values and its dump cost 25 µs a zone, this two. */
-static void put(struct str *s, const char *key, const char *text)
+static void put_key(struct str *s, const char *key)
 {
     char last = s->len ? s->p[s->len - 1] : '{';
     str_add(s, last == '{' || last == '[' ? "\"" : ", \"");
     str_add(s, key);
     str_add(s, "\": ");
+}
+
+static void put(struct str *s, const char *key, const char *text)
+{
+    put_key(s, key);
     str_add(s, text);
 }
 
 static void put_known(struct str *s, const char *key, uint64_t v)
 {
-    char buf[24], *p = buf + sizeof(buf) - 1;
-    *p = '\0';
-    if (v == UINT64_MAX) {
-        put(s, key, "null");
-        return;
-    }
-    do
-        *--p = (char)('0' + v % 10);
-    while ((v /= 10));
-    put(s, key, p);
+    put_key(s, key);
+    if (v == UINT64_MAX)
+        str_add(s, "null");
+    else
+        str_addu(s, v);
 }
 
 static void put_given(struct str *s, const char *key, double v)
@@ -52,8 +52,11 @@ static void put_given(struct str *s, const char *key, double v)
 /* Names and CPU lists: checked when they came in, nothing in them needs quoting. */
 static void put_word(struct str *s, const char *key, const char *word)
 {
-    auto_free char *quoted = word ? xasprintf("\"%s\"", word) : NULL;
-    put(s, key, quoted ? quoted : "null");
+    put(s, key, word ? "\"" : "null");
+    if (word) {
+        str_add(s, word);
+        str_add(s, "\"");
+    }
 }
 
 static void put_open(struct str *s, const char *key)
@@ -191,9 +194,10 @@ static void host_cpu(struct zd *d, json *o, const struct cg_total *t)
     js_set_int(o, "cpu_idle_usec", (int64_t)((v[3] + v[4]) * 10000));
     js_set_int(o, "cpu_steal_usec", (int64_t)(v[7] * 10000));
     set_known(o, "cpu_zones_usec", t->cpu_zones);
-    js_set(o, "cpu_host_usec",
-           t->cpu_zones == UINT64_MAX || t->cpu_zones > busy ? js_null()
-                                                             : js_int((int64_t)(busy - t->cpu_zones)));
+    /* The machine is counted in ticks, groups to the nanosecond: the difference may step back, a counter must not. */
+    if (t->cpu_zones != UINT64_MAX && t->cpu_zones < busy && busy - t->cpu_zones > d->cpu_host_usec)
+        d->cpu_host_usec = busy - t->cpu_zones;
+    js_set(o, "cpu_host_usec", t->cpu_zones == UINT64_MAX ? js_null() : js_int((int64_t)d->cpu_host_usec));
 }
 
 static void host_memory(struct zd *d, json *o, const struct cg_total *t)

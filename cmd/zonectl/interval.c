@@ -174,8 +174,8 @@ json *ctl_interval(const json *was, const json *is)
         js_add(rows, zone_row(before, z, seconds));
     }
     double busy = rate(h0, h1, "cpu_busy_usec", seconds, 1e-6),
-           own = rate(h0, h1, "cpu_host_usec", seconds, 1e-6),
            in_zones = rate(h0, h1, "cpu_zones_usec", seconds, 1e-6);
+    double own = in_zones < 0 ? -1 : rest(busy, in_zones); /* not of cpu_host_usec, which may step back */
     json *others = sum_row("[others]", rest(in_zones, sum_of(rows, "cpu")),
                            rest(number(h1, "memory_zones"), sum_of(rows, "memory")),
                            rest(number(h1, "tasks_zones"), sum_of(rows, "tasks")));

@@ -54,6 +54,7 @@ echo "$metrics" | promtool check metrics >"$T/prom" 2>&1
 is "$? $(cat "$T/prom")" "0 " "promtool finds nothing"
 like "$metrics" '^zoned_zone_cpu_seconds_total\{zone="busy"\} [0-9.]+$' "CPU seconds"
 like "$metrics" '^zoned_zone_memory_cap_bytes\{zone="calm"\} 67108864$' "a cap"
+like "$metrics" '^zoned_zone_up\{zone="calm"\} 1$' "up"
 like "$metrics" '^zoned_zone_network_received_bytes_total\{zone="calm",link="eth0"\} [0-9]+$' "network"
 got=$(zc exec calm -- ping -q -c 3 -i 0.2 -s 1000 -W 1 10.255.255.1 >/dev/null 2>&1; zc stats calm -o json | jq '.zones[0].network[0].tx_bytes')
 [ "$got" -gt 0 ]
@@ -75,6 +76,8 @@ like "$(zc why calm)" "^Zone calm is not slow" "... in words"
 zc pause calm
 why calm 0.2
 tell "paused -" "why: paused"
+is "$(curl -s --unix-socket "$ZONED_SOCKET" http://x/v1/metrics | sed -n 's/^zoned_zone_cpu_seconds_total{zone="calm"} //p' | jq '. * 1000000 | round')" \
+    "$(zc stats calm -o json | jq '.zones[0].cpu.usage_usec')" "its CPU seconds are the microseconds of stats"
 zc stop --force busy calm >/dev/null
 why calm 0.2
 tell "not_running -" "why: does not run"
@@ -108,8 +111,9 @@ zc stop --force small >/dev/null
 zc create thrash --memory 48M --image host -- python3 -c '
 import os
 f = "/var/tmp/big"
+block = os.urandom(1 << 20)
 with open(f, "wb") as o:
-    for i in range(96): o.write(os.urandom(1 << 20))
+    for i in range(96): o.write(block)
     o.flush(); os.fsync(o.fileno())
 fd = os.open(f, os.O_RDONLY)
 keep = bytearray(16 << 20)

@@ -93,6 +93,11 @@ static void test_strings(void)
     is_int(s.len, 48893, "grows, also with a NUL in it");
     str_done(&s);
     str_done(&s);
+    str_addu(&s, 0);
+    str_add(&s, " ");
+    str_addu(&s, UINT64_MAX);
+    is_str(s.p, "0 18446744073709551615", "numbers");
+    str_done(&s);
     char **v = str_split(",,a,b,,c,", ",");
     is_int(strv_len(v), 3, "split drops empty parts");
     auto_free char *j = strv_join(v, "+");
