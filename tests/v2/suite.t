@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # The tests that bear the mark "guest: v2" (V2=all: the whole system suite), run by a Debian 12 kernel with cgroup v2 alone.
+# V2_LIMIT: seconds that each file has (240).
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 files=$(cd "$top" && marked)
 put_payload $files
-for f in $files; do echo "$f"; done >"$T/payload/list"
+for f in $files; do echo "$f ${V2_LIMIT:-}"; done >"$T/payload/list"
 boot bookworm "$GUEST_PACKAGES" /payload/tests/v2/guest-init
