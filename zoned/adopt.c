@@ -2,6 +2,7 @@
 /* What ran before we came, and zones whose supervisor died. A held lock means a living supervisor: connect to
  * it. A free lock means that we decide: a populated group gets a new supervisor that adopts, anything else
  * one that undoes. */
+#include "zoned/adopt.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/path.h"
@@ -164,23 +165,37 @@ static bool populated(struct zone *z)
 
 static int take_over(struct zone *z, int dir, struct err *e)
 {
-    const char *op = populated(z) ? "adopt" : "recover";
+    const char *op = populated(z) && file_exists(dir, PLAN_JOURNAL) ? "adopt" : "recover";
     log_info("zone %s: %s", z->name, op);
     if (z->state != ZONE_RUNNING && z->state != ZONE_PAUSED)
         z->state = !strcmp(op, "adopt") ? ZONE_RUNNING : ZONE_SHUTTING_DOWN;
     return keeper_start(z->d, z, op, dir, NULL, e);
 }
 
+/* Its run folder with the plan loaded. A folder or plan that is not there is believed only if no group of the zone is. */
+static int open_run_dir(struct zd *d, struct zone *z, struct err *e)
+{
+    auto_free char *name = xasprintf("zones/%s", z->name);
+    int r = -ENOENT;
+    for (unsigned pass = 0; pass < 2 && r == -ENOENT; pass++) {
+        err_clear(e);
+        if (pass && (r = orphan_reclaim(z, e)) < 0)
+            return r;
+        auto_fd int dir = openat(d->run_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        r = dir < 0 ? err_sys(e, "run folder of zone %s", z->name) : load_plan(z, dir, e);
+        if (r >= 0)
+            return take_fd(&dir);
+    }
+    return err_prefix(e, "zone %s", z->name);
+}
+
 int adopt_reclaim(struct zd *d, struct zone *z, struct err *e)
 {
-    auto_free char *dir_name = xasprintf("zones/%s", z->name),
-                   *lock = xasprintf("zones/%s/%s", z->name, PLAN_LOCK);
-    auto_fd int dir = openat(d->run_fd, dir_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    auto_free char *lock = xasprintf("zones/%s/%s", z->name, PLAN_LOCK);
+    auto_fd int dir = open_run_dir(d, z, e);
     if (dir < 0)
-        return err_sys(e, "run folder of zone %s", z->name);
-    int r = load_plan(z, dir, e);
-    if (r < 0)
-        return err_prefix(e, "zone %s", z->name);
+        return dir;
+    int r = 0;
     reclaim_tables(z);
     lease_from_plan(z);
     auto_fd int fd = openat(d->run_fd, lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -233,6 +248,10 @@ static void adopt_one(struct zd *d, const char *name)
         leftover_dir(d, name, &e);
     else
         log_error("%s", e.text);
+    if (r == -EOWNERDEAD && known) {
+        z->state = ZONE_FAILED;
+        zone_set_error(z, e.text);
+    }
     if (!known) {
         (void)stor_zone_delete(d->pool, name, NULL);
         registry_remove(d, z);
@@ -277,6 +296,7 @@ int adopt_all(struct zd *d, struct err *e)
     for (struct dirent *ent; (ent = readdir(dir));)
         if (spec_check_name("zone", ent->d_name, NULL) == 0)
             strv_add(&names, ent->d_name);
+    orphan_groups(d, &names);
     for (unsigned i = 0; names && names[i]; i++)
         adopt_one(d, names[i]);
     strv_free(names);

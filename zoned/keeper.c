@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "base/proc.h"
 #include "base/str.h"
 #include "zoned/zoned.h"
 #include <errno.h>
@@ -11,8 +12,11 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <systemd/sd-event.h>
+#include <unistd.h>
 
 #define KEEPER_TIMEOUT_MS 5000
 
@@ -36,6 +40,31 @@ static json *op(const char *name, const char *zone)
     return o;
 }
 
+static int on_end(sd_event_source *s, int fd, uint32_t revents, void *arg)
+{
+    struct zd *d = arg;
+    struct err e = {0};
+    d->keeper_io = sd_event_source_disable_unref(d->keeper_io);
+    close(fd);
+    log_warning("the fork server went away: another one is started");
+    if (keeper_ensure(d, &e) < 0)
+        log_error("%s", e.text);
+    return 0;
+}
+
+/* Its end is seen at once: what it kept of the zones must be kept again. */
+static void watch(struct zd *d, pid_t pid)
+{
+    int fd = pid > 0 ? pidfd_open_pid(pid) : -1;
+    if (d->keeper_io) {
+        int old = sd_event_source_get_io_fd(d->keeper_io);
+        d->keeper_io = sd_event_source_disable_unref(d->keeper_io);
+        close(old);
+    }
+    if (fd >= 0 && sd_event_add_io(d->event, &d->keeper_io, fd, EPOLLIN, on_end, d) < 0)
+        close(fd);
+}
+
 /* 1: a server of our version answers; 0: none, or one of another version, which is told to go. */
 static int probe(struct zd *d)
 {
@@ -43,10 +72,21 @@ static int probe(struct zd *d)
     struct err e = {0};
     int r = call(d, op("hello", NULL), NULL, 0, &reply, &e);
     bool same = r == 0 && str_eq(js_get_str(reply, "version", ""), ZONED_VERSION);
+    if (same)
+        watch(d, (pid_t)js_get_int(reply, "pid", 0));
     js_free(reply);
     if (r == 0 && !same)
         keeper_quit(d);
     return r == 0 && same;
+}
+
+/* A supervisor that is asked for its status gives the fork server, which is new, what it keeps. */
+static void keep_again(struct zd *d)
+{
+    for (unsigned i = 0; i < d->table_size; i++)
+        for (struct zone *z = d->table[i]; z; z = z->next)
+            if (z->sup_fd >= 0)
+                (void)sup_request(z, op("status", NULL), NULL, 0, NULL, NULL, NULL);
 }
 
 /* Double fork: the server is nobody's child here, so it needs no reaping and sees no signal of ours. */
@@ -95,9 +135,11 @@ int keeper_ensure(struct zd *d, struct err *e)
     if (r == 0)
         r = wait_ready(ready[0], d->bin_dir, e);
     close(ready[0]);
-    if (r == 0)
-        lxcfs_tell_keeper(d);
-    return r;
+    if (r < 0 || !probe(d))
+        return r;
+    lxcfs_tell_keeper(d);
+    keep_again(d);
+    return 0;
 }
 
 int keeper_start(struct zd *d, struct zone *z, const char *name, int run_dirfd, const struct session_start *s,
@@ -134,6 +176,23 @@ int keeper_start(struct zd *d, struct zone *z, const char *name, int run_dirfd, 
         0) /* the lock is its life's: a copy of ours, and of every worker that we fork, would outlive it */
         close_fd(&z->lock_fd);
     return r;
+}
+
+int keeper_kept(struct zd *d, const char *zone, char ***names, int *fds, unsigned *n, struct err *e)
+{
+    unsigned room = *n;
+    *n = 0;
+    auto_fd int sock = sup_connect(d->keeper_socket, e);
+    auto_js json *reply = NULL;
+    int r =
+        sock < 0 ? sock : sup_call(sock, op("kept", zone), NULL, 0, &reply, fds, &room, KEEPER_TIMEOUT_MS, e);
+    if (r < 0)
+        return r;
+    *n = room;
+    *names = js_get_strv(reply, "names");
+    return strv_len(*names) == room
+               ? 0
+               : err_set(e, ERR_INTERNAL, EPROTO, "keeper: names and descriptors differ");
 }
 
 void keeper_drop(struct zd *d, const char *zone)

@@ -182,6 +182,14 @@ static void stopped_untold(struct zone *z)
     op_stopped(z, event);
 }
 
+static void ended_by_force(struct zone *z, const struct err *e)
+{
+    auto_js json *event = js_object();
+    js_set(event, "error", js_from_err(e, NULL));
+    log_error("%s", e->text);
+    op_stopped(z, event);
+}
+
 /* The supervisor died without "stopped": another one takes over, or undoes. */
 void op_lost(struct zone *z)
 {
@@ -191,6 +199,8 @@ void op_lost(struct zone *z)
     int r = adopt_reclaim(z->d, z, &e);
     if (r == -ENOENT) /* it had undone all and taken its plan away, but not told us */
         stopped_untold(z);
+    else if (r == -EOWNERDEAD)
+        ended_by_force(z, &e);
     else if (r < 0)
         log_error("zone %s: %s", z->name, e.text);
 }

@@ -147,6 +147,7 @@ struct zd {
     struct sd_event_source *drift;
     unsigned drift_slot;
     struct sd_event_source *tidy; /* when idle: deletes folders of ended one-off zones, prepares the next */
+    struct sd_event_source *keeper_io; /* the fork server's end */
     struct zd_server *server;
     char *etc_dir, *lib_dir, *run_dir, *socket_path, *instance, *bin_dir, *cgroup_parent, *keeper_socket,
         *root;
@@ -239,6 +240,8 @@ int keeper_ensure(struct zd *d, struct err *e);
 int keeper_start(struct zd *d, struct zone *z, const char *op, int run_dirfd, const struct session_start *s,
                  struct err *e);
 void keeper_drop(struct zd *d, const char *zone);
+/* What it keeps of a zone; *n in: room, out: descriptors, the caller's as names are (strv). */
+int keeper_kept(struct zd *d, const char *zone, char ***names, int *fds, unsigned *n, struct err *e);
 int keeper_part(struct zd *d, const int *files, unsigned n, struct err *e); /* lxcfs's, for new zones */
 int keeper_quit(struct zd *d);
 

@@ -3,6 +3,7 @@
  * kept in memory: what is read is logged at once. The zone must never get EPIPE or SIGPIPE because a
  * supervisor died, and must never block this loop. */
 #include "zoned/sup/rt.h"
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -80,6 +81,32 @@ int console_pty(int devpts_fd, uint32_t uid_base, struct sup_io *io, int stdio[3
     stdio[1] = fcntl(slave, F_DUPFD_CLOEXEC, 3);
     stdio[2] = fcntl(slave, F_DUPFD_CLOEXEC, 3);
     return stdio[1] < 0 || stdio[2] < 0 ? err_sys(e, "dup") : 0;
+}
+
+/* The zone's end of a pipe of ours is open for reading too (out_pipe), so what was written meanwhile waits in it. A zone may
+ * have put another pipe there: then that is what is logged of it, no more. A pty does not outlive its master. */
+static int pipe_of(const struct sup *s, unsigned n)
+{
+    char path[64];
+    struct stat st;
+    snprintf(path, sizeof(path), "/proc/%d/fd/%u", (int)s->rt.pid, n);
+    auto_fd int there = open(path, O_PATH | O_CLOEXEC);
+    /* asked after the open: it is this PID 1's, and no other process's of the same number */
+    if (there < 0 || pidfd_kill(s->rt.pidfd, 0) < 0 || fstat(there, &st) < 0 || !S_ISFIFO(st.st_mode))
+        return -1;
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", there);
+    return open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+}
+
+void console_reopen(struct sup *s)
+{
+    struct sup_io *io = &s->rt.io;
+    if (io->tty || s->rt.pidfd < 0 || s->plan->spec->init == SPEC_INIT_SYSTEM)
+        return;
+    if (io->out < 0)
+        io->out = pipe_of(s, 1);
+    if (io->err < 0)
+        io->err = pipe_of(s, 2);
 }
 
 void console_resize(const struct sup_io *io, unsigned rows, unsigned cols)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The journal of one zone's steps: "begin STEP", "done STEP {facts}", "undone STEP", and "again STEP {facts}" when the restart
- * policy will begin anew with it, one line each, appended
+/* The journal of one zone's steps: "begin STEP", "done STEP {facts}", "undone STEP", "stop STEP" when somebody asked the zone to
+ * stop, and "again STEP {facts}" when the restart policy will begin anew with it, one line each, appended
  * before and after each act and not synced (it guards against kill -9, not against power loss, after which
  * nothing runs). The reader takes anything: a torn last line and unknown words are skipped. Must never stop a
  * start or an undo. */
@@ -78,6 +78,8 @@ static void parse_line(const char *line, size_t n, struct journal_state *out)
     } else if (verb == 6 && !memcmp(line, "undone", 6)) {
         out->begun &= ~bit;
         out->done &= ~bit;
+    } else if (verb == 4 && !memcmp(line, "stop", 4)) {
+        out->stop = true;
     } else if (verb == 4 && !memcmp(line, "done", 4)) {
         out->begun |= bit;
         out->done |= bit;

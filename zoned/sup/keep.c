@@ -4,6 +4,7 @@
  * our death. Must never fail a start: a zone without keeper runs, it only cannot be adopted with its console.
  */
 #include "zoned/sup/rt.h"
+#include <fcntl.h>
 
 #define FETCH_TIMEOUT_MS 5000
 
@@ -26,13 +27,15 @@ static json *op_for(const char *op, const char *zone)
 void keep_all(struct sup *s)
 {
     const struct rt *rt = &s->rt;
+    /* what they say stays readable when somebody takes the run folder away */
+    auto_fd int plan = openat(s->run_dirfd, PLAN_FILE, O_RDONLY | O_CLOEXEC);
+    auto_fd int journal = openat(s->run_dirfd, PLAN_JOURNAL, O_RDONLY | O_CLOEXEC);
     const struct {
         const char *name;
         int fd;
-    } all[] = {{"pidfd", rt->pidfd},
-               {rt->io.tty ? "pty" : "out", rt->io.out},
-               {"err", rt->io.err},
-               {"devpts", rt->devpts_fd},
+    } all[] = {{"plan", plan},           {"journal", journal},
+               {"pidfd", rt->pidfd},     {rt->io.tty ? "pty" : "out", rt->io.out},
+               {"err", rt->io.err},      {"devpts", rt->devpts_fd},
                {"status", rt->status_fd}};
     int fds[ARRAY_LEN(all)];
     unsigned n = 0;

@@ -109,6 +109,8 @@ static int default_stop_signal(const struct plan *p)
 
 void sup_stop(struct sup *s, bool force, uint64_t timeout_ms)
 {
+    if (!s->stop_asked)
+        journal_write(s->journal_fd, "stop", STEP_GO, NULL);
     s->stop_asked = true;
     if (s->state == SUP_RESTARTING) {
         stopped(s);

@@ -147,6 +147,8 @@ struct step {
 };
 extern const struct step sup_steps[STEP_COUNT];
 void rt_init(struct rt *rt);
+/* Neither parent nor pidfd: the journal's pid and start time tell whether that process still is PID 1. */
+void rt_find_pid1(struct sup *s);
 int rt_open_pool(struct sup *s, struct err *e);
 int step_rootfs(struct sup *s, struct err *e); /* rootfs.c */
 int step_rootfs_undo(struct sup *s, struct err *e);
@@ -176,6 +178,7 @@ struct journal_state {
     uint64_t pid_start;
     unsigned restarts; /* by the policy */
     bool again;        /* all is undone, and the next start is due */
+    bool stop;         /* somebody asked it to stop: no policy begins anew */
 };
 void journal_parse(const char *text, size_t n, struct journal_state *out);
 int journal_read(int run_dirfd, struct journal_state *out, struct err *e);
@@ -211,6 +214,7 @@ int console_pty(int devpts_fd, uint32_t uid_base, struct sup_io *io, int stdio[3
 void console_resize(const struct sup_io *io, unsigned rows, unsigned cols);
 void console_watch(struct sup *s);
 void console_drain(struct sup *s);
+void console_reopen(struct sup *s); /* the read ends of PID 1's pipes, where nobody kept them */
 void io_close(struct sup_io *io);
 
 /* session.c */
@@ -272,6 +276,7 @@ int sup_update(struct sup *s, const json *plan, struct err *e);
 void hold_again(struct sup *s);      /* the sockets of the published ports; a conflict is only logged */
 void update_load(struct sup *s);     /* s->next, if an update was cut off */
 void update_put_back(struct sup *s); /* links and limits as the plan says */
+void update_forget(struct sup *s);   /* what it had begun is undone */
 
 /* life.c: from start to stop */
 void sup_begin(struct sup *s);                       /* apply, then "running" or the failure */

@@ -185,9 +185,7 @@ static int step_spawn(struct sup *s, struct err *e)
     return 0;
 }
 
-/* Recovery: neither parent nor pidfd. The journal's pid and start time tell whether that process still is the
- * one. */
-static void find_pid1(struct sup *s)
+void rt_find_pid1(struct sup *s)
 {
     struct journal_state j;
     uint64_t now = 0;
@@ -211,7 +209,7 @@ static int step_spawn_undo(struct sup *s, struct err *e)
 {
     struct rt *rt = &s->rt;
     int r = 0, status;
-    find_pid1(s);
+    rt_find_pid1(s);
     if (rt->pidfd >= 0) {
         sup_kill(s);
         r = sup_wait_pid1(s, KILL_TIMEOUT_MS, &status);

@@ -191,6 +191,12 @@ static void adopt(struct sup *s)
         rt->status_fd = kept_take(&k, "status");
         kept_done(&k);
     }
+    if (rt->pidfd < 0) { /* the fork server is another one than it was */
+        rt_find_pid1(s);
+        console_reopen(s);
+        if (rt->pidfd >= 0)
+            keep_all(s);
+    }
     if (cg_open(s->cgh, s->plan->cgroup_parent, s->plan->cgroup_name, &rt->cg, NULL) == 0)
         rt->oom_fd = cg_oom_fd(rt->cg, &rt->oom_events, NULL);
     log_open(&s->log, rt->zone_dirfd, s->plan->log_size, s->plan->log_files);
@@ -216,9 +222,9 @@ static uint64_t start_time(const struct sup *s)
     return at > 0 ? (uint64_t)at : clock_real_us();
 }
 
-static void run_on(struct sup *s, pid_t pid)
+static void run_on(struct sup *s, const struct journal_state *j)
 {
-    s->rt.pid = pid;
+    s->rt.pid = (pid_t)j->pid;
     s->state = SUP_RUNNING;
     s->started_us = start_time(s);
     s->up_since = clock_mono_us();
@@ -226,11 +232,14 @@ static void run_on(struct sup *s, pid_t pid)
     hold_again(s);
     health_start(s);
     memory_start(s);
-    sup_event(s, "running", NULL, &s->rt.pidfd, 1);
+    if (!j->stop)
+        sup_event(s, "running", NULL, &s->rt.pidfd, 1);
     if (s->rt.cg && cg_frozen(s->rt.cg)) {
         s->state = SUP_PAUSED;
         sup_event(s, "paused", NULL, NULL, 0);
     }
+    if (j->stop) /* how much of its time is over nobody knows */
+        sup_stop(s, false, s->plan->spec->process.stop_timeout_ms);
 }
 
 /* It died while it waited to start the zone anew: nothing is in the kernel, and the policy goes on. */
@@ -248,6 +257,22 @@ static void go_on_again(struct sup *s, unsigned restarts)
     sup_event(s, "restarting", x, NULL, 0);
 }
 
+/* Supervisor and PID 1 are both dead: its end is told and judged as if we had been there. */
+static bool ended_unseen(struct sup *s, const struct journal_state *j)
+{
+    struct pollfd p = {s->rt.pidfd, POLLIN, 0};
+    int status = 255 << 8; /* unknown: its parent has reaped it, and nobody else saw it */
+    uint64_t now = clock_real_us(), mono = clock_mono_us();
+    if (s->rt.pidfd >= 0 && (poll(&p, 1, 0) != 1 || sup_wait_pid1(s, 2000, &status) < 0))
+        return false;
+    s->started_us = start_time(s);
+    s->up_since = now > s->started_us && now - s->started_us < mono ? mono - (now - s->started_us) : mono;
+    s->stop_asked = j->stop;
+    sup_pid1_ended(s, status);
+    update_forget(s);
+    return true;
+}
+
 static void take_over(struct sup *s, enum sup_mode mode)
 {
     struct journal_state j = {0};
@@ -256,14 +281,17 @@ static void take_over(struct sup *s, enum sup_mode mode)
     adopt(s);
     update_load(s);
     bool all = (j.done & (1u << STEP_GO)) != 0;
+    s->restarts = j.restarts;
     if (mode == SUP_MODE_ADOPT && all && s->rt.pidfd >= 0 && j.pid > 0) {
-        run_on(s, (pid_t)j.pid);
+        run_on(s, &j);
         return;
     }
     if (j.again && !s->next) {
         go_on_again(s, j.restarts);
         return;
     }
+    if (all && ended_unseen(s, &j))
+        return;
     /* recovery, or a start that was cut off: undo all. The end of one that ran keeps its exit status. */
     if (s->rt.pidfd >= 0) {
         s->rt.pid = (pid_t)j.pid;
@@ -275,8 +303,11 @@ static void take_over(struct sup *s, enum sup_mode mode)
     console_drain(s);
     s->ran = all;
     if (!all) {
+        auto_js json *ran = last_of(s, "start"); /* and the journal knows nothing of it */
         s->failed = true;
-        err_set(&s->error, ERR_INTERNAL, ECANCELED, "the start was cut off: its supervisor was killed");
+        err_set(&s->error, ERR_INTERNAL, ECANCELED,
+                !ran ? "the start was cut off: its supervisor was killed"
+                     : "its run folder was taken away while it ran, and its supervisor was killed");
     }
     s->stop_asked = true;
     s->state = SUP_STOPPING;

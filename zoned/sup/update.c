@@ -111,6 +111,7 @@ int sup_update(struct sup *s, const json *plan, struct err *e)
         refresh_files(s, s->plan, p);
     plan_free(s->plan);
     s->plan = take_ptr(&p);
+    keep_all(s); /* the plan's file is another one */
     if (links && s->state != SUP_RESTARTING)
         hold_again(s);
     return 0;
@@ -141,6 +142,13 @@ void update_put_back(struct sup *s)
     err_clear(&e);
     if (change_links(s, s->next, s->plan, &e) < 0)
         log_warning("zone %s: %s", s->zone, e.text);
+    update_forget(s);
+}
+
+void update_forget(struct sup *s)
+{
+    if (!s->next)
+        return;
     (void)unlinkat(s->run_dirfd, PLAN_NEXT, 0);
     plan_free(s->next);
     s->next = NULL;

@@ -30,6 +30,7 @@ static void test_parse(void)
     j = parse(again);
     ok(j.again && j.restarts == 3, "a restart that is due, and which it is");
     ok(!parse(begun).again, "it has begun");
+    ok(!j.stop && parse("done go\nstop go\n").stop, "a stop that was asked for");
     ok(!parse(odd).again, "what is not undone comes first");
     ok(!parse(ended).again, "no restart is due");
     j = parse("done spawn {\"pid\":\"x\",\"start\":-5}\n");
