@@ -51,7 +51,8 @@ static bool is_supervisor(const char *pid)
         return false;
     exe[n] = '\0';
     const char *slash = strrchr(exe, '/');
-    return slash && strstr(slash + 1, "zone-sup"); /* it runs from a sealed memfd: "/memfd:zone-sup (deleted)" */
+    return slash &&
+           strstr(slash + 1, "zone-sup"); /* it runs from a sealed memfd: "/memfd:zone-sup (deleted)" */
 }
 
 static void end_supervisor(const struct zd *d, const char *zone)
