@@ -107,12 +107,12 @@ ok $? "1 GB while rules and ports are replaced ten times a second" "$(jq -r .err
 touch "$T/done"; wait $changer; kill $iperf 2>/dev/null; wait $iperf 2>/dev/null
 # the server counts until the client's word, which may overtake the last of the data
 is "$(jq -r '.error // (.end.sum_sent.bytes >= 1073000000 and .end.sum_received.bytes >= 1050000000)' "$T/iperf.json")" true "... no reset, all sent, and arrived ($(jq -r .end.sum_received.bytes "$T/iperf.json") bytes, $(cat "$T/changes") changes, $(jq '(.end.sum_received.bits_per_second // 0) / 1e9 * 100 | round / 100' "$T/iperf.json") Gbit/s)"
-# ---- kill in the midst ----
+# ---- kill in the midst: KILL_ROUNDS times, among so many starts and KILL_ZONES starts and stops each (at most 900) ----
 zc network set app --rule '' >/dev/null
-for round in 1 2; do
-    (for i in $(seq 50); do zc run -d --rm --name "k$i" --network app -p "$((30000 + i)):80" host sleep 1000 >/dev/null 2>&1; done) & a=$!
-    (for i in $(seq 50); do zc run --rm --name "s$i" -l tier=x -p "$((31000 + i)):80" host true >/dev/null 2>&1; done) & b=$!
-    sleep "1.$round"
+for round in $(seq "${KILL_ROUNDS:-2}"); do
+    (for i in $(seq "${KILL_ZONES:-50}"); do zc run -d --rm --name "k$i" --network app -p "$((30000 + i)):80" host sleep 1000 >/dev/null 2>&1; done) & a=$!
+    (for i in $(seq "${KILL_ZONES:-50}"); do zc run --rm --name "s$i" -l tier=x -p "$((31000 + i)):80" host true >/dev/null 2>&1; done) & b=$!
+    sleep "$((RANDOM % 2)).$((RANDOM % 10))"
     kill9_zoned
     start_zoned
     wait $a $b
@@ -120,12 +120,15 @@ done
 for _ in $(seq 50); do [ "$(zc list -o json | jq '[.[] | select(.state == "ready" or .state == "shutting_down")] | length')" = 0 ] && break; sleep 0.1; done
 zc list -o json | jq -r '.[] | select(.state == "running") | .network[] | .addresses[0]' | sort >"$T/want"
 nft -j list set bridge "$inst" src4 | jq -r '.nftables[].set? // empty | .elem[]? | .concat[2]' | sort >"$T/have"
-same "$(cat "$T/have")" "$(cat "$T/want")" "zoned killed twice among 200 starts and stops: addresses in the tables are those of the running zones ($(wc -l <"$T/want"))"
+same "$(cat "$T/have")" "$(cat "$T/want")" "zoned killed among starts and stops: addresses in the tables are those of the running zones ($(wc -l <"$T/want"))"
 is "$(ip -o link | grep -c ' vz')" "$(wc -l <"$T/want")" "... so are links"
 zc list -o json | jq -r '.[] | select(.state == "running") | .name' | sort >"$T/running"
 same "$(ls "$ROOT/run/names/app/shown/hosts" "$ROOT/run/names/default/shown/hosts" | grep -v -e : -e '^$' | sort)" "$(cat "$T/running")" "... and names"
 is "$(nft -j list map inet "$inst" any4 | jq -r '[.nftables[].map? // empty | .elem[]?[0].concat[1] | select(. > 30000)] | length')" \
     "$(zc list -o json | jq '[.[] | select(.state == "running") | select(.name | test("^[ks][0-9]")) ] | length')" "... and ports"
+zc list -o json | jq -r '.[].network[].addresses[0]' | sort >"$T/all"
+is "$(zc network list -o json | jq '[.[].addresses_used] | add')" "$(wc -l <"$T/all")" "... and leases are those of the zones that are there"
+is "$(uniq -d "$T/all")" "" "... none of them twice"
 zc delete --force $(zc list -q) >/dev/null
 kill $helpers 2>/dev/null
 zc network delete app
