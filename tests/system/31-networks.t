@@ -31,6 +31,7 @@ status_is 4 "a subnet with the default gateway in it" zc network create bad --su
 status_is 4 "a network that exists" zc network create front
 status_is 3 "a network to reach that does not exist" zc network create bad --reach nowhere
 status_is 7 "a name that is none" zc network create 'Bad_Name'
+status_is 7 "... or is too long" zc network create "$(printf 'a%.0s' {1..33})"
 status_is 7 "a word of a link as a name" zc network create host
 status_is 7 "a bridge without a parent" zc network create bad --type bridge
 status_is 3 "a macvlan parent that is missing" zc network create bad --type macvlan --parent nolink

@@ -95,6 +95,8 @@ rules = [l[4:].strip() for l in open(sys.argv[1]) if l.startswith("  - ")]
 print(json.dumps({"network": "many", "rules": rules}))
 P
 is "$(curl -sS --unix-socket "$ZONED_SOCKET" -X POST --data-binary "@$T/many.json" http://x/v1/networks | jq -r '.name // .error.message')" many "10,000 rules"
+is "$(jq -c '.network = "more" | .rules += ["allow tcp 1"]' "$T/many.json" | curl -sS --unix-socket "$ZONED_SOCKET" -X POST --data-binary @- http://x/v1/networks | jq -r .error.kind)" invalid "one more is refused"
+is "$(zc network list -o json | jq '[.[] | select(.name == "more")] | length')" 0 "... and nothing is left of it"
 zc create m --network many --image host -- sh -c "$serve" && zc create m2 --network many -l n=7 --image host -- sleep 1000 && zc start m m2
 ok $? "... zones start under them"
 for _ in $(seq 40); do [ "$(curl -fs -m 1 "http://$(addr m)/")" = m ] && break; sleep 0.1; done
