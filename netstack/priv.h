@@ -129,6 +129,7 @@ void net_table_expand(struct str *s, const char *text, const char *instance); /*
 /* "ip filter FORWARD": its text with handles, or NULL; malloc'd. */
 char *net_table_list(const char *chain);
 int net_table_run(const char *text, struct err *e); /* may be said again: what is text must allow it */
+unsigned net_table_runs(void);                      /* so often has this process run one */
 int net_table_try(const char *text, struct err *e); /* once; busy: "not now", or an answer was lost */
 int net_table_down(struct net_ctx *c, struct err *e);
 

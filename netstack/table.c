@@ -184,6 +184,13 @@ void net_table_expand(struct str *s, const char *text, const char *instance)
             str_addn(s, p, 1);
 }
 
+static unsigned runs;
+
+unsigned net_table_runs(void)
+{
+    return runs;
+}
+
 int net_table_try(const char *text, struct err *e)
 {
     struct nft_ctx *n = nft_ctx_new(NFT_CTX_DEFAULT);
@@ -192,6 +199,7 @@ int net_table_try(const char *text, struct err *e)
     nft_ctx_buffer_output(n);
     nft_ctx_buffer_error(n);
     int r = 0;
+    runs++;
     errno = 0;
     if (nft_run_cmd_from_buffer(n, text) != 0) {
         int code = errno ? errno : EIO;

@@ -10,8 +10,13 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
+#define ROOM                                                                                                 \
+    (64                                                                                                      \
+     << 20) /* 10,000 rules exchanged are some 20 MB of news, which wait while zoned works on; used only as filled */
+
 struct net_watch {
     struct nl_sock *s;
+    unsigned runs; /* of our own transactions, at the last reading */
     char instance[32];
     bool ours, others; /* of the generation that is being told */
 };
@@ -19,7 +24,7 @@ struct net_watch {
 int net_watch_open(const char *instance, struct net_watch **out, struct err *e)
 {
     struct nl_sock *s = NULL;
-    int group = NFNLGRP_NFTABLES, room = 1 << 20, r = net_nl_open(NETLINK_NETFILTER, &s, e);
+    int group = NFNLGRP_NFTABLES, room = ROOM, r = net_nl_open(NETLINK_NETFILTER, &s, e);
     if (r < 0)
         return r;
     int fd = nl_socket_get_fd(s);
@@ -107,12 +112,16 @@ unsigned net_watch_read(struct net_watch *w)
         ssize_t n = recv(net_watch_fd(w), buf, sizeof(buf), MSG_DONTWAIT);
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0 && errno == ENOBUFS) { /* what was lost may have been ours */
-            found |= NET_WATCH_OURS | NET_WATCH_OTHERS;
+        if (n < 0 &&
+            errno ==
+                ENOBUFS) { /* what was lost may have been ours; after work of our own it was that work's news */
+            found |= NET_WATCH_OTHERS | (w->runs == net_table_runs() ? NET_WATCH_OURS : 0);
             continue;
         }
-        if (n <= 0)
+        if (n <= 0) {
+            w->runs = net_table_runs();
             return found;
+        }
         for (struct nlmsghdr *h = (void *)buf; NLMSG_OK(h, (size_t)n); h = NLMSG_NEXT(h, n))
             found |= take(w, h);
     }
