@@ -29,8 +29,12 @@ static const char *check_from(const char *t)
 static const char *check_mirror(const char *t)
 {
     bool http = str_starts(t, "http://") || str_starts(t, "https://");
-    return http && strlen(t) < 256 && !strpbrk(t, " \t\"'\\") ? NULL
-                                                              : "is not an http:// or https:// address";
+    bool printable = true; /* apt's sources are lines of words: no byte may end one */
+    for (const char *p = t; *p; p++)
+        printable = printable && (unsigned char)*p > ' ' && *p != 0x7f;
+    return http && printable && strlen(t) < 256 && !strpbrk(t, "\"'\\")
+               ? NULL
+               : "is not an http:// or https:// address";
 }
 
 static const char *check_package(const char *t)

@@ -114,7 +114,7 @@ void img_set_epoch(struct img_store *s, uint64_t epoch);
 /* The layers of from (NULL: none) with what said (an OCI config object) says otherwise; no name is given. */
 int img_derive(struct img_store *s, const struct img_desc *from, const json *said, struct img_desc *out,
                struct err *e);
-/* What a step has made before: an image by the name of the step's key (64 hex digits), until a prune. */
+/* What a step has made before: an image by the name of the step's key (64 hex digits), until a prune finds nothing it led to. */
 #define IMG_CACHE "localhost/zoned-cache:"
 char *img_cache_name(const char *key);
 bool img_cache_find(struct img_store *s, const char *key, struct img_desc *out);

@@ -80,7 +80,7 @@ int img_manifest_put(struct img_store *s, const struct img_desc *config, const s
                      unsigned n, struct img_desc *out, struct err *e);
 /* image_derive.c */
 void img_now(const struct img_store *s, char buf[32]); /* RFC 3339 */
-bool img_is_cache(const char *name); /* of what builds have made: no image to people, freed by prune */
+bool img_is_cache(const char *name);                   /* of what builds have made: no image to people */
 /* image_commit.c: an OCI layer's type in place of docker's */
 void img_oci_type(struct img_desc *layer);
 int img_open_folder(const char *path, struct err *e); /* of the host, to be packed; without mounts below it */

@@ -32,7 +32,7 @@ static int check_new(struct zd *d, const struct zone *z, struct problems *ps, st
         return problems_to_err(ps, e, z->name);
     int r = check_image(d, z->spec->image, ps, e);
     if (r == 0)
-        r = build_zone_check(d, z, e);
+        r = build_zone_check(d, z->name, z->spec, e);
     return r < 0 ? r : mounts_check(d, z->spec, e);
 }
 

@@ -16,6 +16,8 @@
 #include <systemd/sd-event.h>
 
 #define BUILD_LABEL "zoned.build"
+#define BUILD_PREFIX "build-"
+#define BUILD_HEX 12 /* digits */
 
 #define AGAIN_US 200000
 
@@ -24,15 +26,21 @@ struct build_job {
     char zone[SPEC_NAME_MAX + 1];
 };
 
-static bool is_build(const struct zone *z)
+static bool has_label(const struct spec *s)
 {
-    for (unsigned i = 0; z->spec && i < z->spec->labels.len; i++)
-        if (str_eq(z->spec->labels.at[i].key, BUILD_LABEL))
-            return str_starts(z->name, "build-");
+    for (unsigned i = 0; s && i < s->labels.len; i++)
+        if (str_eq(s->labels.at[i].key, BUILD_LABEL))
+            return true;
     return false;
 }
 
-static bool is_wanted(const struct zd *d, const char *zone)
+static bool is_build(const struct zone *z)
+{
+    const char *hex = str_starts(z->name, BUILD_PREFIX) ? z->name + strlen(BUILD_PREFIX) : "";
+    return strlen(hex) == BUILD_HEX && strspn(hex, "0123456789abcdef") == BUILD_HEX && has_label(z->spec);
+}
+
+bool build_is_wanted(const struct zd *d, const char *zone)
 {
     for (unsigned i = 0; i < d->builds.len; i++)
         if (str_eq(d->builds.at[i]->zone, zone))
@@ -54,7 +62,7 @@ void build_clear(struct zd *d)
     auto_free struct zone **all = registry_sorted(d, &n);
     for (unsigned i = 0; i < n; i++) {
         auto_free char *name = xstrdup(all[i]->name);
-        if (!is_build(all[i]) || is_wanted(d, name))
+        if (!is_build(all[i]) || build_is_wanted(d, name))
             continue;
         (void)op_delete(d, all[i], NULL, true, NULL);
         again |= registry_find(d, name) != NULL;
@@ -66,12 +74,13 @@ void build_clear(struct zd *d)
 }
 
 /* A worker's last words may be read after its end: nothing would take away what they make. */
-int build_zone_check(const struct zd *d, const struct zone *z, struct err *e)
+int build_zone_check(const struct zd *d, const char *zone, const struct spec *s, struct err *e)
 {
-    return !is_build(z) || is_wanted(d, z->name)
+    return !has_label(s) || build_is_wanted(d, zone)
                ? 0
                : err_set(e, ERR_CONFLICT, ECANCELED,
-                         "zone %s: its build has ended (label %s is of builds alone)", z->name, BUILD_LABEL);
+                         "zone %s: no build of that name is under way (label %s is of builds alone)", zone,
+                         BUILD_LABEL);
 }
 
 static void built(struct image_job *job, const json *result, const struct err *e, void *arg)
@@ -135,8 +144,8 @@ static json *args_of(struct zd *d, const json *body, const char *zone)
 
 int h_build_image(struct zd *d, struct zd_request *r, struct err *e)
 {
-    unsigned char raw[6];
-    char hex[13];
+    unsigned char raw[BUILD_HEX / 2];
+    char hex[BUILD_HEX + 1];
     const json *body = zd_body_of(r);
     int k = check(d, body, zd_problems(r), e);
     if (k < 0)
@@ -146,7 +155,7 @@ int h_build_image(struct zd *d, struct zd_request *r, struct err *e)
     hex_encode(raw, sizeof(raw), hex);
     struct build_job *b = xcalloc(1, sizeof(*b));
     b->d = d;
-    snprintf(b->zone, sizeof(b->zone), "build-%s", hex);
+    snprintf(b->zone, sizeof(b->zone), BUILD_PREFIX "%s", hex);
     k = image_run(d, "build", args_of(d, body, b->zone), IMAGE_STREAM, r, built, b, e);
     if (k < 0)
         free(b);

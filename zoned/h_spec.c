@@ -85,7 +85,8 @@ int create_from_request(struct zd *d, struct zd_request *r, const char *name, bo
     if (k == 0)
         k = settle_name(text, name, source_file(js_get(body, "source")), chosen, zd_problems(r), e);
     auto_js json *notes = js_array();
-    if (k == 0)
+    if (k == 0 &&
+        !build_is_wanted(d, chosen)) /* a step's changes are a layer, also below an image's volume */
         k = spec_add_image(d, source_file(js_get(body, "source")), js_get_bool(body, "publish_all", false),
                            &text, notes, zd_problems(r), e);
     if (k == 0)
@@ -214,7 +215,8 @@ static int change_zone(struct zd *d, struct zone *z, struct zd_request *r, const
     check_limits(d, s, zd_problems(r));
     if (zd_problems(r)->len)
         return problems_to_err(zd_problems(r), e, z->name);
-    k = store_read_text(d, z, &old_text, e);
+    k = build_zone_check(d, z->name, s, e);
+    k = k < 0 ? k : store_read_text(d, z, &old_text, e);
     if (k < 0)
         return k;
     auto_spec struct spec *old = spec_copy(is_running(z) ? z->plan->spec : z->spec ? z->spec : s);
@@ -425,6 +427,8 @@ static int apply_one(struct zd *d, const json *source, bool dry, struct apply_jo
         problem_add(ps, ERR_INVALID, file, 0, "zone", "is missing (the zone's name)");
         return problems_to_err(ps, e, file);
     }
+    if (build_zone_check(d, s->zone, s, e) < 0)
+        return -ECANCELED;
     struct zone *z = registry_find(d, s->zone);
     json *o = z ? apply_change(d, z, s, text, dry, ps, a, e) : apply_new(d, s->zone, text, dry, ps, e);
     if (!o)

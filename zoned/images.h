@@ -44,8 +44,11 @@ int mounts_fill(struct zd *d, const struct spec *s, const struct stor_root_plan 
                 struct err *e); /* in a worker */
 void mounts_drop_volumes(struct zd *d, const struct spec *s, const bool *made);
 int op_install(struct zd *d, struct zone *z, struct zd_request *r, struct err *e); /* answers a create */
+void install_undo(struct zd *d,
+                  struct zone *z); /* takes away a zone that was just made, with its new volumes */
 
-/* h_build.c: takes away zones of builds that have ended, or were a former daemon's, as soon as it can. check: for a zone that is
- * being made. */
+/* h_build.c: takes away zones of builds that have ended, or were a former daemon's, as soon as it can. wanted: a zone that a
+ * build under way names. check: for a spec that a zone is to get; the label of builds is for such zones alone. conflict. */
 void build_clear(struct zd *d);
-int build_zone_check(const struct zd *d, const struct zone *z, struct err *e);
+bool build_is_wanted(const struct zd *d, const char *zone);
+int build_zone_check(const struct zd *d, const char *zone, const struct spec *s, struct err *e);

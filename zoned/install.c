@@ -112,7 +112,7 @@ static void answer_created(struct zone *z, struct zd_request *r)
     zd_reply_json(r, 201, o);
 }
 
-static void undo_create(struct zd *d, struct zone *z)
+void install_undo(struct zd *d, struct zone *z)
 {
     mounts_drop_volumes(d, z->spec, z->new_volumes);
     (void)op_delete(d, z, NULL, false, NULL);
@@ -129,7 +129,7 @@ static void installed(struct zone *z, const struct err *e, void *arg)
         return;
     }
     op_unhold(z);
-    undo_create(d, z);
+    install_undo(d, z);
     zd_reply_error(r, e, NULL);
 }
 
@@ -142,7 +142,7 @@ int op_install(struct zd *d, struct zone *z, struct zd_request *r, struct err *e
         if (k == 0)
             answer_created(z, r);
         else
-            undo_create(d, z);
+            install_undo(d, z);
         return k;
     }
     int k = op_hold(z, OP_CREATE, false, e);
@@ -151,7 +151,7 @@ int op_install(struct zd *d, struct zone *z, struct zd_request *r, struct err *e
         k = zone_root_prepare(z, installed, r, e);
         if (k < 0) {
             op_unhold(z);
-            undo_create(d, z);
+            install_undo(d, z);
         }
     }
     return k;

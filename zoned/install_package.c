@@ -259,6 +259,16 @@ static char *record_of(const struct look *k)
     return zone_package_text(&p);
 }
 
+/* A name may have been given to another image since it was shown: what is installed is what was looked at. */
+static int check_root(const struct look *k, const struct stor_root_plan *root, struct err *e)
+{
+    if (str_eq(root->manifest, k->in->digest))
+        return 0;
+    err_set(e, ERR_CONFLICT, ESTALE, "%s has become another image meanwhile (%.19s…, not %.19s…)", k->in->ref,
+            root->manifest ? root->manifest : "none", k->in->digest);
+    return err_hint(e, "look at it anew: zonectl install --dry-run %s", k->in->ref);
+}
+
 static int make_zone(struct look *k, struct problems *ps, struct err *e)
 {
     struct zone *z = NULL;
@@ -269,11 +279,14 @@ static int make_zone(struct look *k, struct problems *ps, struct err *e)
         return r;
     k->z = z;
     r = zone_root(k->d, z, &root, e);
+    r = r < 0 ? r : check_root(k, &root, e);
     stor_root_done(&root);
     r = r < 0 ? r : stor_zone_note_put(k->d->pool, z->name, "package", record, e);
     if (r < 0) {
-        (void)op_delete(k->d, z, NULL, false, NULL);
+        install_undo(k->d, z);
         k->z = NULL;
+    } else {
+        free(take_ptr(&z->new_volumes));
     }
     return r;
 }
@@ -304,8 +317,10 @@ static int change_zone(struct look *k, struct problems *ps, struct err *e)
     auto_spec struct spec *new = NULL;
     int r = parse(k->text, &new, ps, e);
     r = r < 0 ? r : mounts_check(d, new, e);
+    r = r < 0 ? r : build_zone_check(d, k->in->name, new, e);
     r = r < 0 ? r : store_read_text(d, k->z, &before, e);
     r = r < 0 ? r : stor_image_prepare(d->pool, k->in->ref, NULL, -1, &root, e);
+    r = r < 0 ? r : check_root(k, &root, e);
     r = r < 0 ? r : stor_zone_note_put(d->pool, k->in->name, "spec", before, e);
     r = r < 0 ? r : stor_zone_stage(d->pool, k->in->name, &root, record, k->text, e);
     stor_root_done(&root);

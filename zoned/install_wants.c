@@ -14,7 +14,10 @@ static void want_volume(json *list, struct zd *d, const char *zone, const char *
     unsigned n;
     auto_free struct zone **all = registry_sorted(d, &n);
     bool used = false;
+    const char *unknown = NULL; /* its file cannot be read: it may use any volume */
     for (unsigned i = 0; i < n; i++) {
+        if (!all[i]->spec && !str_eq(all[i]->name, zone))
+            unknown = all[i]->name;
         if (!volume_is_used(all[i], volume))
             continue;
         used = true;
@@ -22,27 +25,29 @@ static void want_volume(json *list, struct zd *d, const char *zone, const char *
             spec_want(list, "volumes", "another zone's volume", xasprintf("%s, of %s", volume, all[i]->name));
     }
     auto_fd int fd = used ? -1 : stor_volume_open(d->pool, volume, NULL);
-    if (fd >= 0)
+    if (fd >= 0 && unknown)
+        spec_want(list, "volumes", "perhaps another zone's volume",
+                  xasprintf("%s, %s's file cannot be read", volume, unknown));
+    else if (fd >= 0)
         spec_want(list, NULL, "volume with data", xasprintf("%s exists already", volume));
 }
 
-/* ---- firewall rules that name labels ---- */
-static bool names_label(const struct spec_rule_side *side, const char *label)
+/* ---- firewall rules that name its labels, or itself ---- */
+static bool names(const struct spec_rule_side *side, enum spec_side_kind kind, const char *name)
 {
-    return side->kind == SPEC_SIDE_LABEL && str_eq(side->name, label);
+    return side->kind == kind && str_eq(side->name, name);
 }
 
-static void want_label(json *list, const struct zd *d, const struct spec_kv *kv)
+static void want_rules(json *list, const struct zd *d, enum spec_side_kind kind, const char *what,
+                       const char *name)
 {
-    auto_free char *label = xasprintf("%s=%s", kv->key, kv->value);
     for (unsigned i = 0; i < d->networks.len; i++) {
         const struct spec_network *net = d->networks.at[i].spec;
         for (char **r = net->rules; r && *r; r++) {
             struct spec_rule rule;
-            if (spec_rule_parse(*r, &rule) ||
-                !(names_label(&rule.from, label) || names_label(&rule.to, label)))
+            if (spec_rule_parse(*r, &rule) || !(names(&rule.from, kind, name) || names(&rule.to, kind, name)))
                 continue;
-            spec_want(list, "network", "a rule's label", xasprintf("%s, on %s: %s", label, net->network, *r));
+            spec_want(list, "network", what, xasprintf("%s, on %s: %s", name, net->network, *r));
             break;
         }
     }
@@ -54,8 +59,12 @@ json *install_wants(struct zd *d, const char *zone, const struct spec *s)
     for (unsigned i = 0; i < s->filesystems.len; i++)
         if (s->filesystems.at[i].kind == SPEC_MOUNT_VOLUME)
             want_volume(list, d, zone, s->filesystems.at[i].source);
-    for (unsigned i = 0; i < s->labels.len; i++)
-        want_label(list, d, &s->labels.at[i]);
+    for (unsigned i = 0; i < s->labels.len; i++) {
+        const struct spec_kv *kv = &s->labels.at[i];
+        auto_free char *label = xasprintf("%s=%s", kv->key, kv->value);
+        want_rules(list, d, SPEC_SIDE_LABEL, "a rule's label", label);
+    }
+    want_rules(list, d, SPEC_SIDE_ZONE, "a rule's zone", zone);
     return list;
 }
 

@@ -58,6 +58,7 @@ static int make_zone(struct build *b, const char *image, const struct build_step
     js_set_str(body, "name", b->zone);
     set(edits, "image", image);
     js_add(edits, js_string(edit));
+    js_add(edits, js_string("process.entrypoint=[]")); /* not the base's */
     set(edits, "process.user", "0:0");
     set(edits, "process.cwd", "/");
     set(edits, "hostname", "build");

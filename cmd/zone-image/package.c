@@ -15,7 +15,7 @@ int op_package(struct job *j, json **result, struct err *e)
     struct img_image i auto_done(img_image_done) = {0};
     int r = job_text(j, "ref", true, &ref, e);
     r = r < 0 ? r : img_find(j->store, ref, &d, e);
-    r = r < 0 ? r : img_resolve(j->store, ref, NULL, &i, e);
+    r = r < 0 ? r : img_resolve(j->store, d.digest, NULL, &i, e); /* the name may be another's by now */
     r = r < 0 ? r : img_unpack(j->store, &d, &i, NULL, e);
     if (r < 0)
         return r;

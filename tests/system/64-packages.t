@@ -170,7 +170,22 @@ denied thief '{filesystems: [{target: /loot, volume: pages}]}' "another zone's v
 zc network create ruled --subnet 10.88.7.0/24 >/dev/null 2>&1
 zc network set ruled --rule "from label tier=web to any allow tcp 5432" >/dev/null 2>&1
 denied label '{labels: {tier: web}}' "a rule's label: tier=web, on ruled" network
+zc network set ruled --rule "from zone named to any allow tcp 5433" >/dev/null 2>&1
+denied named '{network: [{link: ruled}]}' "a rule's zone: named, on ruled" network
 zc network delete ruled >/dev/null 2>&1
+# whose volume it is cannot be told while a zone's file cannot be read
+zc volume create whose >/dev/null 2>&1
+cp "$ROOT/etc/zones/web.yaml" "$T/web.kept"
+echo 'nonsense: [' >>"$ROOT/etc/zones/web.yaml"
+kill "$zoned_pid"; wait "$zoned_pid"; start_zoned
+pack_two() { printf 'name: heir\nzone: {filesystems: [{target: /loot, volume: whose}]}\n' >"$T/g.yaml"; zc pack two -o "$T/heir.zone" -f "$T/g.yaml" >/dev/null 2>&1; }
+pack_two || ok 1 "heir is packed"
+status_is 5 "a volume that may be of a zone whose file cannot be read" zc install "$T/heir.zone"
+like "$out" "wants perhaps another zone's volume: whose, web's file cannot be read" "... named"
+like "$out" "hint: --allow volumes," "... with its word"
+cp "$T/web.kept" "$ROOT/etc/zones/web.yaml"
+kill "$zoned_pid"; wait "$zoned_pid"; start_zoned
+zc volume delete whose >/dev/null 2>&1
 # all that weighs upon others is shown, also what needs no word
 zc volume create stray >/dev/null 2>&1
 pack_yaml shown '{cpu: {shares: 500, burst: 0.5, cap: 1, set: "0"}, tasks: 9999, io: {weight: 10}, shm: 128M, depends: [two], labels: {a: b}, sysctls: {net.core.somaxconn: "9"}, limits: {nofile: 70000, memlock: 1G}, memory: {swap: 1M}, network: [{link: default, aliases: [db], address: 10.99.0.9}], filesystems: [{target: /s, volume: stray}]}'
@@ -192,6 +207,32 @@ zc delete greedy
 # what is installed is what was shown
 code=$(curl -s -o "$T/e.json" -w '%{http_code}' --unix-socket "$ZONED_SOCKET" -d '{"ref":"localhost/web:1.0","name":"swapped","set":{"key":"k"},"digest":"sha256:0000"}' http://x/v1/install)
 is "$code $(jq -r .error.kind "$T/e.json") $(zc list -q | grep -c swapped)" "409 conflict 0" "a reference that names another package than was shown"
+# ... also when the name is given to another image while zoned has not yet made the zone of it
+retag() { # retag FROM TO: the image of FROM under the name TO, behind zoned's back
+    jq --arg from "$1" --arg to "$2" '(.manifests[] | select(.annotations["org.opencontainers.image.ref.name"] == $from)) as $f
+        | (.manifests[] | select(.annotations["org.opencontainers.image.ref.name"] == $to)) |= . + {digest: $f.digest, size: $f.size}' \
+        "$ROOT/lib/images/index.json" >"$T/index" && cp "$T/index" "$ROOT/lib/images/index.json"
+}
+meanwhile() { # meanwhile BODY: an install with zoned held between the look and the deed; what came of it
+    for _ in $(seq 20); do
+        cp "$ROOT/lib/images/index.json" "$T/index.kept"
+        curl -s --unix-socket "$ZONED_SOCKET" -d "$1" http://x/v1/install >"$T/meanwhile" & client=$!
+        worker=
+        for _ in $(seq 2000); do worker=$(cat "/proc/$zoned_pid/task/$zoned_pid/children"); [ -n "${worker// /}" ] && break; done
+        kill -STOP "$zoned_pid"
+        for _ in $(seq 200); do grep -q '^State:.Z' "/proc/${worker// /}/status" 2>/dev/null && break; sleep 0.01; done
+        retag localhost/web:2.0 localhost/web:1.0
+        kill -CONT "$zoned_pid"
+        wait $client
+        cp "$T/index.kept" "$ROOT/lib/images/index.json"
+        grep -q "has become another image" "$T/meanwhile" && break
+        zc delete swapped >/dev/null 2>&1
+    done
+    jq -r 'select(.error).error | .kind + ": " + .message' "$T/meanwhile"
+}
+like "$(meanwhile '{"ref":"localhost/web:1.0","name":"swapped","set":{"key":"k","port":"8099","volume":"fresh"}}')" "^conflict: localhost/web:1.0 has become another image meanwhile" "... a conflict that says so"
+is "$(zc volume list -o json | jq -r '.[].name' | grep -c fresh)" 0 "... no volume of it is left"
+is "$(zc list -q | grep -c swapped)" 0 "... and no zone is left"
 status_is 7 "an ordinary image is no package" zc install base:1 x
 like "$out" "is an ordinary image" "says so"
 printf 'name: bad\nzone: {memory: {cap: "${m}"}}\n' >"$T/bad.yaml"

@@ -59,6 +59,14 @@ status_is 0 "from an image" zc image build -f "$T/r/u.yaml"
 is "$(zc run --rm localhost/up:latest sh -c 'echo $A $B $(cat /more) $(id -u)')" "c d more 1000" "with what it says and what is added"
 sed 's/name: up/name: px/; s/echo more/echo $http_proxy/' "$T/r/u.yaml" | http_proxy=http://nobody:1 zc image build -f - >/dev/null 2>&1
 is "$(zc run --rm localhost/px:latest cat /more) $(zc image show localhost/px:latest -o json | grep -c nobody)" "http://nobody:1 0" "proxies reach the steps and are not kept"
+# a base that names a program and a volume of its own: a step is neither run by the one nor lost in the other
+printf 'name: proud\nfrom: localhost/tool:1\nconfig: {entrypoint: [/bin/echo, mine], volumes: [/data]}\n' >"$T/r/e.yaml"
+zc image build -f "$T/r/e.yaml" >/dev/null 2>&1
+volumes=$(zc volume list -o json | jq -r '.[].name')
+printf 'name: over\nfrom: localhost/proud:latest\ncopy: [{text: copied, to: /data/c}]\nrun: [echo ran >/data/r]\nconfig: {entrypoint: [/bin/sh, -c], cmd: ["cat /data/c /data/r"]}\n' >"$T/r/o.yaml"
+status_is 0 "from an image with an entrypoint and a volume" zc image build -f "$T/r/o.yaml"
+is "$(zc volume list -o json | jq -r '.[].name')" "$volumes" "... no volume of a build is left"
+is "$(zc run --rm localhost/over:latest)" "copiedran" "... what was copied and run is in the image, in the volume's folder too"
 printf 'name: d\nfrom: dir:%s\nconfig: {cmd: [/bin/echo, dir]}\n' "$T/tree" >"$T/r/d.yaml"
 status_is 0 "from a folder" zc image build -f "$T/r/d.yaml"
 is "$(zc run --rm localhost/d:latest)" dir "runs"
@@ -141,6 +149,16 @@ status_is 2 "no recipe" zc image build
 status_is 2 "a strange time" env SOURCE_DATE_EPOCH=then "$BIN/zonectl" image build -f "$T/r/s.yaml" --reproducible
 is "$(zc list -q)" "" "no zone is left"
 is "$(zc image list -o json | jq -r '.[].ref' | grep -c localhost/b)" 0 "no image"
+
+# ---- the label of builds is theirs ----
+zc create build-0123456789ab --image localhost/tool:1 >/dev/null 2>&1
+status_is 4 "no zone is given the label of builds, by set" zc set build-0123456789ab labels.zoned.build=x
+like "$out" "label zoned.build is of builds alone" "... says so"
+printf 'zone: build-0123456789ab\nimage: localhost/tool:1\nlabels: {zoned.build: x}\n' >"$T/lab.yaml"
+status_is 4 "... nor by apply" zc apply -f "$T/lab.yaml"
+zc create other --image localhost/tool:1 --set labels.zoned.build=x >/dev/null 2>&1
+is "$? $(zc list -q)" "4 build-0123456789ab" "... nor by create; a zone that is only named like one stays"
+zc delete build-0123456789ab
 
 # ---- cut off ----
 printf 'name: long\nfrom: localhost/tool:1\nrun: [sleep 1000]\n' >"$T/r/l.yaml"

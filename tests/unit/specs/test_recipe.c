@@ -114,6 +114,10 @@ static void test_refused(void)
     bad("name: a\nfrom: tar:rel\n", "is not a beginning");
     bad("name: a\nfrom: nginx:1\nmirror: http://x\n", "r.yaml:3: mirror: is for debian:SUITE alone");
     bad(HEAD_ "mirror: \"http://x y\"\n", "is not an http:// or https://");
+    bad(HEAD_ "mirror: \"http://x/\\ndeb http://y\"\n", "is not an http:// or https://");
+    bad(HEAD_ "mirror: \"http://x\\r\"\n", "is not an http:// or https://");
+    bad(HEAD_ "mirror: \"http://x\\v\"\n", "is not an http:// or https://");
+    bad(HEAD_ "mirror: \"http://x\\x7f\"\n", "is not an http:// or https://");
     bad(HEAD_ "packages: [\"-o\"]\n", "packages[0]: \"-o\" is not the name of a package");
     bad(HEAD_ "packages: [\"a b\"]\n", "is not the name of a package");
     bad(HEAD_ "packages: [\"a;b\"]\n", "is not the name of a package");
