@@ -50,8 +50,10 @@ ok $? "--watch goes on"
 
 # Prometheus
 metrics=$(curl -s --unix-socket "$ZONED_SOCKET" http://x/v1/metrics)
-echo "$metrics" | promtool check metrics >"$T/prom" 2>&1
-is "$? $(cat "$T/prom")" "0 " "promtool finds nothing"
+if [ -z "${FAST:-}" ]; then # the guest has no promtool: the format is the same there
+    echo "$metrics" | promtool check metrics >"$T/prom" 2>&1
+    is "$? $(cat "$T/prom")" "0 " "promtool finds nothing"
+fi
 like "$metrics" '^zoned_zone_cpu_seconds_total\{zone="busy"\} [0-9.]+$' "CPU seconds"
 like "$metrics" '^zoned_zone_memory_cap_bytes\{zone="calm"\} 67108864$' "a cap"
 like "$metrics" '^zoned_zone_up\{zone="calm"\} 1$' "up"
