@@ -5,8 +5,6 @@
 #include "zoned/statistics.h"
 #include "zoned/zoned.h"
 
-#define CPUS_MAX 1024u
-
 bool cpu_in_set(const char *set, unsigned cpu)
 {
     for (const char *p = set; p && *p;) {
@@ -22,13 +20,14 @@ bool cpu_in_set(const char *set, unsigned cpu)
 unsigned cpus_in_set(const char *set)
 {
     unsigned n = 0;
-    for (unsigned i = 0; set && i < CPUS_MAX; i++)
+    for (unsigned i = 0; set && i < CPU_NUMBERS; i++)
         n += cpu_in_set(set, i);
     return n;
 }
 
-/* Of one CPU: its weights, and how much of it the settled ones leave. */
+/* Of one CPU: its number, its weights, and how much of it the settled ones leave. */
 struct cpu {
+    unsigned no;
     double weights, left;
 };
 
@@ -41,11 +40,11 @@ static double per_cpu(const struct entitlement *z, unsigned ncpus)
 static void sum_up(const struct entitlement *at, unsigned n, struct cpu *cpus, unsigned ncpus, double whole)
 {
     for (unsigned c = 0; c < ncpus; c++)
-        cpus[c] = (struct cpu){.left = whole / ncpus};
+        cpus[c] = (struct cpu){.no = cpus[c].no, .left = whole / ncpus};
     for (unsigned i = 0; i < n; i++) {
         double part = per_cpu(&at[i], ncpus);
         for (unsigned c = 0; c < ncpus; c++) {
-            if (!cpu_in_set(at[i].set, c))
+            if (!cpu_in_set(at[i].set, cpus[c].no))
                 continue;
             if (at[i].settled)
                 cpus[c].left -= at[i].cpus * part;
@@ -59,7 +58,7 @@ static double share(const struct entitlement *z, const struct cpu *cpus, unsigne
 {
     double sum = 0, part = per_cpu(z, ncpus);
     for (unsigned c = 0; c < ncpus; c++)
-        if (cpu_in_set(z->set, c) && cpus[c].left > 0 && cpus[c].weights > 0)
+        if (cpu_in_set(z->set, cpus[c].no) && cpus[c].left > 0 && cpus[c].weights > 0)
             sum += (double)z->weight * part / cpus[c].weights * cpus[c].left;
     return sum;
 }
@@ -73,10 +72,13 @@ static bool any_set(const struct entitlement *at, unsigned n)
     return false;
 }
 
-void entitle(struct entitlement *at, unsigned n, unsigned ncpus, double whole)
+void entitle(struct entitlement *at, unsigned n, const char *online, double whole)
 {
-    unsigned many = !any_set(at, n) ? 1 : ncpus < CPUS_MAX ? ncpus : CPUS_MAX;
-    auto_free struct cpu *cpus = xcalloc(many + 1, sizeof(*cpus));
+    unsigned ncpus = cpus_in_set(online), many = any_set(at, n) ? ncpus : 1;
+    auto_free struct cpu *cpus = xcalloc(ncpus + 1, sizeof(*cpus));
+    for (unsigned i = 0, k = 0; i < CPU_NUMBERS; i++) /* there may be gaps: offline CPUs */
+        if (cpu_in_set(online, i))
+            cpus[k++].no = i;
     for (unsigned i = 0; i < n; i++) {
         at[i].settled = at[i].weight == 0;
         at[i].cpus = 0;

@@ -152,7 +152,7 @@ static void share_out(struct ledger *l, int up, double cpus, bool sure)
         at[i].set = ledger_set(l, e);
     }
     /* entitle spreads the whole over all CPUs; sets say which of them are meant here */
-    entitle(at, l->n, l->cpus, here ? cpus * l->cpus / here : 0);
+    entitle(at, l->n, l->online, here ? cpus * l->cpus / here : 0);
     for (unsigned i = 0; i < l->n; i++) {
         struct ledger_entry *e = &l->at[i];
         if (e->up != up)

@@ -107,9 +107,9 @@ static json *io(const struct why_facts *f)
 }
 
 /* ---- waiting for a CPU ---- */
-static bool share_a_cpu(const char *a, const char *b, unsigned cpus)
+static bool share_a_cpu(const char *a, const char *b)
 {
-    for (unsigned i = 0; i < cpus; i++)
+    for (unsigned i = 0; i < CPU_NUMBERS; i++)
         if (cpu_in_set(a, i) && cpu_in_set(b, i))
             return true;
     return false;
@@ -120,7 +120,7 @@ static const struct why_zone *worst_neighbour(const struct why_facts *f)
     const struct why_zone *worst = NULL;
     for (unsigned i = 0; i < f->nothers; i++) {
         const struct why_zone *o = &f->others[i];
-        if (share_a_cpu(f->self.set, o->set, f->cpus) && (!worst || o->used > worst->used))
+        if (share_a_cpu(f->self.set, o->set) && (!worst || o->used > worst->used))
             worst = o;
     }
     return worst;
@@ -131,7 +131,7 @@ static double host_here(const struct why_facts *f, unsigned cpus)
 {
     double zones = f->self.used;
     for (unsigned i = 0; i < f->nothers; i++)
-        if (share_a_cpu(f->self.set, f->others[i].set, f->cpus))
+        if (share_a_cpu(f->self.set, f->others[i].set))
             zones += f->others[i].used;
     double left = zones < cpus ? cpus - zones : 0;
     return f->host_used < left ? f->host_used : left;

@@ -307,6 +307,29 @@ static void test_random(void)
     ok(!lost, "what was accepted once is accepted again (%u are not)", lost);
 }
 
+/* CPUs 1 and 3 are offline: what counts is which are there, not how many. */
+static void test_gaps(void)
+{
+    reset("0,2,4");
+    struct ledger_entry *a = add("a"), *b = add("b"), *c = add("c");
+    of(a)->set = (char *)"4";
+    of(b)->set = (char *)"0,2";
+    of(c)->reserved = 0.5;
+    ok(divide() == 0, "sets around gaps");
+    ledger_worst(&l);
+    double sum = a->worst + b->worst + c->worst;
+    ok(a->worst > 0.5 && a->worst < 1 && sum > 2.99 && sum < 3.01,
+       "who has the last CPU is entitled to it: %.2f, all %.2f", a->worst, sum);
+    ok(c->worst >= 0.5 && c->sure >= 0.5, "a promise over all of them: %.2f", c->worst);
+    of(c)->reserved = -1;
+    of(c)->dedicated = 1;
+    of(b)->set = NULL;
+    ok(divide() == 0 && set_is(c, "2"), "a dedicated CPU is one that is there");
+    ledger_worst(&l);
+    ok(a->worst > 0.5 && b->worst > 1 && a->worst + b->worst < 2.01,
+       "the others share the rest: %.2f and %.2f", a->worst, b->worst);
+}
+
 int main(void)
 {
     test_shares();
@@ -316,6 +339,7 @@ int main(void)
     test_memory();
     test_part();
     test_random();
+    test_gaps();
     reset("0");
     return done_testing();
 }

@@ -22,29 +22,29 @@ static void test_entitle(void)
 {
     struct entitlement a[] = {
         {.weight = 100, .limit = 2}, {.weight = 200, .limit = 2}, {.weight = 400, .limit = 2}};
-    entitle(a, 3, 2, 2);
+    entitle(a, 3, "0-1", 2);
     ok(near(a[0].cpus, 2 / 7.0) && near(a[1].cpus, 4 / 7.0) && near(a[2].cpus, 8 / 7.0), "shares 1:2:4");
     a[2].limit = 0.5;
-    entitle(a, 3, 2, 2);
+    entitle(a, 3, "0-1", 2);
     ok(near(a[2].cpus, 0.5) && near(a[0].cpus, 0.5) && near(a[1].cpus, 1), "a cap leaves the rest by weight");
     a[0].limit = a[1].limit = 0.25;
-    entitle(a, 3, 2, 2);
+    entitle(a, 3, "0-1", 2);
     ok(near(a[0].cpus, 0.25) && near(a[1].cpus, 0.25) && near(a[2].cpus, 0.5),
        "all capped: nobody gets more");
     struct entitlement b[] = {{.weight = 100, .limit = 1, .set = "0"},
                               {.weight = 10, .limit = 1, .set = "0"},
                               {.weight = 0, .limit = 2},
                               {.weight = 100, .limit = 1, .set = "1"}};
-    entitle(b, 4, 2, 2);
+    entitle(b, 4, "0-1", 2);
     ok(near(b[0].cpus, 100 / 110.0) && near(b[1].cpus, 10 / 110.0), "a set is divided among its own");
     ok(b[2].cpus == 0 && near(b[3].cpus, 1), "who asks for nothing gets nothing, the other CPU is whole");
-    entitle(b, 0, 2, 2);
-    entitle(b, 4, 2, 0);
+    entitle(b, 0, "0-1", 2);
+    entitle(b, 4, "0-1", 0);
     ok(near(b[0].cpus, 0), "nothing to divide");
     struct entitlement many[200];
     for (unsigned i = 0; i < 200; i++)
         many[i] = (struct entitlement){.weight = 1 + i, .limit = 0.001 * (i % 20 + 1)};
-    entitle(many, 200, 2, 2);
+    entitle(many, 200, "0-1", 2);
     double sum = 0;
     bool within = true;
     for (unsigned i = 0; i < 200; i++) {
