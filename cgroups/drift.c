@@ -112,7 +112,7 @@ json *cg_drift(const struct cg_group *g, const struct cg_limits *l)
         while (n > 0 && have[n - 1] == '\n')
             have[--n] = 0;
         enum cg_fmt f = g->h->at[hier].v2 ? cg_keys[i].v2_fmt : cg_keys[i].v1_fmt;
-        if (same(f, have, want))
+        if (same(f, have, want) || (val == CG_VAL_DEFAULT && f == F_SET && !have[0])) /* v2: the parent's */
             continue;
         json *o = js_object();
         js_set_str(o, "key", cg_keys[i].key);

@@ -62,17 +62,15 @@ static enum cg_val text(char *buf, enum cg_val val, const char *s)
     return val;
 }
 
-static enum cg_val value_cpu(const struct cg_host *h, enum cg_fmt f, const struct spec_cpu *c, bool v2,
-                             char *buf)
+static enum cg_val value_cpu(const struct cg_host *h, enum cg_fmt f, const struct spec_cpu *c, char *buf)
 {
     uint64_t quota = 0, period = 100000;
     bool capped = c->cap > 0;
     if (capped)
         cg_cpu_quota(c->cap, &quota, &period);
     switch (f) {
-    case F_SET: /* v1: a new group copied its parent's CPUs; v2: empty means the parent's */
-        return c->set && c->set[0] ? text(buf, CG_VAL_GIVEN, c->set)
-                                   : text(buf, CG_VAL_DEFAULT, v2 ? "\n" : h->online);
+    case F_SET: /* a new group has its parent's CPUs; v2 too refuses to empty it (ENOSPC) */
+        return c->set && c->set[0] ? text(buf, CG_VAL_GIVEN, c->set) : text(buf, CG_VAL_DEFAULT, h->online);
     case F_EXCLUSIVE: /* without it the CPUs are kept free of the other zones, as on v1 */
     case F_PARTITION:
         if (!cg_can_exclude(h))
@@ -191,7 +189,7 @@ enum cg_val cg_value(const struct cg_host *h, const struct cg_key *k, const stru
     if (f == F_NONE)
         return CG_VAL_NONE;
     if (f <= F_BURST)
-        return l->cpu ? value_cpu(h, f, l->cpu, v2, buf) : CG_VAL_NONE;
+        return l->cpu ? value_cpu(h, f, l->cpu, buf) : CG_VAL_NONE;
     if (f <= F_OOM)
         return l->memory ? value_memory(f, l->memory, buf) : CG_VAL_NONE;
     if (f == F_TASKS)

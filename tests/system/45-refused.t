@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# guest: v2
 # What the kernel itself refuses: a controller that this host does not have, files that refuse a write (EBUSY, EINVAL, ENOSPC), at a
 # start and live, and groups that somebody removed under us. Each is a clear error, nothing is half done, and the zone can be stopped.
 . "$(dirname "$0")/lib.sh"
@@ -80,9 +81,14 @@ kill $zoned_pid && wait $zoned_pid 2>/dev/null
 for p in $(pgrep -f "zone-sup --server $ROOT|^/usr/bin/lxcfs .*$ROOT"); do kill -9 "$p"; done
 umount -l "$ROOT/run/lxcfs/mnt" 2>/dev/null
 lacking memory
+echo 0 >"$T/online" # and the second CPU is offline
+mount --bind "$T/online" /sys/devices/system/cpu/online
 start_zoned
 ok $? "zoned serves a host without the memory controller"
+umount /sys/devices/system/cpu/online # else the kernel mounts no sysfs in a zone
 zc create plain --image host -- sleep 1000
+status_is 7 "a set with an offline CPU in it" zc set plain cpu.set=0-1
+like "$out" "cpu.set: CPU 1 is not online here \(online: 0\)" "... is named"
 status_is 0 "a zone that asks for no memory starts" zc start plain
 status_is 9 "a memory cap is refused" zc create capped --memory 64M --image host -- sleep 1000
 like "$out" "memory.cap: .*no memory controller" "... says why"

@@ -114,6 +114,12 @@ static int sleep_on(void)
     return 0;
 }
 
+static int waiting(void)
+{
+    pause();
+    return 0;
+}
+
 static void live_update(struct cg_group *g, bool v2)
 {
     /* live: lower cap and memory together with swap, drop the set, idle on and off */
@@ -182,6 +188,7 @@ static void test_values(void)
     free(text);
     js_free(d);
 
+    ok(child(g, waiting) > 0, "a task in it"); /* a set with tasks in it cannot be emptied */
     live_update(g, v2);
     finish(g, "values");
 }
