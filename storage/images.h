@@ -122,6 +122,11 @@ void img_digest_of(const void *data, size_t n, char out[65]); /* hex digits of s
 int img_digest_of_fd(int fd, char out[65], struct err *e);    /* from its beginning */
 int img_pack_folder(const struct img_store *s, const char *dir, int out_fd, struct err *e); /* as a tar */
 
+/* ---- the process that does all this ---- */
+/* From here on this process and its children make no calls but those of the work (image_filter.c); sockets and mounts with leave.
+ * Needs no_new_privs. There is no way back. */
+int img_confine(bool with_network, bool with_mounts, struct err *e);
+
 /* ---- registries (registry*.c; libcurl stays behind it) ---- */
 /* A login for one registry. Whoever asks for the transfer reads his own auth files (zonectl: zoned/api/credentials.c) and
  * hands over this one; the daemon's side reads no auth file. Borrowed; never logged, never in an error. */

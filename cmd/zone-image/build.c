@@ -202,37 +202,58 @@ static int read_args(struct build *b, struct err *e)
     if (js_type_of(epoch) == JS_INT) {
         b->has_epoch = true;
         b->epoch = (uint64_t)js_int_of(epoch, 0);
-        img_set_epoch(b->job->store, b->epoch);
     }
+    return r;
+}
+
+static void build_free(struct build *b)
+{
+    build_host_end(&b->host);
+    api_close(b->api);
+    strv_free(b->env);
+    spec_recipe_free(b->recipe);
+    free(b->mirror);
+    free(b);
+}
+
+int op_build_prepare(struct job *j, struct err *e)
+{
+    struct build *b = xcalloc(1, sizeof(*b));
+    struct problems ps = {0};
+    const json *source = js_get(j->args, "source");
+    const char *text = js_get_str(source, "text", "");
+    *b = (struct build){.job = j, .host = {.go = -1, .messages = -1, .out = -1}};
+    int r = spec_recipe_parse(text, strlen(text), js_get_str(source, "file", "recipe"), &b->recipe, &ps);
+    if (r < 0)
+        r = problems_to_err(&ps, e, "the recipe");
+    problems_done(&ps);
+    r = r < 0 ? r : read_args(b, e);
+    r = r < 0 ? r : build_host_prepare(b, e);
+    if (r < 0)
+        build_free(b);
+    else
+        j->prepared = b;
     return r;
 }
 
 int op_build(struct job *j, json **result, struct err *e)
 {
-    struct build b = {.job = j};
-    struct problems ps = {0};
-    auto_recipe struct spec_recipe *recipe = NULL;
+    struct build *b = j->prepared;
     struct img_desc at = {0};
-    const json *source = js_get(j->args, "source");
-    const char *ref, *text = js_get_str(source, "text", "");
-    int r = spec_recipe_parse(text, strlen(text), js_get_str(source, "file", "recipe"), &recipe, &ps);
-    if (r < 0)
-        r = problems_to_err(&ps, e, "the recipe");
-    problems_done(&ps);
-    b.recipe = recipe;
-    r = r < 0 ? r : job_text(j, "ref", false, &ref, e);
-    r = r < 0 ? r : read_args(&b, e);
-    r = r < 0 ? r : all_steps(&b, &at, e);
-    auto_free char *own = r < 0 || ref ? NULL : reference(&b);
+    const char *ref;
+    if (b->has_epoch)
+        img_set_epoch(j->store, b->epoch);
+    int r = job_text(j, "ref", false, &ref, e);
+    r = r < 0 ? r : all_steps(b, &at, e);
+    auto_free char *own = r < 0 || ref ? NULL : reference(b);
     r = r < 0 ? r : img_tag(j->store, ref ? ref : own, &at, e);
     if (r == 0) {
         *result = js_object();
         js_set_str(*result, "ref", ref ? ref : own);
         js_set_str(*result, "digest", at.digest);
-        js_set_int(*result, "steps", b.steps);
-        js_set_int(*result, "cached", b.cached);
+        js_set_int(*result, "steps", b->steps);
+        js_set_int(*result, "cached", b->cached);
     }
-    api_close(b.api);
-    strv_free(b.env);
+    build_free(b);
     return r;
 }

@@ -7,9 +7,15 @@
 
 #define KEY_SIZE 65 /* 64 hex digits, and the end */
 
+struct build_host { /* a program of the host that waits to be started */
+    pid_t pid;
+    int go, messages, out;
+};
 struct build {
     struct job *job;
-    const struct spec_recipe *recipe;
+    struct spec_recipe *recipe;
+    struct build_host host;
+    char *mirror; /* of from: debian */
     const char *folder, *zone,
         *socket; /* zone: the name that a step's zone has; zoned deletes it if we are killed */
     char **env;  /* K=V for the steps, kept nowhere: proxies */
@@ -24,7 +30,10 @@ void build_key(const struct build *b, const char *from, const char *what, const 
                char key[KEY_SIZE]);
 /* Names the image that a step has made by its key. */
 int build_keep(struct build *b, const char *key, const struct img_desc *d, struct err *e);
-/* build_base.c: what the recipe begins with; *none: nothing (scratch). */
+/* build_base.c: what must be begun before this process may start no program any more. */
+int build_host_prepare(struct build *b, struct err *e);
+void build_host_end(struct build_host *h);
+/* What the recipe begins with; *none: nothing (scratch). */
 int build_base(struct build *b, struct img_desc *out, bool *none, struct err *e);
 /* A tar of a root as an image, kept by key. */
 int build_import(struct build *b, const char *path, const char *key, struct img_desc *out, struct err *e);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What a recipe begins with: an image of the store, a tar or folder of the host, or a Debian that mmdebstrap makes from signed
- * packages. mmdebstrap is found by its absolute path and gets an environment made from nothing. */
+ * packages. mmdebstrap is found by its absolute path and gets an environment made from nothing. Its process is made before ours
+ * may no longer start programs, with all its arguments, and waits for one byte. */
 #include "base/auto.h"
+#include "base/fd.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/str.h"
@@ -19,37 +21,61 @@
 #define DEFAULT_MIRROR "http://deb.debian.org/debian"
 
 /* ---- a program of the host ---- */
-static _Noreturn void become(char *const argv[], char *const env[], pid_t parent, int out, int messages)
+static _Noreturn void become(char *const argv[], char *const env[], pid_t parent, const struct build_host *h)
 {
+    char go;
     sigset_t none;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     int null = open("/dev/null", O_RDWR);
-    if (getppid() != parent || null < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(messages, 2) < 0 ||
-        chdir("/") < 0)
+    if (getppid() != parent || null < 0 || dup2(null, 0) < 0 || dup2(h->out, 1) < 0 ||
+        dup2(h->messages, 2) < 0 || dup2(h->go, 3) < 0 || chdir("/") < 0)
         _exit(127);
-    close_range(3, ~0u, 0);
+    close_range(4, ~0u, 0);
+    if (read(3, &go, 1) != 1)
+        _exit(0); /* not wanted */
+    close(3);
     execve(argv[0], argv, env);
     _exit(127);
 }
 
-/* Its standard output goes to out; its messages are told, the last one is the error's. */
-static int run_host(struct build *b, char *const argv[], char *const env[], int out, struct err *e)
+static int host_start(struct build_host *h, char *const argv[], char *const env[], struct err *e)
 {
-    int p[2], status = 0;
-    char line[512] = "", last[512] = "";
-    if (access(argv[0], X_OK) < 0) {
-        err_set(e, ERR_UNSUPPORTED, ENOENT, "%s is not there", argv[0]);
-        return err_hint(e, "apt-get install %s", strrchr(argv[0], '/') + 1);
-    }
-    if (pipe2(p, O_CLOEXEC) < 0)
+    int go[2], messages[2];
+    if (pipe2(go, O_CLOEXEC) < 0)
         return err_sys(e, "pipe");
-    pid_t parent = getpid(), pid = fork();
-    if (pid == 0)
-        become(argv, env, parent, out, p[1]);
-    close(p[1]);
-    FILE *f = pid < 0 ? NULL : fdopen(p[0], "r");
+    if (pipe2(messages, O_CLOEXEC) < 0) {
+        err_sys(e, "pipe");
+        close(go[0]);
+        close(go[1]);
+        return -EMFILE;
+    }
+    pid_t parent = getpid();
+    h->pid = fork();
+    if (h->pid == 0) {
+        close(go[1]);
+        become(argv, env, parent, &(struct build_host){.go = go[0], .messages = messages[1], .out = h->out});
+    }
+    close(go[0]);
+    close(messages[1]);
+    h->go = go[1];
+    h->messages = messages[0];
+    return h->pid < 0 ? err_sys(e, "fork") : 0;
+}
+
+/* Its standard output goes to h->out; its messages are told, the last one is the error's. */
+static int host_run(struct build *b, struct err *e)
+{
+    struct build_host *h = &b->host;
+    char line[512] = "", last[512] = "";
+    int status = 0;
+    if (access(MMDEBSTRAP, X_OK) < 0) {
+        err_set(e, ERR_UNSUPPORTED, ENOENT, "%s is not there", MMDEBSTRAP);
+        return err_hint(e, "apt-get install mmdebstrap");
+    }
+    (void)!write(h->go, "", 1);
+    FILE *f = fdopen(take_fd(&h->messages), "r");
     while (f && fgets(line, sizeof(line), f)) {
         line[strcspn(line, "\r\n")] = '\0';
         if (*line) {
@@ -59,11 +85,20 @@ static int run_host(struct build *b, char *const argv[], char *const env[], int 
     }
     if (f)
         (void)fclose(f);
-    else
-        close(p[0]);
-    if (pid < 0 || waitpid(pid, &status, 0) < 0)
-        return err_sys(e, "%s", argv[0]);
-    return status == 0 ? 0 : err_set(e, ERR_INVALID, EIO, "%s: %.400s", argv[0], last);
+    if (waitpid(h->pid, &status, 0) < 0)
+        return err_sys(e, MMDEBSTRAP);
+    h->pid = 0;
+    return status == 0 ? 0 : err_set(e, ERR_INVALID, EIO, "%s: %.400s", MMDEBSTRAP, last);
+}
+
+void build_host_end(struct build_host *h)
+{
+    close_fd(&h->go);
+    close_fd(&h->messages);
+    close_fd(&h->out);
+    if (h->pid > 0)
+        (void)waitpid(h->pid, NULL, 0);
+    h->pid = 0;
 }
 
 /* The Debian mirror that this host's apt uses. */
@@ -113,12 +148,17 @@ static bool had(struct build *b, const char *key, struct img_desc *out)
     return true;
 }
 
-static int make_debian(struct build *b, const char *suite, const char *mirror, const char *key,
-                       struct img_desc *out, struct err *e)
+static bool is_debian(const struct build *b)
 {
-    auto_fd int fd = build_file(b, e);
-    if (fd < 0)
-        return fd;
+    return str_starts(b->recipe->from, "debian:");
+}
+
+int build_host_prepare(struct build *b, struct err *e)
+{
+    if (!is_debian(b))
+        return 0;
+    const char *suite = b->recipe->from + strlen("debian:");
+    b->mirror = b->recipe->mirror ? xstrdup(b->recipe->mirror) : host_mirror();
     char *argv[] = {(char *)MMDEBSTRAP,
                     (char *)"--quiet",
                     (char *)"--mode=root",
@@ -129,7 +169,7 @@ static int make_debian(struct build *b, const char *suite, const char *mirror, c
                             "$1/var/cache/ldconfig/aux-cache",
                     (char *)suite,
                     (char *)"-",
-                    (char *)mirror,
+                    b->mirror,
                     NULL};
     char **env = NULL;
     strv_add(&env, "PATH=/usr/sbin:/usr/bin:/sbin:/bin");
@@ -139,20 +179,22 @@ static int make_debian(struct build *b, const char *suite, const char *mirror, c
         strv_add(&env, *v);
     if (b->has_epoch)
         strv_take(&env, xasprintf("SOURCE_DATE_EPOCH=%llu", (unsigned long long)b->epoch));
-    build_note(b, "from debian:%s: mmdebstrap", suite);
-    int r = run_host(b, argv, env, fd, e);
+    b->host.out = build_file(b, e);
+    int r = b->host.out < 0 ? b->host.out : host_start(&b->host, argv, env, e);
     strv_free(env);
-    return r < 0 ? r : build_import_fd(b, fd, key, out, e);
+    return r;
 }
 
 static int from_debian(struct build *b, struct img_desc *out, struct err *e)
 {
     char key[KEY_SIZE];
-    const char *suite = b->recipe->from + strlen("debian:");
-    auto_free char *mirror = b->recipe->mirror ? xstrdup(b->recipe->mirror) : host_mirror();
-    auto_free char *text = xasprintf("%s %s", suite, mirror);
+    auto_free char *text = xasprintf("%s %s", b->recipe->from + strlen("debian:"), b->mirror);
     build_key(b, "scratch", "debian", text, key);
-    return had(b, key, out) ? 0 : make_debian(b, suite, mirror, key, out, e);
+    if (had(b, key, out))
+        return 0;
+    build_note(b, "from %s: mmdebstrap", b->recipe->from);
+    int r = host_run(b, e);
+    return r < 0 ? r : build_import_fd(b, b->host.out, key, out, e);
 }
 
 static int from_tar(struct build *b, struct img_desc *out, struct err *e)
@@ -209,8 +251,8 @@ int build_base(struct build *b, struct img_desc *out, bool *none, struct err *e)
     *none = !strcmp(from, "scratch");
     if (*none)
         return 0;
-    return str_starts(from, "debian:") ? from_debian(b, out, e)
-           : str_starts(from, "tar:")  ? from_tar(b, out, e)
-           : str_starts(from, "dir:")  ? from_dir(b, out, e)
-                                       : from_image(b, out, e);
+    return is_debian(b)               ? from_debian(b, out, e)
+           : str_starts(from, "tar:") ? from_tar(b, out, e)
+           : str_starts(from, "dir:") ? from_dir(b, out, e)
+                                      : from_image(b, out, e);
 }

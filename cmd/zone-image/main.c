@@ -23,7 +23,7 @@
 const struct job_op job_ops[] = {{"list", op_list, .adds = false},
                                  {"show", op_show, .adds = false},
                                  {"import", op_import, .adds = true},
-                                 {"export", op_export, .adds = true},
+                                 {"export", op_export, .adds = true, .mounts = true},
                                  {"tag", op_tag, .adds = false},
                                  {"delete", op_delete, .adds = false},
                                  {"prune", op_prune, .adds = false},
@@ -33,7 +33,7 @@ const struct job_op job_ops[] = {{"list", op_list, .adds = false},
                                  {"push", op_push, .network = true},
                                  {"package", op_package, .adds = true},
                                  {"pack", op_pack, .adds = true},
-                                 {"build", op_build, .adds = true, .network = true},
+                                 {"build", op_build, op_build_prepare, .adds = true, .network = true},
                                  {0}};
 
 /* Standard output is the one that started us: where it has gone, the work ends too. */
@@ -102,14 +102,16 @@ static const struct job_op *find_op(const char *name)
     return NULL;
 }
 
-/* What needs no network has none, and nothing here gains rights by an exec. */
-static int shut_in(const struct job_op *op, struct err *e)
+/* What needs no network has none, nothing here gains rights by an exec, and before a stranger's byte is read (a manifest, a
+ * configuration, an archive's index) no program can be started and no call made but those that the work takes. */
+static int shut_in(struct job *j, const struct job_op *op, struct err *e)
 {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
         return err_sys(e, "prctl");
     if (!op->network && unshare(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) < 0)
         return err_sys(e, "namespaces of the work on images");
-    return 0;
+    int r = op->prepare ? op->prepare(j, e) : 0;
+    return r < 0 ? r : img_confine(op->network, op->mounts, e);
 }
 
 static int run_job(struct job *j, const struct job_op **op, json **result, struct err *e)
@@ -118,7 +120,7 @@ static int run_job(struct job *j, const struct job_op **op, json **result, struc
     *op = find_op(js_get_str(j->args, "op", NULL));
     if (!*op)
         return err_set(e, ERR_INVALID, EINVAL, "unknown job");
-    int r = shut_in(*op, e);
+    int r = shut_in(j, *op, e);
     r = r < 0 ? r : job_text(j, "pool", true, &dir, e);
     r = r < 0 ? r : stor_pool_open(dir, &j->pool, e);
     r = r < 0 ? r : img_store_open(j->pool, &j->store, e);

@@ -12,12 +12,16 @@ struct job {
     struct stor_pool *pool;
     struct img_store *store;
     const json *args;
+    void *prepared;
 };
 struct job_op {
     const char *name;
     int (*run)(struct job *j, json **result, struct err *e);
-    bool adds;    /* layers: synced after the result */
-    bool network; /* it speaks to a registry */
+    int (*prepare)(struct job *j,
+                   struct err *e); /* what must be before it is shut in; reads nothing of strangers */
+    bool adds;                     /* layers: synced after the result */
+    bool network;                  /* it speaks to a registry */
+    bool mounts;                   /* it puts layers together */
 };
 extern const struct job_op job_ops[]; /* the last one has no name */
 /* A text of the job; missing and required: invalid. */
@@ -40,4 +44,5 @@ int op_package(struct job *j, json **result, struct err *e);
 int op_pack(struct job *j, json **result, struct err *e);
 void job_note(const char *text); /* a line for the person who waits */
 /* build.c */
+int op_build_prepare(struct job *j, struct err *e);
 int op_build(struct job *j, json **result, struct err *e);

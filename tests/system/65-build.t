@@ -165,6 +165,7 @@ printf 'name: long\nfrom: localhost/tool:1\nrun: [sleep 1000]\n' >"$T/r/l.yaml"
 perl -e '$SIG{INT} = "DEFAULT"; exec @ARGV' "$BIN/zonectl" image build -f "$T/r/l.yaml" >"$T/l.out" 2>&1 & b=$!
 for _ in $(seq 100); do zc list -o json | jq -e '.[] | select(.state == "running")' >/dev/null && break; sleep 0.05; done
 like "$(zc list -q)" "^build-" "a step runs in a zone"
+like "$(grep -hE '^(NoNewPrivs|Seccomp):' "/proc/$(pgrep -x zone-image -P "$zoned_pid")/status" | xargs)" "NoNewPrivs: 1 Seccomp: 2" "the worker may make few calls, and start no program"
 kill -INT $b
 wait $b
 for _ in $(seq 100); do [ -z "$(zc list -q)" ] && break; sleep 0.05; done
