@@ -133,7 +133,7 @@ int build_import_fd(struct build *b, int fd, const char *key, struct img_desc *o
 
 int build_file(struct build *b, struct err *e)
 {
-    auto_free char *dir = path_join(js_get_str(b->job->args, "pool", "/"), "images");
+    const char *dir = js_get_str(b->job->args, "pool", "/"); /* the store below may not be made yet */
     int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     return fd < 0 ? err_sys(e, "%s: temporary file", dir) : fd;
 }
