@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "base/vec.h"
 #include "storage/internal.h"
+#include "storage/links.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -17,15 +18,10 @@
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
-struct hard_link {
-    ino_t ino;
-    dev_t dev;
-    char *path;
-};
 struct copier {
     const char *what;
     int root, to; /* of the copy: its top, and where the walk is */
-    VEC(struct hard_link) links;
+    struct stor_links links;
     VEC(struct stat) folders; /* that the walk is in */
     struct err *e;
 };
@@ -148,15 +144,8 @@ static int copy_link(struct copier *c, const struct stor_entry *ent)
 /* A path longer than any call takes makes it a copy of its own. */
 static bool linked_before(struct copier *c, const struct stor_entry *ent)
 {
-    const struct stat *st = ent->st;
-    if (st->st_nlink < 2)
-        return false;
-    for (unsigned i = 0; i < c->links.len; i++)
-        if (c->links.at[i].ino == st->st_ino && c->links.at[i].dev == st->st_dev)
-            return linkat(c->root, c->links.at[i].path, c->to, ent->name, 0) == 0;
-    *vec_add(&c->links) =
-        (struct hard_link){.ino = st->st_ino, .dev = st->st_dev, .path = xstrdup(ent->path)};
-    return false;
+    const char *first = ent->st->st_nlink < 2 ? NULL : stor_links_seen(&c->links, ent->st, ent->path);
+    return first && linkat(c->root, first, c->to, ent->name, 0) == 0;
 }
 
 static int copy_entry(void *arg, const struct stor_entry *ent)
@@ -189,9 +178,7 @@ int stor_copy_tree(int from, int to, const char *what, struct err *e)
                  r == -ESTALE ? "a folder was moved during the copy" : "copy");
     if (r == 0)
         r = fstat(from, &st) < 0 ? err_sys(c.e, "copy") : copy_meta(from, to, ".", &st, c.e);
-    for (unsigned i = 0; i < c.links.len; i++)
-        free(c.links.at[i].path);
-    vec_done(&c.links);
+    stor_links_done(&c.links);
     vec_done(&c.folders);
     close_fd(&c.to);
     return r < 0 ? err_prefix(c.e, "clone of %s", what) : 0;

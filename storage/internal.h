@@ -4,7 +4,8 @@
 #include "base/err.h"
 #include "storage/storage.h"
 struct stor_pool {
-    char *dir; /* canonical */
+    char *dir;    /* canonical */
+    char **never; /* canonical: given to no zone; strv or NULL */
     int fd, layers_fd, zones_fd, volumes_fd, staging_fd, tmp_fd;
 };
 /* Archive members into the folder dirfd, following nothing. skipped: device nodes below ./dev. */

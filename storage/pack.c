@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/vec.h"
+#include "storage/links.h"
 #include "storage/unpack.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -18,15 +19,10 @@
 
 #define PIECE (1u << 18)
 
-struct seen {
-    ino_t ino;
-    dev_t dev;
-    char *path;
-};
 struct packer {
     struct archive *a;
     const struct stor_pack_options *o;
-    VEC(struct seen) links;
+    struct stor_links links;
     int (*sink)(void *arg, const void *data, size_t n, struct err *e);
     void *arg;
     char *buf;
@@ -122,13 +118,7 @@ static int write_data(struct packer *p, int fd, off_t size, const char *path)
 
 static const char *linked_before(struct packer *p, const struct stat *st, const char *path)
 {
-    if (st->st_nlink < 2 || S_ISDIR(st->st_mode))
-        return NULL;
-    for (unsigned i = 0; i < p->links.len; i++)
-        if (p->links.at[i].ino == st->st_ino && p->links.at[i].dev == st->st_dev)
-            return p->links.at[i].path;
-    *vec_add(&p->links) = (struct seen){st->st_ino, st->st_dev, xstrdup(path)};
-    return NULL;
+    return st->st_nlink < 2 || S_ISDIR(st->st_mode) ? NULL : stor_links_seen(&p->links, st, path);
 }
 
 static void clamp_time(const struct packer *p, struct archive_entry *ent, const struct stat *st)
@@ -294,9 +284,7 @@ int stor_pack_tree(int dirfd, const struct stor_pack_options *o,
     if (archive_write_close(p.a) != ARCHIVE_OK && r == 0)
         r = failed(&p, "pack");
     archive_write_free(p.a);
-    for (unsigned i = 0; i < p.links.len; i++)
-        free(p.links.at[i].path);
-    vec_done(&p.links);
+    stor_links_done(&p.links);
     free(p.buf);
     return r;
 }

@@ -121,8 +121,17 @@ void stor_pool_free(struct stor_pool *p)
     close_fd(&p->volumes_fd);
     close_fd(&p->staging_fd);
     close_fd(&p->tmp_fd);
+    strv_free(p->never);
     free(p->dir);
     free(p);
+}
+
+void stor_pool_never(struct stor_pool *p, char *const *folders)
+{
+    for (char *const *f = folders; f && *f; f++) {
+        char *real = realpath(*f, NULL);
+        strv_take(&p->never, real ? real : xstrdup(*f));
+    }
 }
 
 int stor_pool_fd(const struct stor_pool *p)

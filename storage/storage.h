@@ -14,6 +14,8 @@ struct stor_pool; /* the data folder: DIR/{layers,zones,volumes,staging,tmp}, ea
 /* Makes missing folders (0700 root), checks owner and mode of what is there; refuses an unknown format
  * version, and a filesystem where overlay or idmapped mounts cannot work is the caller's check. */
 int stor_pool_open(const char *dir, struct stor_pool **out, struct err *e);
+/* Folders that are never given to a zone, nor what is below or above them: zoned's own beside the pool. Copied. */
+void stor_pool_never(struct stor_pool *p, char *const *folders);
 /* Deletes what dead workers left in staging/ and tmp/. Only the daemon that owns the pool, before its first
  * worker. */
 void stor_pool_clear(struct stor_pool *p);
@@ -135,8 +137,8 @@ int stor_volume_own(const struct stor_pool *p, const char *name, const char *own
 bool stor_volume_is_own(const struct stor_pool *p, const char *name, const char *owner);
 int stor_volume_list(const struct stor_pool *p, char ***names, struct err *e);
 int stor_volume_usage(const struct stor_pool *p, const char *name, uint64_t *bytes, struct err *e);
-/* A host path for a bind mount: absolute, canonical, exists, not inside our data folder, not /, /proc, /sys,
- * /dev itself. O_PATH fd; *is_file told. */
+/* A host path for a bind mount: absolute, canonical, exists, not inside our data folder or what stor_pool_never named, not
+ * /, /proc, /sys, /dev itself. O_PATH fd; *is_file told. */
 int stor_bind_open(const struct stor_pool *p, const char *path, bool *is_file, struct err *e);
 
 /* ---- archives: run these in a process that has the zone's credentials and root as "/" (cp, clone between

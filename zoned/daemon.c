@@ -164,6 +164,7 @@ static int open_rooms(struct zd *d, struct err *e)
     r = r < 0 ? r : networks_open(d, e);
     if (r < 0)
         return r;
+    stor_pool_never(d->pool, (char *[]){d->run_dir, d->etc_dir, NULL});
     stor_pool_clear(d->pool);
     (void)path_remove_tree(d->run_fd, "gone", NULL);
     gather_facts(d);

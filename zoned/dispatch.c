@@ -12,7 +12,7 @@ const struct zd_route zd_routes[] = {
     {"PATCH", "/v1/zones/{name}", ROLE_ADMIN, BODY_JSON, h_patch_zone, "patchZone"},
     {"PUT", "/v1/zones/{name}", ROLE_ADMIN, BODY_JSON, h_put_zone, "putZone"},
     {"DELETE", "/v1/zones/{name}", ROLE_ADMIN, BODY_NONE, h_delete_zone, "deleteZone"},
-    {"GET", "/v1/zones/{name}/spec", ROLE_VIEWER, BODY_NONE, h_get_zone_spec, "getZoneSpec"},
+    {"GET", "/v1/zones/{name}/spec", ROLE_ADMIN, BODY_NONE, h_get_zone_spec, "getZoneSpec"},
     {"POST", "/v1/zones/{name}/start", ROLE_OPERATOR, BODY_JSON, h_start_zone, "startZone"},
     {"POST", "/v1/zones/{name}/stop", ROLE_OPERATOR, BODY_JSON, h_stop_zone, "stopZone"},
     {"POST", "/v1/zones/{name}/restart", ROLE_OPERATOR, BODY_JSON, h_restart_zone, "restartZone"},

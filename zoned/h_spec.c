@@ -100,10 +100,12 @@ int h_create_zone(struct zd *d, struct zd_request *r, struct err *e)
 {
     struct zone *z = NULL;
     const json *body = zd_body_of(r);
-    int k = create_from_request(d, r, js_get_str(body, "name", NULL), false, &z, e);
+    bool start = js_get_bool(body, "start", false);
+    int k = start ? op_may_start(d, e) : 0;
+    k = k < 0 ? k : create_from_request(d, r, js_get_str(body, "name", NULL), false, &z, e);
     if (k < 0)
         return k;
-    if (js_get_bool(body, "start", false))
+    if (start)
         return op_start(d, z, r, NULL, e);
     return op_install(d, z, r, e);
 }
@@ -292,7 +294,9 @@ int h_verify_spec(struct zd *d, struct zd_request *r, struct err *e)
         return problems_to_err(zd_problems(r), e, file);
     check_limits(d, s, zd_problems(r));
     struct err ie = {0};
-    if (stor_image_check(d->pool, s->image, &ie) < 0)
+    /* whether a file is there is told to those alone who could look for themselves */
+    bool of_host = str_starts(s->image, "dir:") || str_starts(s->image, "tar:");
+    if ((!of_host || zd_role_of(r) == ROLE_ADMIN) && stor_image_check(d->pool, s->image, &ie) < 0)
         problem_add(zd_problems(r), ie.kind, file, 0, "image", "%s", ie.text);
     if (zd_problems(r)->len)
         return problems_to_err(zd_problems(r), e, file);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Handlers whose connection becomes a stream: run, exec, attach, console, logs. The stream's
+/* Handlers whose connection becomes a stream: run, exec, attach, console. The stream's
  * descriptor goes to the supervisor, so bytes never pass through zoned and a session outlives it. */
 #include "base/fd.h"
 #include "base/log.h"
@@ -10,10 +10,7 @@
 #include "zoned/ops.h"
 #include "zoned/zoned.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/epoll.h>
-#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <systemd/sd-event.h>
 
@@ -32,6 +29,8 @@ int h_run_zone(struct zd *d, struct zd_request *r, struct err *e)
     const char *name = js_get_str(body, "name", NULL);
     bool detach = js_get_bool(body, "detach", false), rm = js_get_bool(body, "rm", false);
     struct zone *z = NULL;
+    if (op_may_start(d, e) < 0)
+        return -ESHUTDOWN;
     if (!detach && !zd_wants_upgrade(r))
         return err_set(e, ERR_USAGE, EPROTO, "run needs a connection that can be upgraded, or detach");
     if (!name) {
@@ -170,94 +169,4 @@ int h_attach_zone(struct zd *d, struct zd_request *r, struct err *e)
 int h_console_zone(struct zd *d, struct zd_request *r, struct err *e)
 {
     return attach(d, r, true, e);
-}
-
-/* ---- logs ---- */
-struct log_follow {
-    struct zd_stream *stream;
-    struct sup_log_cursor cursor;
-    sd_event_source *io;
-    int dir, inotify;
-    bool timestamps;
-    struct str text;
-};
-
-static void add_line(void *arg, const char *stream, const char *time, const char *line, size_t n,
-                     bool partial)
-{
-    struct log_follow *f = arg;
-    if (f->timestamps)
-        str_addf(&f->text, "%s ", time);
-    str_addn(&f->text, line, n);
-    if (!partial)
-        str_add(&f->text, "\n");
-}
-
-static void log_closed(void *arg)
-{
-    struct log_follow *f = arg;
-    sd_event_source_disable_unref(f->io);
-    close_fd(&f->dir);
-    close_fd(&f->inotify);
-    str_done(&f->text);
-    free(f);
-}
-
-static int on_log_grew(sd_event_source *s, int fd, uint32_t revents, void *arg)
-{
-    struct log_follow *f = arg;
-    char drain[4096];
-    while (read(fd, drain, sizeof(drain)) > 0)
-        ;
-    (void)sup_log_read(f->dir, -1, 0, &f->cursor, add_line, f, NULL);
-    if (f->text.len)
-        zd_stream_write(f->stream, f->text.p, f->text.len);
-    f->text.len = 0;
-    return 0;
-}
-
-static int follow_log(struct zd *d, struct zd_request *r, struct log_follow *f, struct err *e)
-{
-    char self[64];
-    snprintf(self, sizeof(self), "/proc/self/fd/%d", f->dir);
-    f->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    if (f->inotify < 0 || inotify_add_watch(f->inotify, self, IN_MODIFY | IN_CREATE | IN_MOVED_TO) < 0 ||
-        sd_event_add_io(d->event, &f->io, f->inotify, EPOLLIN, on_log_grew, f) < 0)
-        return err_sys(e, "watching the log");
-    f->stream = zd_reply_stream(r, "text/plain; charset=utf-8", log_closed, f);
-    zd_stream_begin(f->stream, f->text.p ? f->text.p : "", f->text.len);
-    str_done(&f->text);
-    (void)on_log_grew(f->io, f->inotify, 0, f); /* what came between the first look and the watch */
-    return 0;
-}
-
-int h_zone_logs(struct zd *d, struct zd_request *r, struct err *e)
-{
-    struct zone *z;
-    uint64_t tail = UINT64_MAX, since = 0;
-    const char *t = zd_query(r, "tail"), *s = zd_query(r, "since");
-    int k = registry_get(d, zd_param(r, 0), &z, e);
-    if (k < 0)
-        return k;
-    if (t && parse_u64(t, 1000000000, &tail) < 0)
-        return err_set(e, ERR_INVALID, EINVAL, "tail=%s is no number of lines", t);
-    if (s && parse_u64(s, UINT64_MAX / 2, &since) < 0)
-        return err_set(e, ERR_INVALID, EINVAL, "since=%s is no time in microseconds", s);
-    auto_fd int zone = stor_zone_fd(d->pool, z->name, e);
-    if (zone < 0)
-        return zone;
-    struct log_follow *f = xcalloc(1, sizeof(*f));
-    f->inotify = -1;
-    f->timestamps = str_eq(zd_query(r, "timestamps"), "1");
-    f->dir = openat(zone, ZONE_LOG_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    k = f->dir < 0 ? 0
-                   : sup_log_read(f->dir, tail == UINT64_MAX ? -1 : (int64_t)tail, since, &f->cursor,
-                                  add_line, f, e);
-    bool follow = k == 0 && f->dir >= 0 && str_eq(zd_query(r, "follow"), "1");
-    if (follow && (k = follow_log(d, r, f, e)) == 0)
-        return 0;
-    if (k == 0)
-        zd_reply_text(r, 200, "text/plain; charset=utf-8", str_take(&f->text));
-    log_closed(f);
-    return k;
 }

@@ -49,7 +49,7 @@ int h_get_zone(struct zd *d, struct zd_request *r, struct err *e)
     int k = registry_get(d, zd_param(r, 0), &z, e);
     if (k < 0)
         return k;
-    json *drift = drift_check(d, z), *o = zone_to_json(d, z, true);
+    json *drift = drift_check(d, z), *o = zone_view(r, d, z, true);
     js_set(o, "drift", drift);
     zd_reply_json(r, 200, o);
     return 0;
@@ -91,8 +91,6 @@ int h_start_zone(struct zd *d, struct zd_request *r, struct err *e)
         return k;
     if (js_get_bool(zd_body_of(r), "dry_run", false))
         return dry_run(d, z, r, e);
-    if (d->shutting_down)
-        return err_set(e, ERR_BUSY, ESHUTDOWN, "zoned is shutting down");
     return op_start(d, z, r, NULL, e);
 }
 
@@ -126,7 +124,7 @@ static void relay_zone(struct zone *z, const json *reply, const struct err *e, v
     if (err_is(e))
         zd_reply_error(r, e, NULL);
     else
-        zd_reply_json(r, 200, zone_to_json(z->d, z, true));
+        zd_reply_json(r, 200, zone_view(r, z->d, z, true));
 }
 
 static int simple_verb(struct zd *d, struct zd_request *r, enum zone_verb verb, json *message, struct err *e)
@@ -143,7 +141,7 @@ static int simple_verb(struct zd *d, struct zd_request *r, enum zone_verb verb, 
     js_free(message);
     if (v == VERB_REFUSED)
         return k < 0 ? k : -EBUSY;
-    json *o = zone_to_json(d, z, true), *notes = js_array();
+    json *o = zone_view(r, d, z, true), *notes = js_array();
     auto_free char *note = xasprintf("zone %s is already %s", z->name, state_name(z->state));
     js_add(notes, js_string(note));
     js_set(o, "messages", notes);
@@ -196,7 +194,7 @@ int h_clear_zone(struct zd *d, struct zd_request *r, struct err *e)
         if (dir < 0 || sup_history_append(dir, rec, e) < 0)
             return -EIO;
     }
-    zd_reply_json(r, 200, zone_to_json(d, z, true));
+    zd_reply_json(r, 200, zone_view(r, d, z, true));
     return 0;
 }
 
@@ -259,7 +257,7 @@ int h_rename_zone(struct zd *d, struct zd_request *r, struct err *e)
     (void)registry_rename(d, z, name);
     if ((k = store_reload(d, z, zd_problems(r), e)) < 0)
         return k;
-    zd_reply_json(r, 200, zone_to_json(d, z, true));
+    zd_reply_json(r, 200, zone_view(r, d, z, true));
     return 0;
 }
 

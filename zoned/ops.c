@@ -35,7 +35,7 @@ static void answer_one(struct zone *z, struct zd_request *r, const struct err *e
         zd_reply_error(r, e, ps);
         return;
     }
-    json *o = zone_to_json(z->d, z, true);
+    json *o = zone_view(r, z->d, z, true);
     js_set(o, "messages", z->messages ? js_ref(z->messages) : js_array());
     zd_reply_json(r, 200, o);
 }

@@ -4,6 +4,7 @@
 #include "zoned/zoned.h"
 
 /* ops.c: the operations */
+int op_may_start(const struct zd *d, struct err *e); /* busy: zoned is shutting down */
 int op_start(struct zd *d, struct zone *z, struct zd_request *r, struct session_start *s, struct err *e);
 int op_stop(struct zd *d, struct zone *z, struct zd_request *r, uint64_t timeout_ms, bool force,
             enum op_kind kind, struct err *e);

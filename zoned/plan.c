@@ -208,6 +208,7 @@ int plan_build(const struct plan_inputs *in, struct plan **out, struct problems 
     p->start_no = in->start_no;
     p->run_dir = xasprintf("%s/zones/%s", in->run_dir, in->spec->zone);
     p->data_dir = xstrdup(in->data_dir);
+    p->own_dirs = strv_copy((char **)in->own_dirs);
     p->keeper_socket = xstrdup(in->keeper_socket);
     p->cgroup_parent = xstrdup(in->cgroup_parent);
     p->cgroup_name = xstrdup(in->spec->zone);

@@ -3,6 +3,7 @@
  * supervisors. */
 #include "base/log.h"
 #include "base/str.h"
+#include "zoned/logs.h"
 #include "zoned/networks.h"
 #include "zoned/statistics.h"
 #include "zoned/zoned.h"
@@ -76,6 +77,7 @@ void registry_remove(struct zd *d, struct zone *z)
 {
     link_out(d, z);
     waits_gone(d, z->name);
+    logs_gone(d, z->name);
     sup_detach_zone(z);
     sd_event_source_unref(z->deadline);
     firewall_leave(z);
@@ -103,6 +105,7 @@ int registry_rename(struct zd *d, struct zone *z, const char *name)
         return -EEXIST;
     link_out(d, z);
     waits_rename(d, z->name, name);
+    logs_rename(d, z->name, name);
     snprintf(z->name, sizeof(z->name), "%s", name);
     link_in(d, z);
     return 0;
@@ -145,6 +148,7 @@ void zone_set_state(struct zone *z, enum zone_state s)
     z->state = s;
     event_publish(z->d, state_name(s), z->name, NULL);
     waits_check(z->d, z);
+    logs_check(z->d, z);
     boot_zone_changed(z->d);
 }
 

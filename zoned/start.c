@@ -79,20 +79,29 @@ void check_limits(struct zd *d, const struct spec *s, struct problems *ps)
                     s->cpu.pool, s->cpu.pool);
 }
 
+/* What a zone runs on stays under it: another image is the next boot's. */
+static int running_root(const struct plan *running, struct stor_root_plan *out, struct err *e)
+{
+    auto_js json *j = stor_root_to_json(&running->root);
+    return stor_root_from_json(j, out, e);
+}
+
 int op_plan(struct zd *d, struct zone *z, const struct plan *running, struct plan **out, struct problems *ps,
             struct err *e)
 {
     struct stor_root_plan root = {0};
     auto_free char *join = NULL;
+    char *own_dirs[] = {d->run_dir, d->etc_dir, NULL};
     check_limits(d, z->spec, ps);
     networks_check(d, z->spec, ps);
     join_target(d, z->spec, &join);
-    int r = zone_root(d, z, &root, e);
+    int r = running ? running_root(running, &root, e) : zone_root(d, z, &root, e);
     if (r < 0)
         return r;
     struct plan_inputs in = {.instance = d->instance,
                              .run_dir = d->run_dir,
                              .data_dir = d->lib_dir,
+                             .own_dirs = own_dirs,
                              .keeper_socket = d->keeper_socket,
                              .cgroup_parent = d->cgroup_parent,
                              .spec = z->spec,
@@ -226,7 +235,7 @@ static void continue_start(struct zone *z)
 {
     struct err e = {0};
     struct problems ps = {0};
-    if (prepare_start(z, &ps, &e) < 0)
+    if (op_may_start(z->d, &e) < 0 || prepare_start(z, &ps, &e) < 0)
         start_failed(z, &e, &ps);
     else if (z->session && z->session->request)
         zd_reply_upgrade(z->session->request, session_upgraded, z);
@@ -254,8 +263,18 @@ int begin_start(struct zd *d, struct zone *z, struct err *e)
     return 0;
 }
 
+int op_may_start(const struct zd *d, struct err *e)
+{
+    if (!d->shutting_down)
+        return 0;
+    err_set(e, ERR_BUSY, ESHUTDOWN, "zoned is shutting down: no zone starts any more");
+    return err_hint(e, "start it when zoned is there again");
+}
+
 int op_start(struct zd *d, struct zone *z, struct zd_request *r, struct session_start *s, struct err *e)
 {
+    if (op_may_start(d, e) < 0)
+        return -ESHUTDOWN;
     if (z->op == OP_NONE) {
         enum verb_answer v = state_allows(z->state, VERB_START, z->name, e);
         if (v == VERB_REFUSED)

@@ -41,6 +41,8 @@ int ask_to_stop(struct zone *z, uint64_t timeout_ms, bool force, struct err *e)
 int op_stop(struct zd *d, struct zone *z, struct zd_request *r, uint64_t timeout_ms, bool force,
             enum op_kind kind, struct err *e)
 {
+    if (kind == OP_RESTART && op_may_start(d, e) < 0)
+        return -ESHUTDOWN;
     enum verb_answer v = state_allows(z->state, kind == OP_RESTART ? VERB_RESTART : VERB_STOP, z->name, e);
     if (v == VERB_REFUSED)
         return -EBUSY;
@@ -156,7 +158,8 @@ void op_stopped(struct zone *z, const json *event)
         z->op = OP_START;
         struct problems ps = {0};
         struct err se = {0};
-        if (store_reload(z->d, z, &ps, &se) < 0 || begin_start(z->d, z, &se) < 0)
+        if (op_may_start(z->d, &se) < 0 || store_reload(z->d, z, &ps, &se) < 0 ||
+            begin_start(z->d, z, &se) < 0)
             start_failed(z, &se, &ps);
         problems_done(&ps);
     } else {

@@ -116,3 +116,22 @@ json *zone_to_json(struct zd *d, struct zone *z, bool with_spec)
         js_set(o, "spec", z->spec ? spec_to_json(z->spec) : js_null());
     return o;
 }
+
+static void hide_env(json *spec)
+{
+    json *process = js_get(spec, "process"), *env = js_get(process, "env"), *hidden = js_object();
+    for (void *it = js_type_of(env) == JS_OBJECT ? js_iter(env) : NULL; it; it = js_next(env, it))
+        js_set_str(hidden, js_iter_key(it), "(hidden)");
+    if (env)
+        js_set(process, "env", hidden);
+    else
+        js_free(hidden);
+}
+
+json *zone_view(const struct zd_request *r, struct zd *d, struct zone *z, bool with_spec)
+{
+    json *o = zone_to_json(d, z, with_spec);
+    if (zd_role_of(r) < ROLE_ADMIN)
+        hide_env(js_get(o, "spec"));
+    return o;
+}

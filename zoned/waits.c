@@ -58,7 +58,7 @@ static void on_gone(struct zd_request *r, void *arg)
 void waits_add(struct zd *d, struct zd_request *r, struct zone *z, const char *what, uint64_t timeout_ms)
 {
     if (reached(z, what)) {
-        zd_reply_json(r, 200, zone_to_json(d, z, true));
+        zd_reply_json(r, 200, zone_view(r, d, z, true));
         return;
     }
     struct wait *w = xcalloc(1, sizeof(*w));
@@ -102,7 +102,7 @@ void waits_check(struct zd *d, struct zone *z)
         if (strcmp(w->zone, z->name))
             continue;
         if (reached(z, w->what)) {
-            zd_reply_json(w->r, 200, zone_to_json(d, z, true));
+            zd_reply_json(w->r, 200, zone_view(w->r, d, z, true));
             drop(w);
         } else if (z->state == ZONE_FAILED) {
             struct err e = {0};

@@ -185,6 +185,7 @@ struct zd {
     uint64_t started_us;
     struct lxcfs *lxcfs;
     VEC(void *) waits; /* of waits.c */
+    VEC(void *) logs;  /* of h_logs.c */
 };
 
 /* registry.c */
@@ -219,6 +220,7 @@ void ranges_free(struct uid_ranges *r, bool give_back);
 /* plan.c: pure */
 struct plan_inputs {
     const char *instance, *run_dir, *data_dir, *keeper_socket, *cgroup_parent;
+    char *const *own_dirs;
     const struct spec *spec;
     const struct zone_lease *lease;
     const struct net_entry *networks;
@@ -282,6 +284,8 @@ void trash_empty(struct zd *d, struct zd_request *const *requests, unsigned n);
 
 /* view.c: zone object */
 json *zone_to_json(struct zd *d, struct zone *z, bool with_spec);
+/* The same for who asks: the values of the environment are for those alone who may read them in the zone too. */
+json *zone_view(const struct zd_request *r, struct zd *d, struct zone *z, bool with_spec);
 
 /* events.c */
 struct event_hub *event_hub_new(void);

@@ -54,7 +54,11 @@ struct zd_stream *zd_reply_stream(struct zd_request *r, const char *content_type
                                   void *arg);
 void zd_stream_write(struct zd_stream *s, const void *data, size_t n);
 void zd_stream_begin(struct zd_stream *s, const void *data,
-                     size_t n);          /* what is there already: not counted */
+                     size_t n); /* what is there already: not counted */
+/* The other way: fill(arg of the stream) is called when all was sent, writes some more by zd_stream_begin, or ends the
+ * stream, or neither: then zd_stream_more calls for it. What nobody reads is never made. */
+void zd_stream_pull(struct zd_stream *s, void (*fill)(void *arg));
+void zd_stream_more(struct zd_stream *s);
 void zd_stream_end(struct zd_stream *s); /* flushes, then closed() */
 
 /* Listens on socket_path (0666 in a folder that only root may write: whoever connects is told his role, or

@@ -17,6 +17,7 @@ struct zd_stream {
     size_t head; /* what of its beginning is still there */
     bool ended, dead;
     void (*closed)(void *arg);
+    void (*fill)(void *arg); /* NULL: whoever writes does it when he likes */
     void *arg;
 };
 
@@ -41,9 +42,11 @@ static void on_response_gone(void *arg)
 static ssize_t on_read(void *arg, uint64_t pos, char *buf, size_t max)
 {
     struct zd_stream *s = arg;
-    size_t n = s->queue.len - s->used;
     if (s->dead || !s->request)
         return MHD_CONTENT_READER_END_WITH_ERROR;
+    if (s->queue.len == s->used && s->fill && !s->ended)
+        s->fill(s->arg);
+    size_t n = s->queue.len - s->used;
     if (n == 0) {
         if (s->ended)
             return MHD_CONTENT_READER_END_OF_STREAM;
@@ -78,6 +81,20 @@ static void wake(struct zd_stream *s)
 {
     if (s->request && s->request->suspended)
         zd_conn_resume(s->request->conn);
+}
+
+void zd_stream_pull(struct zd_stream *s, void (*fill)(void *arg))
+{
+    s->fill = fill;
+    if (!s->server)
+        zd_stream_end(s);
+    else
+        wake(s);
+}
+
+void zd_stream_more(struct zd_stream *s)
+{
+    wake(s);
 }
 
 void zd_stream_begin(struct zd_stream *s, const void *data, size_t n)

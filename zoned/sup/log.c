@@ -100,11 +100,8 @@ void log_write(struct sup_log *l, const char *stream, const char *data, size_t n
 
 /* ---- reader ---- */
 struct reading {
-    int64_t skip; /* whole lines that are still too old to be among the last n */
-    char since[32];
     void (*emit)(void *, const char *, const char *, const char *, size_t, bool);
     void *arg;
-    int64_t lines; /* counted */
 };
 
 /* "TIME STREAM F text", split in place. */
@@ -125,34 +122,25 @@ static bool split_record(char *line, size_t n, const char **stream, const char *
     return true;
 }
 
-static void one_record(struct reading *r, char *line, size_t n)
+static void one_record(const struct reading *r, char *line, size_t n)
 {
     const char *stream, *when, *text;
     size_t len;
     bool partial;
-    if (!split_record(line, n, &stream, &when, &partial, &text, &len))
-        return;
-    if (r->since[0] && strcmp(when, r->since) < 0)
-        return;
-    r->lines += !partial;
-    if (!r->emit)
-        return;
-    if (r->skip > 0) {
-        r->skip -= !partial;
-        return;
-    }
-    r->emit(r->arg, stream, when, text, len, partial);
+    if (split_record(line, n, &stream, &when, &partial, &text, &len))
+        r->emit(r->arg, stream, when, text, len, partial);
 }
 
-/* All whole records from offset; returns the offset behind the last one. */
-static uint64_t read_file(int fd, uint64_t offset, struct reading *r)
+/* Whole records from *offset, which moves behind the last one. false: the budget is used up, and there may be more. */
+static bool read_file(int fd, uint64_t *offset, size_t *budget, const struct reading *r)
 {
     auto_free char *buf = xrealloc(NULL, READ_BLOCK, 1);
     size_t have = 0;
-    for (;;) {
-        ssize_t n = pread(fd, buf + have, READ_BLOCK - have, (off_t)(offset + have));
+    while (*budget) {
+        ssize_t n = pread(fd, buf + have, READ_BLOCK - have, (off_t)(*offset + have));
         if (n <= 0)
-            return offset;
+            return true;
+        *budget -= (size_t)n < *budget ? (size_t)n : *budget;
         have += (size_t)n;
         size_t used = 0;
         char *nl;
@@ -164,8 +152,9 @@ static uint64_t read_file(int fd, uint64_t offset, struct reading *r)
             used = have; /* no record of ours is that long */
         memmove(buf, buf + used, have - used);
         have -= used;
-        offset += used;
+        *offset += used;
     }
+    return false;
 }
 
 struct log_files {
@@ -194,46 +183,34 @@ static void open_files(int dirfd, struct log_files *f)
     }
 }
 
-/* From the file at index `from` and its offset to the newest one. */
-static void read_from(const struct log_files *f, unsigned from, uint64_t offset, struct reading *r,
-                      struct sup_log_cursor *cursor)
+/* Where the cursor is; the oldest record, if its file was rotated away. */
+static unsigned file_at(const struct log_files *f, struct sup_log_cursor *c)
 {
-    for (unsigned i = from + 1; i-- > 0;) {
-        uint64_t end = read_file(f->fds[i], i == from ? offset : 0, r);
-        if (cursor && i == 0)
-            *cursor = (struct sup_log_cursor){f->inodes[0], end};
-    }
+    for (unsigned i = 0; c->inode && i < f->n; i++)
+        if (f->inodes[i] == c->inode)
+            return i;
+    c->lost = c->lost || c->inode;
+    c->offset = 0;
+    return f->n - 1;
 }
 
-int sup_log_read(int log_dirfd, int64_t last_n, uint64_t since_us, struct sup_log_cursor *cursor,
+int sup_log_read(int log_dirfd, struct sup_log_cursor *c, size_t budget,
                  void (*emit)(void *arg, const char *stream, const char *time, const char *line, size_t n,
                               bool partial),
-                 void *arg, struct err *e)
+                 void *arg)
 {
     struct log_files f;
-    struct reading r = {.emit = emit, .arg = arg};
-    unsigned from;
-    uint64_t offset = 0;
-    bool more = cursor && cursor->inode;
-    if (since_us)
-        clock_rfc3339(since_us, r.since);
+    const struct reading r = {emit, arg};
     open_files(log_dirfd, &f);
     if (f.n == 0)
         return 0;
-    from = f.n - 1; /* also when the cursor's file was rotated away */
-    for (unsigned i = 0; more && i < f.n; i++)
-        if (f.inodes[i] == cursor->inode) {
-            from = i;
-            offset = cursor->offset;
-            break;
-        }
-    if (!more && last_n >= 0) {
-        struct reading count = r;
-        count.emit = NULL;
-        read_from(&f, from, offset, &count, NULL);
-        r.skip = count.lines > last_n ? count.lines - last_n : 0;
+    unsigned at = file_at(&f, c);
+    bool whole;
+    while ((whole = read_file(f.fds[at], &c->offset, &budget, &r)) && at > 0) {
+        at--;
+        c->offset = 0;
     }
-    read_from(&f, from, offset, &r, cursor);
+    c->inode = f.inodes[at];
     fd_close_all(f.fds, f.n);
-    return 0;
+    return !whole;
 }

@@ -45,6 +45,7 @@ void plan_free(struct plan *p)
     }
     vec_done(&p->files);
     strv_free(p->env);
+    strv_free(p->own_dirs);
     free(p->fault);
     free(p);
 }
@@ -92,6 +93,7 @@ json *plan_to_json(const struct plan *p)
     js_set(o, "links", links);
     js_set(o, "files", files_to_json(p));
     js_set_strv(o, "env", p->env);
+    js_set_strv(o, "own_dirs", p->own_dirs);
     js_set_int(o, "log_size", (int64_t)p->log_size);
     js_set_int(o, "log_files", p->log_files);
     if (p->fault)
@@ -222,6 +224,10 @@ static int take_lists(const json *j, struct plan *p, struct err *e)
     if (js_len(env) > ENV_MAX)
         return bad(e, "env", "too many");
     p->env = js_get_strv(j, "env");
+    p->own_dirs = js_get_strv(j, "own_dirs");
+    for (char **d = p->own_dirs; d && *d; d++)
+        if (!path_is_clean_absolute(*d))
+            return bad(e, "own_dirs", "is no absolute path");
     for (char **v = p->env; v && *v; v++)
         if (!strchr(*v, '=') || **v == '=')
             return bad(e, "env", "an item is not K=V");
