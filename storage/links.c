@@ -2,6 +2,7 @@
 #include "storage/links.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include <stdlib.h>
 
 /* The slot of this file, or the free one where it belongs. At most half of the slots are taken, so there is one. */
 static unsigned *slot_of(struct stor_links *l, ino_t ino, dev_t dev)

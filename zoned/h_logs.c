@@ -28,7 +28,10 @@ struct log_job {
     struct sup_log_cursor cursor;
     char since[32];
     uint64_t tail, lines, skip;
-    bool counting, follow, timestamps, over;
+    uint64_t back; /* the last lines are looked for in so many bytes */
+    struct sup_log_cursor from;
+    bool all; /* and that is all there is */
+    bool counting, counted, follow, timestamps, over;
     struct str text;
 };
 
@@ -56,16 +59,29 @@ static void add_line(void *arg, const char *stream, const char *time, const char
         str_add(&j->text, "\n");
 }
 
+/* The last lines are in the last bytes; in how many of them is found by looking at ever more. true: found. */
+static bool count_piece(struct log_job *j)
+{
+    if (!j->back || (!j->all && j->lines < j->tail && j->counted)) {
+        j->back = j->back ? j->back * 4 : PIECE;
+        j->all = !sup_log_back(j->dir, &j->from, j->back);
+        j->cursor = j->from;
+        j->lines = 0;
+    }
+    j->counted = !sup_log_read(j->dir, &j->cursor, PIECE, count_line, j);
+    if (!j->counted || (j->lines < j->tail && !j->all))
+        return false;
+    j->counting = false;
+    j->skip = j->lines > j->tail ? j->lines - j->tail : 0;
+    j->cursor = j->from;
+    return true;
+}
+
 /* 1: there is more; 0: all so far was read. */
 static int read_piece(struct log_job *j)
 {
-    if (j->counting) {
-        if (sup_log_read(j->dir, &j->cursor, PIECE, count_line, j))
-            return 1;
-        j->counting = false;
-        j->skip = j->lines > j->tail ? j->lines - j->tail : 0;
-        j->cursor = (struct sup_log_cursor){0};
-    }
+    if (j->counting && !count_piece(j))
+        return 1;
     int more = sup_log_read(j->dir, &j->cursor, PIECE, add_line, j);
     if (j->cursor.lost)
         str_add(&j->text, "[zoned: lines are missing here: they were rotated away before they were read]\n");

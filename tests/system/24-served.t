@@ -23,11 +23,11 @@ for name in ("console.log.2", "console.log.1", "console.log"):
         while f.tell() < 9500000:
             f.write("2026-01-01T00:00:00.000000Z stdout F line %d %s\n" % (n, "x" * 60))
             n += 1
-print(n)
 P
 want=$(cat "$ROOT/lib/zones/l/log/"console.log* | wc -l)
 is "$(zc logs l | wc -l)" "$want" "a log of 28 MB comes whole ($want lines)"
 is "$(zc logs l | awk '$2 != NR - 1 { n++ } END { print n + 0 }')" 0 "... in order"
+is "$(zc logs -n 100000 l | sed -n '1p;$p' | cut -d' ' -f2 | xargs)" "$((want - 100000)) $((want - 1))" "... its last 100,000 lines"
 is "$(zc logs -n 3 l | cut -d' ' -f2 | xargs)" "$((want - 3)) $((want - 2)) $((want - 1))" "... its last lines"
 is "$(zc logs --since 2026-02-01 l | wc -l)" 0 "... none of it is that young"
 r0=$(rss)
@@ -79,21 +79,21 @@ timeout 20 "$BIN/zonectl" logs -f r | grep -m4 -c again >"$T/again"
 is "$(cat "$T/again")" 4 "logs -f goes on over restarts by policy"
 zc delete --force r
 # a client that stops reading while the zone writes without end: bounded, and told what it missed
-zc create y --image host -- sh -c 'yes 0123456789012345678901234567890123456789012345678901234567890123456789 | head -c 70000000; echo END; exec sleep 1000'
+zc create y --image host -- sh -c 'yes 0123456789012345678901234567890123456789012345678901234567890123456789 | head -c 22000000; echo; echo END; exec sleep 1000'
 r0=$(rss)
 mkfifo "$T/stuck"
+zc start y >/dev/null
 get "/v1/zones/y/logs?follow=1" >"$T/stuck" & one=$!
 exec 9<"$T/stuck"
-zc start y >/dev/null
-get "/v1/zones/y/logs?follow=1" >"$T/stuck" & two=$!
-for _ in $(seq 300); do [ "$(zc logs -n 1 y)" = END ] && break; sleep 0.1; done
+for _ in $(seq 300); do tail -c 200 "$ROOT/lib/zones/y/log/console.log" | grep -q " END$" && break; sleep 0.1; done
+is "$(zc logs -n 1 y)" END "a zone has written 37 MB of log"
 [ "$(rss)" -lt $((r0 + 8192)) ]
-ok $? "a follower that does not read while a zone writes 70 MB: zoned does not grow ($r0 kB, $(rss) kB)"
+ok $? "a follower that does not read while a zone writes 22 MB: zoned does not grow ($r0 kB, $(rss) kB)"
 is "$(timeout 20 grep -m1 -c 'zoned: lines are missing here' <&9)" 1 "... and is told that lines are missing"
 exec 9<&-
 zc delete --force y
-kill $one $two 2>/dev/null
-wait $one $two 2>/dev/null
+kill $one 2>/dev/null
+wait $one 2>/dev/null
 
 # ---- doctor and a change of image
 mkdir "$T/small" && tar -cf "$T/small.tar" -C /usr/share/misc .
@@ -134,7 +134,7 @@ as() { setpriv --reuid 4321 --regid 4321 --groups "$(getent group "$1" | cut -d:
 zc create s --image host -e TOKEN=verysecret -e PLAIN=value -- sleep 1000
 echo "# a comment: verysecret" >>"$ROOT/etc/zones/s.yaml"
 for group in zoned-viewer zoned-operator; do
-    is "$(as $group "$T/zonectl" show s -o json | jq -c .spec.process.env)" '{"PLAIN":"(hidden)","TOKEN":"(hidden)"}' \
+    is "$(as $group "$T/zonectl" show s -o json | jq -cS .spec.process.env)" '{"PLAIN":"(hidden)","TOKEN":"(hidden)"}' \
         "$group sees the names of a zone's environment"
     status_is 5 "... no export" as $group "$T/zonectl" export s
     is "$(for p in /v1/zones /v1/zones/s /v1/zones/s/spec /v1/zones/s/explain "/v1/zones/s/wait?for=stopped" /v1/events /v1/zones/s/diff /v1/zones/s/ps; do
@@ -160,7 +160,7 @@ zc start slow again >/dev/null
 for _ in $(seq 50); do [ "$(state slow)" = shutting_down ] && break; sleep 0.1; done
 status_is 6 "zoned shuts down: no start" zc start idle
 like "$out" "shutting down" "... it says why"
-status_is 6 "... no run" zc run --rm --name once host true
+status_is 125 "... no run" zc run --rm --name once host true
 status_is 6 "... no restart" zc restart slow
 status_is 6 "... no restart of what has stopped" zc restart again
 is "$(zc list -q | xargs)" "again idle slow" "... list answers, and nothing was made"

@@ -97,8 +97,24 @@ is $bad 0 "start from 20 clients at once: one start, 20 successes"
 sleep 0.1
 out=$(zc start same 2>&1)
 like "$?" "^(0|4|6)$" "start while stopping has a clear answer"
-sleep 3
+zc wait same --for stopped -t 10 >/dev/null 2>&1
+zc stop -t 0 same >/dev/null 2>&1
+at_once() { # at_once COMMAND…: from 20 clients; how many had which status
+    local i
+    for i in $(seq 20); do
+        ("$@" >/dev/null 2>&1
+        echo $?) &
+    done | sort | uniq -c | awk '{ print $2 ":" $1 }' | xargs
+}
+zc start same >/dev/null
+is "$(at_once "$BIN/zonectl" stop -t 0 same)" "0:20" "stop from 20 clients at once: all succeed"
+like "$(at_once "$BIN/zonectl" create twin --image host -- sleep 100)" "^0:1 4:19$" "create from 20 clients: one zone, the others are told"
+like "$(at_once "$BIN/zonectl" delete twin)" "^0:1 3:19$" "delete from 20 clients: one deletes, the others find nothing"
+(zc start same >/dev/null 2>&1 &)
+out=$(zc delete same 2>&1)
+like "$?:$out" "^(0:|[46]:.*(under way|cannot delete))" "delete while starting has a clear answer"
 zc delete --force same >/dev/null 2>&1
+status_is 3 "... and after delete --force it is gone" zc show same
 status_is 125 "exec in a zone that is not there" zc exec nope -- true
 status_is 2 "an unknown verb" zc frobnicate
 status_is 2 "an unknown option" zc list --frobnicate

@@ -159,26 +159,37 @@ static bool read_file(int fd, uint64_t *offset, size_t *budget, const struct rea
 
 struct log_files {
     int fds[READ_FILES_MAX];
-    uint64_t inodes[READ_FILES_MAX];
+    uint64_t ids[READ_FILES_MAX];
     unsigned n; /* 0 is the newest */
 };
+
+/* Inode and time of birth: ext4 gives the number of the file that a rotation deleted to the next one at once. 0: no log. */
+static uint64_t identity(int fd)
+{
+    struct statx st;
+    if (fd < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_TYPE | STATX_INO | STATX_BTIME, &st) < 0 ||
+        !S_ISREG(st.stx_mode))
+        return 0;
+    const uint64_t id[3] = {st.stx_ino, (uint64_t)st.stx_btime.tv_sec, st.stx_btime.tv_nsec};
+    return hash64(id, sizeof(id));
+}
 
 static void open_files(int dirfd, struct log_files *f)
 {
     char name[32];
     f->n = 0;
     for (unsigned i = 0; i < READ_FILES_MAX; i++) {
-        struct stat st;
         log_name(name, i);
         int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-        if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+        uint64_t id = identity(fd);
+        if (!id) {
             if (fd >= 0)
                 close(fd);
             if (i == 0)
                 continue; /* between two renames of a rotation there is none */
             return;
         }
-        f->inodes[f->n] = st.st_ino;
+        f->ids[f->n] = id;
         f->fds[f->n++] = fd;
     }
 }
@@ -186,10 +197,10 @@ static void open_files(int dirfd, struct log_files *f)
 /* Where the cursor is; the oldest record, if its file was rotated away. */
 static unsigned file_at(const struct log_files *f, struct sup_log_cursor *c)
 {
-    for (unsigned i = 0; c->inode && i < f->n; i++)
-        if (f->inodes[i] == c->inode)
+    for (unsigned i = 0; c->file && i < f->n; i++)
+        if (f->ids[i] == c->file)
             return i;
-    c->lost = c->lost || c->inode;
+    c->lost = c->lost || c->file;
     c->offset = 0;
     return f->n - 1;
 }
@@ -210,7 +221,32 @@ int sup_log_read(int log_dirfd, struct sup_log_cursor *c, size_t budget,
         at--;
         c->offset = 0;
     }
-    c->inode = f.inodes[at];
+    c->file = f.ids[at];
     fd_close_all(f.fds, f.n);
     return !whole;
+}
+
+/* Behind the next record's end: the reader starts with a whole one. */
+static uint64_t next_record(int fd, uint64_t offset)
+{
+    auto_free char *buf = xrealloc(NULL, READ_BLOCK, 1);
+    ssize_t n = offset ? pread(fd, buf, READ_BLOCK, (off_t)offset) : 0;
+    const char *nl = n > 0 ? memchr(buf, '\n', (size_t)n) : NULL;
+    return nl ? offset + (uint64_t)(nl - buf) + 1 : offset;
+}
+
+bool sup_log_back(int log_dirfd, struct sup_log_cursor *c, uint64_t bytes)
+{
+    struct log_files f;
+    struct stat st;
+    *c = (struct sup_log_cursor){0};
+    open_files(log_dirfd, &f);
+    for (unsigned i = 0; i < f.n && !c->file; i++) {
+        uint64_t size = fstat(f.fds[i], &st) == 0 ? (uint64_t)st.st_size : 0;
+        if (bytes < size)
+            *c = (struct sup_log_cursor){.file = f.ids[i], .offset = next_record(f.fds[i], size - bytes)};
+        bytes -= bytes < size ? bytes : size;
+    }
+    fd_close_all(f.fds, f.n);
+    return c->file != 0;
 }

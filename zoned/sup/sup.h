@@ -59,13 +59,16 @@ int sup_history_append(int zone_dirfd, const json *record, struct err *e);
 /* Reads the rotated log from the cursor on ({0}: its oldest record), about budget bytes of it, and moves the cursor. 1: there is
  * more; 0: that was all so far. Whoever follows polls inotify on the folder and calls again. */
 struct sup_log_cursor {
-    uint64_t inode, offset;
+    uint64_t file, offset;
     bool lost; /* its file was rotated away: records between were not seen */
 };
 int sup_log_read(int log_dirfd, struct sup_log_cursor *cursor, size_t budget,
                  void (*emit)(void *arg, const char *stream, const char *time, const char *line, size_t n,
                               bool partial),
                  void *arg);
+
+/* The cursor at a record about so many bytes before the end; false: at the oldest, there is not that much. */
+bool sup_log_back(int log_dirfd, struct sup_log_cursor *cursor, uint64_t bytes);
 
 /* cp with a zone that does not run: a process of its own gets the zone's root and filesystems, packs path to data_fd or
  * unpacks data_fd into it, and ends. Nothing of the zone is executed. Blocks until then: call it in a worker, whose

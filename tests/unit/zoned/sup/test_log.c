@@ -87,6 +87,9 @@ static void test_rotation(int zonefd)
     is_int(strlen(g.text.p), sizeof(big), "with all its bytes");
     str_done(&pieces.text);
     str_done(&g.text);
+    struct sup_log_cursor back = {0};
+    ok(!sup_log_back(l.dirfd, &back, 1u << 20) && !back.file, "not that much is there");
+    ok(sup_log_back(l.dirfd, &back, 100) && back.file, "a place near the end");
     g = read_all(l.dirfd, &c);
     ok(c.lost, "what was rotated away before it was read is told");
     str_done(&g.text);
