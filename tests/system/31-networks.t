@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$here/lan.sh"
 ip route add default via 192.0.2.2 && ip -6 route add default via 2001:db8:1::2
-sysctl -qw net.bridge.bridge-nf-call-iptables="${BRIDGE_NF:-0}" 2>/dev/null
+[ -n "${BRIDGE_NF:-}" ] || sysctl -qw net.bridge.bridge-nf-call-iptables=0 2>/dev/null
 printf 'nameserver 10.99.0.53\n' >"$T/resolv.conf" && mount --bind "$T/resolv.conf" /etc/resolv.conf
 start_zoned
 ok $? "zoned answers"

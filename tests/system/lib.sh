@@ -10,6 +10,9 @@ if [ "${ZONED_TEST_INSIDE:-}" != "$0" ]; then
     exec unshare -nm --propagation private bash "$0" "$@"
 fi
 ip link set lo up
+# As hosts differ: FORWARD and BRIDGE_NF, 0 or 1, say what they are before zoned comes; a new namespace has 1 and 1 here.
+[ -z "${FORWARD:-}" ] || sysctl -qw net.ipv4.ip_forward="$FORWARD"
+[ -z "${BRIDGE_NF:-}" ] || sysctl -qw net.bridge.bridge-nf-call-iptables="$BRIDGE_NF" net.bridge.bridge-nf-call-ip6tables="$BRIDGE_NF"
 mount --make-rshared / # as on every host with systemd; whom we share with is ourselves
 n=0
 failed=0
