@@ -89,3 +89,6 @@ void problem_print(const struct problem *p, char *buf, unsigned size);
 /* Fills e from the problems of something that was refused: one problem gives its own text, several a summary; kind of the
  * first; what may be NULL. Negative always, also where nobody named a problem. */
 int problems_to_err(const struct problems *ps, struct err *e, const char *what);
+#if defined(__clang_analyzer__) && !defined(ERR_DEFINED_HERE)
+#define problems_to_err(...) err_negative_((problems_to_err)(__VA_ARGS__))
+#endif

@@ -60,7 +60,7 @@ static int clean_name(const char *name, char **out, struct err *e)
 
 static int mark_implied(struct unpacker *u, const char *path)
 {
-    auto_fd int fd = path_open_beneath(u->root, path, O_RDONLY | O_DIRECTORY, 0);
+    auto_fd int fd = path_open_beneath(u->top.fd, path, O_RDONLY | O_DIRECTORY, 0);
     u->st.implied++;
     return fd < 0 ? fd : fsetxattr(fd, IMPLIED_MARK, "y", 1, 0);
 }
@@ -68,20 +68,20 @@ static int mark_implied(struct unpacker *u, const char *path)
 /* Made where the archive did not name it. */
 static int open_folder(struct unpacker *u, const char *path, struct err *e)
 {
-    int fd = path_open_beneath(u->root, path, O_PATH | O_DIRECTORY, 0);
+    int fd = path_open_beneath(u->top.fd, path, O_PATH | O_DIRECTORY, 0);
     if (fd == -ENOENT) {
         auto_free char *above = xstrdup(path);
         char *slash = strrchr(above, '/');
         if (slash)
             *slash = '\0';
-        auto_fd int dir = slash ? open_folder(u, above, e) : fcntl(u->root, F_DUPFD_CLOEXEC, 3);
+        auto_fd int dir = slash ? open_folder(u, above, e) : fcntl(u->top.fd, F_DUPFD_CLOEXEC, 3);
         if (dir < 0)
             return dir;
         const char *name = slash ? slash + 1 : path;
         bool made = mkdirat(dir, name, 0755) == 0;
         if (made && fchmodat(dir, name, 0755, 0) < 0) /* the umask is not ours to know */
             return err_sys(e, "archive member %.200s", path);
-        fd = made || errno == EEXIST ? path_open_beneath(u->root, path, O_PATH | O_DIRECTORY, 0) : -errno;
+        fd = made || errno == EEXIST ? path_open_beneath(u->top.fd, path, O_PATH | O_DIRECTORY, 0) : -errno;
         if (made && fd >= 0 && u->job->layer && mark_implied(u, path) < 0)
             return err_sys(e, "archive member %.200s", path);
     }
@@ -93,12 +93,12 @@ static int open_folder(struct unpacker *u, const char *path, struct err *e)
 
 /* The folder that holds the entry, borrowed: the last one stays open, since entries come folder by folder. *base points into
  * path, which is cut there. */
-static int open_parent(struct unpacker *u, char *path, char **base, struct err *e)
+static struct unpack_dir *open_parent(struct unpacker *u, char *path, char **base, struct err *e)
 {
     char *slash = strrchr(path, '/');
     if (!slash) {
         *base = path;
-        return u->root;
+        return &u->top;
     }
     *slash = '\0';
     *base = slash + 1;
@@ -106,29 +106,47 @@ static int open_parent(struct unpacker *u, char *path, char **base, struct err *
         return u->parent;
     int fd = open_folder(u, path, e);
     if (fd < 0)
-        return fd;
-    close_fd(&u->parent);
+        return NULL;
+    unpack_dir_release(u->parent);
     free(u->parent_path);
-    u->parent = fd;
+    u->parent = xcalloc(1, sizeof(*u->parent));
+    *u->parent = (struct unpack_dir){fd, 1};
     u->parent_path = xstrdup(path);
-    return fd;
+    return u->parent;
 }
 
-static int make_hardlink(struct unpacker *u, const char *target, int dir, const char *base, const char *path,
+void unpack_dir_release(struct unpack_dir *d)
+{
+    if (!d || --d->users)
+        return;
+    close_fd(&d->fd);
+    free(d);
+}
+
+/* target: clean; it is cut. */
+static int make_hardlink(struct unpacker *u, char *target, int dir, const char *base, const char *path,
                          struct err *e)
 {
-    char *clean = NULL;
-    (void)clean_name(target, &clean, NULL);
-    if (!clean || !*clean) {
-        free(clean);
-        return unpack_refuse(e, path, "is a hard link to outside");
-    }
-    auto_free char *hold = clean;
-    char *slash = strrchr(clean, '/');
+    char *slash = strrchr(target, '/');
     if (slash)
         *slash = '\0';
-    auto_fd int from = slash ? open_folder(u, clean, e) : fcntl(u->root, F_DUPFD_CLOEXEC, 3);
-    return from < 0 ? from : unpack_hardlink(u, from, slash ? slash + 1 : clean, dir, base, path, e);
+    auto_fd int from = slash ? open_folder(u, target, e) : fcntl(u->top.fd, F_DUPFD_CLOEXEC, 3);
+    return from < 0 ? from : unpack_hardlink(u, from, slash ? slash + 1 : target, dir, base, path, e);
+}
+
+static int clean_target(const char *link, const char *path, char **out, struct err *e)
+{
+    if (link && (clean_name(link, out, NULL) < 0 || !**out))
+        return unpack_refuse(e, path, "is a hard link to outside");
+    return 0;
+}
+
+/* What files under way have to do with the entry is done first. A mark takes away what stands beside it. */
+static int clear_way(struct unpacker *u, const char *path, const char *target, struct err *e)
+{
+    const char *slash = strrchr(path, '/');
+    bool mark = u->job->layer && str_starts(slash ? slash + 1 : path, ".wh.");
+    return unpack_crew_clear(u->crew, mark ? NULL : path, target, e);
 }
 
 static int unpack_entry(struct unpacker *u, struct archive_entry *ent, struct err *e)
@@ -151,13 +169,15 @@ static int unpack_entry(struct unpacker *u, struct archive_entry *ent, struct er
     }
     if (type == AE_IFSOCK)
         return 0;
-    auto_free char *full = xstrdup(path);
-    int dir = open_parent(u, path, &base, e);
-    if (dir < 0)
-        return dir;
-    if (u->job->layer && (r = unpack_whiteout(u, dir, base, full, e)) != 0)
+    auto_free char *full = xstrdup(path), *target = NULL;
+    if ((r = clean_target(link, path, &target, e)) < 0 || (r = clear_way(u, path, target, e)) < 0)
+        return r;
+    struct unpack_dir *dir = open_parent(u, path, &base, e);
+    if (!dir)
+        return -EINVAL;
+    if (u->job->layer && (r = unpack_whiteout(u, dir->fd, base, full, e)) != 0)
         return r < 0 ? r : 0;
-    return link ? make_hardlink(u, link, dir, base, full, e) : unpack_node(u, ent, dir, base, full, e);
+    return link ? make_hardlink(u, target, dir->fd, base, full, e) : unpack_node(u, ent, dir, base, full, e);
 }
 
 static struct archive *open_archive(const struct stor_unpack_job *j, struct err *e)
@@ -244,15 +264,18 @@ void stor_default_bounds(int dirfd, const struct stor_bounds *b, struct stor_bou
 
 int stor_unpack(struct stor_unpack_job *j, struct err *e)
 {
-    struct unpacker u = {.root = j->dirfd, .keep_owner = geteuid() == 0, .job = j, .parent = -1};
+    struct unpacker u = {.top = {j->dirfd, 1}, .keep_owner = geteuid() == 0, .job = j};
     stor_default_bounds(j->dirfd, j->bounds, &u.bounds);
     u.a = open_archive(j, e);
     if (!u.a)
         return -EINVAL;
+    u.crew = unpack_crew_new(&u);
     int r = unpack_all(&u, e);
+    int c = unpack_crew_end(u.crew, e);
+    r = r < 0 ? r : c;
     int k = unpack_finish_folders(&u, r == 0, e);
     archive_read_free(u.a);
-    close_fd(&u.parent);
+    unpack_dir_release(u.parent);
     free(u.parent_path);
     j->stats = u.st;
     return r < 0 ? r : k;

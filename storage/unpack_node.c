@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/xattr.h>
 
+#define CREW_FILE (256 << 10) /* of a larger one writing is the work */
+
 /* ---- attributes ---- */
 /* What a file may carry: never an overlay's own marks, nor a label that the host's security modules read. */
 static bool attr_wanted(const char *name)
@@ -105,7 +107,7 @@ static void free_attrs(struct unpack_folder *f)
 }
 
 /* ---- what any file or folder gets, by its descriptor ---- */
-static void read_meta(struct unpacker *u, struct archive_entry *ent, struct unpack_folder *f)
+static void read_meta(struct archive_entry *ent, struct unpack_folder *f)
 {
     *f = (struct unpack_folder){.mode = archive_entry_mode(ent) & 07777,
                                 .uid = (uid_t)archive_entry_uid(ent),
@@ -115,7 +117,7 @@ static void read_meta(struct unpacker *u, struct archive_entry *ent, struct unpa
 }
 
 /* Attributes after the owner, because a chown takes file capabilities away, and after the mode, which an ACL's mask is. */
-static int apply_meta(struct unpacker *u, int fd, const struct unpack_folder *f, const char *path,
+static int apply_meta(const struct unpacker *u, int fd, const struct unpack_folder *f, const char *path,
                       struct err *e)
 {
     struct timespec t[2] = {f->mtime, f->mtime};
@@ -151,7 +153,7 @@ static int meta_by_name(struct unpacker *u, struct archive_entry *ent, int dir, 
 int unpack_remember_folder(struct unpacker *u, struct archive_entry *ent, const char *path, struct err *e)
 {
     struct unpack_folder *f = xcalloc(1, sizeof(*f));
-    read_meta(u, ent, f);
+    read_meta(ent, f);
     f->path = xstrdup(path);
     f->next = u->folders;
     u->folders = f;
@@ -172,7 +174,7 @@ int unpack_finish_folders(struct unpacker *u, bool apply, struct err *e)
     for (struct unpack_folder *f = in_order, *next; f; f = next) {
         next = f->next;
         if (apply && r == 0) {
-            auto_fd int fd = path_open_beneath(u->root, f->path, O_RDONLY | O_DIRECTORY, 0);
+            auto_fd int fd = path_open_beneath(u->top.fd, f->path, O_RDONLY | O_DIRECTORY, 0);
             if (fd >= 0)
                 r = apply_meta(u, fd, f, f->path, e);
             if (fd >= 0 && u->st.implied) /* named after what is in it */
@@ -240,31 +242,92 @@ static int write_data(struct unpacker *u, int fd, off_t size, const char *path, 
     return 0;
 }
 
-static int open_new(struct unpacker *u, int dir, const char *base, const char *path, struct err *e)
+static int open_new(int dir, const char *base, const char *path, struct err *e)
 {
-    const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-    bool whiteout;
-    int fd = openat(dir, base, flags, 0600);
-    if (fd < 0 && errno == EEXIST) {
-        int r = make_room(u, dir, base, path, false, &whiteout, e);
-        if (r < 0)
-            return r;
-        fd = openat(dir, base, flags, 0600);
-    }
-    return fd < 0 ? err_sys(e, "archive member %.200s", path) : fd;
+    int fd = openat(dir, base, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd >= 0 || errno == EEXIST)
+        return fd < 0 ? -EEXIST : fd;
+    return err_sys(e, "archive member %.200s", path);
 }
 
-static int make_file(struct unpacker *u, struct archive_entry *ent, int dir, const char *base,
+int unpack_file_make(const struct unpacker *u, const struct unpack_file *f, struct err *e)
+{
+    auto_fd int fd = open_new(f->dir->fd, f->base, f->path, e);
+    if (fd < 0)
+        return fd;
+    int r = write_piece(fd, f->data, f->size, 0, f->path, e);
+    return r < 0 ? r : apply_meta(u, fd, &f->meta, f->path, e);
+}
+
+int unpack_file_replace(struct unpacker *u, const struct unpack_file *f, struct err *e)
+{
+    bool whiteout;
+    int r = make_room(u, f->dir->fd, f->base, f->path, false, &whiteout, e);
+    return r < 0 ? r : unpack_file_make(u, f, e);
+}
+
+void unpack_file_done(struct unpack_file *f)
+{
+    unpack_dir_release(f->dir);
+    free_attrs(&f->meta);
+    free(f->path);
+    free(f->data);
+    *f = (struct unpack_file){0};
+}
+
+static int read_data(struct unpacker *u, char *data, size_t size, const char *path, struct err *e)
+{
+    for (size_t at = 0; at < size;) {
+        la_ssize_t n = archive_read_data(u->a, data + at, size - at);
+        if (n <= 0)
+            return err_set(e, ERR_INVALID, EIO, "archive member %.200s: %s", path,
+                           n < 0 ? archive_error_string(u->a) : "is cut short");
+        at += (size_t)n;
+    }
+    u->st.bytes += size;
+    return u->st.bytes > u->bounds.bytes
+               ? err_set(e, ERR_LIMIT, EFBIG, "the archive expands to more than %llu bytes",
+                         (unsigned long long)u->bounds.bytes)
+               : 0;
+}
+
+/* Read whole, for a thread of the crew. */
+static int give_file(struct unpacker *u, struct archive_entry *ent, struct unpack_dir *dir, const char *base,
+                     const char *path, struct err *e)
+{
+    size_t size = (size_t)archive_entry_size(ent);
+    struct unpack_file f = {
+        .dir = dir, .path = xstrdup(path), .data = xrealloc(NULL, size + 1, 1), .size = size};
+    f.base = f.path + (strlen(path) - strlen(base));
+    dir->users++;
+    int r = read_data(u, f.data, size, path, e);
+    if (r < 0) {
+        unpack_file_done(&f);
+        return r;
+    }
+    read_meta(ent, &f.meta);
+    return unpack_crew_give(u->crew, &f, e);
+}
+
+static int make_file(struct unpacker *u, struct archive_entry *ent, struct unpack_dir *dir, const char *base,
                      const char *path, struct err *e)
 {
     struct unpack_folder meta;
-    auto_fd int fd = open_new(u, dir, base, path, e);
+    bool whiteout;
+    int64_t size = archive_entry_size(ent);
+    if (u->crew && size <= CREW_FILE && !archive_entry_sparse_count(ent))
+        return give_file(u, ent, dir, base, path, e);
+    auto_fd int fd = open_new(dir->fd, base, path, e);
+    if (fd == -EEXIST) {
+        int k = make_room(u, dir->fd, base, path, false, &whiteout, e);
+        fd = k < 0 ? k : open_new(dir->fd, base, path, e);
+    }
     if (fd < 0)
         return fd;
-    int r = archive_entry_size(ent) ? write_data(u, fd, archive_entry_size(ent), path, e) : 0;
+    int r = size ? write_data(u, fd, size, path, e) : 0;
     if (r < 0)
         return r;
-    read_meta(u, ent, &meta);
+    read_meta(ent, &meta);
     r = apply_meta(u, fd, &meta, path, e);
     free_attrs(&meta);
     return r;
@@ -296,25 +359,25 @@ static int make_other(struct archive_entry *ent, int dir, const char *base)
     return r < 0 ? -errno : 0;
 }
 
-int unpack_node(struct unpacker *u, struct archive_entry *ent, int dir, const char *base, const char *path,
-                struct err *e)
+int unpack_node(struct unpacker *u, struct archive_entry *ent, struct unpack_dir *dir, const char *base,
+                const char *path, struct err *e)
 {
     unsigned type = archive_entry_filetype(ent);
     bool whiteout;
     if (type == AE_IFREG)
         return make_file(u, ent, dir, base, path, e);
     if (type == AE_IFDIR)
-        return make_folder(u, ent, dir, base, path, e);
+        return make_folder(u, ent, dir->fd, base, path, e);
     if (type != AE_IFLNK && type != AE_IFIFO)
         return unpack_refuse(e, path, "is of a type that a root cannot hold");
     if (type == AE_IFLNK && !archive_entry_symlink(ent) && !archive_entry_symlink_utf8(ent))
         return unpack_refuse(e, path, "is a link without a target");
-    int r = make_other(ent, dir, base);
-    if (r == -EEXIST && (r = make_room(u, dir, base, path, false, &whiteout, e)) == 0)
-        r = make_other(ent, dir, base);
+    int r = make_other(ent, dir->fd, base);
+    if (r == -EEXIST && (r = make_room(u, dir->fd, base, path, false, &whiteout, e)) == 0)
+        r = make_other(ent, dir->fd, base);
     if (r < 0)
         return err_sysk(e, ERR_INVALID, -r, "archive member %.200s", path);
-    return meta_by_name(u, ent, dir, base, path, e);
+    return meta_by_name(u, ent, dir->fd, base, path, e);
 }
 
 int unpack_hardlink(struct unpacker *u, int from_dir, const char *from, int dir, const char *base,

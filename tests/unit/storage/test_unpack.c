@@ -3,6 +3,7 @@
 /* Hostile and odd archives as roots: refused with nothing left behind, or right to the last attribute. */
 #include "tests/unit/storage/lab.h"
 #include <dirent.h>
+#include <sched.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 
@@ -199,6 +200,64 @@ static void test_inner(void)
     is_sh("70000 2", "hard links again", "stat -c '%%u %%h' inner/z/hard");
 }
 
+/* Names that come again and again, as files, folders, links: what several threads make is what one makes. argv: seed. */
+static const char tangle[] =
+    "import tarfile, io, random, sys\n"
+    "seed = int(sys.argv[1]); random.seed(seed); kind = {'': 'd'}; t = tarfile.open('tangle%d.tar' % seed, "
+    "'w')\n"
+    "def add(name, k, data=None, **kw):\n"
+    "    for old in [o for o in kind if o.startswith(name + '/') and k != 'd']: del kind[old]\n"
+    "    kind[name] = k; i = tarfile.TarInfo(name); i.mtime = n; i.mode = 0o600 + n % 64\n"
+    "    for key, v in kw.items(): setattr(i, key, v)\n"
+    "    t.addfile(i, io.BytesIO(data) if data is not None else None)\n"
+    "for n in range(2000):\n"
+    "    folder = random.choice([k for k in kind if kind[k] == 'd' and k.count('/') < 3])\n"
+    "    name = (folder + '/' if folder else '') + random.choice('abcdefgh'); dice = random.random()\n"
+    "    if kind.get(name) == 'd' and random.random() < 0.95: continue\n"
+    "    others = [k for k in kind if kind[k] in 'fl' and k != name and not k.startswith(name + '/')]\n"
+    "    if dice < 0.12: add(name, 'd', type=tarfile.DIRTYPE, mode=0o700)\n"
+    "    elif dice < 0.2: add(name, 'l', type=tarfile.SYMTYPE, linkname='to%d' % n)\n"
+    "    elif dice < 0.3 and others: add(name, 'f', type=tarfile.LNKTYPE, linkname=random.choice(others))\n"
+    "    else: data = b'%d ' % n * random.choice([0, 1, 5, 2000, 80000 if n % 9 == 0 else 1]); add(name, "
+    "'f', data=data, size=len(data))\n"
+    "t.close()\n";
+
+static void unpack_tangle(const char *to, int seed)
+{
+    struct err e = {0};
+    auto_free char *dir = xasprintf("%s/%s", top, to), *tar = xasprintf("%s/tangle%d.tar", top, seed);
+    run("mkdir %s", to);
+    auto_fd int in = open(tar, O_RDONLY);
+    auto_fd int out = open(dir, O_RDONLY | O_DIRECTORY);
+    struct stor_unpack_job job = {.in_fd = in, .dirfd = out, .progress_fd = -1};
+    is_int(stor_unpack(&job, &e), 0, "%s of seed %d %s", to, seed, e.text);
+}
+
+static void test_tangle(void)
+{
+    cpu_set_t all, one;
+    auto_free char *path = xasprintf("%s/tangle.py", top);
+    is_int(file_create(AT_FDCWD, path, tangle, strlen(tangle), 0600, NULL), 0, "maker");
+    is_int(sched_getaffinity(0, sizeof(all), &all), 0, "CPUs");
+    CPU_ZERO(&one);
+    for (int i = 0; i < CPU_SETSIZE && !CPU_COUNT(&one); i++)
+        if (CPU_ISSET(i, &all))
+            CPU_SET(i, &one);
+    for (int seed = 0; seed < 4; seed++) {
+        run("python3 tangle.py %d", seed);
+        sched_setaffinity(0, sizeof(one), &one);
+        unpack_tangle("alone", seed);
+        sched_setaffinity(0, sizeof(all), &all);
+        unpack_tangle("together", seed);
+        is_sh("", "one thread and several make the same",
+              "for d in alone together; do (cd $d; find . -mindepth 1 -printf '%%p %%y %%m %%n %%T@ %%s %%l\\n' | sort; "
+              "find . -type f "
+              "-print0 | sort -z | xargs -0 sha256sum) >$d.txt; done; [ $(wc -l <alone.txt) -gt 200 ] || "
+              "echo few; "
+              "diff alone.txt together.txt | head -5; rm -rf alone together");
+    }
+}
+
 static void test_twice_at_once(void)
 {
     run("python3 -c 'import tarfile,io\nt=tarfile.open(\"many.tar\",\"w\")\n"
@@ -234,6 +293,7 @@ int main(void)
     test_refused();
     test_right();
     test_inner();
+    test_tangle();
     test_twice_at_once();
     lab_end();
     return done_testing();
