@@ -250,7 +250,8 @@ static void test_tangle(void)
         sched_setaffinity(0, sizeof(all), &all);
         unpack_tangle("together", seed);
         is_sh("", "one thread and several make the same",
-              "for d in alone together; do (cd $d; find . -mindepth 1 -printf '%%p %%y %%m %%n %%T@ %%s %%l\\n' | sort; "
+              "for d in alone together; do (cd $d; find . -mindepth 1 -printf '%%p %%y %%m %%n %%T@ %%s "
+              "%%l\\n' | sort; "
               "find . -type f "
               "-print0 | sort -z | xargs -0 sha256sum) >$d.txt; done; [ $(wc -l <alone.txt) -gt 200 ] || "
               "echo few; "
