@@ -56,13 +56,15 @@ from b "http://$a/" 1 >/dev/null; [ $? != 0 ]; ok $? "... but not the other way 
 from b "http://[$a6]:81/" 1 >/dev/null; [ $? != 0 ]; ok $? "... (IPv6)"
 from f "http://$a/" 1 >/dev/null; [ $? != 0 ]; ok $? "networks are closed to each other (IPv4)"
 from f "http://[$a6]:81/" 1 >/dev/null; [ $? != 0 ]; ok $? "... (IPv6)"
-(lan python3 -m http.server -b 192.0.2.2 8000 >"$T/lan.log" 2>&1 & echo $! >"$T/web"); (cd "$T" && lan python3 -m http.server -b 2001:db8:1::2 8000 >"$T/lan6.log" 2>&1 & echo $! >"$T/web6")
+web() { "$@" >"$T/web.log" 2>&1 & webs="${webs:-} $!"; } # a program, not a function of ours: so that it is what is ended
+web ip netns exec lan python3 -m http.server -d "$T" -b 192.0.2.2 8000
+web ip netns exec lan python3 -m http.server -d "$T" -b 2001:db8:1::2 8000
 for _ in $(seq 50); do curl -fs -m 1 http://192.0.2.2:8000/ >/dev/null && curl -fs -m 1 'http://[2001:db8:1::2]:8000/' >/dev/null && break; sleep 0.1; done
 from f http://192.0.2.2:8000/ >/dev/null; ok $? "nat: out to the LAN (IPv4)"
 from f 'http://[2001:db8:1::2]:8000/' >/dev/null; ok $? "... (IPv6)"
 from b http://192.0.2.2:8000/ 1 >/dev/null; [ $? != 0 ]; ok $? "sealed: no way out (IPv4)"
 from b 'http://[2001:db8:1::2]:8000/' 1 >/dev/null; [ $? != 0 ]; ok $? "... (IPv6)"
-(cd "$T" && python3 -m http.server -b 0.0.0.0 8001 >/dev/null 2>&1 & echo $! >"$T/web7")
+web python3 -m http.server -d "$T" -b 0.0.0.0 8001
 sleep 0.3
 gw=$(zc network show back -o json | jq -r .gateway4)
 from b "http://$gw:8001/" 1 >/dev/null; [ $? != 0 ]; ok $? "sealed: nor to a service of the host"
@@ -143,4 +145,4 @@ kill "$zoned_pid" && wait "$zoned_pid" 2>/dev/null
 zoned_pid=
 is "$(nft list tables)" "" "no table is left"
 is "$(cat /proc/sys/net/ipv4/conf/up0/forwarding)" "${FORWARD:-0}" "forwarding is as it was"
-kill "$(cat "$T/web")" "$(cat "$T/web6")" "$(cat "$T/web7")" 2>/dev/null
+kill $webs
