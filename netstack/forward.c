@@ -130,6 +130,11 @@ int net_forward_plan(struct net_ctx *c, const struct net_network *n, struct net_
         bool want6 = out && n->subnet6.family && get(procfs, V6, "all", "forwarding") == 0;
         if (want6 && strcmp(key6(procfs), "forwarding") == 0)
             o->all6 = true;
+        /* somebody else wants it everywhere: what we opened is no longer only ours to close */
+        if (get(procfs, V4, "all", "forwarding") == 1)
+            net_strv_done(&o->v4);
+        if (!o->all6 && get(procfs, V6, "all", "forwarding") == 1)
+            net_strv_done(&o->v6);
         if (o->all6 && !strv_has(o->v6, "all")) /* into the table's memory as well */
             strv_add(&o->v6, "all");
         for (unsigned i = 0; i < links.len; i++)

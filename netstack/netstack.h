@@ -187,7 +187,8 @@ int net_hooks_set(struct net_ctx *c, char *const *bridges, struct err *e);
 struct net_watch;
 enum {
     NET_WATCH_OURS = 1 /* our tables lost something */,
-    NET_WATCH_OTHERS = 2 /* chains or rules of others */
+    NET_WATCH_OTHERS = 2,  /* chains or rules of others */
+    NET_WATCH_SWITCHES = 4 /* the host's forwarding was turned on or off */
 };
 int net_watch_open(const char *instance, struct net_watch **out, struct err *e);
 int net_watch_fd(const struct net_watch *w);

@@ -255,8 +255,10 @@ static void elements(struct str *s, const char *verb, const char *instance, cons
     }
 }
 
+/* Exactly these. */
 static void opened(struct str *s, const char *instance, const char *set, char *const *names)
 {
+    str_addf(s, "flush set inet %s %s\n", instance, set);
     for (; names && *names; names++)
         str_addf(s, "add element inet %s %s { \"%s\" }\n", instance, set, *names);
 }

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Tells when somebody else changed the nft ruleset: tables flushed or reloaded under us, chains of other firewalls that come
- * and go. The kernel says what changed, then (in the message of the new generation) who did it. Reads only; never waits. */
+ * and go. The kernel says what changed, then (in the message of the new generation) who did it. And when the host's switches
+ * of forwarding change: Docker and podman turn it on for their own. Reads only; never waits. */
 #include "netstack/nl_api.h"
 #include "netstack/priv.h"
 #include <errno.h>
 #include <libmnl/libmnl.h>
+#include <linux/netconf.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/rtnetlink.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
@@ -15,41 +19,65 @@
      << 20) /* 10,000 rules exchanged are some 20 MB of news, which wait while zoned works on; used only as filled */
 
 struct net_watch {
-    struct nl_sock *s;
-    unsigned runs; /* of our own transactions, at the last reading */
+    int both;           /* epoll of these */
+    struct nl_sock *s;  /* nftables */
+    struct nl_sock *rt; /* switches */
+    unsigned runs;      /* of our own transactions, at the last reading */
     char instance[32];
     bool ours, others; /* of the generation that is being told */
 };
 
+static int join(struct nl_sock *s, int group, struct err *e)
+{
+    return setsockopt(nl_socket_get_fd(s), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0
+               ? err_sys(e, "listen to netlink group %d", group)
+               : 0;
+}
+
+static int open_both(struct net_watch *w, struct err *e)
+{
+    int room = ROOM, r = net_nl_open(NETLINK_NETFILTER, &w->s, e);
+    r = r < 0 ? r : net_nl_open(NETLINK_ROUTE, &w->rt, e);
+    w->both = r < 0 ? -1 : epoll_create1(EPOLL_CLOEXEC);
+    if (r < 0 || w->both < 0)
+        return r < 0 ? r : err_sys(e, "epoll");
+    struct nl_sock *all[] = {w->s, w->rt};
+    for (unsigned i = 0; i < 2; i++) {
+        struct epoll_event ev = {.events = EPOLLIN};
+        if (epoll_ctl(w->both, EPOLL_CTL_ADD, nl_socket_get_fd(all[i]), &ev) < 0)
+            return err_sys(e, "epoll");
+    }
+    (void)setsockopt(nl_socket_get_fd(w->s), SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room));
+    r = join(w->s, NFNLGRP_NFTABLES, e);
+    r = r < 0 ? r : join(w->rt, RTNLGRP_IPV4_NETCONF, e);
+    return r < 0 ? r : join(w->rt, RTNLGRP_IPV6_NETCONF, e);
+}
+
 int net_watch_open(const char *instance, struct net_watch **out, struct err *e)
 {
-    struct nl_sock *s = NULL;
-    int group = NFNLGRP_NFTABLES, room = ROOM, r = net_nl_open(NETLINK_NETFILTER, &s, e);
-    if (r < 0)
-        return r;
-    int fd = nl_socket_get_fd(s);
-    (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room));
-    if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0) {
-        r = err_sys(e, "listen to nftables");
-        net_nl_close(s);
-        return r;
-    }
     struct net_watch *w = xcalloc(1, sizeof(*w));
-    w->s = s;
+    w->both = -1;
     snprintf(w->instance, sizeof(w->instance), "%s", instance);
-    *out = w;
-    return 0;
+    int r = open_both(w, e);
+    if (r < 0)
+        net_watch_close(w);
+    else
+        *out = w;
+    return r;
 }
 
 int net_watch_fd(const struct net_watch *w)
 {
-    return nl_socket_get_fd(w->s);
+    return w->both;
 }
 
 void net_watch_close(struct net_watch *w)
 {
-    if (w)
-        net_nl_close(w->s);
+    if (!w)
+        return;
+    net_nl_close(w->s);
+    net_nl_close(w->rt);
+    close_fd(&w->both);
     free(w);
 }
 
@@ -104,12 +132,38 @@ static unsigned take(struct net_watch *w, const struct nlmsghdr *h)
     return found;
 }
 
-unsigned net_watch_read(struct net_watch *w)
+static char buf[65536];
+
+/* The switch of all links, not those that we turn ourselves. */
+static bool of_all(const struct nlmsghdr *h)
 {
-    static char buf[65536];
+    struct nlattr *at[NETCONFA_MAX + 1];
+    struct netconfmsg *m = nlmsg_data(h);
+    return h->nlmsg_type == RTM_NEWNETCONF &&
+           nlmsg_parse((struct nlmsghdr *)h, sizeof(*m), at, NETCONFA_MAX, NULL) >= 0 &&
+           at[NETCONFA_IFINDEX] && at[NETCONFA_FORWARDING] &&
+           (int)nla_get_u32(at[NETCONFA_IFINDEX]) == NETCONFA_IFINDEX_ALL;
+}
+
+static unsigned read_switches(struct net_watch *w)
+{
     unsigned found = 0;
     for (;;) {
-        ssize_t n = recv(net_watch_fd(w), buf, sizeof(buf), MSG_DONTWAIT);
+        ssize_t n = recv(nl_socket_get_fd(w->rt), buf, sizeof(buf), MSG_DONTWAIT);
+        if (n < 0 && errno == ENOBUFS)
+            found = NET_WATCH_SWITCHES;
+        else if (n <= 0 && !(n < 0 && errno == EINTR))
+            return found;
+        for (struct nlmsghdr *h = (void *)buf; n > 0 && NLMSG_OK(h, (size_t)n); h = NLMSG_NEXT(h, n))
+            found |= of_all(h) ? NET_WATCH_SWITCHES : 0;
+    }
+}
+
+unsigned net_watch_read(struct net_watch *w)
+{
+    unsigned found = read_switches(w);
+    for (;;) {
+        ssize_t n = recv(nl_socket_get_fd(w->s), buf, sizeof(buf), MSG_DONTWAIT);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 &&

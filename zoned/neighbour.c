@@ -82,12 +82,26 @@ static int on_pause(sd_event_source *s, uint64_t usec, void *arg)
     return 0;
 }
 
+/* Who turns forwarding on for all wants what is not ours to pass; who turns it off takes it from our links too. */
+static void follow_switches(struct zd *d)
+{
+    struct err e = {0};
+    int r = 0;
+    for (unsigned i = 0; i < d->networks.len && r == 0; i++)
+        if (d->networks.at[i].up && has_pair(&d->networks.at[i].net))
+            r = network_repair(d, &d->networks.at[i], &e);
+    if (r < 0)
+        log_error("forwarding: %s", e.text);
+}
+
 static int on_change(sd_event_source *s, int fd, uint32_t revents, void *arg)
 {
     struct zd *d = arg;
     unsigned found = net_watch_read(d->net_watch);
     if (found & NET_WATCH_OURS)
         neighbour_repair(d);
+    else if (found & NET_WATCH_SWITCHES)
+        follow_switches(d);
     if ((found & NET_WATCH_OTHERS) && !d->net_pause)
         (void)sd_event_add_time_relative(d->event, &d->net_pause, CLOCK_MONOTONIC, PAUSE_US, 0, on_pause, d);
     return 0;

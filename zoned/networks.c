@@ -375,6 +375,7 @@ int network_ensure_up(struct zd *d, struct net_entry *n, struct err *e)
 int network_repair(struct zd *d, struct net_entry *n, struct err *e)
 {
     int r = net_network_up(d->net, &n->net, &d->net_saved, e);
+    save_switches(d);
     return r < 0 ? r : set_reach(d, n, true, e);
 }
 

@@ -69,6 +69,23 @@ N
 like "$(zc doctor; true)" "chain guard of the nft table inet corp drops" "... and a policy that does"
 like "$(zc doctor; true)" "remedy: .*accept" "... with the remedy"
 nft delete table inet corp
+# ---- who turns forwarding on for its own ----
+ip netns add box && ip link add box0 type veth peer name eth0 netns box && ip addr add 198.51.100.1/24 dev box0 && ip link set box0 up
+ip -n box addr add 198.51.100.2/24 dev eth0 && ip -n box link set eth0 up && ip -n box link set lo up && ip -n box route add default via 198.51.100.1
+ip -n lan route add 198.51.100.0/24 via 192.0.2.1 && ip -n box -6 route add default dev lo
+passes() { lan ping -c 1 -W 0.3 198.51.100.2 >/dev/null; }
+if [ "${FORWARD:-0}" = 0 ]; then
+    passes; [ $? != 0 ]; ok $? "while only we forward, what is not for zones does not pass"
+    sysctl -qw net.ipv4.ip_forward=1
+    for _ in $(seq 20); do passes && break; sleep 0.05; done
+    passes; ok $? "Docker, started after us, turns forwarding on: its containers are reached within a second"
+    works; ok $? "... and zones"
+    sysctl -qw net.ipv4.ip_forward=0
+    for _ in $(seq 20); do works && break; sleep 0.05; done
+    works; ok $? "... and off again: zones are reached"
+    passes; [ $? != 0 ]; ok $? "... and the rest is closed"
+fi
+ip link del box0 && ip netns del box
 # ---- iptables itself, ufw ----
 if command -v iptables-nft >/dev/null; then
     iptables-nft -P FORWARD DROP && iptables-nft -N ufw-before-forward && iptables-nft -A FORWARD -j ufw-before-forward
