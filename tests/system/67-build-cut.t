@@ -56,8 +56,9 @@ is "$(in_store)" "" "deleted and pruned: the store is empty"
 # ---- killed at random instants ----
 bad=0 seen=0 done=0
 for i in $(seq "$rounds"); do
-    build >"$T/out" 2>&1 & client=$!
-    sleep "$(printf '0.%03d' $((20 + RANDOM % (ms < 900 ? ms : 900))))"
+    # a worker's rounds take the whole time of a build, so that there is one to kill at most instants of it
+    build $([ $((i % 2)) = 1 ] || echo --no-cache) >"$T/out" 2>&1 & client=$!
+    sleep "$(printf '0.%03d' $((20 + RANDOM % (ms < 900 ? ms * 3 / 4 : 900))))"
     if [ $((i % 2)) = 0 ]; then
         p=$(worker) && kill -9 "$p" 2>/dev/null && seen=$((seen + 1))
     else
