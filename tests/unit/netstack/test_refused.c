@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* guest: v2 */
 /* The kernel says "not now", "busy" or nothing: at each crossing of a zone's and a network's way up and down, once and for
  * ever. What may be said again is; otherwise there is an error that names it, and nothing is left. The crossings are ours,
  * libnl's and libnftables' alike: this program's own sendmsg and recv stand before libc's. */
