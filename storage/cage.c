@@ -74,9 +74,17 @@ static int keep_few_capabilities(struct err *e)
     return syscall(SYS_capset, &head, data) < 0 ? err_sys(e, "capset") : 0;
 }
 
+int stor_allow_calls(void *ctx, const int *calls, size_t n)
+{
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < n; i++)
+        r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, calls[i], 0);
+    return r;
+}
+
 /* A thread of its own, in no namespace but ours. clone3's flags are out of a filter's sight: where it is not there glibc asks for
  * clone. */
-static int allow_threads(scmp_filter_ctx ctx)
+int stor_allow_threads(void *ctx)
 {
     static const int calls[] = {SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(sched_getaffinity)};
     const uint64_t thread = CLONE_VM | CLONE_SIGHAND | CLONE_THREAD;
@@ -86,9 +94,7 @@ static int allow_threads(scmp_filter_ctx ctx)
     if (r == 0)
         r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
                              SCMP_A0(SCMP_CMP_MASKED_EQ, thread | spaces, thread));
-    for (unsigned i = 0; r == 0 && i < ARRAY_LEN(calls); i++)
-        r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, calls[i], 0);
-    return r;
+    return r < 0 ? r : stor_allow_calls(ctx, calls, ARRAY_LEN(calls));
 }
 
 /* What libarchive and unpack.c call; all else is EPERM. */
@@ -111,10 +117,8 @@ static int allow_few_calls(struct err *e)
         SCMP_SYS(fchown),     SCMP_SYS(fallocate),      SCMP_SYS(fremovexattr),
     };
     scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-    int r = ctx ? 0 : -ENOMEM;
-    for (unsigned i = 0; r == 0 && i < ARRAY_LEN(calls); i++)
-        r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, calls[i], 0);
-    r = r < 0 ? r : allow_threads(ctx);
+    int r = ctx ? stor_allow_calls(ctx, calls, ARRAY_LEN(calls)) : -ENOMEM;
+    r = r < 0 ? r : stor_allow_threads(ctx);
     if (r == 0)
         r = seccomp_load(ctx);
     seccomp_release(ctx);

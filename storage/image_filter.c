@@ -4,6 +4,7 @@
  * started, nobody is traced, no namespace entered, nothing loaded; without leave no socket and no mount. */
 #include "base/mem.h"
 #include "storage/images.h"
+#include "storage/internal.h"
 #include <errno.h>
 #include <linux/fs.h>
 #include <seccomp.h>
@@ -168,19 +169,11 @@ static const int network[] = {
 };
 static const int mounts[] = {SCMP_SYS(mount)};
 
-static int allow(scmp_filter_ctx ctx, const int *calls, size_t n)
-{
-    int r = 0;
-    for (size_t i = 0; r == 0 && i < n; i++)
-        r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, calls[i], 0);
-    return r;
-}
-
 /* AF_UNIX to zoned, the rest as registries and resolvers need it. */
 static int allow_sockets(scmp_filter_ctx ctx)
 {
     static const unsigned families[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK};
-    int r = allow(ctx, network, ARRAY_LEN(network));
+    int r = stor_allow_calls(ctx, network, ARRAY_LEN(network));
     for (unsigned i = 0; r == 0 && i < ARRAY_LEN(families); i++)
         r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, families[i]));
     return r;
@@ -200,13 +193,13 @@ static int allow_ioctls(scmp_filter_ctx ctx)
 int img_confine(bool with_network, bool with_mounts, struct err *e)
 {
     scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-    int r = ctx ? allow(ctx, always, ARRAY_LEN(always)) : -ENOMEM;
+    int r = ctx ? stor_allow_calls(ctx, always, ARRAY_LEN(always)) : -ENOMEM;
     if (r == 0)
         r = allow_ioctls(ctx);
     if (r == 0 && with_network)
         r = allow_sockets(ctx);
     if (r == 0 && with_mounts)
-        r = allow(ctx, mounts, ARRAY_LEN(mounts));
+        r = stor_allow_calls(ctx, mounts, ARRAY_LEN(mounts));
     if (r == 0)
         r = seccomp_load(ctx);
     seccomp_release(ctx);

@@ -33,6 +33,9 @@ int stor_cage_start(struct stor_cage *c, enum stor_cage_work work, const struct 
                     struct err *e);
 int stor_cage_wait(struct stor_cage *c, struct stor_unpack_stats *stats, struct err *e);
 void stor_cage_kill(struct stor_cage *c); /* and reaps; one that is gone is fine */
+/* Rules for a seccomp filter (scmp_filter_ctx): calls with any arguments; threads, in no other namespace. 0 or -errno. */
+int stor_allow_calls(void *filter, const int *calls, size_t n);
+int stor_allow_threads(void *filter);
 /* start and wait */
 int stor_unpack_caged(struct stor_unpack_job *j, struct err *e);
 /* What comes out of in_fd decompressed (gzip, zstd; else as it is) to out_fd; bounds->bytes and a ratio bound it. */

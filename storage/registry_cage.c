@@ -5,6 +5,7 @@
 #include "base/auto.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "storage/internal.h"
 #include "storage/registry.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -171,13 +172,10 @@ static const int calls[] = {
     SCMP_SYS(madvise),
     SCMP_SYS(brk),
     SCMP_SYS(futex),
-    SCMP_SYS(set_robust_list),
-    SCMP_SYS(rseq),
     SCMP_SYS(membarrier),
     SCMP_SYS(exit),
     SCMP_SYS(exit_group),
     SCMP_SYS(sched_yield),
-    SCMP_SYS(sched_getaffinity),
     SCMP_SYS(rt_sigreturn),
     SCMP_SYS(rt_sigprocmask),
     SCMP_SYS(rt_sigaction),
@@ -205,19 +203,13 @@ static const int calls[] = {
 static int add_rules(scmp_filter_ctx ctx)
 {
     static const int families[] = {AF_INET, AF_INET6, AF_NETLINK /* the resolver's look at the addresses */};
-    int r = 0;
-    for (unsigned i = 0; r == 0 && i < ARRAY_LEN(calls); i++)
-        r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, calls[i], 0);
+    int r = stor_allow_calls(ctx, calls, ARRAY_LEN(calls));
     for (unsigned i = 0; r == 0 && i < ARRAY_LEN(families); i++)
         r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
                              SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]));
     if (r == 0) /* its own limits may be read, not set */
         r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1, SCMP_A2(SCMP_CMP_EQ, 0));
-    if (r == 0)
-        r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
-                             SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
-    if (r == 0) /* its flags are in memory: libc falls back */
-        r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+    r = r < 0 ? r : stor_allow_threads(ctx);
     return r == 0 ? seccomp_load(ctx) : r;
 }
 
