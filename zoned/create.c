@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A zone is made, or deleted with all that is its own. */
 #include "base/str.h"
-#include "specs/image_ref.h"
 #include "zoned/division.h"
 #include "zoned/images.h"
 #include "zoned/networks.h"
@@ -9,28 +8,13 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-/* A client that can pull is told what: the detail of the key image begins with the reference. */
-static int check_image(struct zd *d, const char *image, struct problems *ps, struct err *e)
-{
-    struct err own = {0};
-    struct img_ref ref auto_done(img_ref_done) = {0};
-    int r = stor_image_check(d->pool, image, &own);
-    if (r < 0 && own.kind == ERR_NOT_FOUND && img_ref_parse(image, &ref, NULL) == 0) {
-        auto_free char *name = img_ref_print(&ref);
-        problem_add(ps, ERR_NOT_FOUND, NULL, 0, "image", "%s is not in the store", name);
-    }
-    if (r < 0 && e)
-        *e = own;
-    return r;
-}
-
 static int check_new(struct zd *d, const struct zone *z, struct problems *ps, struct err *e)
 {
     check_limits(d, z->spec, ps);
     networks_check(d, z->spec, ps);
     if (ps->len)
         return problems_to_err(ps, e, z->name);
-    int r = check_image(d, z->spec->image, ps, e);
+    int r = image_check(d, z->spec->image, ps, e);
     if (r == 0)
         r = build_zone_check(d, z->name, z->spec, e);
     return r < 0 ? r : mounts_check(d, z->spec, e);

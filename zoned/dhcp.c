@@ -63,10 +63,11 @@ static char **command(const struct net_network *n)
         /* zones must not fill the disk with its log */
         "--quiet-dhcp", "--quiet-dhcp6", "--quiet-ra", "--enable-ra",
         /* a link that does not bear its zone's way out */
-        "--dhcp-option=tag:side,option:router", "--domain=" NET_DOMAIN};
+        "--dhcp-option=tag:side,option:router"};
     char **argv = NULL;
     for (unsigned i = 0; i < ARRAY_LEN(words); i++)
         strv_add(&argv, words[i]);
+    strv_add(&argv, "--domain=" NET_DOMAIN);
     resolver_word(&argv, xasprintf("--interface=%s", n->bridge));
     resolver_word(&argv, xasprintf("--ra-param=%s,%d,%d", n->bridge, ADVERTISE_S,
                                    n->type == SPEC_NET_SEALED ? 0 : DEFAULT_FOR_S));

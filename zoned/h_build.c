@@ -95,21 +95,10 @@ static void built(struct image_job *job, const json *result, const struct err *e
     free(b);
 }
 
-/* What a begin with an image lacks: a client that can pull is told. */
-static int check_from(struct zd *d, const struct spec_recipe *recipe, struct problems *ps, struct err *e)
+static bool is_image(const char *from)
 {
-    struct img_ref ref auto_done(img_ref_done) = {0};
-    struct err own = {0};
-    const char *from = recipe->from;
-    if (!strcmp(from, "scratch") || str_starts(from, "debian:") || str_starts(from, "dir:") ||
-        str_starts(from, "tar:") || stor_image_check(d->pool, from, &own) == 0)
-        return 0;
-    if (own.kind == ERR_NOT_FOUND && img_ref_parse(from, &ref, NULL) == 0) {
-        auto_free char *name = img_ref_print(&ref);
-        problem_add(ps, ERR_NOT_FOUND, NULL, 0, "image", "%s is not in the store", name);
-    }
-    *e = own;
-    return -own.code;
+    return strcmp(from, "scratch") != 0 && !str_starts(from, "debian:") && !str_starts(from, "dir:") &&
+           !str_starts(from, "tar:");
 }
 
 static int check(struct zd *d, const json *body, struct problems *ps, struct err *e)
@@ -127,7 +116,7 @@ static int check(struct zd *d, const json *body, struct problems *ps, struct err
         return -EINVAL;
     if (spec_recipe_parse(text, strlen(text), file, &recipe, ps) < 0)
         return problems_to_err(ps, e, file);
-    return check_from(d, recipe, ps, e);
+    return is_image(recipe->from) ? image_check(d, recipe->from, ps, e) : 0;
 }
 
 static json *args_of(struct zd *d, const json *body, const char *zone)

@@ -146,7 +146,7 @@ static bool at_rest(const struct zone *z)
     return z->state == ZONE_INSTALLED || z->state == ZONE_CONFIGURED || z->state == ZONE_FAILED;
 }
 
-static void end_follower(struct zd *d, const char *zone)
+void logs_gone(struct zd *d, const char *zone)
 {
     for (unsigned i = 0; i < d->logs.len; i++) {
         struct log_job *j = d->logs.at[i];
@@ -160,12 +160,7 @@ static void end_follower(struct zd *d, const char *zone)
 void logs_check(struct zd *d, const struct zone *z)
 {
     if (at_rest(z))
-        end_follower(d, z->name);
-}
-
-void logs_gone(struct zd *d, const char *zone)
-{
-    end_follower(d, zone);
+        logs_gone(d, z->name);
 }
 
 void logs_rename(struct zd *d, const char *from, const char *to)

@@ -4,6 +4,8 @@
 #include "zoned/zoned.h"
 
 /* imagespec.c */
+/* May a zone be made of it? A client that can pull is told what: the problem of the key image begins with the reference. */
+int image_check(struct zd *d, const char *image, struct problems *ps, struct err *e);
 void image_volume_name(const char *zone, const char *target, char out[SPEC_NAME_MAX + 1]);
 void zone_know_image(struct zone *z, const json *config);
 json *zone_labels(const struct zone *z); /* the spec's over the image's */

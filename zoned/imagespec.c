@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "specs/image_ref.h"
 #include "zoned/h_spec.h"
 #include "zoned/images.h"
 #include "zoned/networks.h"
@@ -160,4 +161,18 @@ json *zone_labels(const struct zone *z)
     for (unsigned i = 0; z->spec && i < z->spec->labels.len; i++)
         js_set_str(o, z->spec->labels.at[i].key, z->spec->labels.at[i].value);
     return o;
+}
+
+int image_check(struct zd *d, const char *image, struct problems *ps, struct err *e)
+{
+    struct err own = {0};
+    struct img_ref ref auto_done(img_ref_done) = {0};
+    int r = stor_image_check(d->pool, image, &own);
+    if (r < 0 && own.kind == ERR_NOT_FOUND && img_ref_parse(image, &ref, NULL) == 0) {
+        auto_free char *name = img_ref_print(&ref);
+        problem_add(ps, ERR_NOT_FOUND, NULL, 0, "image", "%s is not in the store", name);
+    }
+    if (r < 0 && e)
+        *e = own;
+    return r;
 }

@@ -2,8 +2,7 @@
 /* A zone whose run folder was taken away while it ran. The folder is only our memory: whether the zone lives the kernel
  * says. What is needed to go on, its plan and journal, the fork server keeps by descriptor; without them the plan is made
  * again from the spec, to end the zone and undo what it had. Whatever fails, its processes are ended: no later start joins
- * them. May run beside the supervisor that
- * lost its folder, which is ended first: two must not undo one zone. */
+ * them. May run beside the supervisor that lost its folder, which is ended first: two must not undo one zone. */
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/log.h"

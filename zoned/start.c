@@ -52,7 +52,7 @@ void start_failed(struct zone *z, const struct err *e, const struct problems *ps
         (void)op_delete(d, z, NULL, true, NULL);
 }
 
-static int join_target(struct zd *d, const struct spec *s, char **run_dir)
+static void join_target(struct zd *d, const struct spec *s, char **run_dir)
 {
     for (unsigned i = 0; i < s->network.len; i++) {
         if (!str_starts(s->network.at[i].link, "zone:"))
@@ -61,7 +61,6 @@ static int join_target(struct zd *d, const struct spec *s, char **run_dir)
         if (other && other->state == ZONE_RUNNING)
             *run_dir = xasprintf("%s/zones/%s", d->run_dir, other->name);
     }
-    return 0;
 }
 
 void check_limits(struct zd *d, const struct spec *s, struct problems *ps)
