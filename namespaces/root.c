@@ -18,6 +18,10 @@
 
 #define STAGE_LAYERS "/proc"
 #define STAGE_ZONE "/sys"
+#define FULL_BYTES                                                                                           \
+    (1u                                                                                                      \
+     << 20) /* what is left, besides what is kept for root, of a disk on which the kernel finds no room for a folder */
+#define FULL_FILES 16
 #define OPTIONS_MAX 4095 /* one page with its NUL: mount(2) */
 /* userxattr: no trusted.* in a user namespace. The rest off: the lower layers may change offline (design.md
  * 5). */
@@ -35,13 +39,19 @@ static int layer_names(char *const *lowers, struct str *out, struct err *e)
 
 /* Where it cannot make its folder below workdir, the kernel mounts all the same, read-only, and says so in its log alone
  * (6.18, ovl_make_workdir). The zone's folder itself is writable: else mount has refused. */
-static int check_writable(struct err *e)
+static int check_writable(const struct nspace_root *r, struct err *e)
 {
-    struct statvfs v;
-    if (statvfs(STAGE_ZONE, &v) == 0 && v.f_flag & ST_RDONLY)
-        return err_set(e, ERR_LIMIT, ENOSPC,
-                       "the overlay of the root cannot be written: No space left on device");
-    return 0;
+    struct statvfs v, below;
+    if (statvfs(STAGE_ZONE, &v) < 0 || !(v.f_flag & ST_RDONLY))
+        return 0;
+    bool full =
+        fstatvfs(r->zone_fd, &below) == 0 && ((uint64_t)below.f_bavail * below.f_frsize < FULL_BYTES ||
+                                              (below.f_files && below.f_favail < FULL_FILES));
+    return full ? err_set(e, ERR_LIMIT, ENOSPC,
+                          "the overlay of the root cannot be written: No space left on device")
+                : err_set(e, ERR_INTERNAL, EROFS,
+                          "the overlay of the root is read-only: the kernel could not make its work folder "
+                          "(its log says why)");
 }
 
 static int mount_overlay(const struct nspace_root *r, const char *name, struct err *e)
@@ -59,7 +69,7 @@ static int mount_overlay(const struct nspace_root *r, const char *name, struct e
         return err_sys(e, "layers");
     if (mount(name, STAGE_ZONE, "overlay", MS_NODEV | (r->no_suid ? MS_NOSUID : 0), options) < 0)
         return err_sysk(e, ERR_INTERNAL, errno, "overlay of the root (%s)", options);
-    return check_writable(e);
+    return check_writable(r, e);
 }
 
 /* No layers (image: host): the zone's own folder is the root. */

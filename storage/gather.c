@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "storage/store.h"
 #include <archive.h>
 #include <archive_entry.h>
 #include <dirent.h>
@@ -22,11 +23,19 @@
 #define DEPTH_MAX 100
 
 struct gather {
-    struct archive *a;
+    struct archive *a, *timeless; /* the second is hashed alone */
+    struct img_hash hash;
     const struct stor_gather *g;
     char *buf;
     struct err *e;
 };
+
+static int failed(struct gather *w, struct archive *a, const char *what)
+{
+    int code = archive_errno(a);
+    return err_set(w->e, code == ENOSPC ? ERR_LIMIT : ERR_INTERNAL, code == ENOSPC ? ENOSPC : EIO,
+                   "%.200s: %s", what, archive_error_string(a));
+}
 
 static int write_entry(struct gather *w, const struct stor_gather_item *item, const char *path,
                        const struct stat *st, const char *target)
@@ -38,22 +47,23 @@ static int write_entry(struct gather *w, const struct stor_gather_item *item, co
     archive_entry_set_perm(ent, S_ISLNK(st->st_mode) ? 0777 : mode);
     archive_entry_set_uid(ent, item->uid);
     archive_entry_set_gid(ent, item->gid);
-    archive_entry_set_mtime(ent, w->g->has_mtime ? (time_t)w->g->mtime : st->st_mtime, 0);
+    archive_entry_set_mtime(ent, 0, 0);
     archive_entry_set_size(ent, S_ISREG(st->st_mode) ? st->st_size : 0);
     if (target)
         archive_entry_set_symlink(ent, target);
-    int r = archive_write_header(w->a, ent) < ARCHIVE_WARN
-                ? err_set(w->e, ERR_INTERNAL, EIO, "%.200s: %s", path, archive_error_string(w->a))
-                : 0;
+    int r = archive_write_header(w->timeless, ent) < ARCHIVE_WARN ? failed(w, w->timeless, path) : 0;
+    archive_entry_set_mtime(ent, w->g->has_mtime ? (time_t)w->g->mtime : st->st_mtime, 0);
+    if (r == 0 && archive_write_header(w->a, ent) < ARCHIVE_WARN)
+        r = failed(w, w->a, path);
     archive_entry_free(ent);
     return r;
 }
 
 static int write_bytes(struct gather *w, const void *data, size_t n, const char *path)
 {
-    return archive_write_data(w->a, data, n) < (la_ssize_t)n
-               ? err_set(w->e, ERR_INTERNAL, EIO, "%.200s: %s", path, archive_error_string(w->a))
-               : 0;
+    if (archive_write_data(w->timeless, data, n) < (la_ssize_t)n)
+        return failed(w, w->timeless, path);
+    return archive_write_data(w->a, data, n) < (la_ssize_t)n ? failed(w, w->a, path) : 0;
 }
 
 static int write_file(struct gather *w, int fd, const struct stat *st, const char *path)
@@ -154,19 +164,50 @@ static int gather_all(struct gather *w)
     return r;
 }
 
-int stor_gather(const struct stor_gather *g, int out_fd, struct err *e)
+static la_ssize_t on_hash(struct archive *a, void *arg, const void *data, size_t n)
+{
+    img_hash_add(arg, data, n);
+    return (la_ssize_t)n;
+}
+
+static struct archive *new_tar(void)
+{
+    struct archive *a = archive_write_new();
+    archive_write_set_format_pax_restricted(a);
+    archive_write_add_filter_none(a);
+    (void)archive_write_set_options(a, "hdrcharset=BINARY");
+    return a;
+}
+
+static int gather_into(struct gather *w, int out_fd)
+{
+    if (archive_write_open_fd(w->a, out_fd) != ARCHIVE_OK)
+        return failed(w, w->a, "tar");
+    if (archive_write_open(w->timeless, &w->hash, NULL, on_hash, NULL) != ARCHIVE_OK)
+        return failed(w, w->timeless, "tar");
+    int r = gather_all(w);
+    if (archive_write_close(w->timeless) != ARCHIVE_OK && r == 0)
+        r = failed(w, w->timeless, "tar");
+    if (archive_write_close(w->a) != ARCHIVE_OK && r == 0)
+        r = failed(w, w->a, "tar");
+    return r;
+}
+
+int stor_gather(const struct stor_gather *g, int out_fd, char digest[65], struct err *e)
 {
     struct err own = {0};
-    struct gather w = {.a = archive_write_new(), .g = g, .buf = xcalloc(1, PIECE), .e = e ? e : &own};
-    archive_write_set_format_pax_restricted(w.a);
-    archive_write_add_filter_none(w.a);
-    (void)archive_write_set_options(w.a, "hdrcharset=BINARY");
-    int r = archive_write_open_fd(w.a, out_fd) == ARCHIVE_OK
-                ? gather_all(&w)
-                : err_set(w.e, ERR_INTERNAL, EIO, "tar: %s", archive_error_string(w.a));
-    if (archive_write_close(w.a) != ARCHIVE_OK && r == 0)
-        r = err_set(w.e, ERR_INTERNAL, EIO, "tar: %s", archive_error_string(w.a));
+    char whole[IMG_DIGEST_MAX] = "";
+    struct gather w = {
+        .a = new_tar(), .timeless = new_tar(), .g = g, .buf = xcalloc(1, PIECE), .e = e ? e : &own};
+    int r = img_hash_start(&w.hash, "sha256", w.e);
+    r = r < 0 ? r : gather_into(&w, out_fd);
+    if (r == 0) {
+        img_hash_end(&w.hash, whole);
+        snprintf(digest, 65, "%.64s", whole + strlen("sha256:"));
+    }
+    archive_write_free(w.timeless);
     archive_write_free(w.a);
+    img_hash_done(&w.hash);
     free(w.buf);
     return r;
 }

@@ -18,4 +18,5 @@ struct stor_gather {
     bool has_mtime; /* else each file's own */
     uint64_t mtime;
 };
-int stor_gather(const struct stor_gather *g, int out_fd, struct err *e);
+/* digest: hex digits of sha256 of what was written, whatever the times. */
+int stor_gather(const struct stor_gather *g, int out_fd, char digest[65], struct err *e);

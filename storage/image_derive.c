@@ -46,11 +46,13 @@ bool img_cache_find(struct img_store *s, const char *key, struct img_desc *out)
 {
     auto_free char *name = img_cache_name(key);
     struct img_image i auto_done(img_image_done) = {0};
-    if (img_find(s, name, out, NULL) < 0 || img_load(s, out, &i, NULL) < 0)
+    struct img_desc found;
+    if (img_find(s, name, &found, NULL) < 0 || img_load(s, &found, &i, NULL) < 0)
         return false;
     for (unsigned k = 0; k < i.nlayers; k++)
         if (!img_blob_have(s, &i.layers[k].blob))
             return false;
+    *out = found; /* untouched where it is damaged: what the step begins with */
     return true;
 }
 

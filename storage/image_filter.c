@@ -160,21 +160,27 @@ static const int always[] = {
     SCMP_SYS(landlock_restrict_self),
     SCMP_SYS(open_tree),
 };
+/* one more connection to zoned for each step of a build */
+static const int client[] = {
+    SCMP_SYS(connect),  SCMP_SYS(setsockopt), SCMP_SYS(getsockopt), SCMP_SYS(sendto),
+    SCMP_SYS(recvfrom), SCMP_SYS(sendmsg),    SCMP_SYS(recvmsg),    SCMP_SYS(shutdown),
+};
 static const int network[] = {
-    SCMP_SYS(connect),    SCMP_SYS(bind),        SCMP_SYS(getsockname),   SCMP_SYS(getpeername),
-    SCMP_SYS(setsockopt), SCMP_SYS(getsockopt),  SCMP_SYS(sendto),        SCMP_SYS(recvfrom),
-    SCMP_SYS(sendmsg),    SCMP_SYS(recvmsg),     SCMP_SYS(sendmmsg),      SCMP_SYS(recvmmsg),
-    SCMP_SYS(shutdown),   SCMP_SYS(socketpair),  SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl),
+    SCMP_SYS(bind),       SCMP_SYS(getsockname), SCMP_SYS(getpeername),   SCMP_SYS(sendmmsg),
+    SCMP_SYS(recvmmsg),   SCMP_SYS(socketpair),  SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl),
     SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait),
 };
 static const int mounts[] = {SCMP_SYS(mount)};
 
 /* AF_UNIX to zoned, the rest as registries and resolvers need it. */
-static int allow_sockets(scmp_filter_ctx ctx)
+static int allow_sockets(scmp_filter_ctx ctx, enum img_sockets which)
 {
     static const unsigned families[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK};
-    int r = stor_allow_calls(ctx, network, ARRAY_LEN(network));
-    for (unsigned i = 0; r == 0 && i < ARRAY_LEN(families); i++)
+    unsigned n = which == IMG_ALL_SOCKETS ? ARRAY_LEN(families) : which == IMG_UNIX_SOCKETS;
+    int r = n ? stor_allow_calls(ctx, client, ARRAY_LEN(client)) : 0;
+    if (r == 0 && which == IMG_ALL_SOCKETS)
+        r = stor_allow_calls(ctx, network, ARRAY_LEN(network));
+    for (unsigned i = 0; r == 0 && i < n; i++)
         r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, families[i]));
     return r;
 }
@@ -190,14 +196,14 @@ static int allow_ioctls(scmp_filter_ctx ctx)
     return r;
 }
 
-int img_confine(bool with_network, bool with_mounts, struct err *e)
+int img_confine(enum img_sockets sockets, bool with_mounts, struct err *e)
 {
     scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
     int r = ctx ? stor_allow_calls(ctx, always, ARRAY_LEN(always)) : -ENOMEM;
     if (r == 0)
         r = allow_ioctls(ctx);
-    if (r == 0 && with_network)
-        r = allow_sockets(ctx);
+    if (r == 0)
+        r = allow_sockets(ctx, sockets);
     if (r == 0 && with_mounts)
         r = stor_allow_calls(ctx, mounts, ARRAY_LEN(mounts));
     if (r == 0)

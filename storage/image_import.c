@@ -318,6 +318,18 @@ static int import_rootfs(struct import *im, const char *path, struct err *e)
     return r < 0 ? r : adopt(im, &manifest, name, e);
 }
 
+int img_import_root(struct img_store *s, const char *path, const char *ref, struct err *e)
+{
+    struct import im = {.st = s, .ref = ref, .src.fd = -1};
+    int r = img_source_open(s, path, &im.src, e);
+    if (r < 0)
+        return r;
+    r = im.src.tar ? import_rootfs(&im, path, e) : err_set(e, ERR_INVALID, EINVAL, "not a tar of a root");
+    img_source_done(&im.src);
+    strv_free(im.names);
+    return r < 0 ? err_prefix(e, "import of %s", path) : 0;
+}
+
 int img_import(struct img_store *s, const char *path, const char *ref, char ***names, struct err *e)
 {
     struct import im = {.st = s, .ref = ref, .src.fd = -1};

@@ -98,6 +98,8 @@ int img_verify(struct img_store *s, json **report, struct err *e);
 enum img_format { IMG_OCI_ARCHIVE, IMG_OCI_DIR, IMG_DOCKER_ARCHIVE, IMG_ROOTFS_TAR };
 /* format is told by content. ref: the name to give, NULL: what the archive says. *names: strv of what came in. */
 int img_import(struct img_store *s, const char *path, const char *ref, char ***names, struct err *e);
+/* A tar of a root, whatever files lie in it. */
+int img_import_root(struct img_store *s, const char *path, const char *ref, struct err *e);
 int img_export(struct img_store *s, const char *ref, enum img_format f, const char *path, struct err *e);
 
 /* A zone's root as it is (its layers and its changes) as a tar. The caller's process ends afterwards: it has other mounts then. */
@@ -123,9 +125,14 @@ int img_digest_of_fd(int fd, char out[65], struct err *e);    /* from its beginn
 int img_pack_folder(const struct img_store *s, const char *dir, int out_fd, struct err *e); /* as a tar */
 
 /* ---- the process that does all this ---- */
+enum img_sockets {
+    IMG_NO_SOCKETS,
+    IMG_UNIX_SOCKETS,
+    IMG_ALL_SOCKETS
+}; /* none; to zoned; to registries too */
 /* From here on this process and its children make no calls but those of the work (image_filter.c); sockets and mounts with leave.
  * Needs no_new_privs. There is no way back. */
-int img_confine(bool with_network, bool with_mounts, struct err *e);
+int img_confine(enum img_sockets sockets, bool with_mounts, struct err *e);
 
 /* ---- registries (registry*.c; libcurl stays behind it) ---- */
 /* A login for one registry. Whoever asks for the transfer reads his own auth files (zonectl: zoned/api/credentials.c) and

@@ -2,6 +2,7 @@
 /* The data folder: layers, zones, volumes, staging, tmp. Checked at the door, cleared of what dead workers
  * left. */
 #include "base/auto.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -9,6 +10,7 @@
 #include "storage/internal.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -109,6 +111,21 @@ void stor_pool_clear(struct stor_pool *p)
     img_recover(p);
     (void)clear(p->staging_fd, NULL, NULL);
     (void)clear(p->tmp_fd, NULL, NULL);
+}
+
+int stor_work_make(struct stor_pool *p, const char *name, struct err *e)
+{
+    if (mkdirat(p->staging_fd, name, 0700) < 0 && errno != EEXIST)
+        return err_sys(e, "staging/%s", name);
+    auto_fd int fd = openat(p->staging_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return fd < 0 || fchmodat(p->staging_fd, name, 01777, 0) < 0 ? err_sys(e, "staging/%s", name)
+                                                                 : take_fd(&fd);
+}
+
+int stor_work_discard(struct stor_pool *p, const char *name)
+{
+    auto_free char *away = xasprintf("%s.%" PRIx64, name, clock_boot_us());
+    return renameat(p->staging_fd, name, p->tmp_fd, away) == 0;
 }
 
 void stor_pool_free(struct stor_pool *p)

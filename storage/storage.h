@@ -19,6 +19,9 @@ void stor_pool_never(struct stor_pool *p, char *const *folders);
 /* Deletes what dead workers left in staging/ and tmp/. Only the daemon that owns the pool, before its first
  * worker. */
 void stor_pool_clear(struct stor_pool *p);
+/* A folder of a job's own in staging/, as /tmp is; O_PATH, the caller's. discard: into the trash; 1: there was one. */
+int stor_work_make(struct stor_pool *p, const char *name, struct err *e);
+int stor_work_discard(struct stor_pool *p, const char *name);
 void stor_pool_free(struct stor_pool *p);
 int stor_pool_fd(const struct stor_pool *p); /* the folder's fd, borrowed */
 

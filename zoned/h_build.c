@@ -12,6 +12,7 @@
 #include "zoned/zoned.h"
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/random.h>
 #include <systemd/sd-event.h>
 
@@ -20,6 +21,7 @@
 #define BUILD_HEX 12 /* digits */
 
 #define AGAIN_US 200000
+#define EPOCH_MAX 253402300799 /* 9999-12-31T23:59:59Z */
 
 struct build_job {
     struct zd *d;
@@ -51,7 +53,13 @@ bool build_is_wanted(const struct zd *d, const char *zone)
 static int on_again(sd_event_source *s, uint64_t usec, void *arg)
 {
     build_clear(arg);
+    trash_empty(arg, NULL, 0);
     return 0;
+}
+
+static void again_soon(struct zd *d)
+{
+    (void)sd_event_add_time_relative(d->event, &d->build_again, CLOCK_MONOTONIC, AGAIN_US, 0, on_again, d);
 }
 
 /* One that is just being made, copied or stopped cannot go yet. */
@@ -69,8 +77,7 @@ void build_clear(struct zd *d)
     }
     d->build_again = sd_event_source_disable_unref(d->build_again);
     if (again)
-        (void)sd_event_add_time_relative(d->event, &d->build_again, CLOCK_MONOTONIC, AGAIN_US, 0, on_again,
-                                         d);
+        again_soon(d);
 }
 
 /* A worker's last words may be read after its end: nothing would take away what they make. */
@@ -91,6 +98,8 @@ static void built(struct image_job *job, const json *result, const struct err *e
         if (d->builds.at[i] == b)
             d->builds.at[i] = d->builds.at[--d->builds.len];
     build_clear(d);
+    if (stor_work_discard(d->pool, b->zone) && !d->build_again)
+        again_soon(d); /* whatever worked in there is dying */
     image_finish(job, result, e, NULL);
     free(b);
 }
@@ -99,6 +108,36 @@ static bool is_image(const char *from)
 {
     return strcmp(from, "scratch") != 0 && !str_starts(from, "debian:") && !str_starts(from, "dir:") &&
            !str_starts(from, "tar:");
+}
+
+/* No name that a program of the host or of the zone heeds beyond its proxies (LD_PRELOAD, APT_CONFIG). */
+static int check_env(const json *env, struct err *e)
+{
+    static const char *const names[] = {"http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy"};
+    enum js_type t = js_type_of(env);
+    if (env && t != JS_NULL && t != JS_ARRAY)
+        return err_set(e, ERR_INVALID, EINVAL, "env: must be a list");
+    for (size_t i = 0; i < js_len(env); i++) {
+        const char *pair = js_str_of(js_at(env, i), "");
+        size_t n = strcspn(pair, "=");
+        bool known = false;
+        for (unsigned k = 0; k < ARRAY_LEN(names); k++)
+            known |= strlen(names[k]) == n && !strncasecmp(pair, names[k], n);
+        if (!known || !pair[n])
+            return err_set(e, ERR_INVALID, EINVAL, "env: \"%.60s\" is no proxy (like http_proxy=http://…)",
+                           pair);
+    }
+    return 0;
+}
+
+static int check_epoch(const json *epoch, struct err *e)
+{
+    if (!epoch || js_type_of(epoch) == JS_NULL)
+        return 0;
+    int64_t seconds = js_int_of(epoch, -1);
+    return js_type_of(epoch) == JS_INT && seconds >= 0 && seconds <= EPOCH_MAX
+               ? 0
+               : err_set(e, ERR_INVALID, EINVAL, "epoch: must be seconds since 1970, before the year 10000");
 }
 
 static int check(struct zd *d, const json *body, struct problems *ps, struct err *e)
@@ -113,6 +152,8 @@ static int check(struct zd *d, const json *body, struct problems *ps, struct err
     if (folder && !path_is_clean_absolute(folder))
         return err_set(e, ERR_INVALID, EINVAL, "folder: must be absolute, without . and ..");
     if (ref && img_ref_parse(ref, &parsed, e) < 0)
+        return -EINVAL;
+    if (check_env(js_get(body, "env"), e) < 0 || check_epoch(js_get(body, "epoch"), e) < 0)
         return -EINVAL;
     if (spec_recipe_parse(text, strlen(text), file, &recipe, ps) < 0)
         return problems_to_err(ps, e, file);

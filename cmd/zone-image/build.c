@@ -12,7 +12,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 void build_note(struct build *b, const char *fmt, ...)
@@ -86,7 +85,8 @@ static int step_packages(struct build *b, struct img_desc *at, struct err *e)
 }
 
 /* ---- files ---- */
-static int gather(struct build *b, bool has_mtime, uint64_t mtime, int out, struct err *e)
+/* Equal content, equal digest, whenever the files were written. */
+static int gather(struct build *b, int out, char digest[KEY_SIZE], struct err *e)
 {
     unsigned n = b->recipe->copy.len;
     auto_free struct stor_gather_item *items = xcalloc(n + 1, sizeof(*items));
@@ -104,35 +104,23 @@ static int gather(struct build *b, bool has_mtime, uint64_t mtime, int out, stru
                        : err_set(e, ERR_INVALID, EINVAL, "copy: a recipe without a folder has no files");
     }
     const struct stor_gather g = {
-        .dirfd = dir, .items = items, .n = n, .has_mtime = has_mtime, .mtime = mtime};
-    return stor_gather(&g, out, e);
-}
-
-/* Equal content, equal key, whenever the files were written. */
-static int content_key(struct build *b, const char *from, char key[KEY_SIZE], struct err *e)
-{
-    char digest[KEY_SIZE];
-    auto_fd int fd = memfd_create("files", MFD_CLOEXEC);
-    int r = fd < 0 ? err_sys(e, "memfd") : gather(b, true, 0, fd, e);
-    r = r < 0 ? r : img_digest_of_fd(fd, digest, e);
-    if (r == 0)
-        build_key(b, from, "copy", digest, key);
-    return r;
+        .dirfd = dir, .items = items, .n = n, .has_mtime = b->has_epoch, .mtime = b->epoch};
+    return stor_gather(&g, out, digest, e);
 }
 
 static int step_copy(struct build *b, struct img_desc *at, bool *none, struct err *e)
 {
-    char key[KEY_SIZE];
-    int r = content_key(b, *none ? "scratch" : at->digest, key, e);
-    if (r < 0 || made_before(b, key, "copy", at)) {
-        *none = r < 0 && *none;
-        return r;
-    }
+    char digest[KEY_SIZE], key[KEY_SIZE];
     auto_fd int fd = build_file(b, e);
-    r = fd < 0 ? fd : gather(b, b->has_epoch, b->epoch, fd, e);
-    if (r == 0 && *none)
+    int r = fd < 0 ? fd : gather(b, fd, digest, e);
+    if (r < 0)
+        return r;
+    build_key(b, *none ? "scratch" : at->digest, "copy", digest, key);
+    if (made_before(b, key, "copy", at))
+        r = 0;
+    else if (*none)
         r = build_import_fd(b, fd, key, at, e);
-    else if (r == 0 && lseek(fd, 0, SEEK_SET) == 0)
+    else if (lseek(fd, 0, SEEK_SET) == 0)
         r = build_in_zone(b, at, &(struct build_step){.what = "copy", .tar_fd = fd}, key, at, e);
     *none = *none && r < 0;
     return r;

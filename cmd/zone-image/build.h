@@ -32,13 +32,18 @@ void build_key(const struct build *b, const char *from, const char *what, const 
 int build_keep(struct build *b, const char *key, const struct img_desc *d, struct err *e);
 /* build_base.c: what must be begun before this process may start no program any more. */
 int build_host_prepare(struct build *b, struct err *e);
-void build_host_end(struct build_host *h);
 /* What the recipe begins with; *none: nothing (scratch). */
 int build_base(struct build *b, struct img_desc *out, bool *none, struct err *e);
 /* A tar of a root as an image, kept by key. */
 int build_import(struct build *b, const char *path, const char *key, struct img_desc *out, struct err *e);
 int build_import_fd(struct build *b, int fd, const char *key, struct img_desc *out, struct err *e);
 int build_file(struct build *b, struct err *e); /* without a name: a kill leaves nothing; the caller's */
+/* build_host.c: a program of the host, made now, that waits to be wanted. Its standard output goes to b->host.out; its /tmp is a
+ * folder of the pool called as the zone. argv and env are copied by the fork. */
+int build_host_start(struct build *b, char *const argv[], char *const env[], struct err *e);
+/* Lets it go on and tells what it says until it ends; its last line is the error's: internal, limit where the disk is full. */
+int build_host_run(struct build *b, const char *program, struct err *e);
+void build_host_end(struct build_host *h); /* one that was never wanted ends */
 /* build_zone.c: a step in a zone made from an image of the cache; its changes are a layer. */
 struct build_step {
     const char *what, *script; /* a shell command, or */

@@ -8,98 +8,13 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "cmd/zone-image/build.h"
-#include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define MMDEBSTRAP "/usr/bin/mmdebstrap"
 #define DEFAULT_MIRROR "http://deb.debian.org/debian"
-
-/* ---- a program of the host ---- */
-static _Noreturn void become(char *const argv[], char *const env[], pid_t parent, const struct build_host *h)
-{
-    char go;
-    sigset_t none;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    int null = open("/dev/null", O_RDWR);
-    if (getppid() != parent || null < 0 || dup2(null, 0) < 0 || dup2(h->out, 1) < 0 ||
-        dup2(h->messages, 2) < 0 || dup2(h->go, 3) < 0 || chdir("/") < 0)
-        _exit(127);
-    close_range(4, ~0u, 0);
-    if (read(3, &go, 1) != 1)
-        _exit(0); /* not wanted */
-    close(3);
-    execve(argv[0], argv, env);
-    _exit(127);
-}
-
-static int host_start(struct build_host *h, char *const argv[], char *const env[], struct err *e)
-{
-    int go[2], messages[2];
-    if (pipe2(go, O_CLOEXEC) < 0)
-        return err_sys(e, "pipe");
-    if (pipe2(messages, O_CLOEXEC) < 0) {
-        err_sys(e, "pipe");
-        close(go[0]);
-        close(go[1]);
-        return -EMFILE;
-    }
-    pid_t parent = getpid();
-    h->pid = fork();
-    if (h->pid == 0) {
-        close(go[1]);
-        become(argv, env, parent, &(struct build_host){.go = go[0], .messages = messages[1], .out = h->out});
-    }
-    close(go[0]);
-    close(messages[1]);
-    h->go = go[1];
-    h->messages = messages[0];
-    return h->pid < 0 ? err_sys(e, "fork") : 0;
-}
-
-/* Its standard output goes to h->out; its messages are told, the last one is the error's. */
-static int host_run(struct build *b, struct err *e)
-{
-    struct build_host *h = &b->host;
-    char line[512] = "", last[512] = "";
-    int status = 0;
-    if (access(MMDEBSTRAP, X_OK) < 0) {
-        err_set(e, ERR_UNSUPPORTED, ENOENT, "%s is not there", MMDEBSTRAP);
-        return err_hint(e, "apt-get install mmdebstrap");
-    }
-    (void)!write(h->go, "", 1);
-    FILE *f = fdopen(take_fd(&h->messages), "r");
-    while (f && fgets(line, sizeof(line), f)) {
-        line[strcspn(line, "\r\n")] = '\0';
-        if (*line) {
-            build_note(b, "  %s", line);
-            memcpy(last, line, sizeof(last));
-        }
-    }
-    if (f)
-        (void)fclose(f);
-    if (waitpid(h->pid, &status, 0) < 0)
-        return err_sys(e, MMDEBSTRAP);
-    h->pid = 0;
-    return status == 0 ? 0 : err_set(e, ERR_INVALID, EIO, "%s: %.400s", MMDEBSTRAP, last);
-}
-
-void build_host_end(struct build_host *h)
-{
-    close_fd(&h->go);
-    close_fd(&h->messages);
-    close_fd(&h->out);
-    if (h->pid > 0)
-        (void)waitpid(h->pid, NULL, 0);
-    h->pid = 0;
-}
 
 /* The Debian mirror that this host's apt uses. */
 static char *host_mirror(void)
@@ -119,9 +34,7 @@ static char *host_mirror(void)
 int build_import(struct build *b, const char *path, const char *key, struct img_desc *out, struct err *e)
 {
     auto_free char *name = img_cache_name(key);
-    char **names = NULL;
-    int r = img_import(b->job->store, path, name, &names, e);
-    strv_free(names);
+    int r = img_import_root(b->job->store, path, name, e);
     return r < 0 ? r : img_find(b->job->store, name, out, e);
 }
 
@@ -180,7 +93,8 @@ int build_host_prepare(struct build *b, struct err *e)
     if (b->has_epoch)
         strv_take(&env, xasprintf("SOURCE_DATE_EPOCH=%llu", (unsigned long long)b->epoch));
     b->host.out = build_file(b, e);
-    int r = b->host.out < 0 ? b->host.out : host_start(&b->host, argv, env, e);
+    int r = b->host.out < 0 ? b->host.out : job_pool(b->job, e);
+    r = r < 0 ? r : build_host_start(b, argv, env, e);
     strv_free(env);
     return r;
 }
@@ -193,7 +107,7 @@ static int from_debian(struct build *b, struct img_desc *out, struct err *e)
     if (had(b, key, out))
         return 0;
     build_note(b, "from %s: mmdebstrap", b->recipe->from);
-    int r = host_run(b, e);
+    int r = build_host_run(b, MMDEBSTRAP, e);
     return r < 0 ? r : build_import_fd(b, b->host.out, key, out, e);
 }
 
@@ -201,6 +115,7 @@ static int from_tar(struct build *b, struct img_desc *out, struct err *e)
 {
     const char *path = b->recipe->from + strlen("tar:");
     char digest[KEY_SIZE], key[KEY_SIZE];
+    build_note(b, "reading %s of this host", path);
     auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0)
         return err_sys(e, "from: %s", path);
@@ -219,6 +134,7 @@ static int from_dir(struct build *b, struct img_desc *out, struct err *e)
 {
     const char *dir = b->recipe->from + strlen("dir:");
     char digest[KEY_SIZE], key[KEY_SIZE];
+    build_note(b, "reading %s of this host", dir);
     auto_fd int fd = build_file(b, e);
     int r = fd < 0 ? fd : img_pack_folder(b->job->store, dir, fd, e);
     r = r < 0 ? r : img_digest_of_fd(fd, digest, e);

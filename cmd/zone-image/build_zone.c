@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A step of a build in a zone: made by the daemon like any other, so that a build is caged like what it builds. The zone's changes
- * become a layer; the zone goes. */
+/* A step of a build in a zone: made by the daemon like any other, so that a step is caged like what it builds; what the build
+ * begins with is not (build_host.c). The zone's changes become a layer; the zone goes. */
 #include "base/auto.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "cmd/zone-image/build.h"
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
-#define LOOK_EVERY_NS 100000000
+#define TOLD_LINE_MAX 65536
 
 static char *zone_path(const struct build *b, const char *tail)
 {
@@ -47,7 +47,7 @@ static void set(json *list, const char *key, const char *value)
     js_add(list, js_string(edit));
 }
 
-static int make_zone(struct build *b, const char *image, const struct build_step *s, struct err *e)
+static json *zone_of(const struct build *b, const char *image, const struct build_step *s)
 {
     json *body = js_object(), *edits = js_array(), *args = js_array();
     js_add(args, js_string("/bin/sh"));
@@ -74,47 +74,81 @@ static int make_zone(struct build *b, const char *image, const struct build_step
     if (b->has_epoch)
         set(edits, "process.env.SOURCE_DATE_EPOCH", epoch);
     js_set(body, "set", edits);
-    return ask(b, "POST", NULL, body, NULL, e);
+    return body;
 }
 
-/* What has been written since: the log is small, and read again as a whole. */
-static int tell_output(struct build *b, size_t *told, struct err *e)
+/* ---- a command ---- */
+/* Whole lines; a very long one in pieces, and at the end the rest. */
+static void tell(struct build *b, struct str *text, const void *data, size_t n, bool end)
+{
+    str_addn(text, data, n);
+    size_t at = 0;
+    for (char *nl; text->len && (nl = memchr(text->p + at, '\n', text->len - at));) {
+        build_note(b, "  %.*s", (int)(nl - (text->p + at)), text->p + at);
+        at = (size_t)(nl - text->p) + 1;
+    }
+    if (at < text->len && (end || text->len - at > TOLD_LINE_MAX)) {
+        build_note(b, "  %.*s", (int)(text->len - at), text->p + at);
+        at = text->len;
+    }
+    if (at)
+        memmove(text->p, text->p + at, text->len - at);
+    text->len -= at;
+}
+
+static int take_exit(const void *data, size_t n, int64_t *status, struct err *e)
+{
+    auto_js json *o = js_parse(data, n, e);
+    if (!o)
+        return -EPROTO;
+    *status = js_get_int(o, "exit_status", -1);
+    struct err own = {0};
+    if (js_get(o, "error"))
+        js_to_err(js_get(o, "error"), &own, NULL);
+    if (err_is(&own) && e)
+        *e = own;
+    return err_is(&own) ? -own.code : 0;
+}
+
+/* Until the command has ended; what it says is told as it comes. */
+static int listen_to(struct build *b, int fd, int64_t *status, struct err *e)
+{
+    auto_free struct api_frames *f = xcalloc(1, sizeof(*f));
+    struct str out = {0}, errors = {0};
+    enum api_frame_type type = API_STDOUT;
+    const unsigned char *data;
+    uint32_t n;
+    int r = 0;
+    while (type != API_EXIT && (r = api_frames_next(f, fd, &type, &data, &n)) >= 0)
+        if (r == 0)
+            (void)poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, -1);
+        else if (type == API_STDOUT || type == API_STDERR)
+            tell(b, type == API_STDOUT ? &out : &errors, data, n, false);
+    tell(b, &out, "", 0, true);
+    tell(b, &errors, "", 0, true);
+    str_done(&out);
+    str_done(&errors);
+    return r < 0 ? err_sysk(e, ERR_UNREACHABLE, -r, "the zone of the build") : take_exit(data, n, status, e);
+}
+
+/* Makes the zone and runs its script to the end. */
+static int run_zone(struct build *b, const char *image, const struct build_step *s, struct err *e)
 {
     struct api_answer a = {0};
-    auto_free char *path = zone_path(b, "/logs");
-    int r = api_call(b->api, "GET", path, NULL, &a, e, NULL);
-    while (r == 0 && a.text && *told < a.text_len) {
-        const char *line = a.text + *told, *end = memchr(line, '\n', a.text_len - *told);
-        if (!end)
-            break;
-        build_note(b, "  %.*s", (int)(end - line), line);
-        *told += (size_t)(end - line) + 1;
-    }
-    api_answer_done(&a);
-    return r;
-}
-
-/* Runs the script to its end; its output is told as it comes. */
-static int run_zone(struct build *b, const struct build_step *s, struct err *e)
-{
-    size_t told = 0;
     int64_t status = -1;
-    bool alive = true;
-    int r = ask(b, "POST", "/start", js_object(), NULL, e);
-    while (r == 0 && alive) {
-        auto_js json *zone = NULL;
-        (void)nanosleep(&(struct timespec){.tv_nsec = LOOK_EVERY_NS}, NULL);
-        r = ask(b, "GET", "", NULL, &zone, e);
-        const char *state = js_get_str(zone, "state", "");
-        alive = strcmp(state, "installed") != 0 && strcmp(state, "failed") != 0 && strcmp(state, "down") != 0;
-        status = js_get_int(zone, "exit_status", -1);
-        r = r < 0 ? r : tell_output(b, &told, e);
-    }
+    auto_fd int fd = -1;
+    int r = api_upgrade(b->api, "/run", zone_of(b, image, s), &fd, &a, e, NULL);
+    if (r == 0 && fd < 0)
+        r = err_set(e, ERR_INTERNAL, EPROTO, "the daemon has not connected the zone of the build");
+    api_answer_done(&a);
+    r = r < 0 ? r : listen_to(b, fd, &status, e);
+    r = r < 0 ? r : ask(b, "GET", "/wait?for=stopped", NULL, NULL, e);
     return r == 0 && status != 0
                ? err_set(e, ERR_INVALID, EINVAL, "%s: status %lld", s->what, (long long)status)
                : r;
 }
 
+/* ---- files ---- */
 static int put_files(struct build *b, int tar_fd, struct err *e)
 {
     auto_free char *path = zone_path(b, "/archive?path=%2F");
@@ -142,11 +176,12 @@ int build_in_zone(struct build *b, const struct img_desc *from, const struct bui
     build_note(b, "%s", s->what);
     int r = build_keep(b, parent, from, e); /* a name to make the zone from */
     r = r < 0 ? r : drop_zone(b);
-    r = r < 0 ? r : make_zone(b, image, s, e);
-    if (r == 0 && s->tar_fd >= 0)
-        r = put_files(b, s->tar_fd, e);
-    else if (r == 0)
-        r = run_zone(b, s, e);
+    if (r == 0 && s->tar_fd >= 0) {
+        r = ask(b, "POST", NULL, zone_of(b, image, s), NULL, e);
+        r = r < 0 ? r : put_files(b, s->tar_fd, e);
+    } else if (r == 0) {
+        r = run_zone(b, image, s, e);
+    }
     r = r < 0 ? r : take_layer(b, image, key, out, e);
     (void)drop_zone(b);
     (void)img_untag(b->job->store, image, NULL);

@@ -17,24 +17,25 @@
 #include <unistd.h>
 
 #define JOB_FD 3
-#define JOB_MAX (1u << 20)
+#define JOB_MAX (4u << 20)   /* a request of 3 MiB, and what zoned adds */
 #define TELL_EVERY_US 100000 /* per item */
 
-const struct job_op job_ops[] = {{"list", op_list, .adds = false},
-                                 {"show", op_show, .adds = false},
-                                 {"import", op_import, .adds = true},
-                                 {"export", op_export, .adds = true, .mounts = true},
-                                 {"tag", op_tag, .adds = false},
-                                 {"delete", op_delete, .adds = false},
-                                 {"prune", op_prune, .adds = false},
-                                 {"verify", op_verify, .adds = false},
-                                 {"commit", op_commit, .adds = true},
-                                 {"pull", op_pull, .adds = true, .network = true},
-                                 {"push", op_push, .network = true},
-                                 {"package", op_package, .adds = true},
-                                 {"pack", op_pack, .adds = true},
-                                 {"build", op_build, op_build_prepare, .adds = true, .network = true},
-                                 {0}};
+const struct job_op job_ops[] = {
+    {"list", op_list, .adds = false},
+    {"show", op_show, .adds = false},
+    {"import", op_import, .adds = true},
+    {"export", op_export, .adds = true, .mounts = true},
+    {"tag", op_tag, .adds = false},
+    {"delete", op_delete, .adds = false},
+    {"prune", op_prune, .adds = false},
+    {"verify", op_verify, .adds = false},
+    {"commit", op_commit, .adds = true},
+    {"pull", op_pull, .adds = true, .sockets = IMG_ALL_SOCKETS},
+    {"push", op_push, .sockets = IMG_ALL_SOCKETS},
+    {"package", op_package, .adds = true},
+    {"pack", op_pack, .adds = true},
+    {"build", op_build, op_build_prepare, .adds = true, .sockets = IMG_UNIX_SOCKETS},
+    {0}};
 
 /* Standard output is the one that started us: where it has gone, the work ends too. */
 static void say(json *line)
@@ -108,21 +109,26 @@ static int shut_in(struct job *j, const struct job_op *op, struct err *e)
 {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
         return err_sys(e, "prctl");
-    if (!op->network && unshare(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) < 0)
-        return err_sys(e, "namespaces of the work on images");
     int r = op->prepare ? op->prepare(j, e) : 0;
-    return r < 0 ? r : img_confine(op->network, op->mounts, e);
+    if (r == 0 && op->sockets != IMG_ALL_SOCKETS && unshare(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) < 0)
+        r = err_sys(e, "namespaces of the work on images");
+    return r < 0 ? r : img_confine(op->sockets, op->mounts, e);
+}
+
+int job_pool(struct job *j, struct err *e)
+{
+    const char *dir;
+    int r = j->pool ? 0 : job_text(j, "pool", true, &dir, e);
+    return r < 0 || j->pool ? r : stor_pool_open(dir, &j->pool, e);
 }
 
 static int run_job(struct job *j, const struct job_op **op, json **result, struct err *e)
 {
-    const char *dir;
     *op = find_op(js_get_str(j->args, "op", NULL));
     if (!*op)
         return err_set(e, ERR_INVALID, EINVAL, "unknown job");
     int r = shut_in(j, *op, e);
-    r = r < 0 ? r : job_text(j, "pool", true, &dir, e);
-    r = r < 0 ? r : stor_pool_open(dir, &j->pool, e);
+    r = r < 0 ? r : job_pool(j, e);
     r = r < 0 ? r : img_store_open(j->pool, &j->store, e);
     if (r < 0)
         return r;

@@ -20,10 +20,12 @@ struct job_op {
     int (*prepare)(struct job *j,
                    struct err *e); /* what must be before it is shut in; reads nothing of strangers */
     bool adds;                     /* layers: synced after the result */
-    bool network;                  /* it speaks to a registry */
+    enum img_sockets sockets;      /* it speaks to zoned, or to a registry */
     bool mounts;                   /* it puts layers together */
 };
 extern const struct job_op job_ops[]; /* the last one has no name */
+/* Opens the job's pool, if it is not yet open. */
+int job_pool(struct job *j, struct err *e);
 /* A text of the job; missing and required: invalid. */
 int job_text(const struct job *j, const char *key, bool required, const char **out, struct err *e);
 /* ops.c */

@@ -22,12 +22,14 @@ run:
   - |
     echo "\$(id -u) \$(cat /opt/files/link)" >/ran
     echo said aloud
+    printf 'no end of line' >&2
   - echo two >>/ran
 config: {cmd: [/bin/cat, /ran], env: {A: b}, user: "1000", expose: [80]}
 END
 build() { zc image build -f "$T/r/recipe.yaml" "$@"; }
 status_is 0 "image build" build
 like "$out" "said aloud" "what a step says is told"
+like "$out" "^  no end of line$" "... also a last line without an end, and what goes to its standard error"
 like "$out" "^localhost/tool:1@sha256:" "and what came of it"
 first=$(zc image show localhost/tool:1 -o json | jq -r .digest)
 is "$(zc run --rm localhost/tool:1)" "0 content
@@ -38,7 +40,8 @@ is "$(zc run --rm localhost/tool:1 sh -c 'echo $A $(id -u)')" "b 1000" "the conf
 is "$(zc list -q)" "" "no zone is left"
 is "$(zc image list -o json | jq -r '.[].ref')" localhost/tool:1 "steps are no images to people"
 status_is 0 "a rebuild without a change" build
-is "$(echo "$out" | grep -vc 'as before\|^localhost')" 0 "does nothing"
+is "$(echo "$out" | grep -vc 'as before\|^localhost\|^reading ')" 0 "does nothing"
+like "$out" "^reading $T/base.tar of this host" "... it is said what of the host is read"
 is "$(build -o json 2>/dev/null | jq -c '[.digest, .steps - .cached]')" "[\"$first\",0]" "and gives the same image; -o json"
 touch "$T/r/files/sub/f"
 is "$(build -o json 2>/dev/null | jq -r .digest)" "$first" "a file written anew with the same content is none"
@@ -54,6 +57,15 @@ is "$(SOURCE_DATE_EPOCH=1000000000 zc image build -f "$T/r/recipe.yaml" --reprod
 is "$(zc image show e:1 -o json | jq -r .created)" "2001-09-09T01:46:40Z" "made then"
 printf 'name: empty\nfrom: scratch\ncopy: [{from: files, to: /f}]\n' >"$T/r/s.yaml"
 status_is 0 "from nothing" zc image build -f "$T/r/s.yaml"
+# a root is a root, whatever lies in it
+printf 'name: odd\nfrom: scratch\ncopy: [{text: "[]", to: /manifest.json}, {text: "{}", to: /index.json}, {text: "{}", to: /oci-layout}, {from: files, to: /f}]\n' >"$T/r/odd.yaml"
+status_is 0 "from nothing, with files called as those of an archive" zc image build -f "$T/r/odd.yaml"
+mkdir "$T/tree2"; cp -a "$T/tree/." "$T/tree2"; echo '[]' >"$T/tree2/manifest.json"; tar -C "$T/tree2" -cf "$T/odd.tar" .
+for from in "dir:$T/tree2" "tar:$T/odd.tar"; do
+    printf 'name: odd\nfrom: %s\nconfig: {cmd: [/bin/cat, /manifest.json]}\n' "$from" >"$T/r/odd.yaml"
+    status_is 0 "... ${from%%:*}: likewise" zc image build -f "$T/r/odd.yaml"
+    is "$(zc run --rm localhost/odd:latest)" "[]" "... and runs"
+done
 printf 'name: up\nfrom: localhost/tool:1\nrun: [echo more >/more]\nconfig: {env: {A: c, B: d}}\n' >"$T/r/u.yaml"
 status_is 0 "from an image" zc image build -f "$T/r/u.yaml"
 is "$(zc run --rm localhost/up:latest sh -c 'echo $A $B $(cat /more) $(id -u)')" "c d more 1000" "with what it says and what is added"
@@ -147,8 +159,28 @@ bad 3 'name: b\nfrom: tar:/nowhere.tar\n' "/nowhere.tar" "a tar that is not ther
 bad 1 'name: b\nfrom: nobody.invalid/x:1\n' "pulling it" "an image that nobody has"
 status_is 2 "no recipe" zc image build
 status_is 2 "a strange time" env SOURCE_DATE_EPOCH=then "$BIN/zonectl" image build -f "$T/r/s.yaml" --reproducible
+refused() { # refused BODY-PART PATTERN: what the API says
+    like "$(curl -s --unix-socket "$ZONED_SOCKET" -d '{"source":{"text":"name: b\nfrom: scratch\n"},'"$1}" http://x/v1/images/build | jq -r 'select(.error).error | .kind + ": " + .message')" "^invalid: $2" "refused: $1"
+}
+refused '"epoch":"5"' "epoch: must be seconds"
+refused '"epoch":-1' "epoch: must be seconds"
+refused '"epoch":253402300800' "epoch: must be seconds"
+refused '"env":"http_proxy=x"' "env: must be a list"
+refused '"env":["http_proxy"]' "env: .* is no proxy"
+for v in LD_PRELOAD=/x PERL5OPT=-d APT_CONFIG=/x http_proxy_x=1 =1; do refused "\"env\":[\"$v\"]" "env: \"$v\" is no proxy"; done
 is "$(zc list -q)" "" "no zone is left"
 is "$(zc image list -o json | jq -r '.[].ref' | grep -c localhost/b)" 0 "no image"
+# a step of before whose blob is lost is done again, on what it stands on
+printf 'name: lost\nfrom: localhost/tool:1\nrun: [echo a >/a, echo b >/b]\nconfig: {user: "0", cmd: [/bin/cat, /a, /b, /etc/greeting]}\n' >"$T/r/lost.yaml"
+zc image build -f "$T/r/lost.yaml" >/dev/null 2>&1
+top=$(zc image show localhost/lost:latest -o json | jq -r '.digest' | cut -d: -f2)
+layer=$(jq -r '.layers[-1].digest' "$ROOT/lib/images/blobs/sha256/$top" | cut -d: -f2)
+mv "$ROOT/lib/images/blobs/sha256/$layer" "$T/lost"
+status_is 0 "a step whose layer is lost" zc image build -f "$T/r/lost.yaml" -t lost:2
+is "$(zc run --rm lost:2 2>&1)" "a
+b
+hello" "... is done again, on what it stands on"
+mv "$T/lost" "$ROOT/lib/images/blobs/sha256/$layer"
 
 # ---- the label of builds is theirs ----
 zc create build-0123456789ab --image localhost/tool:1 >/dev/null 2>&1
@@ -159,6 +191,33 @@ status_is 4 "... nor by apply" zc apply -f "$T/lab.yaml"
 zc create other --image localhost/tool:1 --set labels.zoned.build=x >/dev/null 2>&1
 is "$? $(zc list -q)" "4 build-0123456789ab" "... nor by create; a zone that is only named like one stays"
 zc delete build-0123456789ab
+
+# ---- cut off while mmdebstrap works: a mirror that never answers ----
+python3 -c 'import socket, time
+s = socket.create_server(("127.0.0.1", 8953))
+held = []
+while True: held.append(s.accept()); open("'"$T/asked"'", "w")' & mirror=$!
+printf 'name: deb\nfrom: debian:bookworm\nmirror: http://127.0.0.1:8953/debian\n' >"$T/r/deb.yaml"
+of_host() { grep -lsa "no_proxy=cut.$$" /proc/[0-9]*/environ; } # what the build has started
+debris() { ls "$ROOT/lib/staging" "$ROOT/lib/tmp" | grep -E "build|mmdebstrap"; ls -d /tmp/mmdebstrap.* 2>/dev/null; of_host; cut -d' ' -f5 /proc/self/mountinfo | grep -E "mmdebstrap|staging"; }
+before=$(debris)
+for how in zone-image zonectl zoned; do
+    rm -f "$T/asked"
+    no_proxy=cut.$$ perl -e '$SIG{INT} = "DEFAULT"; exec @ARGV' "$BIN/zonectl" image build -f "$T/r/deb.yaml" >"$T/l.out" 2>&1 & b=$!
+    for _ in $(seq 200); do [ -e "$T/asked" ] && break; sleep 0.05; done
+    ok "$([ -e "$T/asked" ] && [ "$(of_host | wc -l)" -gt 2 ]; echo $?)" "mmdebstrap is at work"
+    case $how in
+    zone-image) kill -9 "$(pgrep -x zone-image -P "$zoned_pid")" ;;
+    zonectl) kill -INT $b ;;
+    zoned) kill9_zoned ;;
+    esac
+    wait $b
+    [ -n "$zoned_pid" ] || start_zoned
+    for _ in $(seq 100); do [ "$(debris)" = "$before" ] && break; sleep 0.05; done
+    same "$(debris)" "$before" "... killed with $how: no process, mount or folder of it is left"
+done
+kill $mirror
+bad 1 'name: deb\nfrom: debian:bookworm\nmirror: http://127.0.0.1:8953/debian\n' "/usr/bin/mmdebstrap: .*" "a mirror that is not there is no mistake of the recipe's"
 
 # ---- cut off ----
 printf 'name: long\nfrom: localhost/tool:1\nrun: [sleep 1000]\n' >"$T/r/l.yaml"
@@ -172,6 +231,7 @@ for _ in $(seq 100); do [ -z "$(zc list -q)" ] && break; sleep 0.05; done
 is "$(zc list -q)" "" "Ctrl-C: the zone goes"
 "$BIN/zonectl" image build -f "$T/r/l.yaml" >"$T/l.out" 2>&1 & b=$!
 for _ in $(seq 100); do zc list -o json | jq -e '.[] | select(.state == "running")' >/dev/null && break; sleep 0.05; done
+like "$(zc list -q)" "^build-" "a step runs in a zone"
 kill9_zoned
 wait $b
 start_zoned

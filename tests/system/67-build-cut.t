@@ -29,10 +29,10 @@ left() { # what a build must not leave
     zc list -q
     grep "$ROOT" /proc/self/mountinfo | grep -v lxcfs | cut -d' ' -f5
     ls "$ROOT/etc/zones" "$ROOT/lib/tmp" | grep -v :
-    pgrep -f "zone-init.*$ROOT|zone-sup .*build-" || true
+    pgrep -a '^sup:build-' || true
     ls "$ROOT/run" | grep build-
     ls "$ROOT/lib/zones" | grep build-
-    find /sys/fs/cgroup -type d -path "*/$inst.slice/build-*" 2>/dev/null
+    for g in $(find /sys/fs/cgroup -type d -path "*/$inst.slice/build-*" 2>/dev/null); do echo "$g: $(cat "$g/cgroup.procs" 2>/dev/null | xargs)"; done
     ip -o link | grep -o 'build-[^:@]*'
 }
 in_store() { find "$ROOT/lib/images/blobs" "$ROOT/lib/layers" "$ROOT/lib/images/roots" "$ROOT/lib/images/layers" "$ROOT/lib/images/staging" "$ROOT/lib/staging" -mindepth 1 -maxdepth 2 ! -path "*/layers/*/*" ! -path "*/blobs/sha???" ! -path "*/layers/host-*" ! -path "*/staging/zone*" 2>/dev/null | sort; }

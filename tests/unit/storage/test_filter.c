@@ -32,6 +32,14 @@ static long do_socket(void)
 {
     return socket(AF_INET, SOCK_STREAM, 0);
 }
+static long do_unix(void)
+{
+    return socket(AF_UNIX, SOCK_STREAM, 0);
+}
+static long do_bind(void)
+{
+    return bind(-1, NULL, 0);
+}
 static long do_vsock(void)
 {
     return socket(AF_VSOCK, SOCK_STREAM, 0);
@@ -70,13 +78,13 @@ static long do_open(void)
 }
 
 /* The errno of a call made by a child. */
-static int answer(long (*call)(void), bool filter, bool network, bool mounts)
+static int answer(long (*call)(void), bool filter, enum img_sockets sockets, bool mounts)
 {
     int status = 0;
     pid_t pid = fork();
     if (pid == 0) {
         struct err e = {0};
-        if (filter && (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || img_confine(network, mounts, &e) < 0))
+        if (filter && (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || img_confine(sockets, mounts, &e) < 0))
             _exit(255);
         errno = 0;
         _exit(call() < 0 ? errno : 0);
@@ -96,13 +104,21 @@ int main(void)
                  {"TIOCSTI", do_push}, {"a socket to the hypervisor", do_vsock},
                  {"bpf", do_bpf}};
     for (unsigned i = 0; i < ARRAY_LEN(never); i++)
-        ok(answer(never[i].call, true, true, true) == EPERM &&
-               answer(never[i].call, false, false, false) != EPERM,
+        ok(answer(never[i].call, true, IMG_ALL_SOCKETS, true) == EPERM &&
+               answer(never[i].call, false, IMG_NO_SOCKETS, false) != EPERM,
            "%s: with the filter alone it is not permitted", never[i].name);
-    ok(answer(do_socket, true, false, true) == EPERM, "no socket");
-    ok(answer(do_socket, true, true, false) == 0, "but with leave");
-    ok(answer(do_mount, true, true, false) == EPERM, "no mount");
-    ok(answer(do_mount, true, false, true) == ENOENT, "but with leave");
-    ok(answer(do_open, true, false, false) == ENOENT, "files are opened");
+    ok(answer(do_socket, true, IMG_NO_SOCKETS, true) == EPERM &&
+           answer(do_unix, true, IMG_NO_SOCKETS, true) == EPERM,
+       "no socket");
+    ok(answer(do_socket, true, IMG_ALL_SOCKETS, false) == 0 &&
+           answer(do_unix, true, IMG_ALL_SOCKETS, false) == 0,
+       "but with leave");
+    ok(answer(do_socket, true, IMG_UNIX_SOCKETS, false) == EPERM &&
+           answer(do_bind, true, IMG_UNIX_SOCKETS, false) == EPERM,
+       "to nobody but zoned");
+    ok(answer(do_unix, true, IMG_UNIX_SOCKETS, false) == 0, "with leave for that alone");
+    ok(answer(do_mount, true, IMG_ALL_SOCKETS, false) == EPERM, "no mount");
+    ok(answer(do_mount, true, IMG_NO_SOCKETS, true) == ENOENT, "but with leave");
+    ok(answer(do_open, true, IMG_NO_SOCKETS, false) == ENOENT, "files are opened");
     return done_testing();
 }
