@@ -54,6 +54,8 @@ struct cg_part {
 int cg_parent_part(const struct cg_host *h, const char *parent, const struct cg_part *p, struct err *e);
 /* Do tasks of the host sit in the root group of the cpu controller, where no weight holds them (v1, bare hosts)? */
 bool cg_host_in_root(const struct cg_host *h);
+/* Can CPUs be taken away from everybody else, the host's tasks too (partitions at any depth: v2, 6.7)? */
+bool cg_can_exclude(const struct cg_host *h);
 /* The weights of the other top groups (v2), which parent's weight stands against. */
 uint64_t cg_top_weights(const struct cg_host *h, const char *parent);
 struct cg_group;

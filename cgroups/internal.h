@@ -134,8 +134,6 @@ enum cg_val cg_value(const struct cg_host *h, const struct cg_key *k, const stru
 void cg_cpu_quota(double cap, uint64_t *quota_us, uint64_t *period_us);
 /* apply.c: writes all rows; fresh: defaults need no write. */
 int cg_apply(const struct cg_group *g, const struct cg_limits *l, bool fresh, struct err *e);
-/* Can a group take CPUs away from everybody, whoever its parent is (cpuset.cpus.exclusive, 6.7)? */
-bool cg_can_exclude(const struct cg_host *h);
 /* Any key of io given? Only then /sys is asked for disks. */
 bool cg_io_asked(const struct spec_io *io);
 /* v2: the parent's memory.min is the sum of its children's, else a child's protection is void. */

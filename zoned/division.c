@@ -90,6 +90,7 @@ int division_make(struct zd *d, struct zone *z, const struct spec *spec, struct 
     v->l.memory = d->facts.memory;
     v->l.host = d->host;
     v->l.host_in_root = d->host_in_root;
+    v->l.exclusive_cpus = d->exclusive_cpus;
     v->l.top_weights = d->host_in_root ? 0 : cg_top_weights(d->cgroups, d->cgroup_parent);
     return ledger_divide(&v->l, ps);
 }

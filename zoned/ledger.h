@@ -26,6 +26,7 @@ struct ledger {
     uint64_t memory;    /* of the machine, bytes */
     const struct spec_party *host;
     bool host_in_root;    /* cg_host_in_root */
+    bool exclusive_cpus;  /* cg_can_exclude: what is dedicated is out of everybody's reach, the host's too */
     uint64_t top_weights; /* cg_top_weights */
     struct ledger_entry *at;
     unsigned n;

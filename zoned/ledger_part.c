@@ -71,23 +71,25 @@ static uint64_t clamp(double weight, double low, double high)
 
 /* Host tasks in the root group have no weight that could be set against ours: our weight is as high as it goes
  * once a zone has a promise, and the host's part is what a quota on all zones leaves. Elsewhere the other top
- * groups have weights, and arithmetic does both. */
+ * groups have weights, and arithmetic does both, on those CPUs that zones and host compete for: a partition's
+ * CPUs need no weight to be kept. */
 static void settle_part(struct ledger *l)
 {
-    double promised = 0, zones = 0, cpus = l->cpus, host = host_reserved(l), tops = (double)l->top_weights;
+    double promised = 0, zones = 0, host = host_reserved(l), tops = (double)l->top_weights;
+    double apart = l->exclusive_cpus ? l->dedicated : 0, cpus = l->cpus - apart;
     for (unsigned i = 0; i < l->n; i++) {
         const struct ledger_entry *e = &l->at[i];
         if (e->up >= 0)
             continue;
-        promised += reserved(e) + (double)e->cpu->dedicated;
+        promised += reserved(e) + (l->exclusive_cpus ? 0 : (double)e->cpu->dedicated);
         zones += e->cpu->idle ? 0 : (double)e->cpu->shares;
     }
-    l->zones = cpus;
+    l->zones = l->cpus;
     l->part.exclusive = l->exclusive[0] ? l->exclusive : NULL;
     if (l->host_in_root) {
-        l->part.cap = host > 0 ? cpus - host : 0;
+        l->part.cap = host > 0 ? l->cpus - host : 0;
         l->part.weight = promised > 0 ? WEIGHT_MAX : 0;
-        l->zones = cpus - host;
+        l->zones = l->cpus - host;
         return;
     }
     bool shares = l->host && l->host->cpu.shares != SPEC_UNSET && l->host->cpu.shares;
@@ -97,11 +99,11 @@ static void settle_part(struct ledger *l)
     double high = host <= 0 ? WEIGHT_MAX : tops * (cpus - host) / host;
     double want = shares && zones > 0 ? tops * zones / (double)l->host->cpu.shares : 100;
     l->part.weight = tops > 0 ? clamp(want, low, high) : 0;
-    l->part.cap = tops > 0 || host <= 0 ? 0 : cpus - host;
+    l->part.cap = tops > 0 || host <= 0 ? 0 : l->cpus - host;
     if (l->part.cap > 0)
         l->zones = l->part.cap;
     else if (tops > 0)
-        l->zones = cpus * (double)l->part.weight / ((double)l->part.weight + tops);
+        l->zones = apart + cpus * (double)l->part.weight / ((double)l->part.weight + tops);
 }
 
 /* v1 refuses a cap above the parent's (tg_cfs_schedulable_down), where it would mean nothing anyway. */

@@ -160,6 +160,7 @@ int division_open(struct zd *d, struct err *e)
     struct problems ps = {0};
     auto_free char *path = xasprintf("%s/host.yaml", d->etc_dir);
     d->host_in_root = cg_host_in_root(d->cgroups);
+    d->exclusive_cpus = cg_can_exclude(d->cgroups);
     int r = load(d, path, SPEC_PARTY_HOST, &d->host, &le);
     if (r == -ENOENT)
         r = spec_party_parse(SPEC_PARTY_HOST, "", 0, path, &d->host, &ps);

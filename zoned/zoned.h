@@ -159,8 +159,8 @@ struct zd {
     VEC(struct pool_entry *) pools;
     VEC(struct build_job *) builds; /* under way */
     struct sd_event_source *build_again;
-    struct spec_party *host; /* the host's part, ETC/host.yaml */
-    bool host_in_root;
+    struct spec_party *host;            /* the host's part, ETC/host.yaml */
+    bool host_in_root, exclusive_cpus;  /* as struct ledger has them */
     struct cg_part part;                /* what the parent group has */
     const struct pool_entry *pool_asks; /* whose change is held against the ledger, or NULL */
     struct net_watch *net_watch;        /* of neighbour.c */

@@ -259,6 +259,35 @@ static void test_part(void)
     ok(divide() < 0, "all for the host is refused");
 }
 
+/* CPUs of a partition are out of the competition: host and zones divide the others by weight, and both promises
+ * hold there. Without partitions the weight has to keep them. */
+static void test_partition(void)
+{
+    reset("0-3");
+    l.host_in_root = false;
+    l.top_weights = 200;
+    of(add("own"))->dedicated = 2;
+    of(add("sure"))->reserved = 0.5;
+    add("other");
+    host.cpu.reserved = 1;
+    good = divide() == 0;
+    ok(good && l.part.weight > 200, "CPUs that the host may use, too, are kept by weight");
+    l.exclusive_cpus = true;
+    good = divide() == 0;
+    double zones = 2.0 * (double)l.part.weight / ((double)l.part.weight + 200);
+    ok(good && zones >= 0.5 && 2 - zones >= 1, "a partition: the host's CPU is left of the other two");
+    ok(l.zones > 2 + zones - 0.01 && l.zones < 2 + zones + 0.01,
+       "the zones' part: the dedicated, and of the others");
+    ok(gets(&entry[1]) / 2 * zones >= 0.5, "... of which the promise is kept");
+    ok(str_eq(l.part.exclusive, "2-3"), "the parent names the CPUs");
+    l.host_in_root = true;
+    host.cpu.reserved = -1;
+    of(&entry[1])->reserved = -1;
+    ok(divide() == 0 && l.part.weight == 0, "nothing else promised: no weight against the host's tasks");
+    l.exclusive_cpus = false;
+    ok(divide() == 0 && l.part.weight == 10000, "... which it takes without a partition");
+}
+
 static unsigned next(unsigned *seed)
 {
     return *seed = *seed * 1103515245u + 12345u, *seed >> 8;
@@ -338,6 +367,7 @@ int main(void)
     test_pools();
     test_memory();
     test_part();
+    test_partition();
     test_random();
     test_gaps();
     reset("0");
