@@ -2,21 +2,16 @@
 # guest: v2
 # A zone's life from create to delete: states, exit statuses, exec, logs, and nothing left at the end.
 . "$(dirname "$0")/lib.sh"
-start_zoned
-ok $? "zoned answers"
-inst=$(instance)
-# The first start brings the network up, which then stays: the picture is taken after it.
-status_is 0 "a first run brings the default network up" zc run --rm host /bin/true
-before=$(picture "$inst")
+begin
 
 status_is 0 "create" zc create web --image host -- sleep 1000
 is "$(zc list -o json | jq -r '.[0].name + " " + .[0].state')" "web installed" "list shows it installed"
 status_is 4 "create again is a conflict" zc create web --image host -- sleep 1
 like "$out" "web exists" "... and says so"
 status_is 0 "start" zc start web
-is "$(zc show web -o json | jq -r .state)" running "it runs"
+is "$(state web)" running "it runs"
 status_is 0 "start again succeeds" zc start web
-pid=$(zc show web -o json | jq -r .pid)
+pid=$(field web .pid)
 [ -d "/proc/$pid" ]
 ok $? "pid of PID 1 is a host process"
 base=$(awk '/^Uid:/{print $2}' "/proc/$pid/status")
@@ -38,13 +33,13 @@ like "$out" "sleep 1000" "ps shows the program"
 like "$(zc exec web -- sh -c 'echo $$; ls /proc | grep -c "^[0-9]"')" "" "proc is its own"
 is "$(zc exec web -- sh -c 'kill -0 '"$$"' 2>&1 | grep -c "No such process"')" 1 "host processes are not there"
 status_is 0 "pause" zc pause web
-is "$(zc show web -o json | jq -r .state)" paused "paused"
+is "$(state web)" paused "paused"
 status_is 0 "resume" zc resume web
 status_is 4 "delete of a running zone is refused" zc delete web
 status_is 0 "restart" zc restart web
-is "$(zc show web -o json | jq -r .state)" running "runs again"
+is "$(state web)" running "runs again"
 status_is 0 "stop" zc stop -t 1 web
-is "$(zc show web -o json | jq -r .state)" installed "installed again"
+is "$(state web)" installed "installed again"
 status_is 0 "stop again succeeds" zc stop web
 status_is 0 "delete" zc delete web
 status_is 3 "it is gone" zc show web
@@ -57,15 +52,15 @@ status_is 127 "run of a missing command is 127" zc run --rm host /no/such
 status_is 126 "run of what is not executable is 126" zc run --rm host /etc/hostname
 zc create bad --image host -- /no/such
 status_is 7 "start of a command that does not exist is 7" zc start bad
-is "$(zc show bad -o json | jq -r .state)" failed "the zone is failed"
+is "$(state bad)" failed "the zone is failed"
 status_is 4 "a failed zone does not start" zc start bad
 status_is 0 "clear" zc clear bad
-is "$(zc show bad -o json | jq -r .state)" installed "installed after clear"
+is "$(state bad)" installed "installed after clear"
 zc delete bad
 zc create talk --image host -- sh -c 'echo one; echo two >&2; exit 5'
 zc start talk
 zc wait talk --for stopped
-is "$(zc show talk -o json | jq -r .exit_status)" 5 "exit status is kept"
+is "$(field talk .exit_status)" 5 "exit status is kept"
 is "$(zc logs talk | sort | tr '\n' ' ')" "one two " "the log is kept"
 zc delete talk
-same "$(picture "$inst")" "$before" "nothing is left"
+nothing_left

@@ -2,31 +2,24 @@
 # guest: v2
 # kill -9 of zoned, of a supervisor, of both, of the fork server: no zone, log line or exit status is lost, nothing leaks.
 . "$(dirname "$0")/lib.sh"
-start_zoned
-ok $? "zoned answers"
-inst=$(instance)
-zc run --rm host true
-before=$(picture "$inst")
-sup_of() { pgrep -f "zone-sup --server $ROOT" | while read -r p; do
-    [ "$(readlink /proc/"$p"/fd/* 2>/dev/null | grep -c "/zones/$1/lock")" != 0 ] && [ "$p" != "$keeper" ] && echo "$p"; done | head -1; }
-keeper=$(pgrep -f "zone-sup --server $ROOT" | head -1)
+begin
 ticker='i=0; while :; do i=$((i+1)); echo tick $i; sleep 0.1; done'
 zc create a --image host -- sh -c "$ticker"
 zc start a
-pid=$(zc show a -o json | jq -r .pid)
+pid=$(field a .pid)
 
 kill9_zoned
 sleep 0.4
 kill -0 "$pid"
 ok $? "the zone outlives zoned"
 start_zoned
-is "$(zc show a -o json | jq -r '.state + " " + (.pid|tostring)')" "running $pid" "the next zoned adopts it with the same PID 1"
+is "$(field a '.state + " " + (.pid|tostring)')" "running $pid" "the next zoned adopts it with the same PID 1"
 is "$(zc exec a -- echo hi)" hi "exec works after adoption"
 
 sup=$(sup_of a)
 kill -9 "$sup"
 sleep 0.6
-is "$(zc show a -o json | jq -r '.state + " " + (.pid|tostring)')" "running $pid" "a supervisor that was killed is replaced"
+is "$(field a '.state + " " + (.pid|tostring)')" "running $pid" "a supervisor that was killed is replaced"
 is "$(zc exec a -- echo hi)" hi "exec works with the new supervisor"
 
 sup=$(sup_of a)
@@ -36,13 +29,13 @@ sleep 0.5
 kill -0 "$pid"
 ok $? "the zone outlives both"
 start_zoned
-is "$(zc show a -o json | jq -r '.state + " " + (.pid|tostring)')" "running $pid" "and is adopted"
+is "$(field a '.state + " " + (.pid|tostring)')" "running $pid" "and is adopted"
 sleep 0.5
 ticks=$(zc logs a | sed -n 's/^tick //p')
 missing=$(echo "$ticks" | awk 'NR > 1 && $1 != p + 1 { m++ } { p = $1 } END { print m + 0 }')
 is "$missing" 0 "no log line is lost over all of it ($(echo "$ticks" | wc -l) lines)"
 
-kill -9 "$keeper"
+kill -9 "$(keeper)"
 sleep 0.2
 status_is 0 "a start works after the fork server was killed" zc run --rm host true
 is "$(zc exec a -- echo hi)" hi "the running zone does not mind"
@@ -52,19 +45,19 @@ zc start e
 kill9_zoned
 sleep 1.5
 start_zoned
-is "$(zc show e -o json | jq -r '.state + " " + (.exit_status|tostring)')" "installed 42" "the exit status of a zone that ended without zoned"
+is "$(field e '.state + " " + (.exit_status|tostring)')" "installed 42" "the exit status of a zone that ended without zoned"
 zc create r --image host --restart always -- sh -c 'sleep 0.3; exit 1'
 zc start r
 kill9_zoned
 sleep 2
 start_zoned
-restarts=$(zc show r -o json | jq -r .restarts)
+restarts=$(field r .restarts)
 [ "$restarts" -ge 1 ]
 ok $? "the restart policy works while zoned is away ($restarts restarts)"
 status_is 0 "stop ends the restarts" zc stop r
 zc stop -t 1 a
 zc delete a e r
-same "$(picture "$inst")" "$before" "nothing is left"
+nothing_left
 
 for i in 1 2 3 4 5; do
     (zc create k$i --image host -- sleep 100; zc start k$i) >/dev/null 2>&1 &
@@ -75,7 +68,7 @@ for i in 1 2 3 4 5; do
     zc delete --force k$i >/dev/null 2>&1
 done
 is "$(zc list -q)" "" "kill -9 at five random moments of a start: all zones can be deleted"
-same "$(picture "$inst")" "$before" "... and nothing is left"
+nothing_left "... and nothing is left"
 status_is 0 "--shutdown stops all" bash -c "$BIN/zonectl create s --image host -- sleep 100 && $BIN/zonectl start s && $BIN/zoned --root $ROOT --shutdown"
 wait "$zoned_pid"
 is $? 0 "zoned has ended"

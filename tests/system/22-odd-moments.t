@@ -2,27 +2,12 @@
 # What comes at an odd moment: clients that vanish, supervisors that are busy, die while they wait or while a zone is paused,
 # a shutdown during a start, a spec that broke while zoned was away.
 . "$(dirname "$0")/lib.sh"
-start_zoned
-ok $? "zoned answers"
-inst=$(instance)
-zc run --rm host true
-before=$(picture "$inst")
-named() { for p in $(pgrep -f "zone-sup --server $ROOT"); do grep -qx "$1" "/proc/$p/comm" && echo "$p"; done | tail -1; }
-state() { zc show "$1" -o json | jq -r .state; }
-eventually() { # eventually WANT COMMAND…
-    local want=$1
-    shift
-    for _ in $(seq 100); do
-        [ "$("$@" 2>/dev/null)" = "$want" ] && break
-        sleep 0.1
-    done
-    "$@"
-}
+begin
 in_zone() { zc exec "$1" -- sh -c "cat /proc/[0-9]*/comm" | grep -cx "$2"; }
 
 zc create a --image host -- sleep 1000
 zc start a >/dev/null
-sup=$(named sup:a)
+sup=$(sup_of a)
 "$BIN/zonectl" exec -i a -- sleep 77 </dev/zero & client=$!
 eventually 2 in_zone a sleep >/dev/null
 sleep 0.5
@@ -49,7 +34,7 @@ is "$(eventually paused state a)" paused "the supervisor of a paused zone is kil
 status_is 0 "... resume" zc resume a
 is "$(zc exec a -- echo hi)" hi "... and it runs on"
 
-sup=$(named sup:a)
+sup=$(sup_of a)
 kill -STOP "$sup"
 kill9_zoned
 start_zoned
@@ -63,13 +48,13 @@ zc delete --force a >/dev/null
 zc create r --image host --restart always --set restart.backoff=5s -- sh -c 'sleep 0.1; exit 3'
 zc start r >/dev/null
 eventually ready state r >/dev/null
-kill -9 "$(named sup:r)"
+kill -9 "$(sup_of r)"
 sleep 0.5
 is "$(eventually ready state r)" ready "a supervisor that dies between two starts: the restart policy goes on"
 is "$(zc show r -o json | jq -c '.restarts >= 1 and .exit_status == 3')" true "... and counts on"
-n1=$(zc show r -o json | jq .restarts)
-for _ in $(seq 300); do [ "$(zc show r -o json | jq .restarts)" -gt "$n1" ] && break; sleep 0.1; done
-[ "$(zc show r -o json | jq .restarts)" -gt "$n1" ]
+n1=$(field r .restarts)
+tries=300 until_ok eval '[ "$(field r .restarts)" -gt "$n1" ]'
+[ "$(field r .restarts)" -gt "$n1" ]
 ok $? "... and starts it"
 zc delete --force r >/dev/null
 
@@ -89,23 +74,23 @@ zc create b --image host -- sleep 1000
 zc create busy --image host --autoboot -p 127.0.0.1:18099:80 -- sleep 1000
 echo "nonsense: 1" >>"$ROOT/etc/zones/b.yaml"
 python3 -m http.server --bind 127.0.0.1 18099 >/dev/null 2>&1 & web=$!
-for _ in $(seq 50); do curl -s -o /dev/null http://127.0.0.1:18099/ && break; sleep 0.1; done
+until_ok curl -s -o /dev/null http://127.0.0.1:18099/
 kill9_zoned
 start_zoned
-like "$(zc show busy -o json | jq -r .error)" "18099" "an autoboot that is refused is told by the zone"
+like "$(field busy .error)" "18099" "an autoboot that is refused is told by the zone"
 like "$(grep -c 'busy does not start' "$T/zoned.log")" '^1$' "... and once by the log"
 kill $web
 status_is 7 "clone of a zone whose spec broke" zc clone b c
 status_is 0 "... and zoned lives" zc list
 zc delete b busy >/dev/null
-same "$(picture "$inst")" "$before" "nothing is left"
+nothing_left
 
 zc create w --image host -- sleep 1000
 status_is 6 "a wait of no time says so at once" timeout 10 "$BIN/zonectl" wait w --for running -t 0
 zc wait w --for running >"$T/wait.out" 2>&1 & wait_pid=$!
 sleep 0.3
 zc delete w
-for _ in $(seq 50); do kill -0 $wait_pid 2>/dev/null || break; sleep 0.1; done
+ended $wait_pid
 kill $wait_pid 2>/dev/null
 wait $wait_pid
 is $? 3 "a wait for a zone that is deleted ends"
@@ -117,7 +102,7 @@ for at in renameat:1 renameat2:1 renameat2:2 unlink:1; do
     zc exec m -- touch /root/mine
     zc stop -t 0 m >/dev/null
     strace -qq -p "$zoned_pid" -o /dev/null -e inject="${at%:*}":signal=KILL:when="${at#*:}" 2>/dev/null & tracer=$!
-    for _ in $(seq 50); do grep -q "TracerPid:.[1-9]" "/proc/$zoned_pid/status" && break; sleep 0.1; done
+    until_ok grep -q "TracerPid:.[1-9]" "/proc/$zoned_pid/status"
     zc rename m n >/dev/null 2>&1
     kill $tracer 2>/dev/null
     wait $tracer 2>/dev/null
@@ -130,35 +115,35 @@ for at in renameat:1 renameat2:1 renameat2:2 unlink:1; do
     done
     like "$has" "^[mn]$" "zoned dies in a rename at its $at: the files are one zone's"
 done
-same "$(picture "$inst")" "$before" "... and nothing is left"
+nothing_left "... and nothing is left"
 
 # a root with a space in its name: its claim of ids is its own, also when it is dead
 mkdir "$T/a b"
 "$BIN/zoned" --root "$T/a b" >>"$T/zoned.log" 2>&1 & other=$!
-for _ in $(seq 100); do [ -S "$T/a b/run/zoned.sock" ] && break; sleep 0.1; done
+until_ok [ -S "$T/a b/run/zoned.sock" ]
 ZONED_SOCKET="$T/a b/run/zoned.sock" zc run -d --rm --name ids host sleep 1000 >/dev/null
-theirs=$(awk '{ print $2 }' "/proc/$(ZONED_SOCKET="$T/a b/run/zoned.sock" zc show ids -o json | jq .pid)/uid_map")
+theirs=$(awk '{ print $2 }' "/proc/$(ZONED_SOCKET="$T/a b/run/zoned.sock" field ids .pid)/uid_map")
 kill -9 $other
 wait $other 2>/dev/null
 mkdir "$T/c"
 "$BIN/zoned" --root "$T/c" >>"$T/zoned.log" 2>&1 & third=$!
-for _ in $(seq 100); do [ -S "$T/c/run/zoned.sock" ] && break; sleep 0.1; done
+until_ok [ -S "$T/c/run/zoned.sock" ]
 ZONED_SOCKET=$T/c/run/zoned.sock zc run -d --rm --name ids host sleep 1001 >/dev/null
-ours=$(awk '{ print $2 }' "/proc/$(ZONED_SOCKET=$T/c/run/zoned.sock zc show ids -o json | jq .pid)/uid_map")
+ours=$(awk '{ print $2 }' "/proc/$(ZONED_SOCKET=$T/c/run/zoned.sock field ids .pid)/uid_map")
 [ -n "$theirs" ] && [ -n "$ours" ] && [ "$theirs" != "$ours" ]
 ok $? "ids of a zone whose daemon is dead are not given again ($theirs, $ours)"
 status_is 0 "a shutdown with a one-off zone ends" timeout 60 "$BIN/zoned" --root "$T/c" --shutdown
 kill $third 2>/dev/null
 wait $third
 "$BIN/zoned" --root "$T/a b" >>"$T/zoned.log" 2>&1 & other=$!
-for _ in $(seq 100); do ZONED_SOCKET="$T/a b/run/zoned.sock" zc list >/dev/null 2>&1 && break; sleep 0.1; done
+ZONED_SOCKET="$T/a b/run/zoned.sock" until_ok zc list >/dev/null 2>&1
 timeout 60 "$BIN/zoned" --root "$T/a b" --shutdown
 kill $other 2>/dev/null
 wait $other
 is "$(pgrep -f "zone-sup --server $T/(a b|c)")" "" "... both are gone"
 
 zc create s --image host -- sleep 1000
-spare=$(named zone-sup)
+spare=$(sups zone-sup | tail -1)
 kill -STOP "$spare"
 zc start s >/dev/null 2>&1 &
 eventually ready state s >/dev/null

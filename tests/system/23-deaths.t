@@ -2,34 +2,14 @@
 # Deaths that come together, and a memory that is taken away: supervisor with PID 1, with the fork server, with the run
 # folder; a fork server that does not answer. The kernel is asked what lives; nothing stays behind.
 . "$(dirname "$0")/lib.sh"
-start_zoned
-ok $? "zoned answers"
-inst=$(instance)
-zc run --rm host true
-before=$(picture "$inst")
-sup_of() { for p in $(pgrep -f "zone-sup --server $ROOT"); do grep -qx "sup:$1" "/proc/$p/comm" && echo "$p"; done | tail -1; }
-sups() { for p in $(pgrep -f "zone-sup --server $ROOT"); do grep -x "sup:$1" "/proc/$p/comm"; done | grep -c .; }
-keeper() { for p in $(pgrep -f "zone-sup --server $ROOT"); do [ "$(ps -o ppid= -p "$p" | tr -d ' ')" = 1 ] && grep -qx zone-sup "/proc/$p/comm" && echo "$p"; done | head -1; }
-state() { zc show "$1" -o json | jq -r .state; }
-pid() { zc show "$1" -o json | jq .pid; }
-eventually() { # eventually WANT COMMAND…
-    local want=$1
-    shift
-    for _ in $(seq 100); do
-        [ "$("$@" 2>/dev/null)" = "$want" ] && break
-        sleep 0.1
-    done
-    "$@"
-}
-gone() { for _ in $(seq 50); do kill -0 "$1" 2>/dev/null || return 0; sleep 0.1; done; return 1; }
-restarts() { zc show "$1" -o json | jq ".restarts >= 1"; }
+begin
 
 # ---- supervisor and PID 1 at once
 zc create r --image host --restart always --set restart.backoff=100ms -- sleep 1000
 zc start r >/dev/null
-p=$(pid r)
+p=$(field r .pid)
 kill -9 "$(sup_of r)" "$p"
-is "$(eventually true restarts r)" true "supervisor and PID 1 die at once: the restart policy is applied"
+is "$(eventually true field r ".restarts >= 1")" true "supervisor and PID 1 die at once: the restart policy is applied"
 is "$(eventually running state r)" running "... and it runs again"
 kill9_zoned
 p=$(pgrep -P "$(sup_of r)" | head -1)
@@ -40,26 +20,26 @@ zc set r restart.policy=on-failure restart.max=1 >/dev/null
 zc restart r >/dev/null
 for _ in 1 2; do
     eventually running state r >/dev/null
-    kill -9 "$(sup_of r)" "$(pid r)"
+    kill -9 "$(sup_of r)" "$(field r .pid)"
     sleep 0.7
 done
 is "$(eventually failed state r)" failed "... a policy that gives up says failed"
 zc delete r
 zc create n --image host -p 127.0.0.1:18201:80 -- sleep 1000
 zc start n >/dev/null
-kill -9 "$(sup_of n)" "$(pid n)"
+kill -9 "$(sup_of n)" "$(field n .pid)"
 is "$(eventually installed state n)" installed "... without a policy it is installed"
-is "$(zc show n -o json | jq .exit_status)" 137 "... with its exit status"
+is "$(field n .exit_status)" 137 "... with its exit status"
 zc start n >/dev/null
 zc delete --force n
-same "$(picture "$inst")" "$before" "... and nothing is left"
+nothing_left "... and nothing is left"
 
 # ---- a stop that was asked for and not carried out when both die: no policy begins anew
 zc create r --image host --restart always --set restart.backoff=100ms -- sh -c 'trap "" TERM; while :; do sleep 0.1; done'
 zc start r >/dev/null
 zc stop -t 20 r >/dev/null & stop=$!
 eventually shutting_down state r >/dev/null
-kill -9 "$(sup_of r)" "$(pid r)"
+kill -9 "$(sup_of r)" "$(field r .pid)"
 wait $stop
 is $? 0 "a stop is under way and both die: it has stopped"
 is "$(state r)" installed "... and does not start again"
@@ -68,24 +48,24 @@ zc delete r
 # ---- supervisor and fork server at once
 zc create a --image host -- sh -c 'i=0; while :; do i=$((i+1)); echo tick $i; sleep 0.1; done'
 zc start a >/dev/null
-p=$(pid a)
+p=$(field a .pid)
 k=$(keeper)
 kill -9 "$k" "$(sup_of a)"
-gone "$k"
+ended "$k"
 sleep 0.5
-is "$(eventually running state a) $(pid a)" "running $p" "supervisor and fork server die at once: the zone is adopted"
+is "$(eventually running state a) $(field a .pid)" "running $p" "supervisor and fork server die at once: the zone is adopted"
 is "$(zc exec a -- echo hi)" hi "... exec works"
 kill9_zoned
 kill -9 "$(keeper)" "$(sup_of a)"
 sleep 0.5
 start_zoned
-is "$(eventually running state a) $(pid a)" "running $p" "... and zoned with them"
+is "$(eventually running state a) $(field a .pid)" "running $p" "... and zoned with them"
 sleep 0.3
 missing=$(zc logs a | sed -n 's/^tick //p' | awk 'NR > 1 && $1 != p + 1 { m++ } { p = $1 } END { print m + 0 }')
 is "$missing" 0 "... no line of its log is lost"
 k=$(keeper)
 kill -9 "$k"
-for _ in $(seq 100); do [ -n "$(keeper)" ] && [ "$(keeper)" != "$k" ] && break; sleep 0.1; done
+until_ok eval '[ -n "$(keeper)" ] && [ "$(keeper)" != "$k" ]'
 sleep 0.5
 [ -n "$(keeper)" ] && [ "$(keeper)" != "$k" ]
 ok $? "a fork server that dies is replaced at once"
@@ -99,33 +79,33 @@ is "$(eventually running state a) $(zc exec a -- echo hi)" "running hi" "... for
 rm -rf "$ROOT/run/zones/a"
 kill -9 "$(sup_of a)"
 sleep 0.5
-is "$(eventually running state a) $(pid a)" "running $p" "a run folder that was deleted by hand, and the supervisor dies: the kernel is asked, it runs"
+is "$(eventually running state a) $(field a .pid)" "running $p" "a run folder that was deleted by hand, and the supervisor dies: the kernel is asked, it runs"
 [ -e "$ROOT/run/zones/a/plan.json" ]
 ok $? "... its folder is made again"
 rm -rf "$ROOT/run/zones/a"
 kill9_zoned
 start_zoned
-is "$(state a) $(pid a)" "running $p" "a run folder deleted while zoned was away: the zone is adopted"
-is "$(sups a)" 1 "... by one supervisor"
+is "$(state a) $(field a .pid)" "running $p" "a run folder deleted while zoned was away: the zone is adopted"
+is "$(sups sup:a | grep -c .)" 1 "... by one supervisor"
 is "$(zc exec a -- echo hi)" hi "... whole"
 rm -rf "$ROOT/run/zones/a"
 status_is 0 "stop of a zone without a run folder" zc stop -t 0 a
 is "$(state a)" installed "... it is installed"
 zc start a >/dev/null
-p=$(pid a)
+p=$(field a .pid)
 kill9_zoned
 kill -9 "$(keeper)" "$(sup_of a)"
 rm -rf "$ROOT/run/zones/a"
 start_zoned
 is "$(eventually failed state a)" failed "folder, supervisor and fork server are gone: what is left of the zone is ended, it has failed"
-like "$(zc show a -o json | jq -r .error)" "run folder was taken away" "... and says why"
-gone "$p"
+like "$(field a .error)" "run folder was taken away" "... and says why"
+ended "$p"
 ok $? "... no process of it is left"
 zc clear a >/dev/null
 status_is 0 "... after clear it starts" zc start a
 is "$(zc exec a -- sh -c 'ls -d /proc/[0-9]* | wc -l; true' | head -1 | awk '{ print ($1 < 8) }')" 1 "... alone in its group"
 zc delete --force a
-same "$(picture "$inst")" "$before" "nothing is left"
+nothing_left
 
 # ---- a fork server that does not answer
 zc create s --image host -- sleep 1000
@@ -137,6 +117,6 @@ is "$(state s)" installed "... the zone is installed"
 for q in $stopped; do kill -CONT "$q"; done
 status_is 0 "... it goes on: the next start works" timeout 30 "$BIN/zonectl" start s
 sleep 0.5
-is "$(state s) $(sups s)" "running 1" "... once"
+is "$(state s) $(sups sup:s | grep -c .)" "running 1" "... once"
 zc delete --force s
-same "$(picture "$inst")" "$before" "nothing is left"
+nothing_left

@@ -2,15 +2,9 @@
 # Others are served meanwhile: large logs, clients that do not read, doctor, a change of image; followers end with their zone;
 # nothing starts while zoned shuts down; zoned's own folders are given to no zone; what a viewer is not told.
 . "$(dirname "$0")/lib.sh"
-start_zoned
-ok $? "zoned answers"
-inst=$(instance)
-zc run --rm host true
-before=$(picture "$inst")
-state() { zc show "$1" -o json | jq -r .state; }
+begin
 get() { curl -s --unix-socket "$ZONED_SOCKET" "http://x$1"; }
 rss() { awk '/^VmRSS/ { print $2 }' "/proc/$zoned_pid/status"; }
-ended() { for _ in $(seq 100); do kill -0 "$1" 2>/dev/null || return 0; sleep 0.1; done; return 1; }
 
 # ---- a log of 28 MB
 zc create l --image host -- sleep 1000
@@ -41,7 +35,7 @@ sleep 0.3
 timeout 5 "$BIN/zonectl" list -q >"$T/list"
 is $? 0 "clients that do not read: others are answered"
 strace -qq -e trace=pread64,epoll_wait,epoll_pwait,epoll_pwait2 -o "$T/trace" -p "$zoned_pid" & tracer=$!
-for _ in $(seq 50); do grep -q "TracerPid:.[1-9]" "/proc/$zoned_pid/status" && break; sleep 0.1; done
+until_ok grep -q "TracerPid:.[1-9]" "/proc/$zoned_pid/status"
 get /v1/zones/l/logs | wc -c >"$T/bytes"
 kill $tracer 2>/dev/null
 wait $tracer 2>/dev/null
@@ -85,7 +79,8 @@ mkfifo "$T/stuck"
 zc start y >/dev/null
 get "/v1/zones/y/logs?follow=1" >"$T/stuck" & one=$!
 exec 9<"$T/stuck"
-for _ in $(seq 300); do tail -c 200 "$ROOT/lib/zones/y/log/console.log" | grep -q " END$" && break; sleep 0.1; done
+wrote() { tail -c 200 "$ROOT/lib/zones/y/log/console.log" | grep -q ' END$'; }
+tries=300 until_ok wrote
 is "$(zc logs -n 1 y)" END "a zone has written 37 MB of log"
 [ "$(rss)" -lt $((r0 + 8192)) ]
 ok $? "a follower that does not read while a zone writes 22 MB: zoned does not grow ($r0 kB, $(rss) kB)"
@@ -105,7 +100,7 @@ is "$(zc show i -o json | jq -c '[.pending, .division.shares]')" '[true,50]' "..
 zc delete --force i
 is "$(zc doctor -o json | jq 'length > 3')" true "doctor answers"
 strace -f -qq -e trace=clone,fork,vfork -o "$T/doctor" -p "$zoned_pid" & tracer=$!
-for _ in $(seq 50); do grep -q "TracerPid:.[1-9]" "/proc/$zoned_pid/status" && break; sleep 0.1; done
+until_ok grep -q "TracerPid:.[1-9]" "/proc/$zoned_pid/status"
 zc doctor >/dev/null 2>&1
 kill $tracer 2>/dev/null
 wait $tracer 2>/dev/null
@@ -121,7 +116,7 @@ zc create b --image host -- sleep 1000
 status_is 5 "... also of a spec that was written by hand" bash -c "printf 'filesystems: [{target: /mnt, bind: %s}]\n' '$ROOT/run' >>'$ROOT/etc/zones/b.yaml'; '$BIN/zonectl' start b"
 zc clear b >/dev/null 2>&1
 zc delete b
-same "$(picture "$inst")" "$before" "nothing is left"
+nothing_left
 
 # ---- a viewer
 groupadd -f zoned-viewer
@@ -141,7 +136,7 @@ for group in zoned-viewer zoned-operator; do
         as $group curl -s --unix-socket "$ZONED_SOCKET" "http://x$p"; done | grep -c verysecret)" 0 "... its values nowhere"
 done
 is "$(as zoned-operator "$T/zonectl" start s >/dev/null; as zoned-operator curl -s --unix-socket "$ZONED_SOCKET" -X POST -d '{}' http://x/v1/zones/s/pause | grep -c verysecret)" 0 "nor in what an operator's verbs answer"
-is "$(zc show s -o json | jq -r .spec.process.env.TOKEN)" verysecret "root sees them"
+is "$(field s .spec.process.env.TOKEN)" verysecret "root sees them"
 zc delete --force s
 touch "$T/root/there"
 for p in "$ROOT/there" "$ROOT/absent"; do
@@ -157,7 +152,7 @@ zc create idle --image host -- sleep 1000
 zc create again --image host -- sleep 1000
 zc start slow again >/dev/null
 "$BIN/zoned" --root "$ROOT" --shutdown & down=$!
-for _ in $(seq 50); do [ "$(state slow)" = shutting_down ] && break; sleep 0.1; done
+eventually shutting_down state slow >/dev/null
 status_is 6 "zoned shuts down: no start" zc start idle
 like "$out" "shutting down" "... it says why"
 status_is 125 "... no run" zc run --rm --name once host true

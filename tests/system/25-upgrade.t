@@ -2,11 +2,7 @@
 # zoned replaced by another version while zones run: the same zones, their programs, logs, consoles and exit statuses.
 . "$(dirname "$0")/lib.sh"
 old=$BIN new=$top/build/debug/bin
-start_zoned
-ok $? "zoned answers"
-inst=$(instance)
-zc run --rm host true
-before=$(picture "$inst")
+begin
 zc create app -p 8080:80 --image host -- sh -c 'i=0; while :; do i=$((i + 1)); echo line $i; sleep 0.05; done'
 zc create ends --image host -- sh -c 'sleep 4; exit 7'
 zc create again --restart always --image host -- sh -c 'sleep 1000'
@@ -18,7 +14,7 @@ versions() { zc version -o json | jq -r .zoned; }
 first=$(versions)
 for round in up down; do
     [ $round = up ] && BIN=$new || BIN=$old
-    kill "$zoned_pid" && wait "$zoned_pid"
+    stop_zoned
     start_zoned
     ok $? "$round: the other version answers"
     [ "$(versions)" != "$first" ] || [ $round = down ]
@@ -30,19 +26,21 @@ for round in up down; do
 done
 # the supervisor of the first version dies: one of the present version adopts, with what the present keeper has
 BIN=$new
-kill "$zoned_pid" && wait "$zoned_pid"
+stop_zoned
 start_zoned
-sup() { awk '/^PPid/ { print $2 }' "/proc/$(zc show $1 -o json | jq .pid)/status"; }
+sup() { awk '/^PPid/ { print $2 }' "/proc/$(field $1 .pid)/status"; }
 for z in app again; do kill -9 "$(sup $z)"; done
-for _ in $(seq 100); do [ "$(zc list -o json | jq '[.[] | select(.state == "running")] | length')" -ge 3 ] && break; sleep 0.05; done
+three_run() { [ "$(zc list -o json | jq '[.[] | select(.state == "running")] | length')" -ge 3 ]; }
+until_ok three_run
 same "$(pids)" "$was" "the old supervisors killed: the zones run on"
 a=$(zc logs -n 1 app | cut -d' ' -f2)
-for _ in $(seq 60); do b=$(zc logs -n 1 app | cut -d' ' -f2); [ "$b" -gt "$a" ] && break; sleep 0.05; done
+more() { b=$(zc logs -n 1 app | cut -d' ' -f2) && [ "$b" -gt "$a" ]; }
+until_ok more
 [ "$b" -gt "$a" ]
 ok $? "and their output is logged ($a, then $b)"
 is "$(zc logs app | awk '{ if ($2 != NR) bad++ } END { print bad + 0 }')" 0 "no line is missing"
 zc wait ends --for stopped >/dev/null
-is "$(zc show ends -o json | jq .exit_status)" 7 "the exit status of a zone that ended over it"
+is "$(field ends .exit_status)" 7 "the exit status of a zone that ended over it"
 zc delete --force $(zc list -q) >/dev/null
-same "$(picture "$inst")" "$before" "nothing is left"
+nothing_left
 finish

@@ -6,21 +6,17 @@
 . "$here/lan.sh"
 nft add table inet mine && nft 'add chain inet mine input { type filter hook input priority 0; policy accept; }' && nft add rule inet mine input tcp dport 7 drop
 foreign=$(nft list table inet mine)
-start_zoned
-ok $? "zoned answers"
-inst=$(instance)
-zc run --rm host true
-before=$(picture "$inst")
+begin
 web='mkdir -p /srv/www && hostname >/srv/www/index.html && exec busybox httpd -f -p 80 -h /srv/www'
 status_is 0 "create with ports" zc create web -p 8080:80 -p 127.0.0.1:8081:80 --image host -- sh -c "$web"
 status_is 0 "start" zc start web
 status_is 0 "a second zone on port 80" bash -c "$BIN/zonectl create two -p 8082:80 --image host -- sh -c '$web' && $BIN/zonectl start two"
-addr=$(zc show web -o json | jq -r '.network[0].addresses[0]')
-addr2=$(zc show two -o json | jq -r '.network[0].addresses[0]')
+addr=$(field web '.network[0].addresses[0]')
+addr2=$(field two '.network[0].addresses[0]')
 [ "$addr" != "$addr2" ]
 ok $? "each has an address of its own ($addr, $addr2)"
 get() { curl -fsS -m 5 "$1" 2>&1; }
-for _ in 1 2 3 4 5 6 7 8 9; do get http://$addr/ >/dev/null && break; sleep 0.2; done
+until_ok get http://$addr/ >/dev/null
 is "$(get http://$addr/)" web "host to zone"
 is "$(get http://127.0.0.1:8080/)" web "localhost, published port"
 is "$(get http://127.0.0.1:8081/)" web "published on localhost only: from localhost"
@@ -53,7 +49,7 @@ kill "$(cat "$T/nc2")" 2>/dev/null
 status_is 0 "live: another port on a running zone" zc set web 'network[0].ports[]=8085:80'
 is "$(get http://127.0.0.1:8085/)" web "... which serves at once"
 zc stop -t 1 web && zc start web
-is "$(zc show web -o json | jq -r '.network[0].addresses[0]')" "$addr" "the address is stable over a restart"
+is "$(field web '.network[0].addresses[0]')" "$addr" "the address is stable over a restart"
 status_is 7 "an address outside the network" bash -c "$BIN/zonectl create c4 --address 203.0.113.9 --image host -- sleep 9"
 status_is 4 "an address that is taken" zc create c5 --address "$addr" --image host -- sleep 9
 like "$(zc run --rm --network none host busybox ip -o link)" "^1: lo" "link: none has loopback alone"
@@ -61,9 +57,8 @@ is "$(zc run --rm --network none host busybox ip -o link | wc -l)" 1 "... and no
 is "$(zc run --rm --network host host busybox ip -o link | grep -c ': up0')" 1 "link: host sees the host's links"
 like "$(zc exec web -- cat /etc/hosts)" "$addr.*web" "/etc/hosts knows the zone"
 zc delete --force web two c3 >/dev/null
-same "$(picture "$inst")" "$before" "nothing is left"
+nothing_left
 is "$(nft list table inet mine)" "$foreign" "a foreign table is untouched"
-kill "$zoned_pid" && wait "$zoned_pid" 2>/dev/null
-zoned_pid=
+stop_zoned
 is "$(cat /proc/sys/net/ipv4/ip_forward)" "${FORWARD:-0}" "forwarding is as it was"
 is "$(nft list tables)" "table inet mine" "only the foreign table is left"

@@ -6,11 +6,7 @@
 ip route add default via 192.0.2.2 && ip -6 route add default via 2001:db8:1::2
 [ -n "${BRIDGE_NF:-}" ] || sysctl -qw net.bridge.bridge-nf-call-iptables=0 2>/dev/null
 printf 'nameserver 10.99.0.53\n' >"$T/resolv.conf" && mount --bind "$T/resolv.conf" /etc/resolv.conf
-start_zoned
-ok $? "zoned answers"
-inst=$(instance)
-zc run --rm host true
-before=$(picture "$inst")
+begin
 # ---- made and refused ----
 status_is 0 "a network with everything chosen" zc network create front
 status_is 0 "a sealed one" zc network create back --type sealed --mtu 1400
@@ -47,7 +43,7 @@ for z in f:front b:back a:apps; do
     ok $? "zone ${z%:*} on ${z#*:}"
 done
 f=$(addr f) b=$(addr b) a=$(addr a) f6=$(addr f 0 1) b6=$(addr b 0 1) a6=$(addr a 0 1)
-for _ in $(seq 50); do curl -fs -m 1 "http://$b/" >/dev/null && curl -fs -m 1 "http://$f/" >/dev/null && curl -fs -m 1 "http://[$a6]:81/" >/dev/null && break; sleep 0.1; done
+for url in "http://$b/" "http://$f/" "http://[$a6]:81/"; do until_ok curl -fs -m 1 "$url" >/dev/null; done
 from() { zc exec "$1" -- curl -fsS -m "${3:-3}" "$2" 2>&1; }
 is "$(curl -fsS -m 3 "http://$b/")" b "the host reaches a zone of a sealed network"
 is "$(from a "http://$b/")" b "a network that may reach another does (IPv4)"
@@ -56,10 +52,11 @@ from b "http://$a/" 1 >/dev/null; [ $? != 0 ]; ok $? "... but not the other way 
 from b "http://[$a6]:81/" 1 >/dev/null; [ $? != 0 ]; ok $? "... (IPv6)"
 from f "http://$a/" 1 >/dev/null; [ $? != 0 ]; ok $? "networks are closed to each other (IPv4)"
 from f "http://[$a6]:81/" 1 >/dev/null; [ $? != 0 ]; ok $? "... (IPv6)"
-web() { "$@" >"$T/web.log" 2>&1 & webs="${webs:-} $!"; } # a program, not a function of ours: so that it is what is ended
+web() { "$@" >"$T/web.log" 2>&1 & } # a program, not a function of ours: so that it is what is ended
 web ip netns exec lan python3 -m http.server -d "$T" -b 192.0.2.2 8000
 web ip netns exec lan python3 -m http.server -d "$T" -b 2001:db8:1::2 8000
-for _ in $(seq 50); do curl -fs -m 1 http://192.0.2.2:8000/ >/dev/null && curl -fs -m 1 'http://[2001:db8:1::2]:8000/' >/dev/null && break; sleep 0.1; done
+until_ok curl -fs -m 1 http://192.0.2.2:8000/ >/dev/null
+until_ok curl -fs -m 1 'http://[2001:db8:1::2]:8000/' >/dev/null
 from f http://192.0.2.2:8000/ >/dev/null; ok $? "nat: out to the LAN (IPv4)"
 from f 'http://[2001:db8:1::2]:8000/' >/dev/null; ok $? "... (IPv6)"
 from b http://192.0.2.2:8000/ 1 >/dev/null; [ $? != 0 ]; ok $? "sealed: no way out (IPv4)"
@@ -88,7 +85,7 @@ is "$(from f "http://$b/")" b "... and reaches its zones"
 from f http://192.0.2.2:8000/ >/dev/null; ok $? "... and still has its way out"
 is "$(zc exec f -- curl -fsS -m 3 "http://$(addr b 0 1 | sed 's/.*/[&]/'):81/")" b "... on IPv6 too"
 f1=$(addr f 1)
-is "$(zc show f -o json | jq -r '.network[1].ifname')" eth1 "it is eth1"
+is "$(field f '.network[1].ifname')" eth1 "it is eth1"
 kill9_zoned
 start_zoned
 ok $? "zoned killed and back"
@@ -102,7 +99,7 @@ status_is 0 "and comes again, beside a third" zc set f 'network=[{link: front}, 
 is "$(zc exec f -- cat /sys/class/net/eth0/address)" "$mac" "with the same MAC as before"
 is "$(zc exec f -- busybox ip route | grep -c '^default via .* dev eth0')" 1 "... and the default route"
 status_is 4 "a join that cannot be: the address is taken" zc set f 'network[2].address=10.20.0.77'
-is "$(zc show f -o json | jq -r '.network[2].addresses[0]')" 10.20.0.78 "... leaves what was"
+is "$(field f '.network[2].addresses[0]')" 10.20.0.78 "... leaves what was"
 zc export f | grep -q 10.20.0.78; ok $? "... on disk too"
 status_is 3 "a join of a network that is not" zc set f 'network[2].link=nowhere'
 status_is 0 "another fixed address at once" zc set f 'network[2].address=10.20.0.79'
@@ -122,9 +119,10 @@ zc stop -t 0 s && zc create s2 --network zone:nobody --image host -- sleep 9 >/d
 status_is 4 "a zone whose partner does not run does not start" zc start s2
 zc delete --force s s2 >/dev/null
 # ---- a crash of the supervisor ----
-sup=$(pgrep -fx "sup:f" || awk '/^PPid/ { print $2 }' "/proc/$(zc show f -o json | jq .pid)/status")
+sup=$(pgrep -fx "sup:f" || awk '/^PPid/ { print $2 }' "/proc/$(field f .pid)/status")
 kill -9 "$sup"
-for _ in $(seq 50); do [ "$(zc show f -o json | jq -r .state)" = running ] && zc exec f -- true 2>/dev/null && break; sleep 0.1; done
+eventually running state f >/dev/null
+until_ok zc exec f -- true 2>/dev/null
 is "$(from f "http://$b/")" b "the supervisor killed: links live on"
 status_is 0 "... and leave by its successor" zc set f 'network[1]='
 is "$(zc exec f -- sh -c 'ls /sys/class/net')" "$(printf 'eth0\nlo')" "... at once"
@@ -135,14 +133,12 @@ zc delete --force a a2 a4 f b >/dev/null
 status_is 6 "a network that another reaches is not deleted" zc network delete back
 like "$out" "network apps" "... and says which"
 status_is 0 "networks that nobody uses" zc network delete apps back front
-same "$(picture "$inst")" "$before" "... are gone, and no zone left anything"
+nothing_left "... are gone, and no zone left anything"
 status_is 3 "... and from zoned" zc network show apps
 status_is 0 "default is deleted" zc network delete default
-kill "$zoned_pid" && wait "$zoned_pid" 2>/dev/null
+stop_zoned
 start_zoned
 is "$(zc network list -o json | jq -r '.[].name')" default "... and made again"
-kill "$zoned_pid" && wait "$zoned_pid" 2>/dev/null
-zoned_pid=
+stop_zoned
 is "$(nft list tables)" "" "no table is left"
 is "$(cat /proc/sys/net/ipv4/conf/up0/forwarding)" "${FORWARD:-0}" "forwarding is as it was"
-kill $webs

@@ -2,13 +2,8 @@
 # DHCP and router advertisements for zones that ask: a real client (busybox udhcpc, the kernel's own router discovery, rdisc6)
 # gets exactly what zoned leased; who does not ask hears nothing; nobody gets another's by a forged MAC.
 . "$(dirname "$0")/lib.sh"
-start_zoned
-ok $? "zoned answers"
-inst=$(instance)
-zc run --rm host true
-before=$(picture "$inst")
+begin
 mac() { ns "$1" ip -o link show "${2:-eth0}" | grep -o 'link/ether [^ ]*' | cut -d' ' -f2; }
-until_ok() { for _ in $(seq "${tries:-60}"); do "$@" && return; sleep 0.1; done; return 1; }
 script=$(base64 -w0 <<'S'
 #!/bin/sh
 case $1 in bound | renew) ;; *) exit 0 ;; esac
@@ -48,7 +43,7 @@ zc exec p -- getent ahostsv4 d | grep -q "$(addr d)"; ok $? "others find it by n
 # ---- who does not ----
 hears() { # ZONE FILTER COMMAND…: what is heard there meanwhile
     : >"$T/td.$1"
-    nsenter -n -t "$(zc show "$1" -o json | jq .pid)" timeout 5 tcpdump -lnni eth0 -c 1 "$2" >"$T/heard.$1" 2>"$T/td.$1" & local td=$!
+    nsenter -n -t "$(field "$1" .pid)" timeout 5 tcpdump -lnni eth0 -c 1 "$2" >"$T/heard.$1" 2>"$T/td.$1" & local td=$!
     until_ok grep -q listening "$T/td.$1"
     "${@:3}"
     sleep 0.4
@@ -176,6 +171,6 @@ like "$(zc doctor -o json | jq -c '[.[] | select(.check | startswith("dnsmasq"))
 # ---- gone ----
 zc delete --force $(zc list -q) >/dev/null
 zc network delete app shut
-same "$(picture "$inst")" "$before" "nothing is left"
+nothing_left
 is "$(pgrep -f "dnsmasq.*dhcp-hostsdir.*" -a | grep -c "$ROOT")" 0 "... no server either"
 finish

@@ -5,24 +5,19 @@
 . "$here/lan.sh"
 ip netns exec lan dnsmasq -k -C /dev/null --no-resolv --no-hosts --user=root --pid-file= --address=/example.test/198.51.100.7 \
     --bind-interfaces --interface=eth0 --except-interface=lo 2>"$T/upstream.log" &
-upstream=$!
 printf 'nameserver 192.0.2.2\nsearch corp.test\noptions timeout:1\n' >"$T/resolv.conf"
 mount --bind "$T/resolv.conf" "$(readlink -f /etc/resolv.conf)"
-start_zoned
-ok $? "zoned answers"
-inst=$(instance)
-zc run --rm host true
-before=$(picture "$inst")
+begin
 names_pid() { cut -d' ' -f1 "$ROOT/run/names/default/pid"; }
 ask() { zc exec a -- getent ahosts "$1" | awk 'NR == 1 { print $1 }'; }
 # comes NAME WANT: what a asks, within a second; gone NAME: no more
-comes() { for _ in $(seq 20); do [ "$(ask "$1")" = "$2" ] && return; sleep 0.05; done; return 1; }
-gone() { for _ in $(seq 20); do [ -z "$(ask "$1")" ] && return; sleep 0.05; done; return 1; }
+comes() { tries=10 eventually "$2" ask "$1" >/dev/null; }
+gone() { tries=10 eventually "" ask "$1" >/dev/null; }
 like "$(zc doctor -o json | jq -c '.[] | select(.check | startswith("dnsmasq")) | .ok')" true "doctor: names"
 zc create a --image host -- sleep 1000
 zc create b --image host --set 'network=[{link: default, aliases: [www, db.corp]}]' -- sleep 1000
 zc start a b >/dev/null
-b6=$(zc show b -o json | jq -r '.network[0].addresses[1]') b4=$(zc show b -o json | jq -r '.network[0].addresses[0]')
+b6=$(field b '.network[0].addresses[1]') b4=$(field b '.network[0].addresses[0]')
 for name in b b.zone.internal www www.zone.internal db.corp; do
     comes $name "$b6"
     ok $? "$name is b"
@@ -60,7 +55,7 @@ for _ in 1 2 3; do
     kill -9 "$(names_pid)"
     comes c "$b6" || sleep 1
 done
-for _ in $(seq 100); do comes c "$b6" && break; sleep 0.1; done
+until_ok comes c "$b6"
 comes c "$b6"
 ok $? "dnsmasq killed again and again: names are back"
 pid=$(names_pid)
@@ -83,15 +78,13 @@ ok $? "and a stale one is gone"
 zc create lone --image host --set 'network=[{link: none}]' -- sleep 1000 && zc start lone >/dev/null
 is "$(zc exec lone -- getent hosts c)" "" "a zone without a network asks nobody"
 for i in $(seq 20); do zc run -d --rm --name "x$i" host sleep 1000 >/dev/null; done
-comes x20 "$(zc show x20 -o json | jq -r '.network[0].addresses[1]')"
+comes x20 "$(field x20 '.network[0].addresses[1]')"
 ok $? "twenty more"
 zc delete --force $(zc list -q) >/dev/null
-same "$(picture "$inst")" "$before" "nothing is left"
+nothing_left
 pid=$(names_pid)
-kill "$zoned_pid" && wait "$zoned_pid"
-zoned_pid=
-for _ in $(seq 50); do kill -0 "$pid" 2>/dev/null || break; sleep 0.05; done
+stop_zoned
+ended "$pid"
 ! kill -0 "$pid" 2>/dev/null && [ ! -e "$ROOT/run/names/default" ]
 ok $? "without a zone zoned takes dnsmasq with it"
-kill $upstream
 finish

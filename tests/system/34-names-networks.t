@@ -7,17 +7,12 @@ printf 'nameserver 192.0.2.2\nsearch corp.test\n' >"$T/resolv.conf"
 mount --bind "$T/resolv.conf" "$(readlink -f /etc/resolv.conf)"
 ip netns exec lan dnsmasq -k -C /dev/null --no-resolv --no-hosts --user=root --pid-file= --address=/example.test/198.51.100.7 \
     --bind-interfaces --interface=eth0 --except-interface=lo --log-queries --log-facility=- 2>"$T/upstream.log" &
-upstream=$!
-start_zoned
-ok $? "zoned answers"
-inst=$(instance)
-zc run --rm host true
-before=$(picture "$inst")
+begin
 zc network create back --type sealed && zc network create side
 ask() { zc exec "$1" -- getent ahostsv4 "$2" | awk 'NR == 1 { print $1 }'; }
 # comes ZONE NAME WANT: within a second; gone ZONE NAME: no more
-comes() { for _ in $(seq 20); do [ "$(ask "$1" "$2")" = "$3" ] && return; sleep 0.05; done; return 1; }
-gone() { for _ in $(seq 20); do [ -z "$(ask "$1" "$2")" ] && return; sleep 0.05; done; return 1; }
+comes() { tries=10 eventually "$3" ask "$1" "$2" >/dev/null; }
+gone() { tries=10 eventually "" ask "$1" "$2" >/dev/null; }
 zc create web --network default --image host -- sleep 1000
 zc create db --image host --set 'network=[{link: back, aliases: [sql]}]' -- sleep 1000
 zc create app --image host --set 'network=[{link: default},{link: back, aliases: [api]}]' -- sleep 1000
@@ -34,7 +29,7 @@ is "$(ask web api)" "" "... and nowhere else"
 is "$(ask web db)$(ask db web)" "" "zones without a network in common do not find each other"
 gw=$(zc network show default -o json | jq -r .gateway4) gw6=$(zc network show default -o json | jq -r .gateway6)
 dig_of() { zc exec "$1" -- dig +short +time=1 +tries=1 "${@:2}" 2>&1; }
-zc exec app -- sh -c 'command -v dig' >/dev/null || dig_of() { nsenter -n -t "$(zc show "$1" -o json | jq .pid)" dig +short +time=1 +tries=1 "${@:2}" 2>&1; }
+zc exec app -- sh -c 'command -v dig' >/dev/null || dig_of() { ns "$1" dig +short +time=1 +tries=1 "${@:2}" 2>&1; }
 is "$(dig_of app "@$gw" db.zone.internal)" "$(addr db)" "dig: UDP, IPv4"
 is "$(dig_of app "@$gw6" db.zone.internal)" "$(addr db)" "dig: UDP, IPv6"
 is "$(dig_of app +tcp "@$gw" db.zone.internal)" "$(addr db)" "dig: TCP"
@@ -48,7 +43,7 @@ s=$(date +%s%N)
 is "$(ask db host.example.test)" "" "a sealed network forwards nothing"
 [ $((($(date +%s%N) - s) / 1000000)) -lt 3000 ]; ok $? "... and says so at once"
 ! grep -q example "$T/upstream.log"; ok $? "... the host's resolver heard nothing"
-like "$(nsenter -n -t "$(zc show db -o json | jq .pid)" dig +time=1 +tries=1 "@$(zc network show back -o json | jq -r .gateway4)" host.example.test)" NXDOMAIN "... it is told as not there"
+like "$(ns db dig +time=1 +tries=1 "@$(zc network show back -o json | jq -r .gateway4)" host.example.test)" NXDOMAIN "... it is told as not there"
 # ---- join, leave, alias ----
 zc set web 'network[1]={link: back, aliases: [www]}' >/dev/null
 comes db web "$(addr web 1)"; ok $? "joined: found there"
@@ -99,7 +94,7 @@ kill9_zoned
 kill -9 "$(zc show app -o json 2>/dev/null | jq .pid)" 2>/dev/null
 start_zoned
 kill -9 "$pid"
-for _ in $(seq 60); do comes app db "$(addr db)" && break; sleep 0.1; done
+until_ok comes app db "$(addr db)"
 comes app db "$(addr db)"; ok $? "the resolver killed: names are back"
 zc delete --force app >/dev/null
 kill9_zoned
@@ -108,6 +103,5 @@ start_zoned
 [ -z "$(nft list set inet "$inst" askers | grep elements)$(nft list map inet "$inst" ask4 | grep elements)" ]; ok $? "... and its elements are gone"
 zc delete --force $(zc list -q) >/dev/null
 zc network delete back side
-same "$(picture "$inst")" "$before" "nothing is left"
-kill $upstream
+nothing_left
 finish

@@ -4,11 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 golden=$top/tests/golden
 probe=$top/build/release/tests/hostile/hostile
-start_zoned
-ok $? "zoned answers"
-inst=$(instance)
-zc run --rm host true
-before=$(picture "$inst")
+begin
 bind=(--set "filesystems=[{target: /probe, bind: $probe, mode: ro}]")
 
 # What differs from host to host: hard limits are never above zoned's own.
@@ -40,7 +36,7 @@ compare() { # compare PROFILE GOT
     fi
 }
 from_outside() { # of a zone: namespaces against ours, limits
-    set -- "$1" "$(zc show $1 -o json | jq -r .pid)"
+    set -- "$1" "$(field $1 .pid)"
     echo "limit tasks $(cat /sys/fs/cgroup/pids/$inst.slice/$1/pids.max 2>/dev/null || cat /sys/fs/cgroup/$inst.slice/$1/pids.max)"
     for ns in user mnt pid net ipc uts cgroup time; do
         [ "$(readlink /proc/$2/ns/$ns)" = "$(readlink /proc/$$/ns/$ns)" ] && echo "namespace $ns the host's" || echo "namespace $ns own"
@@ -52,7 +48,8 @@ same_in_exec() { same "$(zc exec "$2" -- /probe profile | even | grep -v ^env)" 
 # ---- app: a program in the sparse root ----
 zc create app "${bind[@]}" --image host -- /bin/sh -c '/probe profile; exec sleep 1000'
 zc start app
-for _ in $(seq 200); do told app | grep -q '^call number 100000' && break; sleep 0.1; done
+said() { told "$1" | grep -q "$2"; }
+tries=200 until_ok said app '^call number 100000'
 sleep 0.5
 got=$(told app)
 compare app "$( (echo "$got"; from_outside app) | LC_ALL=C sort)"
@@ -62,7 +59,7 @@ same_in_exec app app "$got"
 mkdir -p "$T/img/sbin" "$T/img/bin" && cp "$probe" "$T/img/sbin/init" && ln -s sbin/init "$T/img/probe" && chmod 755 "$T" "$T/img"
 zc create sys --set init=system --image "dir:$T/img"
 zc start sys
-for _ in $(seq 200); do told sys | grep -q '^end of profile' && break; sleep 0.1; done
+tries=200 until_ok said sys '^end of profile'
 got=$(told sys)
 compare system "$( (echo "$got"; from_outside sys) | LC_ALL=C sort)"
 same_in_exec system sys "$got"
@@ -85,4 +82,4 @@ control "a sysctl" "< sysctl net/ipv4/ip_unprivileged_port_start 0
 > sysctl net/ipv4/ip_unprivileged_port_start 1024" --set 'sysctls={net.ipv4.ip_unprivileged_port_start: 1024}'
 lines=2 control "no filter" "< Seccomp 2
 < Seccomp_filters 1" --set security.seccomp=unconfined
-same "$(picture "$inst")" "$before" "nothing is left"
+nothing_left

@@ -3,11 +3,7 @@
 # the same attack where the defence is off, or against a tool that does without it; it must win there, so that "held" means something.
 . "$(dirname "$0")/lib.sh"
 probe=$top/build/release/tests/hostile/hostile
-start_zoned
-ok $? "zoned answers"
-inst=$(instance)
-zc run --rm host true
-before=$(picture "$inst")
+begin
 mkdir -p "$T/out" && echo secret >"$T/out/f" && chmod 711 "$T" && chmod 777 "$T/out" && chmod 666 "$T/out/f"
 cp "$probe" "$T/hostile" && chmod 755 "$T/hostile"
 bind="{target: /hostile, bind: $T/hostile, mode: ro}"
@@ -18,7 +14,7 @@ make_zone() { # make_zone NAME OPTIONS…
 }
 in_zone() { zc exec evil -- /hostile "$@" 2>/dev/null; }
 make_zone evil
-pid=$(zc show evil -o json | jq -r .pid)
+pid=$(field evil .pid)
 host_state() { sha256sum "$BIN"/* /etc/passwd /etc/shadow "$T/out/f" 2>/dev/null; ls "$T/out"; cat /proc/sys/kernel/core_pattern; grep -c . /proc/self/mountinfo; }
 host_before=$(host_state)
 
@@ -160,4 +156,4 @@ for p in $(pgrep -f "zone-sup --server $ROOT"); do cat "/proc/$p/cgroup"; done |
 is $? 1 "no supervisor is in a zone's group"
 same "$(host_state)" "$host_before" "the host's files are as before"
 zc delete --force $(zc list -q) >/dev/null
-same "$(picture "$inst")" "$before" "nothing is left"
+nothing_left

@@ -13,25 +13,19 @@ ip -n seg addr add 198.51.100.1/24 dev br0 && ip -n seg addr add 2001:db8:2::1/6
 for l in lo eth0 eth1 br0; do ip -n seg link set $l up; done
 ip netns exec seg dnsmasq -k -C /dev/null --user=root --pid-file= --port=0 --bind-interfaces --interface=br0 --enable-ra \
     --dhcp-leasefile="$T/leases" --dhcp-range=198.51.100.100,198.51.100.120,1h --dhcp-range=2001:db8:2::,ra-only,64 2>"$T/seg.log" &
-segd=$!
 web() { # NS ADDR PORT: says the caller's address
     ip netns exec "$1" "$here/peer.py" "$2" "$3" &
-    webs="${webs:-} $!"
 }
 web lan 192.0.2.2 8000
 web lan 2001:db8:1::2 8000
 web seg 198.51.100.1 8000
 web seg 2001:db8:2::1 8000
-start_zoned
-ok $? "zoned answers"
-inst=$(instance)
-zc run --rm host true
-before=$(picture "$inst")
+begin
 macs() { ip -o link show up0 | grep -o "link/.*"; ip -o link show seg0 | grep -o "link/ether [^ ]*"; }
 mac_before=$(macs)
 from() { zc exec "$1" -- curl -fsS -m "${3:-3}" "$2" 2>&1 | tail -1; }
 serve='mkdir -p /srv/www && hostname >/srv/www/index.html && busybox httpd -p 80 -h /srv/www && busybox httpd -p [::]:81 -h /srv/www; exec sleep 1000'
-up() { for _ in $(seq 40); do [ "$(curl -fs -m 1 "$1")" = "$2" ] && return; sleep 0.1; done; return 1; }
+up() { eventually "$2" curl -fs -m 1 "$1" >/dev/null; }
 # ---- routed ----
 status_is 0 "a routed network" zc network create r --type routed --subnet 10.77.0.0/24 --subnet 2001:db8:77::/64 --mtu 1300
 zc create r1 --network r -p 8080:80 --image host -- sh -c "$serve" && zc start r1
@@ -49,11 +43,12 @@ is "$(zc exec r1 -- ping -c 1 -M do -s 1273 -W 1 192.0.2.2 2>&1 | grep -c 'too l
 status_is 0 "a network on a link of the host" zc network create seg --type bridge --parent seg0
 zc create d1 --network seg --set security.capabilities.add=[NET_ADMIN,NET_RAW] --image host -- sh -c "busybox udhcpc -q -n -i eth0 -s /bin/true; $serve" && zc start d1
 like "$(ip -o link show seg0)" " master zb" "the link is a bridge's port while a zone runs"
-for _ in $(seq 150); do [ -n "$(ns d1 ip -6 -o addr show scope global)" ] && break; sleep 0.1; done
+tries=150 until_ok eval '[ -n "$(ns d1 ip -6 -o addr show scope global)" ]'
 like "$(ns d1 ip -6 -o addr show dev eth0)" "2001:db8:2:" "a zone without an address learns one from the LAN's router"
-for _ in $(seq 30); do from d1 'http://[2001:db8:2::1]:8000/' | grep -q ^2001:db8:2 && break; sleep 0.1; done
+through() { from d1 'http://[2001:db8:2::1]:8000/' | grep -q ^2001:db8:2; }
+until_ok through
 like "$(from d1 'http://[2001:db8:2::1]:8000/')" "^2001:db8:2" "... and talks to it"
-for _ in $(seq 30); do grep -q 198.51.100 "$T/leases" && break; sleep 0.1; done
+until_ok grep -q 198.51.100 "$T/leases"
 like "$(cat "$T/leases")" "$(zc exec d1 -- cat /sys/class/net/eth0/address) 198.51.100" "its own DHCP client got a lease under its MAC"
 status_is 7 "a fixed address needs a subnet to be in" zc create d2 --network seg --address 198.51.100.50 --image host -- sleep 9
 ns d1 ip link set eth0 down; ns d1 ip link set eth0 address 02:00:00:00:00:99; ns d1 ip link set eth0 up; ns d1 ip addr add 198.51.100.60/24 dev eth0
@@ -81,7 +76,7 @@ ip link del obr && ip link set seg0 up
 status_is 0 "a macvlan network" zc network create mv --type macvlan --parent seg1 --subnet 198.51.100.0/24 --range 198.51.100.210-198.51.100.212
 zc create m1 --network mv --image host -- sh -c "$serve" && zc create m2 --network mv --image host -- sh -c "$serve" && zc start m1 m2
 is "$(from m1 http://198.51.100.1:8000/)" "$(addr m1)" "macvlan: reaches the LAN"
-for _ in $(seq 30); do [ "$(from m1 "http://$(addr m2)/" 1)" = m2 ] && break; sleep 0.1; done
+eventually m2 from m1 "http://$(addr m2)/" 1 >/dev/null
 is "$(from m1 "http://$(addr m2)/")" m2 "... and its neighbour"
 is "$(ip -o link | grep -c 'vz')" 1 "... without a link on the host (one is the routed zone's)"
 status_is 9 "a rate cannot be held there" zc set m1 'network[0].rate_in=10M'
@@ -95,5 +90,4 @@ zc delete --force m1 m2 r1 >/dev/null
 zc network delete mv r
 is "$(macs)" "$mac_before" "the host's links were left alone"
 same "$(picture "$inst" | grep -v -e seg1)" "$(echo "$before" | grep -v -e seg1)" "nothing is left"
-kill $segd $webs
 finish

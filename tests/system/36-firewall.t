@@ -3,15 +3,11 @@
 # two; relabelled and changed while they run; explained; and what a zone may not pretend to be.
 . "$(dirname "$0")/lib.sh"
 [ -n "${FORWARD:-}" ] && sysctl -qw net.ipv4.ip_forward="$FORWARD"
-start_zoned
-ok $? "zoned answers"
-inst=$(instance)
-zc run --rm host true
-before=$(picture "$inst")
+begin
 from() { ns "$1" curl -fsS -m "${3:-2}" "$2" 2>/dev/null; }
 closed() { from "$1" "$2" 0.6 >/dev/null; [ $? = 28 ]; ok $? "$3"; }
 serve='mkdir -p /srv/www && hostname >/srv/www/index.html && busybox httpd -p [::]:80 -h /srv/www && busybox httpd -p [::]:81 -h /srv/www; exec sleep 1000'
-echo_udp() { nsenter -n -t "$(zc show "$1" -o json | jq .pid)" socat UDP4-RECVFROM:"$2",fork,reuseaddr EXEC:cat >/dev/null 2>&1 & echoes="${echoes:-} $!"; }
+echo_udp() { nsenter -n -t "$(field "$1" .pid)" socat UDP4-RECVFROM:"$2",fork,reuseaddr EXEC:cat >/dev/null 2>&1 & }
 udp() { echo hi | ns "$1" timeout 1 socat -T 0.5 - "UDP4:$2:$3" 2>/dev/null; }
 status_is 0 "a network" zc network create app
 status_is 0 "another" zc network create far
@@ -21,7 +17,7 @@ for z in web:app:web db:app:db other:app:x remote:far:web; do
     ok $? "zone $name on $net, tier=$tier"
 done
 db=$(addr db) db6=$(addr db 0 1)
-for z in web other; do for _ in $(seq 40); do [ "$(from $z "http://$db/")" = db ] && break; sleep 0.1; done; done
+for z in web other; do eventually db from $z "http://$db/" >/dev/null; done
 is "$(from other "http://$db/")" db "without rules zones of a network reach each other"
 closed remote "http://$db/" "... and those of others do not"
 like "$(zc network explain db 80 other)" "yes on app: no rule fits: the policy of network app is allow" "explain says so"
@@ -57,7 +53,7 @@ closed web "http://$db/" "... and one that lost it is out"
 zc set web labels.tier=web >/dev/null
 zc stop -t 0 other >/dev/null && zc set other labels.tier=x >/dev/null && zc start other >/dev/null
 closed other "http://$db/" "labels count from the start"
-pid_web=$(zc show web -o json | jq .pid) pid_other=$(zc show other -o json | jq .pid)
+pid_web=$(field web .pid) pid_other=$(field other .pid)
 kill9_zoned
 is "$(nsenter -n -t "$pid_web" curl -fsS -m 2 "http://$db/")" db "zoned killed: rules stand"
 nsenter -n -t "$pid_other" curl -fs -m 0.6 "http://$db/"; is $? 28 "... all of them"
@@ -99,18 +95,18 @@ is "$(jq -c '.network = "more" | .rules += ["allow tcp 1"]' "$T/many.json" | cur
 is "$(zc network list -o json | jq '[.[] | select(.name == "more")] | length')" 0 "... and nothing is left of it"
 zc create m --network many --image host -- sh -c "$serve" && zc create m2 --network many -l n=7 --image host -- sleep 1000 && zc start m m2
 ok $? "... zones start under them"
-for _ in $(seq 40); do [ "$(curl -fs -m 1 "http://$(addr m)/")" = m ] && break; sleep 0.1; done
+eventually m curl -fs -m 1 "http://$(addr m)/" >/dev/null
 is "$(from m2 "http://$(addr m)/")" m "... and are judged"
 zc network set many --rule "from label n=7 deny tcp 80" >/dev/null
 closed m2 "http://$(addr m)/" "... by what replaces them"
 is "$(grep -c "another program changed" "$T/zoned.log")" 0 "news of so many rules are not taken for another program's work"
 # ---- pretending ----
-pid_db=$(zc show db -o json | jq .pid)
+pid_db=$(field db .pid)
 a=$(addr web) gw=$(zc network show app -o json | jq -r .gateway4) mac=$(ns db cat /sys/class/net/eth0/address 2>/dev/null; ns db ip -o link show eth0 | grep -o 'link/ether [^ ]*' | cut -d' ' -f2)
 mac=$(ns db ip -o link show eth0 | grep -o 'link/ether [^ ]*' | cut -d' ' -f2)
 hears() { # hears FILTER COMMAND…: does db's link see it?
     nsenter -n -t "$pid_db" tcpdump -lnni eth0 "$1" >"$T/heard" 2>"$T/tcpdump" & local t=$!
-    for _ in $(seq 40); do grep -q listening "$T/tcpdump" && break; sleep 0.05; done
+    until_ok grep -q listening "$T/tcpdump"
     "${@:2}" >/dev/null 2>&1
     sleep 0.4
     kill $t 2>/dev/null
@@ -150,9 +146,8 @@ hears "icmp" ns web hping3 -1 -c 1 -a "$gw" "$db"; ok $? "... may send what it l
 hears "icmp6 and ip6[40] == 134" ns web python3 "$T/ra.py" ra; ok $? "... and announce"
 zc set web 'network[0].trusted=false' >/dev/null
 hears "icmp" ns web hping3 -1 -c 1 -a "$gw" "$db"; [ $? != 0 ]; ok $? "... until it is not"
-kill $echoes 2>/dev/null
 zc delete --force $(zc list -q) >/dev/null
 zc network delete app far many
 for f in 4 6; do nft flush set bridge "$inst" flows$f; done # ways back that time out by themselves
-same "$(picture "$inst")" "$before" "nothing is left"
+nothing_left
 finish

@@ -3,23 +3,19 @@
 # zones, doctor names what does; foreign tables stay as they are to the letter. The namespace plays the host.
 . "$(dirname "$0")/lib.sh"
 . "$here/lan.sh"
-start_zoned
-ok $? "zoned answers"
-inst=$(instance)
-zc run --rm host true
-before=$(picture "$inst")
+begin
 serve='mkdir -p /srv/www && hostname >/srv/www/index.html && busybox httpd -p [::]:80 -h /srv/www; exec sleep 1000'
 zc network create app --rule "to label tier=db deny" && zc network create side --type sealed
 zc create web --set 'network=[{link: default, ports: ["8080:80", "9000-9100:9000-9100"]},{link: app},{link: side}]' --image host -- sh -c "$serve"
 zc create db --network app -l tier=db --image host -- sh -c "$serve"
 zc start web db
 ok $? "zones on three networks, rules, ports"
-for _ in $(seq 40); do [ "$(curl -fs -m 1 http://127.0.0.1:8080/)" = web ] && break; sleep 0.1; done
+eventually web curl -fs -m 1 http://127.0.0.1:8080/ >/dev/null
 works() { [ "$(lan curl -fs -m 1 http://192.0.2.1:8080/)" = web ] && [ "$(curl -fs -m 1 http://127.0.0.1:8080/)" = web ]; }
 works; ok $? "published: from the LAN and here"
 ours() { { nft list table inet "$inst"; nft list table bridge "$inst"; } | grep -v expires | sed 's/elements = {//; s/[,}]//g; s/^[ \t]*//; s/ *$//' | sort; }
 full=$(ours)
-back() { for _ in $(seq 20); do [ "$(ours 2>/dev/null)" = "$full" ] && return; sleep 0.05; done; return 1; }
+back() { tries=10 eventually "$full" ours >/dev/null; }
 nft flush ruleset
 back; ok $? "flush ruleset: all of it is back within a second" "$(diff <(echo "$full") <(ours 2>&1))"
 works; ok $? "... and works"
@@ -48,14 +44,14 @@ N
 docker
 theirs() { nft list table ip filter | grep -v "$inst" | sed 's/ packets [0-9]* bytes [0-9]*//'; }
 foreign=$(theirs)
-for _ in $(seq 20); do works && break; sleep 0.1; done
+tries=20 until_ok works
 works; ok $? "Docker comes with its FORWARD DROP: zones are reached"
 ns web ping -c 1 -W 1 192.0.2.2 >/dev/null; ok $? "... and reach out"
 is "$(theirs)" "$foreign" "what is Docker's stays as it was, to the letter"
 is "$(nft list chain ip filter DOCKER-USER | grep -c "$inst")" 4 "two marked rules for each network with a way out"
 zc doctor -o json | jq -e '.[] | select(.check | startswith("network")) | .ok' >/dev/null; ok $? "doctor has nothing to say"
 nft delete table ip filter && docker
-for _ in $(seq 20); do works && break; sleep 0.1; done
+tries=20 until_ok works
 works; ok $? "Docker restarts: they are there again"
 lan curl -fs -m 0.6 "http://$(addr web)/" >/dev/null; [ $? != 0 ]; ok $? "what is not published stays closed"
 nft add rule ip filter FORWARD drop
@@ -77,11 +73,11 @@ passes() { lan ping -c 1 -W 0.3 198.51.100.2 >/dev/null; }
 if [ "${FORWARD:-0}" = 0 ]; then
     passes; [ $? != 0 ]; ok $? "while only we forward, what is not for zones does not pass"
     sysctl -qw net.ipv4.ip_forward=1
-    for _ in $(seq 20); do passes && break; sleep 0.05; done
+    tries=10 until_ok passes
     passes; ok $? "Docker, started after us, turns forwarding on: its containers are reached within a second"
     works; ok $? "... and zones"
     sysctl -qw net.ipv4.ip_forward=0
-    for _ in $(seq 20); do works && break; sleep 0.05; done
+    tries=20 until_ok works
     works; ok $? "... and off again: zones are reached"
     passes; [ $? != 0 ]; ok $? "... and the rest is closed"
 fi
@@ -89,19 +85,18 @@ ip link del box0 && ip netns del box
 # ---- iptables itself, ufw ----
 if command -v iptables-nft >/dev/null; then
     iptables-nft -P FORWARD DROP && iptables-nft -N ufw-before-forward && iptables-nft -A FORWARD -j ufw-before-forward
-    for _ in $(seq 20); do works && break; sleep 0.1; done
+    tries=20 until_ok works
     works; ok $? "ufw's chains by iptables: zones are reached"
     like "$(iptables-nft -S ufw-before-forward)" "ACCEPT" "... by a rule that iptables shows"
     iptables-nft -F ufw-before-forward
-    for _ in $(seq 20); do works && break; sleep 0.1; done
+    tries=20 until_ok works
     works; ok $? "... a reload of ufw"
     nft delete table ip filter
 fi
 docker
 sleep 0.5
 zc delete --force web db >/dev/null && zc network delete app side
-kill "$zoned_pid" && wait "$zoned_pid" 2>/dev/null
-zoned_pid=
+stop_zoned
 is "$(nft list ruleset | grep -c "$inst")" 0 "with the last network all that bears our name is gone"
 is "$(theirs)" "$foreign" "... and Docker's is as it was"
 is "$(sysctl -n net.ipv4.conf.up0.forwarding)" "${FORWARD:-0}" "... and forwarding"

@@ -3,11 +3,7 @@
 # under a transfer, and a kill in the midst of starts and stops.
 . "$(dirname "$0")/lib.sh"
 . "$here/lan.sh"
-start_zoned
-ok $? "zoned answers"
-inst=$(instance)
-zc run --rm host true
-before=$(picture "$inst")
+begin
 map_size() { nft -j list map inet "$inst" "$1" | jq '[.nftables[].map? // empty | .elem // [] | length] | add'; }
 # ---- ranges ----
 zc network create app
@@ -37,13 +33,10 @@ for port in map(int, sys.argv[2].split(",")):
     except OSError as e:
         print("none", end=" ")
 P
-nsenter -n -t "$(zc show u -o json | jq .pid)" python3 "$T/echo.py" "$(seq -s, 8000 8019)" &
-helpers="$!"
-nsenter -n -t "$(zc show u -o json | jq .pid)" "$here/peer.py" :: 80 &
-helpers="$helpers $!"
-nsenter -n -t "$(zc show u -o json | jq .pid)" "$here/peer.py" :: 6077 &
-helpers="$helpers $!"
-for _ in $(seq 40); do lan curl -fs -m 1 http://192.0.2.1:7300/ >/dev/null && lan curl -fs -m 1 http://192.0.2.1:6077/ >/dev/null && break; sleep 0.1; done
+nsenter -n -t "$(field u .pid)" python3 "$T/echo.py" "$(seq -s, 8000 8019)" &
+nsenter -n -t "$(field u .pid)" "$here/peer.py" :: 80 &
+nsenter -n -t "$(field u .pid)" "$here/peer.py" :: 6077 &
+for p in 7300 6077; do until_ok lan curl -fs -m 1 http://192.0.2.1:$p/ >/dev/null; done
 is "$(lan python3 "$T/ask.py" 192.0.2.1 "$(seq -s, 7000 7019)" | xargs)" "$(seq 8000 8019 | xargs)" "a shifted range: every port to its own"
 is "$(lan curl -fs -m 2 http://192.0.2.1:6077/)" 192.0.2.2 "a port inside a range; the source is kept"
 is "$(lan curl -fs -m 2 'http://[2001:db8:1::1]:7200/')" 2001:db8:1::2 "IPv6, the source is kept"
@@ -54,23 +47,22 @@ nft list map inet "$inst" any4 | grep -q "sctp . 9999 : $(addr u) . 99"; ok $? "
 lan sysctl -qw net.ipv4.conf.all.route_localnet=1 net.ipv4.conf.eth0.route_localnet=1
 lan ip route del local 127.0.0.0/8 dev lo table local 2>/dev/null
 lan ip route add 127.0.0.1/32 via 192.0.2.1 src 192.0.2.2
-nsenter -n -t "$(zc show u -o json | jq .pid)" timeout 3 tcpdump -lnni eth0 udp port 8000 >"$T/heard" 2>"$T/td" & td=$!
-for _ in $(seq 40); do grep -q listening "$T/td" && break; sleep 0.05; done
+nsenter -n -t "$(field u .pid)" timeout 3 tcpdump -lnni eth0 udp port 8000 >"$T/heard" 2>"$T/td" & td=$!
+until_ok grep -q listening "$T/td"
 is "$(lan python3 "$T/ask.py" 127.0.0.1 7100)" "none " "a packet to 127.0.0.1 from the LAN gets no answer"
 lan hping3 -2 -c 1 -a 127.0.0.1 -p 7100 192.0.2.1 >/dev/null 2>&1
 wait $td
 is "$(cat "$T/heard")" "" "... and the zone never saw it, nor one from 127.0.0.1"
 # ---- hairpin ----
 zc create v --network app -p 7400:80 --image host -- sleep 1000 && zc create w --image host -- sleep 1000 && zc start v w
-nsenter -n -t "$(zc show v -o json | jq .pid)" "$here/peer.py" 0.0.0.0 80 &
-helpers="$helpers $!"
+nsenter -n -t "$(field v .pid)" "$here/peer.py" 0.0.0.0 80 &
 gw=$(zc network show app -o json | jq -r .gateway4)
-for _ in $(seq 40); do [ -n "$(lan curl -fs -m 1 http://192.0.2.1:7400/)" ] && break; sleep 0.1; done
+until_ok eval '[ -n "$(lan curl -fs -m 1 http://192.0.2.1:7400/)" ]'
 is "$(ns v curl -fs -m 2 http://192.0.2.1:7400/)" "$gw" "a zone reaches its own published port (from the gateway)"
 is "$(ns u curl -fs -m 2 http://192.0.2.1:7400/)" "$gw" "... and another's on its network"
 is "$(ns w curl -fs -m 2 http://192.0.2.1:7400/)" "$(addr w)" "... and one of another network, from its own address"
 ns w curl -fs -m 0.6 "http://$(addr v)/" >/dev/null; [ $? = 28 ]; ok $? "... which it does not reach directly"
-(cd "$T" && exec python3 -m http.server -b 127.0.0.1 7500 >/dev/null 2>&1) >/dev/null 2>&1 & helpers="$helpers $!"
+(cd "$T" && exec python3 -m http.server -b 127.0.0.1 7500 >/dev/null 2>&1) >/dev/null 2>&1 &
 sleep 0.3
 ns w curl -fs -m 0.6 http://127.0.0.1:7500/ >/dev/null; [ $? != 0 ]; ok $? "no zone reaches a service on the host's loopback"
 ns w hping3 -S -c 1 -p 7500 127.0.0.1 >/dev/null 2>&1; ok 0 "(whatever it sends)"
@@ -91,16 +83,17 @@ ports() { python3 -c "print('network=[{link: app, ports: [' + ', '.join('\"%d:%d
 zc create p1 --image host --set "$(ports 20000)" -- sleep 1000 && zc create p2 --image host --set "$(ports 21000)" -- sleep 1000
 status_is 0 "2,000 published ports" zc start p1 p2
 is "$(map_size any4)" "$((2000 + 20 + 1 + 1 + 1))" "... are 2,000 elements more"
-nsenter -n -t "$(zc show p2 -o json | jq .pid)" "$here/peer.py" :: 1000 >/dev/null 2>&1 & helpers="$helpers $!"
-for _ in $(seq 40); do lan curl -fs -m 1 http://192.0.2.1:21999/ >/dev/null && break; sleep 0.1; done
+nsenter -n -t "$(field p2 .pid)" "$here/peer.py" :: 1000 >/dev/null 2>&1 &
+until_ok lan curl -fs -m 1 http://192.0.2.1:21999/ >/dev/null
 is "$(lan curl -fs -m 2 http://192.0.2.1:21999/)" 192.0.2.2 "... the last of them works"
 zc stop -t 0 p1 p2 >/dev/null
 is "$(map_size any4)" 23 "... and all go"
 zc delete p1 p2
 # ---- a transfer ----
-nsenter -n -t "$(zc show v -o json | jq .pid)" iperf3 -s -p 90 -1 >"$T/iperf-server" 2>&1 & iperf=$!
+nsenter -n -t "$(field v .pid)" iperf3 -s -p 90 -1 >"$T/iperf-server" 2>&1 & iperf=$!
 zc set v 'network[0].ports=["7401:90"]' >/dev/null
-for _ in $(seq 100); do nsenter -n -t "$(zc show v -o json | jq .pid)" ss -tln | grep -q ':90 ' && break; sleep 0.1; done
+listens() { ns v ss -tln | grep -q ':90 '; }
+until_ok listens
 (i=0; while [ ! -e "$T/done" ] && [ $i -lt 300 ]; do i=$((i + 1)); zc set v "network[0].ports=[\"7401:90\", \"$((7410 + i % 5)):81\"]" >/dev/null; zc network set app --rule "from label n=$i deny tcp $i" --rule "allow tcp 1-65535" >/dev/null 2>&1; sleep 0.1; done; echo $i >"$T/changes") & changer=$!
 lan iperf3 -c 192.0.2.1 -p 7401 -n 1G -J >"$T/iperf.json" 2>&1
 ok $? "1 GB while rules and ports are replaced ten times a second" "$(jq -r .error "$T/iperf.json")"
@@ -117,7 +110,8 @@ for round in $(seq "${KILL_ROUNDS:-2}"); do
     start_zoned
     wait $a $b
 done
-for _ in $(seq 50); do [ "$(zc list -o json | jq '[.[] | select(.state == "ready" or .state == "shutting_down")] | length')" = 0 ] && break; sleep 0.1; done
+settled() { [ "$(zc list -o json | jq '[.[] | select(.state == "ready" or .state == "shutting_down")] | length')" = 0 ]; }
+until_ok settled
 zc list -o json | jq -r '.[] | select(.state == "running") | .network[] | .addresses[0]' | sort >"$T/want"
 nft -j list set bridge "$inst" src4 | jq -r '.nftables[].set? // empty | .elem[]? | .concat[2]' | sort >"$T/have"
 same "$(cat "$T/have")" "$(cat "$T/want")" "zoned killed among starts and stops: addresses in the tables are those of the running zones ($(wc -l <"$T/want"))"
@@ -130,7 +124,6 @@ zc list -o json | jq -r '.[].network[].addresses[0]' | sort >"$T/all"
 is "$(zc network list -o json | jq '[.[].addresses_used] | add')" "$(wc -l <"$T/all")" "... and leases are those of the zones that are there"
 is "$(uniq -d "$T/all")" "" "... none of them twice"
 zc delete --force $(zc list -q) >/dev/null
-kill $helpers 2>/dev/null
 zc network delete app
-same "$(picture "$inst")" "$before" "nothing is left"
+nothing_left
 finish

@@ -4,12 +4,7 @@
 tar=$("$(dirname "$0")/images.sh" nginx) || exit 1
 . "$(dirname "$0")/lib.sh"
 . "$here/lan.sh"
-start_zoned
-ok $? "zoned answers"
-inst=$(instance)
-zc run --rm host true
-before=$(picture "$inst")
-until_ok() { for _ in $(seq 100); do "$@" && return; sleep 0.1; done; return 1; }
+begin
 # ---- nginx ----
 status_is 0 "nginx" zc create web --image "tar:$tar" -p 8080:80 -p 127.0.0.1:8081:80 -- nginx -g 'daemon off;'
 status_is 0 "... starts" zc start web
@@ -81,5 +76,5 @@ zc set r 'network[0].rate_in=' >/dev/null
 [ "$(share "" 200000000)" -gt 1500 ]; ok $? "taken away: as fast as it goes"
 holds "... while the other way stays" -R 20000000
 zc delete --force $(zc list -q) >/dev/null
-same "$(picture "$inst")" "$before" "nothing is left"
+nothing_left
 finish

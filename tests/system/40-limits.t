@@ -2,11 +2,7 @@
 # guest: v2
 # Division: what the spec says is what the kernel has; shares, caps, memory, tasks seen to hold; what cannot be enforced refused.
 . "$(dirname "$0")/lib.sh"
-start_zoned
-ok $? "zoned answers"
-inst=$(instance)
-zc run --rm host true
-before=$(picture "$inst")
+begin
 spin='while :; do :; done'
 for z in one three; do
     zc create $z --cpu-shares $([ $z = one ] && echo 100 || echo 300) --image host -- sh -c "($spin) & $spin"
@@ -42,8 +38,8 @@ zc delete --force capped one three >/dev/null
 zc create hog --memory 32M --image host -- python3 -c 'x = bytearray(200 << 20); import time; time.sleep(100)'
 zc start hog
 zc wait hog --for stopped
-is "$(zc show hog -o json | jq -r .oom)" true "a zone over its memory cap says oom"
-like "$(zc show hog -o json | jq -r .exit_status)" "^137$" "and died of SIGKILL"
+is "$(field hog .oom)" true "a zone over its memory cap says oom"
+like "$(field hog .exit_status)" "^137$" "and died of SIGKILL"
 zc delete hog
 zc create bomb --tasks 50 --image host -- sh -c 'b() { b | b & }; b; sleep 20'
 zc create calm --image host -- sleep 100
@@ -61,4 +57,4 @@ status_is 7 "cap -1" zc create x --cpu-cap -1 --image host -- true
 status_is 7 "a cap of more CPUs than there are" zc create x --cpu-cap 1000 --image host -- true
 status_is 7 "memory 1 byte" zc create x --memory 1 --image host -- true
 status_is 3 "a pool that does not exist is refused" zc create x --set cpu.pool=batch --image host -- true
-same "$(picture "$inst")" "$before" "nothing is left"
+nothing_left

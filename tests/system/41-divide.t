@@ -4,11 +4,7 @@
 # the kernel has, and margins that a loaded machine keeps. DIVIDE_FULL=1: 20 s, 50 zones, 10,000 set calls; FAST=1
 # (the guest, where one CPU is emulated for two): fewer of each.
 . "$(dirname "$0")/lib.sh"
-start_zoned
-ok $? "zoned answers"
-inst=$(instance)
-zc run --rm host true
-before=$(picture "$inst")
+begin
 full=${DIVIDE_FULL:-}
 cpus=$(nproc) last=$(($(nproc) - 1))
 seconds=$([ "$full" ] && echo 20 || echo 2)
@@ -138,14 +134,14 @@ got=$(measure "$seconds")
 figure "a dedicated CPU beside $many busy zones" "$(of own)" "$(part 1)"
 zc exec b1 -- sh -c 'kill -KILL -1' >/dev/null 2>&1
 zc kill b1 >/dev/null 2>&1
-for _ in $(seq 100); do [ "$(zc show b1 -o json | jq -r '[.state, .restarts > 0] | @csv')" = '"running",true' ] && break; sleep 0.1; done
+eventually "running true" field b1 '"\(.state) \(.restarts > 0)"' >/dev/null
 is "$(set_of b1)" "$others" "a restart by policy keeps off it"
 kill9_zoned
 kill -9 "$(get_all own cgroup.procs | sort -n | head -1)" # it ends while nobody divides
 sleep 0.3
 is "$(set_of b1)" "$others" "while zoned is dead all stays"
 start_zoned
-for _ in $(seq 50); do [ "$(set_of b1)" = "$([ "$last" = 0 ] && echo 0 || echo 0-$last)" ] && break; sleep 0.1; done
+eventually "$([ "$last" = 0 ] && echo 0 || echo 0-$last)" set_of b1 >/dev/null
 is "$(set_of b1) $(set_of b$many)" "0-$last 0-$last" "the next zoned gives it back"
 status_is 0 "live: dedicated by set" zc set b2 cpu.dedicated=1
 is "$(set_of b2) $(set_of b1)" "$d $others" "... taken"
@@ -298,11 +294,11 @@ zc delete --force drift >/dev/null
 # ---- memory ----
 zc create warned --memory 64M --set memory.warn=50% --image host -- python3 -c 'import time; time.sleep(1); x = bytearray(40 << 20); time.sleep(1000)'
 zc start warned
-for _ in $(seq 100); do grep -q memory_warning "$T/events" && break; sleep 0.1; done
+until_ok grep -q memory_warning "$T/events"
 like "$(jq -c 'select(.event == "memory_warning") | [.zone, .percent >= 50 and .percent < 100, .cap]' "$T/events")" '^\["warned",true,67108864\]$' \
     "a warning at half of the cap, with the figures"
 zc set warned memory.warn=90% >/dev/null
-for _ in $(seq 100); do grep -q memory_relieved "$T/events" && break; sleep 0.1; done
+until_ok grep -q memory_relieved "$T/events"
 is "$(jq -r 'select(.event == "memory_relieved") | .zone' "$T/events")" warned "relief, once it is below"
 zc delete --force warned >/dev/null
 eat='x = bytearray(200 << 20)'
@@ -311,7 +307,7 @@ zc start hog
 zc wait hog --for stopped
 zc create some --memory 48M --set memory.oom=process --image host -- sh -c "python3 -c '$eat'; sleep 1000"
 zc start some
-for _ in $(seq 100); do grep -q '"oom".*"some"' "$T/events" && break; sleep 0.1; done
+until_ok grep -q '"oom".*"some"' "$T/events"
 is "$(jq -c 'select(.event == "oom") | [.zone, .action, .cap]' "$T/events" | sort -u)" '["hog","zone",33554432]
 ["some","process",50331648]' "OOM is an event"
 # who: the kernel's log tells, where it may be read
@@ -321,7 +317,7 @@ else
     ok 0 "(the kernel's log may not be read here)"
 fi
 sleep 0.5
-is "$(zc show some -o json | jq -r '.state + " " + (.oom | tostring)')" "running true" "oom: process: the zone runs on"
+is "$(field some '.state + " " + (.oom | tostring)')" "running true" "oom: process: the zone runs on"
 kill $events
 zc delete --force hog some >/dev/null
-same "$(picture "$inst")" "$before" "nothing is left"
+nothing_left

@@ -2,11 +2,7 @@
 # Admission: promises of CPU, whole CPUs and memory are kept or refused with the arithmetic; plan answers beforehand; the host's
 # part; every bad value is refused and changes nothing.
 . "$(dirname "$0")/lib.sh"
-start_zoned
-ok $? "zoned answers"
-inst=$(instance)
-zc run --rm host true
-before=$(picture "$inst")
+begin
 cpus=$(nproc)
 last=$((cpus - 1))
 total=$(zc stats -o json | jq .host.memory)
@@ -52,7 +48,7 @@ is "$(echo "$sure" | jq '[.zones[] | select(.reserved != null) | .after >= .rese
 is "$(echo "$sure" | jq ".zones | map(.after) | add <= $cpus + 0.001")" true "the sums come out"
 zc create greedy --image host --set cpu.reserved=$cpus -- sleep 1000
 refused 8 "are promised \(zone web 0.75\)" "the start says the same" zc start greedy
-is "$(zc show greedy -o json | jq -r .state)" installed "the zone is at rest"
+is "$(state greedy)" installed "the zone is at rest"
 refused 8 "are promised" "set of a running zone, too" zc set rest cpu.reserved=$cpus
 status_is 0 "what fits is applied live" zc set rest cpu.reserved=0.5
 for i in $(seq 3); do zc run -d --name over$i --cpu-shares 10000 --image host sleep 1000 >/dev/null 2>&1 || zc run -d --name over$i --cpu-shares 10000 host sleep 1000 >/dev/null; done
@@ -139,7 +135,8 @@ for z in web resting; do
 done
 zc create eater --memory 128M --image host -- python3 -c 'x = bytearray(64 << 20); import time; time.sleep(1000)'
 zc start eater
-for _ in $(seq 100); do [ "$(zc stats eater -o json | jq '.zones[0].memory.anon > 60000000')" = true ] && break; sleep 0.1; done
+ate() { [ "$(zc stats eater -o json | jq '.zones[0].memory.anon > 60000000')" = true ]; }
+until_ok ate
 refused 6 "32.0 MiB is less than the [0-9.]+ MiB that eater uses" "memory below what the zone uses" zc set eater memory.cap=32M
 
 # ---- pools ----
@@ -161,4 +158,4 @@ zc delete --force inside >/dev/null
 status_is 0 "a pool that nobody names goes" zc pool delete batch
 status_is 3 "... and is gone" zc pool show batch
 zc delete --force $(zc list -q) >/dev/null
-same "$(picture "$inst")" "$before" "nothing is left"
+nothing_left

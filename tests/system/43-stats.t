@@ -1,11 +1,7 @@
 #!/usr/bin/env bash
 # Seen: stats in intervals whose sums come out, reports, Prometheus text, top in a terminal, and each answer of why provoked.
 . "$(dirname "$0")/lib.sh"
-start_zoned
-ok $? "zoned answers"
-inst=$(instance)
-zc run --rm host true
-before=$(picture "$inst")
+begin
 spin='while :; do :; done'
 num() { jq -r "$@"; }
 # within GOT WANT TOLERANCE NAME
@@ -123,7 +119,7 @@ open("/var/tmp/ready", "w")
 while True:
     for at in range(0, 96 << 20, 1 << 16): os.pread(fd, 1 << 16, at)'
 zc start thrash
-for _ in $(seq 100); do zc exec thrash -- test -e /var/tmp/ready && break; sleep 0.1; done
+until_ok zc exec thrash -- test -e /var/tmp/ready
 provoked thrash 2 "memory -" "why: short of memory"
 zc delete --force thrash >/dev/null
 zc create disk --set io.write=1M --image host -- sh -c 'while :; do dd if=/dev/zero of=/var/tmp/x bs=256k count=40 oflag=direct 2>/dev/null; done'
@@ -140,8 +136,5 @@ python3 "$here/top_pty.py" "$BIN/zonectl" top -i 0.3 >"$T/top" 2>&1
 ok $? "top: bars, order by keys, window size, a clean end by q, TERM and HUP" "$(cat "$T/top")"
 status_is 2 "top without a terminal" zc top
 zc delete --force $(zc list -q) >/dev/null
-for _ in $(seq 25); do # others use loop devices, and a large root goes in the background
-    [ "$(picture "$inst")" = "$before" ] && break
-    sleep 0.2
-done
-same "$(picture "$inst")" "$before" "nothing is left"
+eventually "$before" picture "$inst" >/dev/null # others use loop devices, and a large root goes in the background
+nothing_left

@@ -2,11 +2,7 @@
 # guest: v2
 # What a zone sees of the machine: its own part in /proc and /sys; kept over the death of zoned and of lxcfs; a JVM.
 . "$(dirname "$0")/lib.sh"
-start_zoned
-ok $? "zoned answers"
-inst=$(instance)
-zc run --rm host true
-before=$(picture "$inst")
+begin
 lxcfs_pid() { cut -d' ' -f1 "$ROOT/run/lxcfs/pid"; }
 like "$(zc doctor -o json | jq -c '.[] | select(.check | startswith("lxcfs")) | .ok')" true "doctor: lxcfs serves"
 zc create part --cpus 0 --memory 256M --image host -- sleep 1000
@@ -50,14 +46,13 @@ start_zoned
 is "$(lxcfs_pid)" "$pid" "the next zoned adopts it"
 is "$(total part)" 131072 "and zones see their part"
 mounts=$(in_zone part -- sh -c 'grep -c . /proc/self/mountinfo')
-wait_total() { for _ in $(seq 100); do [ "$(total $1 2>/dev/null)" = $2 ] && return; sleep 0.1; done; return 1; }
 zc run -d --name again --memory 64M --restart always host sh -c 'sleep 1000' >/dev/null
 kill -9 "$pid"
-wait_total part 131072
+eventually 131072 total part >/dev/null
 ok $? "lxcfs killed: it is started again and running zones get its files"
 [ "$(lxcfs_pid)" != "$pid" ]
 ok $? "(another process)"
-wait_total again 65536
+eventually 65536 total again >/dev/null
 ok $? "every zone does"
 is "$(in_zone part -- sh -c 'grep -c . /proc/self/mountinfo')" "$mounts" "no mount was added"
 is "$(in_zone part -- sh -c 'for f in /proc/cpuinfo /proc/stat /proc/uptime /proc/loadavg /proc/meminfo; do cat $f >/dev/null || echo $f; done')" "" \
@@ -65,7 +60,7 @@ is "$(in_zone part -- sh -c 'for f in /proc/cpuinfo /proc/stat /proc/uptime /pro
 zc exec again -- sh -c 'kill -KILL -1' >/dev/null 2>&1
 zc kill again -s KILL >/dev/null 2>&1
 zc wait again --for running -t 10
-wait_total again 65536
+eventually 65536 total again >/dev/null
 ok $? "a restart by policy, in the old supervisor, has the new files"
 is "$(zc run --rm --memory 64M host awk '/^MemTotal/ { print $2 }' /proc/meminfo)" 65536 "and so has a new zone"
 pid=$(lxcfs_pid)
@@ -73,15 +68,14 @@ kill9_zoned
 kill -9 "$pid"
 like "$(cat /proc/$(pgrep -n -x sleep)/root/proc/meminfo 2>&1 | head -1)" "not connected|MemTotal" "both dead: the files say so, nothing hangs"
 start_zoned
-wait_total part 131072
+eventually 131072 total part >/dev/null
 ok $? "both killed: the next zoned mends it"
 is "$(grep -c " $ROOT/run/lxcfs/mnt " /proc/self/mountinfo)" 1 "one mount on the host"
 zc delete --force $(zc list -q) >/dev/null
-same "$(picture "$inst")" "$before" "nothing is left"
+nothing_left
 pid=$(lxcfs_pid)
-kill "$zoned_pid" && wait "$zoned_pid"
-zoned_pid=
-for _ in $(seq 50); do grep -qs lxcfs /proc/$pid/cmdline || break; sleep 0.05; done
+stop_zoned
+until_ok eval "! grep -qs lxcfs /proc/$pid/cmdline"
 ! grep -qs lxcfs /proc/$pid/cmdline && [ ! -e "$ROOT/run/lxcfs" ] && ! grep -q " $ROOT/run/lxcfs" /proc/self/mountinfo
 ok $? "without a zone zoned takes lxcfs with it"
 

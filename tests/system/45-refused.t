@@ -6,11 +6,7 @@
 v2=false
 [ -e /sys/fs/cgroup/cgroup.controllers ] && v2=true
 
-start_zoned
-ok $? "zoned answers"
-inst=$(instance)
-zc run --rm host true
-before=$(picture "$inst")
+begin
 file() { ls -d /sys/fs/cgroup/*/"$inst.slice/$1/$2" "/sys/fs/cgroup/$inst.slice/$1/$3" 2>/dev/null | head -1; }
 values() { # what the groups of a zone have, and its spec
     local f
@@ -66,7 +62,7 @@ status_is 0 "it can be stopped" zc stop --force web
 status_is 0 "and starts again, with groups" zc start web
 is "$(cat "$(file web pids.max pids.max)") $(zc show web -o json | jq .drifted)" "20000 false" "... that have its limits"
 zc delete --force web other >/dev/null
-same "$(picture "$inst")" "$before" "nothing is left"
+nothing_left
 
 # ---- a controller that is absent ----
 lacking() { # lacking CONTROLLER: for us alone, this host has none
@@ -77,9 +73,7 @@ lacking() { # lacking CONTROLLER: for us alone, this host has none
         umount "/sys/fs/cgroup/$1"
     fi
 }
-kill $zoned_pid && wait $zoned_pid 2>/dev/null
-for p in $(pgrep -f "zone-sup --server $ROOT|^/usr/bin/lxcfs .*$ROOT"); do kill -9 "$p"; done
-umount -l "$ROOT/run/lxcfs/mnt" 2>/dev/null
+take_down
 lacking memory
 echo 0 >"$T/online" # and the second CPU is offline
 mount --bind "$T/online" /sys/devices/system/cpu/online

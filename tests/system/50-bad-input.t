@@ -1,11 +1,7 @@
 #!/usr/bin/env bash
 # Bad input: each refused with a clear error, and nothing is left behind.
 . "$(dirname "$0")/lib.sh"
-start_zoned
-ok $? "zoned answers"
-inst=$(instance)
-zc run --rm host true
-before=$(picture "$inst")
+begin
 for name in '..' 'a/b' 'Abc' 'a-' '' "$(printf 'a%.0s' {1..33})" 'a b' 'ä'; do
     status_is 7 "name '$name'" zc create "$name" --image host -- true
 done
@@ -114,10 +110,11 @@ like "$(at_once "$BIN/zonectl" delete twin)" "^0:1 3:19$" "delete from 20 client
 out=$(zc delete same 2>&1)
 like "$?:$out" "^(0:|[46]:.*(under way|cannot delete))" "delete while starting has a clear answer"
 # busy for as long as the start is under way: one operation at a time
-for _ in $(seq 50); do zc delete --force same >/dev/null 2>&1; zc show same >/dev/null 2>&1 || break; sleep 0.1; done
+goes() { zc delete --force same; ! zc show same; }
+until_ok goes >/dev/null 2>&1
 status_is 3 "... and after delete --force it is gone" zc show same
 status_is 125 "exec in a zone that is not there" zc exec nope -- true
 status_is 2 "an unknown verb" zc frobnicate
 status_is 2 "an unknown option" zc list --frobnicate
 status_is 10 "zoned not reachable" env ZONED_SOCKET=/nonexistent "$BIN/zonectl" list
-same "$(picture "$inst")" "$before" "nothing is left"
+nothing_left

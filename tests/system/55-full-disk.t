@@ -6,22 +6,15 @@ truncate -s 64M "$T/disk" && mkfs.ext4 -q -O ^has_journal "$T/disk" && mount -o 
 trap 'finish_disk' EXIT
 finish_disk() {
     local status=$?
-    [ -n "$zoned_pid" ] && zc delete --force $(zc list -q 2>/dev/null) >/dev/null 2>&1
-    [ -n "$zoned_pid" ] && kill "$zoned_pid" && wait "$zoned_pid" 2>/dev/null
-    zoned_pid=
-    for p in $(pgrep -f "zone-sup --server $ROOT|^/usr/bin/lxcfs .*$ROOT"); do kill -9 "$p" 2>/dev/null; done
-    umount -l "$ROOT/run/lxcfs/mnt" 2>/dev/null
-    for _ in $(seq 50); do umount "$ROOT" 2>/dev/null && break; sleep 0.1; done
+    take_down
+    until_ok umount "$ROOT" 2>/dev/null
     (exit $status)
     finish
 }
-start_zoned
-ok $? "zoned answers"
-inst=$(instance)
-zc run --rm host true
+begin
 zc create run --image host -- sh -c 'i=0; while sleep 0.1; do i=$((i+1)); echo tick $i; done' && zc start run
 zc create rest --image host -- sleep 1000
-pid=$(zc show run -o json | jq -r .pid)
+pid=$(field run .pid)
 listing() { (cd "$ROOT" && find etc lib -maxdepth 3 ! -path '*/zones/run/*' ! -name filler ! -name 'zone.spare' ! -name 'zone.part' ! -name 'zone.[0-9]*' | sort); sha256sum "$ROOT"/etc/zones/*; }
 fill() { dd if=/dev/zero of="$ROOT/filler" bs=64k 2>/dev/null; dd if=/dev/zero of="$ROOT/filler2" bs=1k 2>/dev/null; cat /dev/zero >"$ROOT/filler3" 2>/dev/null; sync "$ROOT"; }
 mkdir -p "$T/img/bin" && cp /bin/busybox "$T/img/bin/" && tar -C "$T/img" -cf "$T/img.tar" . && head -c 300000 /dev/urandom >"$T/big"
@@ -44,7 +37,7 @@ full_or_readonly() {
     refused "volume create" "$BIN/zonectl" volume create "vol-$(head -c 20 /dev/zero | tr '\0' v)"
     refused "clone" "$BIN/zonectl" clone rest twin
     refused "cp into a zone" "$BIN/zonectl" cp "$T/big" run:/root/big
-    is "$(zc show run -o json | jq -r '.state + " " + (.pid|tostring)')" "running $pid" "the zone that runs runs on"
+    is "$(field run '.state + " " + (.pid|tostring)')" "running $pid" "the zone that runs runs on"
     is "$(zc exec run -- echo hi)" hi "exec works in it"
     status_is 0 "list" zc list
 }
@@ -55,7 +48,7 @@ like "$got" "^(0|8|1)$" "start on the full disk: $got $(echo "$out" | head -1 | 
 zc stop --force rest >/dev/null 2>&1
 zc clear rest >/dev/null 2>&1
 status_is 0 "a zone can be stopped" zc stop -t 1 run
-is "$(zc show run -o json | jq -r .state)" installed "... and is installed"
+is "$(state run)" installed "... and is installed"
 rm -f "$ROOT"/filler*
 status_is 0 "room again: start" zc start run
 sleep 0.5
@@ -69,11 +62,11 @@ zc create rest --image host -- sleep 1000
 
 # ---- kill -9 while full: the next zoned adopts ----
 fill
-pid=$(zc show run -o json | jq -r .pid)
+pid=$(field run .pid)
 kill9_zoned
 start_zoned
 ok $? "zoned starts on a full disk"
-is "$(zc show run -o json | jq -r '.state + " " + (.pid|tostring)')" "running $pid" "... and adopts"
+is "$(field run '.state + " " + (.pid|tostring)')" "running $pid" "... and adopts"
 rm -f "$ROOT"/filler*
 
 # ---- read-only specs and data ----
@@ -103,8 +96,7 @@ out=$("$BIN/zonectl" create many --image "tar:$T/entries.tar.gz" -- true 2>&1)
 like "$?:$out" "^8:.*1000000 entries" "an archive of 1,001,000 entries: $(echo "$out" | head -1 | cut -c1-100)"
 status_is 3 "... leaves no zone" zc show many
 is "$(ls "$ROOT/lib/staging" | grep -v '^zone\.')" "" "... and nothing in staging"
-kill "$zoned_pid" && wait "$zoned_pid"
-zoned_pid=
+stop_zoned
 mount -o remount,ro "$ROOT" 2>/dev/null || { for p in $(pgrep -f "zone-sup --server $ROOT"); do kill -9 $p; done; sleep 0.3; mount -o remount,ro "$ROOT"; }
 out=$(timeout 10 "$BIN/zoned" --root "$ROOT" 2>&1)
 like "$?:$out" "^[1-9][0-9]*:.*[Rr]ead-only" "zoned on a read-only folder says so and ends: $(echo "$out" | tail -1 | cut -c1-90)"

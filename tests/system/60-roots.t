@@ -4,20 +4,8 @@
 tars=$("$(dirname "$0")/images.sh" nginx trixie) || exit 1
 . "$(dirname "$0")/lib.sh"
 nginx=$(echo "$tars" | sed -n 1p) trixie=$(echo "$tars" | sed -n 2p)
-until_is() { # until_is SECONDS PATTERN COMMAND…: polls; the last answer is in $out
-    local end=$((SECONDS + $1)) pattern=$2
-    shift 2
-    while out=$("$@" 2>&1); ! printf '%s' "$out" | grep -qE -- "$pattern"; do
-        [ $SECONDS -ge $end ] && return 1
-        sleep 0.1
-    done
-}
-field() { zc show "$1" -o json | jq -r "$2"; }
-start_zoned
-ok $? "zoned answers"
-inst=$(instance)
-zc run --rm host true
-before=$(picture "$inst")
+booted() { out=$(zc exec tx -- systemctl is-system-running 2>&1); [ "$out" = running ] || [ "$out" = degraded ]; }
+begin
 
 # ---- one archive, two web servers on port 80 ----
 for i in 1 2; do
@@ -60,17 +48,16 @@ for p in 8081 8082; do
 done
 [ "$(field ng1 .uptime)" -ge 4 ]
 ok $? "uptime goes on over zoned's restart ($(field ng1 .uptime) s)"
-keeper=$(pgrep -f "zone-sup --server $ROOT" | head -1)
-sup=$(pgrep -x sup:ng1 -P "$keeper") && kill -9 "$sup"
-until_is 10 "^[0-9]+\$" pgrep -x sup:ng1 -P "$keeper"
-until_is 10 running field ng1 .state
+sup=$(sup_of ng1) && kill -9 "$sup"
+until_ok eval '[ -n "$(sup_of ng1)" ]'
+eventually running state ng1 >/dev/null
 [ "$(field ng1 .uptime)" -ge 4 ]
 ok $? "... and over its supervisor's ($(field ng1 .uptime) s)"
 
 # ---- trixie with its own systemd, beside bookworm ----
 printf 'version: 1\nzone: tx\nimage: tar:%s\ninit: system\n' "$trixie" >"$T/tx.yaml"
 zc create tx -f "$T/tx.yaml" && zc start tx
-until_is 30 '^(running|degraded)' zc exec tx -- systemctl is-system-running
+tries=300 until_ok booted
 is "$out" running "trixie boots to multi-user: systemctl is-system-running"
 [ "$out" = running ] || zc exec tx -- systemctl --failed --no-pager | sed 's/^/# /'
 is "$(zc exec tx -- sh -c '. /etc/os-release; echo $VERSION_CODENAME'; zc exec ng1 -- sh -c '. /etc/os-release; echo $VERSION_CODENAME')" "trixie
@@ -80,17 +67,18 @@ like "$( (sleep 0.7; printf '\r'; sleep 0.7; printf '~.') | timeout 10 script -q
 is "$(zc exec tx -- systemctl show -p Virtualization --value)" "container-other" "systemd knows that it is in a container"
 first=$(field tx .pid)
 zc exec tx -- reboot
-until_is 20 '^running [0-9]+$' sh -c "$BIN/zonectl show tx -o json | jq -r 'select(.pid != $first) | .state + \" \" + (.pid | tostring)'"
+again() { out=$(field tx "select(.pid != $first) | .state + \" \" + (.pid | tostring)"); [[ $out =~ ^running\ [0-9]+$ ]]; }
+tries=200 until_ok again
 ok $? "reboot inside starts it again ($out, was $first)"
-until_is 30 '^(running|degraded)' zc exec tx -- systemctl is-system-running
+tries=300 until_ok booted
 is "$out" running "... and it boots"
 zc exec tx -- poweroff
 status_is 0 "poweroff inside" timeout 20 "$BIN/zonectl" wait tx --for stopped
 is "$(field tx '.state + " " + (.exit_status | tostring)')" "installed 0" "... is installed with 0"
-zc start tx && until_is 30 '^(running|degraded)' zc exec tx -- systemctl is-system-running
+zc start tx && tries=300 until_ok booted
 status_is 0 "stop asks systemd" zc stop tx
 is "$(field tx '.state + " " + (.exit_status | tostring)')" "installed 0" "... which shuts down cleanly"
 like "$(zc logs -n 20 tx)" "Reached target .*(halt|poweroff|shutdown).target|System (Halt|Power Off)" "... and says so"
 zc start tx # deleted while it boots
 zc delete --force tx ng1 ng2 >/dev/null
-same "$(picture "$inst")" "$before" "nothing is left"
+nothing_left

@@ -3,17 +3,12 @@
 # the sparse root of image: host. As a user types it, in tables where cases repeat.
 tar=$("$(dirname "$0")/images.sh" nginx) || exit 1
 . "$(dirname "$0")/lib.sh"
-field() { zc show "$1" -o json | jq -r "$2"; }
 # The host's secrets: planted where only this namespace sees them.
 canary=CANARY-5b1f0c
 for dir in /root /home /srv /opt /mnt /var/lib /etc/ssh; do
     mkdir -p $dir && mount -t tmpfs tmpfs $dir && echo $canary >$dir/secret && chmod 644 $dir/secret
 done
-start_zoned
-ok $? "zoned answers"
-inst=$(instance)
-zc run --rm host true
-before=$(picture "$inst")
+begin
 mkdir -p "$T/dir" && echo in-dir >"$T/dir/f" && echo in-file >"$T/file" && chmod 777 "$T/dir" && chmod 755 "$T"
 ln -s /etc "$T/dir/link"
 
@@ -108,7 +103,7 @@ is "$(zc diff m | wc -l)" 0 "... is empty"
 mkdir -p "$T/tree/sub" && echo deep >"$T/tree/sub/f" && chmod 640 "$T/tree/sub/f" && ln -s sub/f "$T/tree/l"
 status_is 0 "cp into a zone that never ran" zc cp "$T/tree" m:/opt
 zc start m
-for _ in $(seq 50); do zc exec m -- test -L /root/link && break; sleep 0.1; done
+until_ok zc exec m -- test -L /root/link
 both() { # both STATE: the same in every state
     status_is 0 "$1: cp of a file in" zc cp "$T/file" "m:/root/in-$1"
     status_is 0 "$1: cp of a folder in" zc cp "$T/tree" "m:/root/tree-$1"
@@ -155,7 +150,7 @@ layer=$(zc df -o json | jq '[.[] | select(.name | startswith("tar-")) | .bytes] 
 [ "$(echo "$sizes" | jq 'max')" -lt $((layer / 100)) ]
 ok $? "a clone costs its changes: $sizes of $layer bytes"
 zc stop -t 1 m c p >/dev/null
-visited() { for _ in $(seq 100); do pgrep -P "$zoned_pid" >/dev/null && return; done; } # a worker is there
+visited() { nap=0 until_ok pgrep -P "$zoned_pid" >/dev/null; } # a worker is there
 zc cp m:/usr - >"$T/usr.tar" & cp=$!
 visited
 status_is 6 "a zone at rest is held while its files are read" zc start m
@@ -168,7 +163,7 @@ kill9_zoned
 wait $cp
 start_zoned
 status_is 0 "a copy that zoned's death cut off leaves the zone free" zc start m
-for _ in $(seq 50); do [ "$(pgrep -f "zoned --root $ROOT" | wc -l)" = 1 ] && break; sleep 0.1; done
+eventually 1 pgrep -fc "zoned --root $ROOT" >/dev/null
 is "$(pgrep -fa "zoned --root $ROOT" | grep -vc "^$zoned_pid ")" 0 "... and no worker ($(pgrep -fa "zoned --root $ROOT" | grep -v "^$zoned_pid " | while read -r p _; do grep -E '^(Name|PPid|State|NSpid)' /proc/$p/status; done | xargs))"
 zc delete --force m c p x >/dev/null 2>&1
 
@@ -203,7 +198,8 @@ os.chdir(\"$d\" + \"0\")
 for i in range(1200): os.mkdir(\"deep\"); os.chdir(\"deep\")
 "; done; echo made; exec sleep 1000'
 zc start big
-for _ in $(seq 300); do zc logs big | grep -q made && break; sleep 0.1; done
+made() { zc logs big | grep -q made; }
+tries=300 until_ok made
 is "$(zc logs big)" made "a zone makes 2,500 files and nests 1,200 folders, twice"
 is "$(zc diff big | grep -c ' /root/d')" 3705 "diff names all"
 is "$(zc df -o json | jq '[.[] | select(.name == "big" or .name == "heap") | .bytes > 4800000] | all')" true "df counts all"
@@ -242,4 +238,4 @@ is "$(echo "$ids" | sort -u | wc -l)" "$(echo "$ids" | wc -l)" "each zone has a 
 zc restart h1
 is "$(zc exec h1 -- cat /etc/machine-id)" "$(echo "$ids" | tail -2 | head -1)" "... which stays"
 zc delete --force h1 h2 >/dev/null
-same "$(picture "$inst")" "$before" "nothing is left"
+nothing_left

@@ -2,6 +2,7 @@
 # The image store: what umoci, skopeo and podman make comes in, is unpacked as they unpack it, runs with its config, and goes out
 # so that they read it. Bad archives are refused and leave nothing. Kills and full disks are in 63-store.t.
 . "$(dirname "$0")/lib.sh"
+. "$here/store.sh"
 lab=$here/image_lab.py
 tree() { python3 "$lab" tree "$1"; }
 merged() { # merged REF DIR: the unpacked layers as a zone sees them
@@ -11,7 +12,6 @@ merged() { # merged REF DIR: the unpacked layers as a zone sees them
     case $lowers in *:*) ;; *) lowers=$lowers:$T/none ;; esac # an overlay takes two
     (cd "$ROOT/lib/layers" && mount -t overlay -o "ro,userxattr,lowerdir=$lowers" lower "$T/$2")
 }
-in_store() { find "$ROOT/lib/images/blobs" "$ROOT/lib/layers" "$ROOT/lib/images/roots" "$ROOT/lib/images/layers" "$ROOT/lib/images/staging" -mindepth 1 -maxdepth 2 ! -path '*/layers/*/*' | sort; }
 cd "$T" || exit 1
 mkdir lab bad
 python3 "$lab" rich lab gzip && python3 "$lab" rich lab mixed && python3 "$lab" bad bad
@@ -93,7 +93,7 @@ is "$(zc set web process.env.WORD=x -o json | jq -c '[.changes[] | [.key, .when]
 is "$(zc exec web -- sh -c 'echo $OTHER')" kept "exec has the image's environment"
 zc image delete rich:1 && zc image prune >/dev/null
 zc stop web
-is "$(zc show web -o json | jq .exit_status)" 7 "the image's stop signal"
+is "$(field web .exit_status)" 7 "the image's stop signal"
 zc start web
 ok $? "the zone starts again though its image lost its name and was pruned"
 is "$(zc image list -o json | jq -c 'map(.ref)')" '[null]' "... which kept what the zone needs"

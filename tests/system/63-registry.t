@@ -2,33 +2,8 @@
 # Images from registries and to them, with Debian's docker-registry and skopeo: pulled, run, pushed back byte by byte; what is
 # missing is pulled by create and run; logins, private authorities, several platforms; cut off by Ctrl-C and continued.
 . "$(dirname "$0")/lib.sh"
-R=$T/registry
+. "$here/store.sh"
 PORT=5000
-registry_pid=
-registry() { # registry NAME PORT EXTRA-YAML
-    mkdir -p "$R/$1"
-    cat >"$R/$1.yml" <<END
-version: 0.1
-log: {level: error, accesslog: {disabled: true}}
-storage: {filesystem: {rootdirectory: $R/$1}, delete: {enabled: true}}
-http:
-  addr: 127.0.0.1:$2
-${3:-}
-END
-    docker-registry serve "$R/$1.yml" >>"$T/registry.log" 2>&1 &
-    registry_pid=$!
-    echo "$registry_pid" >>"$T/pids"
-    for _ in $(seq 100); do
-        (exec 3<>"/dev/tcp/127.0.0.1/$2") 2>/dev/null && return 0
-        sleep 0.05
-    done
-    return 1
-}
-finish_registry() { for p in $(cat "$T/pids" 2>/dev/null); do kill "$p" 2>/dev/null; done; finish; }
-trap finish_registry EXIT
-export HOME=$T/home
-unset REGISTRY_AUTH_FILE XDG_RUNTIME_DIR DOCKER_CONFIG
-mkdir -p "$HOME"
 
 # an image of busybox, made by hand, so that nothing of ours made it
 mkdir -p "$T/img/blobs/sha256" "$T/tree/bin" "$T/tree/etc"
@@ -175,17 +150,16 @@ while True:
     threading.Thread(target=pump, args=(c, u, False), daemon=True).start()
     threading.Thread(target=pump, args=(u, c, True), daemon=True).start()
 END
-python3 "$slow" & echo $! >>"$T/pids"
-for _ in $(seq 100); do (exec 3<>/dev/tcp/127.0.0.1/5001) 2>/dev/null && break; sleep 0.05; done
+python3 "$slow" &
+until_ok heard_at 5001
 part=$ROOT/lib/images/staging/sha256-${layer#sha256:}.part
 have() { stat -c %s "$part" 2>/dev/null || echo 0; }
 perl -e '$SIG{INT} = "DEFAULT"; exec @ARGV' "$BIN/zonectl" image pull localhost:5001/big:1 >"$T/cut.out" 2>&1 & pull=$! # a shell ignores it for what it puts into the background
-for _ in $(seq 400); do [ "$(have)" -gt 4000000 ] && break; sleep 0.02; done
+until_ok eval '[ "$(have)" -gt 4000000 ]'
 kill -INT $pull
 wait $pull
 is $? 130 "Ctrl-C ends a pull"
-for _ in $(seq 100); do pgrep -f "$BIN/zone-image" >/dev/null || break; sleep 0.05; done
-is "$(pgrep -f "$BIN/zone-image")" "" "its worker is gone"
+is "$(eventually "" workers)" "" "its worker is gone"
 first=$(have)
 ok $((first > 4000000 ? 0 : 1)) "a part is left ($first bytes)"
 status_is 0 "the store is clean" zc image verify
@@ -198,4 +172,4 @@ status_is 0 "the store is clean again" zc image verify
 zc image delete localhost:5001/big:1 >/dev/null; zc image prune >/dev/null
 out=$(script -qec "$BIN/zonectl image pull localhost:5001/big:1" /dev/null </dev/null | cat -v)
 like "$out" '\[=+\.+\] .*/s ' "a terminal has bars with a rate"
-finish_registry
+finish

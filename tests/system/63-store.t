@@ -2,18 +2,13 @@
 # Zones of images and the store under stress: volumes, ports and labels of an image, commit and export of a zone, 50 zones of one
 # image, kills of zoned and of its worker at random instants (ROUNDS=200 for more), several at once, a disk that fills up.
 . "$(dirname "$0")/lib.sh"
+. "$here/store.sh"
 lab=$here/image_lab.py
 rounds=${ROUNDS:-40}
 cd "$T" || exit 1
 mkdir disk
 truncate -s 120M small && mkfs.ext4 -q -O ^has_journal small && mount -o loop small disk
 trap 'umount -l "$T/disk" 2>/dev/null; finish' EXIT
-in_store() { find "$ROOT/lib/images/blobs" "$ROOT/lib/layers" "$ROOT/lib/images/roots" "$ROOT/lib/images/layers" "$ROOT/lib/images/staging" "$ROOT/lib/staging" -mindepth 1 -maxdepth 2 ! -path '*/layers/*/*' ! -path '*/blobs/sha???' ! -path '*/layers/host-*' ! -path '*/staging/zone*' 2>/dev/null | sort; }
-workers() { # of this daemon: they have its working folder, or a root in its staging
-    for p in $(pgrep -x zone-image); do
-        case $(readlink "/proc/$p/cwd" "/proc/$p/root" 2>/dev/null) in *"$T"*) echo "$p" ;; esac
-    done
-}
 mkdir lab && python3 "$lab" rich lab gzip && python3 "$lab" big one 4 3 && python3 "$lab" big two 8 2
 ok $? "images are made"
 start_zoned
@@ -37,7 +32,7 @@ printf 'zone: ap\nimage: rich\n' >ap.yaml
 zc apply -f ap.yaml >/dev/null 2>&1
 like "$(zc apply -f ap.yaml 2>&1)" "unchanged" "apply twice changes nothing"
 zc start web
-port=$(zc show web -o json | jq -r '.network[0].ports[] | select(endswith(":8080")) | split(":")[0]')
+port=$(field web '.network[0].ports[] | select(endswith(":8080")) | split(":")[0]')
 zc exec -d -u 0 web -- /bin/busybox nc -l -p 8080 -e echo served
 sleep 0.5
 is "$(timeout 5 /bin/busybox nc 127.0.0.1 "$port" </dev/null)" served "the published port serves"
@@ -46,7 +41,7 @@ is "$(timeout 5 /bin/busybox nc 127.0.0.1 "$port" </dev/null)" served "the publi
 zc exec -u 0 web -- sh -c 'rm /opt/hard; echo new >/opt/new; ln /opt/new /opt/new2; rm -r /hidden; mkdir /hidden; chown 5:6 /opt/new; ln -s /opt /elsewhere; echo v >/kept/volume'
 digest=$(zc commit web mine:1 2>/dev/null)
 like "$digest" "^sha256:" "commit of a running zone"
-is "$(zc show web -o json | jq -r .state)" running "... which runs on"
+is "$(state web)" running "... which runs on"
 is "$(zc image show mine:1 -o json | jq -c '[.layers[0:3][].digest] == ($ARGS.positional[0] | fromjson)' --args "$(zc image show rich -o json | jq -c '[.layers[].digest]')")" true "the layers below are the same blobs"
 is "$(zc run --rm -u 0 mine:1 'cat /opt/new2; stat -c "%u %g %h" /opt/new; ls /opt/hard /hidden 2>&1; cat /elsewhere/last; ls /kept' 2>/dev/null)" "new
 5 6 2
@@ -91,13 +86,13 @@ zc create pause --image rich -- 'i=0; while sleep 0.05; do i=$((i+1)); echo $i >
 # zoned dies while a zone stands still for a commit: its supervisor lets it go on
 zc exec -u 0 pause -- dd if=/dev/zero of=/opt/zeros bs=1M count=300 2>/dev/null
 zc commit pause p:1 >/dev/null 2>&1 &
-for _ in $(seq 100); do [ "$(zc show pause -o json | jq -r .state)" = paused ] && break; sleep 0.02; done
-is "$(zc show pause -o json | jq -r .state)" paused "a running zone stands still for a commit"
+nap=0.02 eventually paused state pause >/dev/null
+is "$(state pause)" paused "a running zone stands still for a commit"
 kill9_zoned
 wait $! 2>/dev/null
 sleep 0.3
 start_zoned
-is "$(zc show pause -o json | jq -r .state)" running "... and goes on when zoned dies meanwhile"
+is "$(state pause)" running "... and goes on when zoned dies meanwhile"
 a=$(zc exec pause -- cat /tmp/n) && sleep 0.3 && b=$(zc exec pause -- cat /tmp/n)
 [ "$a" != "$b" ]
 ok $? "... it does"
@@ -176,14 +171,12 @@ status_is 0 "prunes and imports at once" zc image verify
 is "$(zc image list -o json | jq length)" 4 "... all four images are there"
 zc image delete two:1 2>/dev/null; zc image prune >/dev/null
 "$BIN/zonectl" image import two gone:1 >/dev/null 2>&1 & client=$!
-for _ in $(seq 100); do [ -n "$(workers)" ] && break; sleep 0.01; done
+nap=0.01 until_ok eval '[ -n "$(workers)" ]'
 kill -TERM $client
 wait $client 2>/dev/null
-for _ in $(seq 50); do [ -z "$(workers)" ] && break; sleep 0.1; done
-is "$(workers)" "" "the work ends with who asked for it"
+is "$(eventually "" workers)" "" "the work ends with who asked for it"
 status_is 0 "... the store is well" zc image verify
-kill "$zoned_pid" && wait "$zoned_pid"
-zoned_pid=
+stop_zoned
 
 # ---- a disk that fills up, at every stage ----
 ROOT_BEFORE=$ROOT ROOT=$T/disk/root ZONED_SOCKET=$T/disk/root/run/zoned.sock
@@ -218,9 +211,5 @@ zc delete --force old
 zc volume delete $(zc volume list -o json | jq -r '.[].name')
 zc image delete rich full:1 && zc image prune >/dev/null
 is "$(in_store)" "" "... and nothing is orphaned"
-kill "$zoned_pid" && wait "$zoned_pid"
-zoned_pid=
-for p in $(pgrep -f "zone-sup --server $ROOT|^/usr/bin/lxcfs .*$ROOT"); do kill -9 "$p" 2>/dev/null; done
-umount -l "$ROOT/run/lxcfs/mnt" 2>/dev/null
-for p in $(cut -d" " -f1 "$ROOT"/run/names/*/pid 2>/dev/null); do kill -9 "$p" 2>/dev/null; done
+take_down
 ROOT=$ROOT_BEFORE

@@ -16,25 +16,25 @@ zc start web 2>/dev/null
 zc exec web -- sh -c 'echo tuned >/etc/tuned.conf; echo kept >/srv/page'
 # a running zone stands still for it, and runs on
 zc exec web -- sh -c 'dd if=/dev/zero of=/zeros bs=1000000 count=300 2>/dev/null; i=0; while sleep 0.05; do i=$((i+1)); echo $i >/n; done' & ticks=$!
-for _ in $(seq 100); do zc exec web -- cat /n >/dev/null 2>&1 && break; sleep 0.1; done
+until_ok zc exec web -- cat /n >/dev/null 2>&1
 zc pack web -o "$T/live.zone" --tag localhost/live:1 >"$T/live.out" 2>&1 & packing=$!
-for _ in $(seq 200); do seen=$(zc show web -o json | jq -r .state); [ "$seen" = paused ] && break; sleep 0.01; done
+seen=$(nap=0.01 tries=200 eventually paused state web)
 is "$seen" paused "a running zone stands still while it is packed"
 wait $packing
 ok $? "... it is packed" "$(cat "$T/live.out")"
-is "$(zc show web -o json | jq -r .state)" running "... and runs on"
+is "$(state web)" running "... and runs on"
 a=$(zc exec web -- cat /n)
-for _ in $(seq 50); do b=$(zc exec web -- cat /n); [ -n "$b" ] && [ "$a" != "$b" ] && break; sleep 0.1; done
+until_ok eval 'b=$(zc exec web -- cat /n); [ -n "$b" ] && [ "$a" != "$b" ]'
 ok "$([ "$a" != "$b" ]; echo $?)" "... really"
 mkdir "$T/l" && skopeo copy -q "oci-archive:$T/live.zone" "dir:$T/l"
 like "$(for f in "$T/l/"*; do zcat -f "$f" 2>/dev/null | tar -tf - 2>/dev/null; done)" "^etc/tuned.conf$" "... with its changes"
 zc pack web -o "$T/cut.zone" --tag localhost/cut:1 >/dev/null 2>&1 & packing=$!
-for _ in $(seq 200); do [ "$(zc show web -o json | jq -r .state)" = paused ] && break; sleep 0.01; done
+nap=0.01 tries=200 eventually paused state web >/dev/null
 kill9_zoned
 wait $packing
 sleep 0.3
 start_zoned
-is "$(zc show web -o json | jq -r .state) $(zc image list -o json | jq -r '.[].ref' | grep -c cut) $(ls "$T"/cut.zone* 2>/dev/null | wc -l)" "running 0 0" "zoned killed meanwhile: it runs on, no image, no file"
+is "$(state web) $(zc image list -o json | jq -r '.[].ref' | grep -c cut) $(ls "$T"/cut.zone* 2>/dev/null | wc -l)" "running 0 0" "zoned killed meanwhile: it runs on, no image, no file"
 zc exec web -- sh -c ': >/zeros'
 zc stop -t 1 web 2>/dev/null
 wait $ticks
@@ -88,7 +88,7 @@ is "$(printf '%s' "$out" | grep -c s3cret)" 0 "its secret is not"
 is "$(stat -c %a "$ROOT/etc/zones/two.yaml")" 600 "nor can others read it"
 zc start two 2>/dev/null
 zc exec two -- sh -c 'echo site >/srv/page; echo mine >/mine'
-for _ in $(seq 50); do page=$(curl -s http://127.0.0.1:8082/page) && break; sleep 0.1; done
+page=$(until_ok curl -s http://127.0.0.1:8082/page)
 is "$page" site "it serves"
 is "$(zc logs two | head -1)" hi "a parameter's default"
 is "$(zc exec two -- cat /etc/tuned.conf)" tuned "the vendor's tuning"
@@ -112,10 +112,10 @@ zc stop -t 1 two 2>/dev/null
 status_is 0 "install over it" zc install "$T/web2.zone" two
 like "$out" "in place of 1.0" "says over what"
 zc start two 2>/dev/null
-for _ in $(seq 50); do page=$(curl -s http://127.0.0.1:8082/page) && break; sleep 0.1; done
+page=$(until_ok curl -s http://127.0.0.1:8082/page)
 is "$page" site "volume and port are as they were"
 like "$(zc logs two)" "^hola$" "the package's news are there"
-is "$(zc show two -o json | jq -r '[.spec.memory.cap, .spec.labels.tier, .spec.process.env.NEW, .spec.process.env.KEY] | join(" ")')" "80M front 1 s3cret" "the operator's settings too"
+is "$(field two '[.spec.memory.cap, .spec.labels.tier, .spec.process.env.NEW, .spec.process.env.KEY] | join(" ")')" "80M front 1 s3cret" "the operator's settings too"
 zc exec two -- cat /mine >/dev/null 2>&1
 ok $((! $?)) "the root is the new package's"
 status_is 4 "not back while it runs" zc install --back two
@@ -124,7 +124,7 @@ status_is 0 "and back" zc install --back two
 like "$out" "two is web 1.0 again" "says to what"
 zc start two 2>/dev/null
 is "$(zc exec two -- cat /mine)" mine "with the root of then"
-is "$(zc show two -o json | jq -r '[.spec.memory.cap, .spec.process.env.GREETING, .package.version] | join(" ")')" "80M hi 1.0" "and its settings"
+is "$(field two '[.spec.memory.cap, .spec.process.env.GREETING, .package.version] | join(" ")')" "80M hi 1.0" "and its settings"
 zc stop -t 1 two 2>/dev/null
 status_is 3 "a zone of no package has nothing to go back to" zc install --back web
 status_is 4 "a zone of no package is not changed" zc install "$T/web2.zone" web --set key=k
@@ -177,14 +177,14 @@ zc network delete ruled >/dev/null 2>&1
 zc volume create whose >/dev/null 2>&1
 cp "$ROOT/etc/zones/web.yaml" "$T/web.kept"
 echo 'nonsense: [' >>"$ROOT/etc/zones/web.yaml"
-kill "$zoned_pid"; wait "$zoned_pid"; start_zoned
+stop_zoned; start_zoned
 pack_two() { printf 'name: heir\nzone: {filesystems: [{target: /loot, volume: whose}]}\n' >"$T/g.yaml"; zc pack two -o "$T/heir.zone" -f "$T/g.yaml" >/dev/null 2>&1; }
 pack_two || ok 1 "heir is packed"
 status_is 5 "a volume that may be of a zone whose file cannot be read" zc install "$T/heir.zone"
 like "$out" "wants perhaps another zone's volume: whose, web's file cannot be read" "... named"
 like "$out" "hint: --allow volumes," "... with its word"
 cp "$T/web.kept" "$ROOT/etc/zones/web.yaml"
-kill "$zoned_pid"; wait "$zoned_pid"; start_zoned
+stop_zoned; start_zoned
 zc volume delete whose >/dev/null 2>&1
 # all that weighs upon others is shown, also what needs no word
 zc volume create stray >/dev/null 2>&1
@@ -202,7 +202,7 @@ status_is 0 "a newer package with the same device needs no word" zc install "$T/
 version=3 pack_yaml greedy '{devices: [/dev/fuse, /dev/null]}'
 status_is 5 "one more device needs its word again" zc install "$T/greedy.zone"
 is "$(printf '%s\n' "$out" | grep -c '^devices: ')" 1 "... and that one alone is named"
-is "$(zc show greedy -o json | jq -r .package.version)" 2 "... the zone is as it was"
+is "$(field greedy .package.version)" 2 "... the zone is as it was"
 zc delete greedy
 # what is installed is what was shown
 code=$(curl -s -o "$T/e.json" -w '%{http_code}' --unix-socket "$ZONED_SOCKET" -d '{"ref":"localhost/web:1.0","name":"swapped","set":{"key":"k"},"digest":"sha256:0000"}' http://x/v1/install)
@@ -220,7 +220,7 @@ meanwhile() { # meanwhile BODY: an install with zoned held between the look and 
         worker=
         for _ in $(seq 2000); do worker=$(cat "/proc/$zoned_pid/task/$zoned_pid/children"); [ -n "${worker// /}" ] && break; done
         kill -STOP "$zoned_pid"
-        for _ in $(seq 200); do grep -q '^State:.Z' "/proc/${worker// /}/status" 2>/dev/null && break; sleep 0.01; done
+        nap=0.01 tries=200 until_ok grep -q '^State:.Z' "/proc/${worker// /}/status" 2>/dev/null
         retag localhost/web:2.0 localhost/web:1.0
         kill -CONT "$zoned_pid"
         wait $client
@@ -248,13 +248,13 @@ is "$code $(jq -r '.error.kind + " " + .error.details[0].key' "$T/e.json")" "422
 # ---- killed on the way ----
 bad=""
 for i in $(seq 12); do
-    before=$(zc show two -o json | jq -r .package.version)
+    before=$(field two .package.version)
     if [ "$before" = 1.0 ]; then zc install "$T/web2.zone" two >/dev/null 2>&1 & else zc install --back two >/dev/null 2>&1 & fi
     sleep "0.0$((i * 8 % 100))"
     kill9_zoned
     wait $! 2>/dev/null
     start_zoned || { bad="$bad no-start"; break; }
-    now=$(zc show two -o json | jq -r '.package.version + " " + .spec.process.env.GREETING + " " + .state + " " + .spec.memory.cap')
+    now=$(field two '.package.version + " " + .spec.process.env.GREETING + " " + .state + " " + .spec.memory.cap')
     case $now in "1.0 hi installed 80M" | "2.0 hola installed 80M") ;; *) bad="$bad [$i: $now]" ;; esac
     left=$(ls "$ROOT/lib/zones/two" | grep -E '^(next|aside)' | xargs)
     [ -z "$left" ] || bad="$bad [$i: $left]"
@@ -262,6 +262,6 @@ done
 is "$bad" "" "zoned killed at twelve instants of a change: the old or the new, whole"
 status_is 0 "the store is as it should be" zc image verify
 zc start two 2>/dev/null
-for _ in $(seq 50); do page=$(curl -s http://127.0.0.1:8082/page) && break; sleep 0.1; done
+page=$(until_ok curl -s http://127.0.0.1:8082/page)
 is "$page" site "and the zone serves"
 finish

@@ -2,11 +2,7 @@
 # guest: v2
 # The verbs that look at, change and move a zone: set, apply, export, rename, clone, cp, diff, volumes, logs, stats, events, roles.
 . "$(dirname "$0")/lib.sh"
-start_zoned
-ok $? "zoned answers"
-inst=$(instance)
-zc run --rm host true
-before=$(picture "$inst")
+begin
 cat >"$T/web.yaml" <<'EOF'
 # the front
 version: 1
@@ -33,7 +29,7 @@ is "$(cat /sys/fs/cgroup/cpu/$inst.slice/web/cpu.shares 2>/dev/null || echo $(($
 is "$(cat /sys/fs/cgroup/memory/$inst.slice/web/memory.limit_in_bytes 2>/dev/null || cat /sys/fs/cgroup/$inst.slice/web/memory.max)" 67108864 "... the memory cap too"
 status_is 0 "set a key of the next boot" zc set web hostname=front
 like "$out" "next boot" "... says at next boot"
-is "$(zc show web -o json | jq -r .pending)" true "pending is shown"
+is "$(field web .pending)" true "pending is shown"
 status_is 7 "a bad value changes nothing" zc set web cpu.shares=400 cpu.cap=-1
 is "$(zc show web -o json | jq .spec.cpu.shares)" 300 "... one transaction"
 zc restart web >/dev/null
@@ -65,7 +61,7 @@ zc start twin mark
 is "$(zc exec twin -- cat /root/file)" mine "the clone has the changes"
 [ "$(zc exec twin -- cat /etc/machine-id)" != "$(zc exec mark -- cat /etc/machine-id)" ]
 ok $? "and a machine-id of its own"
-[ "$(zc show twin -o json | jq -r '.network[0].addresses[0]')" != "$(zc show mark -o json | jq -r '.network[0].addresses[0]')" ]
+[ "$(field twin '.network[0].addresses[0]')" != "$(field mark '.network[0].addresses[0]')" ]
 ok $? "and an address of its own"
 zc stop -t 1 twin >/dev/null
 status_is 0 "rename" zc rename twin second
@@ -119,10 +115,10 @@ zc delete --force mark second >/dev/null
 wait "$zoned_pid"
 start_zoned
 status_is 0 "autoboot starts a zone and what it depends on" zc wait boot --for running
-is "$(zc show base -o json | jq -r .state)" running "... in order"
+is "$(state base)" running "... in order"
 is "$(zc list -o json | jq '[.[] | {(.name): .uptime}] | add | .base >= .boot')" true "... the dependency first"
 zc delete --force boot base web >/dev/null
 same "$(picture "$inst" | sed '/^\[links\]/,/^\[cgroups\]/d')" "$(echo "$before" | sed '/^\[links\]/,/^\[cgroups\]/d')" "nothing is left"
-kill "$zoned_pid" && wait "$zoned_pid"
-for _ in $(seq 50); do pgrep -f "zone-sup --server $ROOT" >/dev/null || break; sleep 0.1; done
+stop_zoned
+eventually "" pgrep -f "zone-sup --server $ROOT" >/dev/null
 is "$(pgrep -f "zone-sup --server $ROOT")" "" "no supervisor waits for a zone of a daemon that is gone"

@@ -2,11 +2,7 @@
 # Two hundred zones at once, each with its network; the cost of one more is printed; all deleted, nothing left.
 . "$(dirname "$0")/lib.sh"
 N=${ZONES:-200}
-start_zoned
-ok $? "zoned answers"
-inst=$(instance)
-zc run --rm host true
-before=$(picture "$inst")
+begin
 us() { echo $(($(date +%s%N) / 1000)); }
 for i in $(seq "$N"); do
     zc create z$i --image host -- sleep 10000 || break
@@ -25,7 +21,7 @@ zc list >/dev/null
 t1=$(us)
 zc stats >/dev/null
 echo "# list $((t1 - t0)) us, stats $(($(us) - t1)) us"
-first=$(zc show z1 -o json | jq -r '.network[0].addresses[0]')
+first=$(field z1 '.network[0].addresses[0]')
 zc exec z$N -- ping -c 1 -W 2 "$first" >/dev/null
 ok $? "the last reaches the first"
 echo "# zoned: $(awk '/^Private_/{s += $2} END {print s}' /proc/$zoned_pid/smaps_rollup) kB private"
@@ -36,4 +32,4 @@ t0=$(us)
 zc delete --force $(zc list -q) >/dev/null
 echo "# all deleted in $((($(us) - t0) / 1000)) ms"
 is "$(zc list -q)" "" "all deleted"
-same "$(picture "$inst")" "$before" "nothing is left"
+nothing_left

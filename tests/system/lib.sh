@@ -64,7 +64,41 @@ kill9_zoned() {
     wait "$zoned_pid" 2>/dev/null
     zoned_pid=
 }
+stop_zoned() {
+    kill "$zoned_pid" 2>/dev/null && wait "$zoned_pid" 2>/dev/null
+    zoned_pid=
+}
 instance() { curl -s --unix-socket "$ZONED_SOCKET" http://x/v1/version | jq -er .instance; }
+# begin: a first zoned of this instance ($inst), and a picture ($before) after a first run, which brings up the network that then
+# stays; nothing_left [NAME]: the picture is as it was
+begin() {
+    start_zoned
+    ok $? "zoned answers" "$(tail -5 "$T/zoned.log")"
+    inst=$(instance)
+    status_is 0 "a first run brings the default network up" zc run --rm host true
+    before=$(picture "$inst")
+}
+nothing_left() { same "$(picture "$inst")" "$before" "${1:-nothing is left}"; }
+# Bounded waits: ${tries:-100} looks, ${nap:-0.1} s between two. What hangs has an end; whether it came in time decides no test.
+until_ok() { # until_ok COMMAND…: until it succeeds; 1 when it never did
+    for _ in $(seq "${tries:-100}"); do
+        "$@" && return
+        sleep "${nap:-0.1}"
+    done
+    return 1
+}
+eventually() { # eventually WANT COMMAND…: until it prints WANT; prints what it says then, or at last; 1 when that is not WANT
+    local want_=$1 said_
+    shift
+    for _ in $(seq "${tries:-100}"); do
+        said_=$("$@" 2>/dev/null)
+        [ "$said_" = "$want_" ] && break
+        sleep "${nap:-0.1}"
+    done
+    printf '%s\n' "$said_"
+    [ "$said_" = "$want_" ]
+}
+ended() { until_ok eval "! kill -0 $1 2>/dev/null"; } # ended PID: until that process is no more
 # What a start makes, in one text: mounts, links, nft, cgroups, loop devices, our processes, state folders.
 picture() {
     local inst=$1
@@ -88,14 +122,19 @@ picture() {
     echo "[etc]"
     ls "$ROOT/etc/zones"
 }
-finish() {
-    local status=$?
-    trap - EXIT
+take_down() { # zones, zoned, and what it leaves to the next one of this root
+    local p
     [ -n "$zoned_pid" ] && zc delete --force $(zc list -q 2>/dev/null) >/dev/null 2>&1
-    [ -n "$zoned_pid" ] && kill "$zoned_pid" 2>/dev/null && wait "$zoned_pid" 2>/dev/null
+    stop_zoned
     for p in $(pgrep -f "zone-sup --server $ROOT|^/usr/bin/lxcfs .*$ROOT"); do kill -9 "$p" 2>/dev/null; done
     umount -l "$ROOT/run/lxcfs/mnt" 2>/dev/null
     for p in $(cut -d" " -f1 "$ROOT"/run/names/*/pid "$ROOT"/run/dhcp/*/pid 2>/dev/null); do kill -9 "$p" 2>/dev/null; done
+}
+finish() {
+    local status=$?
+    trap - EXIT
+    take_down
+    kill $(jobs -pr) 2>/dev/null # what a test runs beside itself, a server perhaps, ends here with it
     echo "1..$n"
     if [ $failed = 1 ] || [ $status != 0 ]; then
         echo "# zoned's own words:"
@@ -105,6 +144,13 @@ finish() {
     exit $((failed ? 1 : status))
 }
 trap finish EXIT
-# addr ZONE [LINK [NTH]]: an address of a zone; ns ZONE COMMAND…: in its network, with the host's files
-addr() { zc show "$1" -o json | jq -r ".network[${2:-0}].addresses[${3:-0}]"; }
-ns() { nsenter -n -t "$(zc show "$1" -o json | jq .pid)" "${@:2}"; }
+# What zoned says of a zone: field ZONE JQ-FILTER, state ZONE, addr ZONE [LINK [NTH]]
+field() { zc show "$1" -o json | jq -r "$2"; }
+state() { field "$1" .state; }
+addr() { field "$1" ".network[${2:-0}].addresses[${3:-0}]"; }
+ns() { nsenter -n -t "$(field "$1" .pid)" "${@:2}"; } # ns ZONE COMMAND…: in its network, with the host's files
+# sups NAME: the processes of this root's fork server by that name: zone-sup (itself and its spare), sup:ZONE; sup_of
+# ZONE: the newest of a zone; keeper: the fork server itself
+sups() { for p in $(pgrep -f "zone-sup --server $ROOT"); do grep -qsx "$1" "/proc/$p/comm" && echo "$p"; done; }
+sup_of() { sups "sup:$1" | tail -1; }
+keeper() { for p in $(sups zone-sup); do [ "$(ps -o ppid= -p "$p" | tr -d ' ')" = 1 ] && echo "$p"; done | head -1; }

@@ -2,19 +2,11 @@
 # What only cgroup v2 has, on a host that has nothing else: soft and reserved memory, both kinds of out-of-memory, rates and weight
 # of a disk, freezing, what a zone sees of its group, a subtree that a zone divides itself. Runs in the guest only.
 . "$(dirname "$0")/../../system/lib.sh"
-start_zoned
-ok $? "zoned answers"
-inst=$(instance)
-zc run --rm host true
-before=$(picture "$inst")
+begin
 P=/sys/fs/cgroup/$inst.slice
 has() { cat "$P/$1"; }
-field() { awk -v k="$2" '$1 == k { print $2 }' "$P/$1"; }
+of_group() { awk -v k="$2" '$1 == k { print $2 }' "$P/$1"; }
 disk=$(lsblk -nro MAJ:MIN /dev/vda | head -1)
-eventually() { # eventually COMMAND…: within 60 s
-    for _ in $(seq 300); do "$@" && return; sleep 0.2; done
-    return 1
-}
 
 status_is 0 "every key of the division" zc create full --cpu-shares 250 --cpu-cap 0.5 --cpus 1 --memory 96M --tasks 77 \
     --set memory.soft=64M --set memory.reserved=32M --set memory.swap=8M --set memory.oom=process --set cpu.burst=0.1 \
@@ -54,13 +46,13 @@ echo "$disk enable=0" >/sys/fs/cgroup/io.cost.qos
 # soft: reclaimed, not killed. The file is on the zone's disk, so its cache is the zone's and can go.
 zc create soft --memory 128M --set memory.soft=24M --image host -- sh -c 'dd if=/dev/zero of=/root/f bs=1M count=64 2>/dev/null; echo done; sleep 1000'
 zc start soft
-high() { [ "$(field soft/memory.events high)" -gt 0 ]; }
-eventually high
+high() { [ "$(of_group soft/memory.events high)" -gt 0 ]; }
+tries=600 until_ok high
 ok $? "above memory.soft the kernel reclaims"
 written() { zc logs soft | grep -q done; }
-eventually written
+tries=600 until_ok written
 ok $? "and the zone goes on"
-is "$(field soft/memory.events oom_kill) $(zc show soft -o json | jq -r .state)" "0 running" "nobody was killed"
+is "$(of_group soft/memory.events oom_kill) $(state soft)" "0 running" "nobody was killed"
 zc delete --force soft >/dev/null
 
 # a process that fills the memory beside one that does not
@@ -68,9 +60,9 @@ pair='python3 -c "x = bytearray(300 << 20)"; echo hog $?; sleep 1000'
 zc create each --memory 48M --set memory.oom=process --image host -- sh -c "$pair"
 zc start each
 hog() { zc logs each | grep -q 'hog 137'; }
-eventually hog
+tries=600 until_ok hog
 ok $? "oom: process kills the process"
-is "$(zc show each -o json | jq -r .state)" running "... and the zone lives"
+is "$(state each)" running "... and the zone lives"
 zc create all --memory 48M --set memory.oom=zone --image host -- sh -c "$pair"
 zc start all
 zc wait all --for stopped
@@ -81,7 +73,7 @@ zc delete --force each all >/dev/null
 zc create cold --image host -- sh -c 'while :; do :; done'
 zc start cold
 status_is 0 "pause" zc pause cold
-is "$(field cold/cgroup.events frozen)" 1 "the kernel says frozen"
+is "$(of_group cold/cgroup.events frozen)" 1 "the kernel says frozen"
 use() { zc stats cold -o json | jq '.zones[0].cpu.usage_usec'; }
 a=$(use)
 sleep 1
@@ -117,7 +109,7 @@ chmod 755 "$T/img" "$T/img/sbin/init"
 zc create sys --memory 64M --set init=system --image "dir:$T/img"
 status_is 0 "init: system" zc start sys
 ready() { zc logs sys | grep -q ready; }
-eventually ready
+tries=600 until_ok ready
 ok $? "it makes a child group and hands controllers down"
 is "$(has sys/cgroup.subtree_control)" "cpu memory pids" "... the kernel has it"
 is "$(zc exec sys -- sh -c 'cd /sys/fs/cgroup && mkdir app && echo 20M >app/memory.max && cat app/memory.max')" $((20 << 20)) \
@@ -128,7 +120,7 @@ is "$(zc exec sys -- sh -c 'echo max >/sys/fs/cgroup/memory.max' 2>/dev/null; ha
 status_is 0 "live: a limit of it" zc set sys memory.cap=96M
 is "$(has sys/memory.max)" $((96 << 20)) "... the kernel has it"
 status_is 0 "pause takes the whole subtree" zc pause sys
-is "$(field sys/init.scope/cgroup.events frozen)" 1 "... the child group too"
+is "$(of_group sys/init.scope/cgroup.events frozen)" 1 "... the child group too"
 status_is 0 "resume" zc resume sys
 is "$(zc ps sys | grep -c 'sleep 1')" 1 "ps looks into child groups"
 kill9_zoned
@@ -136,5 +128,5 @@ start_zoned
 is "$(zc exec sys -- cat /proc/self/cgroup)" "0::/init.scope" "after adoption too"
 status_is 0 "stop" zc stop --force sys
 zc delete sys
-same "$(picture "$inst")" "$before" "nothing is left"
+nothing_left
 is "$(has memory.min)" 0 "no promise is left"
