@@ -18,8 +18,6 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#define CONFIG_TYPE "application/vnd.oci.image.config.v1+json"
-#define LAYER_TYPE "application/vnd.oci.image.layer.v1.tar+gzip"
 #define PIECE (1u << 18)
 
 /* What a start writes itself and another zone must not have. */
@@ -108,7 +106,7 @@ static int make_layer(struct img_store *s, int tree, char *const *skip, struct i
     }
     if (r == 0) {
         *out = (struct img_layer){.blob.size = l.size};
-        snprintf(out->blob.media_type, sizeof(out->blob.media_type), LAYER_TYPE);
+        snprintf(out->blob.media_type, sizeof(out->blob.media_type), IMG_LAYER_TYPE "+gzip");
         img_hash_end(&l.plain, out->diff_id);
         img_hash_end(&l.packed, out->blob.digest);
         r = copy_in(s, fd, &out->blob, e);
@@ -184,87 +182,8 @@ static int load_base(struct img_store *s, const struct stor_root_plan *root, str
     return r < 0 ? r : img_load(s, &d, base, e);
 }
 
-static void merge(json *to, const json *from)
-{
-    for (void *it = js_iter((json *)from); it; it = js_next((json *)from, it))
-        js_set(to, js_iter_key(it), js_ref(js_iter_value(it)));
-}
-
-static json *make_config(const struct img_store *s, const struct img_image *base, const char *diff_id,
-                         const json *said)
-{
-    char now[32];
-    struct img_platform p;
-    json *o = js_object(), *config = js_object(), *rootfs = js_object(), *ids = js_array(),
-         *history = js_array(), *step = js_object();
-    (void)img_platform_parse(NULL, &p, NULL);
-    img_now(s, now);
-    js_set_str(o, "architecture", p.arch);
-    js_set_str(o, "os", p.os);
-    merge(o, base->config_json);
-    js_set_str(o, "created", now);
-    merge(config, js_get(base->config_json, "config"));
-    merge(config, said);
-    if (js_get(said, "Labels")) { /* those of the image below stay */
-        json *labels = js_object();
-        merge(labels, js_get(js_get(base->config_json, "config"), "Labels"));
-        merge(labels, js_get(said, "Labels"));
-        js_set(config, "Labels", labels);
-    }
-    js_set(o, "config", config);
-    for (unsigned k = 0; k < base->nlayers; k++)
-        js_add(ids, js_string(base->layers[k].diff_id));
-    js_add(ids, js_string(diff_id));
-    js_set_str(rootfs, "type", "layers");
-    js_set(rootfs, "diff_ids", ids);
-    js_set(o, "rootfs", rootfs);
-    const json *old = js_get(base->config_json, "history");
-    for (size_t k = 0; k < js_len(old); k++)
-        js_add(history, js_ref(js_at(old, k)));
-    for (unsigned k = 0; !base->config_json && k < base->nlayers; k++) {
-        json *root = js_object();
-        js_set_str(root, "created", now);
-        js_set_str(root, "created_by", "zonectl commit: root");
-        js_add(history, root);
-    }
-    js_set_str(step, "created", now);
-    js_set_str(step, "created_by", "zonectl commit");
-    js_add(history, step);
-    js_set(o, "history", history);
-    js_del(o, "moby.buildkit.buildinfo.v1");
-    return o;
-}
-
-/* The manifest is an OCI one now. */
-void img_oci_type(struct img_desc *layer)
-{
-    const char *t = layer->media_type;
-    if (strncmp(t, "application/vnd.docker.", 23) != 0)
-        return;
-    snprintf(layer->media_type, sizeof(layer->media_type), "%s",
-             strstr(t, ".gzip")   ? LAYER_TYPE
-             : strstr(t, ".zstd") ? "application/vnd.oci.image.layer.v1.tar+zstd"
-                                  : "application/vnd.oci.image.layer.v1.tar");
-}
-
-static int make_image(struct img_store *s, const struct img_image *base, const struct img_layer *top,
-                      const json *said, struct img_desc *out, struct err *e)
-{
-    struct img_desc config;
-    auto_js json *o = make_config(s, base, top->diff_id, said);
-    auto_free char *text = js_dump(o, false);
-    auto_free struct img_desc *layers = xcalloc(base->nlayers + 1, sizeof(*layers));
-    for (unsigned k = 0; k < base->nlayers; k++) {
-        layers[k] = base->layers[k].blob;
-        img_oci_type(&layers[k]);
-    }
-    layers[base->nlayers] = top->blob;
-    int r = img_blob_put(s, CONFIG_TYPE, text, strlen(text), &config, e);
-    return r < 0 ? r : img_manifest_put(s, &config, layers, base->nlayers + 1, out, e);
-}
-
 int img_commit(struct img_store *s, const char *zone, const struct stor_root_plan *root, const json *said,
-               const char *ref, struct img_desc *out, struct err *e)
+               const char *created_by, const char *ref, struct img_desc *out, struct err *e)
 {
     struct img_image base auto_done(img_image_done) = {0}, made auto_done(img_image_done) = {0};
     struct img_layer top;
@@ -274,7 +193,7 @@ int img_commit(struct img_store *s, const char *zone, const struct stor_root_pla
     if (r == 0 && base.nlayers >= 128)
         r = err_set(e, ERR_LIMIT, E2BIG, "the image has 128 layers already");
     r = r < 0 ? r : upper_layer(s, zone, &top, e);
-    r = r < 0 ? r : make_image(s, &base, &top, said, out, e);
+    r = r < 0 ? r : img_make_on(s, &base, &top, said, created_by, out, e);
     r = r < 0 ? r : img_load(s, out, &made, e);
     r = r < 0 ? r : img_unpack(s, out, &made, NULL, e);
     r = r < 0 ? r : img_tag(s, ref, out, e);

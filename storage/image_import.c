@@ -11,14 +11,13 @@
 #include <string.h>
 
 #define MANIFEST_TYPE "application/vnd.oci.image.manifest.v1+json"
-#define CONFIG_TYPE "application/vnd.oci.image.config.v1+json"
-#define LAYER_TYPE "application/vnd.oci.image.layer.v1.tar"
 #define IMAGES_MAX 1000
 
 struct import {
     struct img_store *st;
     struct img_source src;
-    const char *ref; /* the caller's name, or NULL */
+    const char *ref;        /* the caller's name, or NULL */
+    const char *created_by; /* history of a root */
     char **names;
 };
 
@@ -191,7 +190,7 @@ static int bring_layer(struct import *im, const char *member, const char *diff_i
         return fd;
     close(fd);
     *d = (struct img_desc){.size = size};
-    snprintf(d->media_type, sizeof(d->media_type), LAYER_TYPE);
+    snprintf(d->media_type, sizeof(d->media_type), IMG_LAYER_TYPE);
     snprintf(d->digest, sizeof(d->digest), "%s", diff_id);
     if (img_source_blob(&im->src, member, im->st, d, &plain) == 0)
         return 0;
@@ -215,7 +214,7 @@ static int read_config(struct import *im, const char *member, struct img_image *
     i->nlayers = nlayers;
     i->layers = xcalloc(nlayers ? nlayers : 1, sizeof(*i->layers));
     r = r < 0 ? r : img_config_parse(text, n, i, e);
-    r = r < 0 ? r : img_blob_put(im->st, CONFIG_TYPE, text, n, config, e);
+    r = r < 0 ? r : img_blob_put(im->st, IMG_CONFIG_TYPE, text, n, config, e);
     size_t hex = strspn(member, "0123456789abcdef");
     if (r == 0 && hex == 64 && !strcmp(member + hex, ".json") && strncmp(config->digest + 7, member, 64) != 0)
         r = err_set(e, ERR_INVALID, EBADMSG, "%.80s: wrong digest: the bytes are %.24s…", member,
@@ -260,36 +259,12 @@ static int import_docker(struct import *im, struct err *e)
 }
 
 /* ---- a root's tar ---- */
-static char *rootfs_config(const struct img_store *s, const char *diff_id)
-{
-    struct img_platform p;
-    char now[32];
-    auto_js json *o = js_object();
-    json *rootfs = js_object(), *ids = js_array(), *history = js_array(), *step = js_object();
-    (void)img_platform_parse(NULL, &p, NULL);
-    img_now(s, now);
-    js_set_str(o, "created", now);
-    js_set_str(o, "architecture", p.arch);
-    js_set_str(o, "os", p.os);
-    if (*p.variant)
-        js_set_str(o, "variant", p.variant);
-    js_set(o, "config", js_object());
-    js_set_str(rootfs, "type", "layers");
-    js_add(ids, js_string(diff_id));
-    js_set(rootfs, "diff_ids", ids);
-    js_set(o, "rootfs", rootfs);
-    js_set_str(step, "created", now);
-    js_set_str(step, "created_by", "zonectl image import");
-    js_add(history, step);
-    js_set(o, "history", history);
-    return js_dump(o, false);
-}
-
 /* The file as it was given is the layer's blob, but bzip2 and xz, which OCI does not know: these are stored plain. */
 static int import_rootfs(struct import *im, const char *path, struct err *e)
 {
-    struct img_desc layer, config, manifest;
-    char diff_id[IMG_DIGEST_MAX];
+    struct img_image nothing = {0};
+    struct img_layer layer = {0};
+    struct img_desc manifest;
     auto_free char *name = NULL;
     int r = choose_name(im, NULL, NULL, &name, e);
     struct img_member *m = r < 0 ? NULL : vec_add(&im->src.members);
@@ -308,19 +283,16 @@ static int import_rootfs(struct import *im, const char *path, struct err *e)
     }
     off_t size = lseek(im->src.fd, 0, SEEK_END);
     *m = (struct img_member){xstrdup("//root"), NULL, 0, size < 0 ? 0 : (uint64_t)size};
-    r = img_source_digests(&im->src, "//root", im->st, &layer, diff_id, e);
-    r = r < 0 ? r : img_source_blob(&im->src, "//root", im->st, &layer, e);
-    if (r < 0)
-        return r;
-    auto_free char *text = rootfs_config(im->st, diff_id);
-    r = img_blob_put(im->st, CONFIG_TYPE, text, strlen(text), &config, e);
-    r = r < 0 ? r : img_manifest_put(im->st, &config, &layer, 1, &manifest, e);
+    r = img_source_digests(&im->src, "//root", im->st, &layer.blob, layer.diff_id, e);
+    r = r < 0 ? r : img_source_blob(&im->src, "//root", im->st, &layer.blob, e);
+    r = r < 0 ? r : img_make_on(im->st, &nothing, &layer, NULL, im->created_by, &manifest, e);
     return r < 0 ? r : adopt(im, &manifest, name, e);
 }
 
-int img_import_root(struct img_store *s, const char *path, const char *ref, struct err *e)
+int img_import_root(struct img_store *s, const char *path, const char *ref, const char *created_by,
+                    struct err *e)
 {
-    struct import im = {.st = s, .ref = ref, .src.fd = -1};
+    struct import im = {.st = s, .ref = ref, .created_by = created_by, .src.fd = -1};
     int r = img_source_open(s, path, &im.src, e);
     if (r < 0)
         return r;
@@ -332,7 +304,7 @@ int img_import_root(struct img_store *s, const char *path, const char *ref, stru
 
 int img_import(struct img_store *s, const char *path, const char *ref, char ***names, struct err *e)
 {
-    struct import im = {.st = s, .ref = ref, .src.fd = -1};
+    struct import im = {.st = s, .ref = ref, .created_by = "zonectl image import", .src.fd = -1};
     int r = img_source_open(s, path, &im.src, e);
     if (r < 0)
         return r;

@@ -98,24 +98,27 @@ int img_verify(struct img_store *s, json **report, struct err *e);
 enum img_format { IMG_OCI_ARCHIVE, IMG_OCI_DIR, IMG_DOCKER_ARCHIVE, IMG_ROOTFS_TAR };
 /* format is told by content. ref: the name to give, NULL: what the archive says. *names: strv of what came in. */
 int img_import(struct img_store *s, const char *path, const char *ref, char ***names, struct err *e);
-/* A tar of a root, whatever files lie in it. */
-int img_import_root(struct img_store *s, const char *path, const char *ref, struct err *e);
+/* A tar of a root, whatever files lie in it; created_by: of its history. */
+int img_import_root(struct img_store *s, const char *path, const char *ref, const char *created_by,
+                    struct err *e);
 int img_export(struct img_store *s, const char *ref, enum img_format f, const char *path, struct err *e);
 
 /* A zone's root as it is (its layers and its changes) as a tar. The caller's process ends afterwards: it has other mounts then. */
 int img_export_zone(struct img_store *s, const char *zone, const struct stor_root_plan *root,
                     const char *path, struct err *e);
 /* The zone's changes as one layer on top of its image, or alone where its root has no image's manifest. config: what is said
- * otherwise than the image says (an OCI config object; NULL: nothing). Names it ref; the zone must not change meanwhile. */
+ * otherwise than the image says (an OCI config object; NULL: nothing). created_by: its entry of history, like "zonectl commit".
+ * Names it ref; the zone must not change meanwhile. */
 int img_commit(struct img_store *s, const char *zone, const struct stor_root_plan *root, const json *config,
-               const char *ref, struct img_desc *out, struct err *e);
+               const char *created_by, const char *ref, struct img_desc *out, struct err *e);
 
 /* ---- builds: image_derive.c ---- */
 /* Images made from now on, and files newer than that in their layers, have this time (SOURCE_DATE_EPOCH, seconds). */
 void img_set_epoch(struct img_store *s, uint64_t epoch);
-/* The layers of from (NULL: none) with what said (an OCI config object) says otherwise; no name is given. */
-int img_derive(struct img_store *s, const struct img_desc *from, const json *said, struct img_desc *out,
-               struct err *e);
+/* The layers of from (NULL: none) with what said (an OCI config object) says otherwise; created_by: its entry of history. No
+ * name is given. */
+int img_derive(struct img_store *s, const struct img_desc *from, const json *said, const char *created_by,
+               struct img_desc *out, struct err *e);
 /* What a step has made before: an image by the name of the step's key (64 hex digits), until a prune finds nothing it led to. */
 #define IMG_CACHE "localhost/zoned-cache:"
 char *img_cache_name(const char *key);

@@ -81,8 +81,13 @@ int img_manifest_put(struct img_store *s, const struct img_desc *config, const s
 /* image_derive.c */
 void img_now(const struct img_store *s, char buf[32]); /* RFC 3339 */
 bool img_is_cache(const char *name);                   /* of what builds have made: no image to people */
-/* image_commit.c: an OCI layer's type in place of docker's */
-void img_oci_type(struct img_desc *layer);
+/* image_config.c: an image of base's layers (none: an empty one), top over them (NULL: none) and base's configuration with what said
+ * (NULL: nothing) says otherwise; created_by: its entry of history. No name is given. */
+#define IMG_CONFIG_TYPE "application/vnd.oci.image.config.v1+json"
+#define IMG_LAYER_TYPE "application/vnd.oci.image.layer.v1.tar"
+int img_make_on(struct img_store *s, const struct img_image *base, const struct img_layer *top,
+                const json *said, const char *created_by, struct img_desc *out, struct err *e);
+/* image_commit.c */
 int img_open_folder(const char *path, struct err *e); /* of the host, to be packed; without mounts below it */
 /* image_export.c: a file written beside its place, synced and renamed */
 int img_write_file(const char *path, int (*fill)(void *arg, int fd, struct err *e), void *arg, struct err *e);

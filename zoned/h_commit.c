@@ -15,24 +15,14 @@ static void set_list(json *o, const char *key, char *const *v)
         js_set_strv(o, key, v);
 }
 
-static void add_env(json *o, const struct spec *s, const json *image)
+static void add_env(json *o, const struct spec *s)
 {
-    char **env = js_get_strv(image, "Env"), **all = NULL;
-    for (char **p = env; p && *p; p++) {
-        size_t n = strcspn(*p, "=");
-        bool over = false;
-        for (unsigned i = 0; i < s->process.env.len; i++)
-            over =
-                over || (strlen(s->process.env.at[i].key) == n && !strncmp(s->process.env.at[i].key, *p, n));
-        if (!over)
-            strv_add(&all, *p);
-    }
+    char **all = NULL;
     for (unsigned i = 0; i < s->process.env.len; i++)
         strv_take(&all, xasprintf("%s=%s", s->process.env.at[i].key, s->process.env.at[i].value));
     if (all)
         js_set_strv(o, "Env", all);
     strv_free(all);
-    strv_free(env);
 }
 
 static void add_ports(json *o, const struct spec *s, const json *image)
@@ -60,15 +50,13 @@ static json *config_of(const struct zone *z, const json *image)
     json *o = js_object();
     set_list(o, "Entrypoint", s->process.entrypoint);
     set_list(o, "Cmd", s->process.args);
-    if (s->process.entrypoint && !s->process.args)
-        js_set(o, "Cmd", js_null());
     if (s->process.user)
         js_set_str(o, "User", s->process.user);
     if (s->process.cwd)
         js_set_str(o, "WorkingDir", s->process.cwd);
     if (s->process.stop_signal_given)
         js_set_str(o, "StopSignal", spec_signal_name(s->process.stop_signal));
-    add_env(o, s, image);
+    add_env(o, s);
     add_ports(o, s, image);
     json *labels = zone_labels(z);
     if (js_len(labels))

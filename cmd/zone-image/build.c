@@ -14,6 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define SHORT 60
+
 void build_note(struct build *b, const char *fmt, ...)
 {
     va_list ap;
@@ -28,7 +30,7 @@ void build_note(struct build *b, const char *fmt, ...)
 void build_key(const struct build *b, const char *from, const char *what, const char *text,
                char key[KEY_SIZE])
 {
-    auto_free char *all = xasprintf("zoned build 1\n%s\n%s\n%s%lld\n%s", from, what, b->has_epoch ? "@" : "-",
+    auto_free char *all = xasprintf("zoned build 2\n%s\n%s\n%s%lld\n%s", from, what, b->has_epoch ? "@" : "-",
                                     (long long)b->epoch, text);
     img_digest_of(all, strlen(all), key);
 }
@@ -39,13 +41,22 @@ int build_keep(struct build *b, const char *key, const struct img_desc *d, struc
     return img_tag(b->job->store, name, d, e);
 }
 
+char *build_in_short(const char *what)
+{
+    size_t line = strcspn(what, "\n"), n = line < SHORT ? line : SHORT;
+    while (n < line && n > 0 && (what[n] & 0xc0) == 0x80)
+        n--; /* not within a character */
+    return xasprintf("%.*s%s", (int)n, what, what[n] ? "…" : "");
+}
+
 static bool made_before(struct build *b, const char *key, const char *what, struct img_desc *out)
 {
     b->steps++;
     if (b->no_cache || !img_cache_find(b->job->store, key, out))
         return false;
     b->cached++;
-    build_note(b, "%s: as before", what);
+    auto_free char *text = build_in_short(what);
+    build_note(b, "%s: as before", text);
     return true;
 }
 
@@ -76,7 +87,7 @@ static int step_packages(struct build *b, struct img_desc *at, struct err *e)
 {
     char key[KEY_SIZE];
     auto_free char *names = strv_join(b->recipe->packages, " "), *script = packages_script(b->recipe);
-    auto_free char *what = xasprintf("packages %s", names);
+    auto_free char *what = xasprintf("packages: %s", names);
     build_key(b, at->digest, "packages", script, key);
     if (made_before(b, key, what, at))
         return 0;
@@ -108,6 +119,17 @@ static int gather(struct build *b, int out, char digest[KEY_SIZE], struct err *e
     return stor_gather(&g, out, digest, e);
 }
 
+/* copy: a to /b, a text to /c */
+static char *what_copy(const struct spec_recipe *r)
+{
+    struct str s = {0};
+    for (unsigned i = 0; i < r->copy.len; i++) {
+        const struct spec_recipe_copy *c = &r->copy.at[i];
+        str_addf(&s, "%s%s to %s", i ? ", " : "copy: ", c->from ? c->from : "a text", c->to);
+    }
+    return str_take(&s);
+}
+
 static int step_copy(struct build *b, struct img_desc *at, bool *none, struct err *e)
 {
     char digest[KEY_SIZE], key[KEY_SIZE];
@@ -115,13 +137,14 @@ static int step_copy(struct build *b, struct img_desc *at, bool *none, struct er
     int r = fd < 0 ? fd : gather(b, fd, digest, e);
     if (r < 0)
         return r;
-    build_key(b, *none ? "scratch" : at->digest, "copy", digest, key);
-    if (made_before(b, key, "copy", at))
+    auto_free char *what = what_copy(b->recipe), *all = xasprintf("%s\n%s", digest, what);
+    build_key(b, *none ? "scratch" : at->digest, "copy", all, key);
+    if (made_before(b, key, what, at))
         r = 0;
     else if (*none)
-        r = build_import_fd(b, fd, key, at, e);
+        r = build_import_fd(b, fd, key, what, at, e);
     else if (lseek(fd, 0, SEEK_SET) == 0)
-        r = build_in_zone(b, at, &(struct build_step){.what = "copy", .tar_fd = fd}, key, at, e);
+        r = build_in_zone(b, at, &(struct build_step){.what = what, .tar_fd = fd}, key, at, e);
     *none = *none && r < 0;
     return r;
 }
@@ -130,10 +153,7 @@ static int step_copy(struct build *b, struct img_desc *at, bool *none, struct er
 static int step_run(struct build *b, const char *command, struct img_desc *at, struct err *e)
 {
     char key[KEY_SIZE];
-    size_t line = strcspn(command, "\n");
-    auto_free char *what =
-        xasprintf("run %.*s%s", line < 60 ? (int)line : 60, command, command[line] ? "…" : "");
-    auto_free char *script = xasprintf("%s\n", command);
+    auto_free char *what = xasprintf("run: %s", command), *script = xasprintf("%s\n", command);
     build_key(b, at->digest, "run", script, key);
     if (made_before(b, key, what, at))
         return 0;
@@ -151,7 +171,7 @@ static int finish(struct build *b, bool none, struct img_desc *at, struct err *e
     if (made_before(b, key, "config", at))
         return 0;
     struct img_desc out;
-    int r = img_derive(b->job->store, none ? NULL : at, config, &out, e);
+    int r = img_derive(b->job->store, none ? NULL : at, config, "config", &out, e);
     r = r < 0 ? r : build_keep(b, key, &out, e);
     if (r == 0)
         *at = out;

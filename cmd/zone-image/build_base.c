@@ -31,17 +31,19 @@ static char *host_mirror(void)
 }
 
 /* ---- imports ---- */
-int build_import(struct build *b, const char *path, const char *key, struct img_desc *out, struct err *e)
+int build_import(struct build *b, const char *path, const char *key, const char *what, struct img_desc *out,
+                 struct err *e)
 {
     auto_free char *name = img_cache_name(key);
-    int r = img_import_root(b->job->store, path, name, e);
+    int r = img_import_root(b->job->store, path, name, what, e);
     return r < 0 ? r : img_find(b->job->store, name, out, e);
 }
 
-int build_import_fd(struct build *b, int fd, const char *key, struct img_desc *out, struct err *e)
+int build_import_fd(struct build *b, int fd, const char *key, const char *what, struct img_desc *out,
+                    struct err *e)
 {
     auto_free char *path = xasprintf("/proc/self/fd/%d", fd);
-    return build_import(b, path, key, out, e);
+    return build_import(b, path, key, what, out, e);
 }
 
 int build_file(struct build *b, struct err *e)
@@ -107,8 +109,9 @@ static int from_debian(struct build *b, struct img_desc *out, struct err *e)
     if (had(b, key, out))
         return 0;
     build_note(b, "from %s: mmdebstrap", b->recipe->from);
+    auto_free char *what = xasprintf("from: %s", b->recipe->from);
     int r = build_host_run(b, MMDEBSTRAP, e);
-    return r < 0 ? r : build_import_fd(b, b->host.out, key, out, e);
+    return r < 0 ? r : build_import_fd(b, b->host.out, key, what, out, e);
 }
 
 static int from_tar(struct build *b, struct img_desc *out, struct err *e)
@@ -126,7 +129,7 @@ static int from_tar(struct build *b, struct img_desc *out, struct err *e)
     if (had(b, key, out))
         return 0;
     build_note(b, "from %s", b->recipe->from);
-    return build_import(b, path, key, out, e);
+    return build_import(b, path, key, "from: tar", out, e);
 }
 
 /* As a tar first, so that equal folders are equal. */
@@ -144,7 +147,7 @@ static int from_dir(struct build *b, struct img_desc *out, struct err *e)
     if (had(b, key, out))
         return 0;
     build_note(b, "from %s", b->recipe->from);
-    return build_import_fd(b, fd, key, out, e);
+    return build_import_fd(b, fd, key, "from: dir", out, e);
 }
 
 static int from_image(struct build *b, struct img_desc *out, struct err *e)

@@ -143,9 +143,9 @@ static int run_zone(struct build *b, const char *image, const struct build_step 
     api_answer_done(&a);
     r = r < 0 ? r : listen_to(b, fd, &status, e);
     r = r < 0 ? r : ask(b, "GET", "/wait?for=stopped", NULL, NULL, e);
-    return r == 0 && status != 0
-               ? err_set(e, ERR_INVALID, EINVAL, "%s: status %lld", s->what, (long long)status)
-               : r;
+    auto_free char *text = build_in_short(s->what);
+    return r == 0 && status != 0 ? err_set(e, ERR_INVALID, EINVAL, "%s: status %lld", text, (long long)status)
+                                 : r;
 }
 
 /* ---- files ---- */
@@ -155,14 +155,14 @@ static int put_files(struct build *b, int tar_fd, struct err *e)
     return api_transfer(b->api, "PUT", path, tar_fd, -1, e, NULL);
 }
 
-static int take_layer(struct build *b, const char *image, const char *key, struct img_desc *out,
-                      struct err *e)
+static int take_layer(struct build *b, const char *image, const char *what, const char *key,
+                      struct img_desc *out, struct err *e)
 {
     struct stor_root_plan root = {0};
     auto_free char *name = img_cache_name(key);
     if (!stor_zone_root_load(b->job->pool, b->zone, image, &root))
         return err_set(e, ERR_INTERNAL, EIO, "the zone of the build has no root");
-    int r = img_commit(b->job->store, b->zone, &root, NULL, name, out, e);
+    int r = img_commit(b->job->store, b->zone, &root, NULL, what, name, out, e);
     stor_root_done(&root);
     return r;
 }
@@ -173,7 +173,8 @@ int build_in_zone(struct build *b, const struct img_desc *from, const struct bui
     char parent[KEY_SIZE];
     build_key(b, from->digest, "parent", b->zone, parent);
     auto_free char *image = img_cache_name(parent);
-    build_note(b, "%s", s->what);
+    auto_free char *text = build_in_short(s->what);
+    build_note(b, "%s", text);
     int r = build_keep(b, parent, from, e); /* a name to make the zone from */
     r = r < 0 ? r : drop_zone(b);
     if (r == 0 && s->tar_fd >= 0) {
@@ -182,7 +183,7 @@ int build_in_zone(struct build *b, const struct img_desc *from, const struct bui
     } else if (r == 0) {
         r = run_zone(b, image, s, e);
     }
-    r = r < 0 ? r : take_layer(b, image, key, out, e);
+    r = r < 0 ? r : take_layer(b, image, s->what, key, out, e);
     (void)drop_zone(b);
     (void)img_untag(b->job->store, image, NULL);
     return r;

@@ -118,7 +118,8 @@ int op_commit(struct job *j, json **result, struct err *e)
     int r = job_text(j, "zone", true, &zone, e);
     r = r < 0 ? r : job_text(j, "ref", true, &ref, e);
     r = r < 0 ? r : stor_root_from_json(js_get(j->args, "root"), &root, e);
-    r = r < 0 ? r : img_commit(j->store, zone, &root, js_get(j->args, "config"), ref, &d, e);
+    r = r < 0 ? r
+              : img_commit(j->store, zone, &root, js_get(j->args, "config"), "zonectl commit", ref, &d, e);
     stor_root_done(&root);
     if (r == 0) {
         *result = js_object();

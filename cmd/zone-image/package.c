@@ -42,7 +42,7 @@ int op_pack(struct job *j, json **result, struct err *e)
     if (r == 0 && path && !path_is_clean_absolute(path))
         r = err_set(e, ERR_INVALID, EINVAL, "path: must be absolute, without . and ..");
     r = r < 0 ? r : stor_root_from_json(js_get(j->args, "root"), &root, e);
-    r = r < 0 ? r : img_commit(j->store, zone, &root, js_get(j->args, "config"), ref, &d, e);
+    r = r < 0 ? r : img_commit(j->store, zone, &root, js_get(j->args, "config"), "zonectl pack", ref, &d, e);
     stor_root_done(&root);
     if (r == 0 && path)
         r = img_export(j->store, ref, IMG_OCI_ARCHIVE, path, e);

@@ -37,6 +37,12 @@ two" "commands ran as root, files were there"
 is "$(zc run --rm localhost/tool:1 stat -c '%a %u:%g' /etc/greeting)" "600 0:33" "owner and mode of a file"
 is "$(zc run --rm localhost/tool:1 stat -c '%a %u:%g' /opt/files/sub/f)" "640 0:0" "and of a folder's"
 is "$(zc run --rm localhost/tool:1 sh -c 'echo $A $(id -u)')" "b 1000" "the configuration"
+is "$(zc image show localhost/tool:1 -o json | jq -r '.history[] | .created_by | split("\n")[0]')" "from: tar
+copy: a text to /etc/greeting, files to /opt/files
+run: echo \"\$(id -u) \$(cat /opt/files/link)\" >/ran
+run: echo two >>/ran
+config" "its history names the steps"
+is "$(zc image show localhost/tool:1 -o json | jq '(.layers | length) == ([.history[] | select(.empty_layer != true)] | length)')" true "... one for each layer, and one that has none"
 is "$(zc list -q)" "" "no zone is left"
 is "$(zc image list -o json | jq -r '.[].ref')" localhost/tool:1 "steps are no images to people"
 status_is 0 "a rebuild without a change" build
@@ -153,7 +159,7 @@ bad 7 'name: b\nfrom: localhost/tool:1\ncopy: [{from: ../x, to: /x}]\n' "leads o
 bad 3 'name: b\nfrom: localhost/tool:1\ncopy: [{from: none, to: /x}]\n' "copy: none" "a file that is not there"
 ln -s /etc/passwd "$T/r/leak"; ln -s / "$T/r/out"
 bad 3 'name: b\nfrom: localhost/tool:1\ncopy: [{from: out/etc/passwd, to: /x}]\n' "copy: out/etc/passwd" "a path through a link"
-bad 7 'name: b\nfrom: localhost/tool:1\nrun: [echo before; false]\n' "run echo before; false: status 1" "a command that fails"
+bad 7 'name: b\nfrom: localhost/tool:1\nrun: [echo before; false]\n' "run: echo before; false: status 1" "a command that fails"
 bad 7 'name: b\nfrom: localhost/tool:1\nrun: ["kill -9 $$"]\n' "status 137" "a command that dies"
 bad 3 'name: b\nfrom: tar:/nowhere.tar\n' "/nowhere.tar" "a tar that is not there"
 bad 1 'name: b\nfrom: nobody.invalid/x:1\n' "pulling it" "an image that nobody has"
