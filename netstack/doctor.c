@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What is wrong with the host's network for zones. Reads only: an accept in our table does not override a
  * drop in another base chain, and we set no policy in a foreign table, so the operator is told the chain and
- * the remedy. */
+ * the remedy, unless that firewall has been told of us (hooks.c). */
 #include "base/proc.h"
 #include "netstack/nl_api.h"
 #include "netstack/priv.h"
@@ -11,92 +11,132 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 
-struct foreign {
-    const char *instance;
-    json *out;
-    bool hooked4, hooked6; /* Docker or ufw know of us */
-    char **chains;         /* "ip filter FORWARD": others' that judge what is forwarded */
+struct chain {
+    char *table, *name; /* "ip filter", "FORWARD" */
+    bool input, drops;  /* judges what comes in, not what is forwarded; by its policy */
 };
 
-static void problem(json *out, char *text, const char *remedy)
+struct foreign {
+    struct net_ctx *c;
+    json *out;
+    char **bridges, **known; /* whose traffic must pass; of networks that are up */
+    VEC(struct chain) chains;
+};
+
+static void problem(json *out, char *text, char *remedy)
 {
     json *j = js_object();
     js_set_str(j, "problem", text);
     js_set_str(j, "remedy", remedy);
     js_add(out, j);
     free(text);
+    free(remedy);
 }
 
-static const char *remedy_for(const char *table, const char *chain)
+static char *remedy_for(const struct foreign *f, const struct chain *k)
 {
-    if (!strcmp(chain, "FORWARD") && !strcmp(table, "filter"))
-        return "accept the zones' bridges in the chain that is kept for you: with Docker DOCKER-USER, with "
-               "ufw "
-               "/etc/ufw/before.rules (ufw route allow), else iptables -I FORWARD -i zoned0 -j ACCEPT and "
-               "the same with -o";
-    if (!strcmp(table, "firewalld"))
-        return "firewall-cmd --permanent --zone=trusted --add-interface=zoned0, then firewall-cmd --reload";
-    return "add to that chain: iifname zoned0 accept; oifname zoned0 accept";
+    if (str_ends(k->table, " firewalld"))
+        return xasprintf("firewall-cmd --zone=trusted --add-interface=%s, or let zoned reach the system bus",
+                         f->bridges[0]);
+    auto_free char *names = strv_join(f->bridges, "\", \"");
+    if (!strcmp(k->table, "ip filter") || !strcmp(k->table, "ip6 filter"))
+        return xasprintf("%stables -I %s -i %s %s-j ACCEPT%s, for each of \"%s\"",
+                         strchr(k->table, '6') ? "ip6" : "ip", k->name, f->bridges[0],
+                         k->input ? "-p udp --dport 53 " : "", k->input ? "" : " and the same with -o",
+                         names);
+    if (k->input)
+        return xasprintf(
+            "before it: iifname { \"%s\" } meta l4proto { tcp, udp } th dport { 53, 67, 547 } accept", names);
+    return xasprintf("before it: iifname { \"%s\" } accept; oifname { \"%s\" } accept", names, names);
 }
 
-static const char *family_name(uint32_t family)
+/* Drops whatever comes over whatever link, or over one of ours. What it does to some addresses or ports is its maker's wish. */
+static bool may_block(const struct foreign *f, const char *rule)
 {
-    return family == NFPROTO_INET ? "inet" : family == NFPROTO_IPV4 ? "ip" : "ip6";
+    static const char *const narrow[] = {"type ", "jump ", "goto ", "addr ", "port ", "ct state"};
+    const char *verdict = strstr(rule, "drop");
+    verdict = verdict ? verdict : strstr(rule, "reject");
+    if (!verdict || (verdict > rule && verdict[-1] != ' '))
+        return false;
+    for (unsigned i = 0; i < ARRAY_LEN(narrow); i++)
+        if (strstr(rule, narrow[i]))
+            return false;
+    bool ours = false, link = strstr(rule, "ifname") || strstr(rule, "iif ") || strstr(rule, "oif ");
+    for (char **b = f->bridges; *b; b++)
+        ours |= strstr(rule, *b) != NULL;
+    return ours || !link;
 }
 
-/* A rule that may drop what zones send: it names one of our links, or no link at all. */
-static bool may_block(const char *rule, const char *prefix)
+/* Accepts these bridges, in the given direction. */
+static bool accepts(const struct foreign *f, const char *rule, const char *way)
 {
-    bool drops = str_ends(rule, " drop") || !strcmp(rule, "drop") || strstr(rule, "reject") != NULL;
-    bool link =
-        strstr(rule, "ifname") != NULL || strstr(rule, "iif ") != NULL || strstr(rule, "oif ") != NULL;
-    return drops && !strstr(rule, "invalid") &&
-           (!link || strstr(rule, "zoned0") || strstr(rule, prefix) || strstr(rule, "\"zb"));
+    if (!strstr(rule, way) || !str_ends(rule, "accept"))
+        return false;
+    for (char **b = f->bridges; *b; b++) {
+        auto_free char *quoted = xasprintf("\"%s\"", *b);
+        if (!strstr(rule, quoted))
+            return false;
+    }
+    return true;
 }
 
-static void check_rules(struct foreign *f, const char *chain)
+static bool passes_by(const struct foreign *f, const struct chain *k, const char *rule)
 {
-    char prefix[6];
-    auto_free char *text = net_table_list(chain);
+    char target[128];
+    const char *j = strstr(rule, "jump ");
+    return j && sscanf(j, "jump %127s", target) == 1 && net_hooks_pass(f->c, k->table, target, f->known);
+}
+
+/* In their order, up to where zones' traffic is accepted: what comes after that does not see it. */
+static void check_chain(struct foreign *f, const struct chain *k)
+{
+    auto_free char *whole = xasprintf("%s %s", k->table, k->name), *text = net_table_list(whole);
     char *save = NULL;
-    net_link_prefix(f->instance, prefix);
-    for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+    bool in = false, out = k->input;
+    for (char *line = strtok_r(text, "\n", &save); line && !(in && out); line = strtok_r(NULL, "\n", &save)) {
         line += strspn(line, " \t");
         char *handle = strstr(line, " # handle");
         if (handle)
             *handle = '\0';
-        if (!strchr(line, '{') && may_block(line, prefix))
+        if (str_ends(line, "{"))
+            continue;
+        if (passes_by(f, k, line))
+            return;
+        in |= accepts(f, line, "iifname");
+        out |= accepts(f, line, "oifname");
+        if (may_block(f, line))
             problem(f->out,
-                    xasprintf("the rule \"%s\" of the nft chain %s drops zones' traffic", line, chain),
-                    "before it, accept the zones' bridges: iifname zoned0 accept; oifname zoned0 accept");
+                    xasprintf("the rule \"%s\" of the nft chain %s drops %s", line, whole,
+                              k->input ? "zones' questions for names and addresses" : "zones' traffic"),
+                    remedy_for(f, k));
     }
+    if (k->drops && !(in && out))
+        problem(f->out,
+                xasprintf("the chain %s of the nft table %s drops %s unless a rule of its own accepts it",
+                          k->name, k->table,
+                          k->input ? "zones' questions for names and addresses" : "what is forwarded"),
+                remedy_for(f, k));
 }
 
 static void on_chain(struct nlmsghdr *h, void *data)
 {
+    static const char *const families[] = {
+        [NFPROTO_INET] = "inet", [NFPROTO_IPV4] = "ip", [NFPROTO_IPV6] = "ip6"};
     struct foreign *f = data;
     struct nftnl_chain *c = nftnl_chain_alloc();
     if (!c || nftnl_chain_nlmsg_parse(h, c) < 0)
         goto out;
-    uint32_t family = nftnl_chain_get_u32(c, NFTNL_CHAIN_FAMILY);
+    uint32_t family = nftnl_chain_get_u32(c, NFTNL_CHAIN_FAMILY),
+             hook = nftnl_chain_get_u32(c, NFTNL_CHAIN_HOOKNUM);
     const char *table = nftnl_chain_get_str(c, NFTNL_CHAIN_TABLE),
-               *name = nftnl_chain_get_str(c, NFTNL_CHAIN_NAME);
-    if (!nftnl_chain_is_set(c, NFTNL_CHAIN_HOOKNUM) || !table || !name || !strcmp(table, f->instance))
-        goto out;
-    bool known = !strcmp(table, "filter") && !strcmp(name, "FORWARD") &&
-                 ((family == NFPROTO_IPV4 && f->hooked4) || (family == NFPROTO_IPV6 && f->hooked6));
-    bool ours = family == NFPROTO_INET || family == NFPROTO_IPV4 || family == NFPROTO_IPV6;
-    if (ours && nftnl_chain_get_u32(c, NFTNL_CHAIN_HOOKNUM) == NF_INET_FORWARD) {
-        auto_free char *chain = xasprintf("%s %s %s", family_name(family), table, name);
-        strv_add(&f->chains, chain);
-    }
-    if (ours && !known && nftnl_chain_get_u32(c, NFTNL_CHAIN_HOOKNUM) == NF_INET_FORWARD &&
-        nftnl_chain_get_u32(c, NFTNL_CHAIN_POLICY) == NF_DROP)
-        problem(f->out,
-                xasprintf("the chain %s of the nft table %s %s drops what is forwarded unless a rule of its "
-                          "own accepts it",
-                          name, family_name(family), table),
-                remedy_for(table, name));
+               *name = nftnl_chain_get_str(c, NFTNL_CHAIN_NAME),
+               *family_name = family < ARRAY_LEN(families) ? families[family] : NULL;
+    if (family_name && nftnl_chain_is_set(c, NFTNL_CHAIN_HOOKNUM) && table && name &&
+        strcmp(table, f->c->instance) && (hook == NF_INET_FORWARD || hook == NF_INET_LOCAL_IN))
+        *vec_add(&f->chains) = (struct chain){.table = xasprintf("%s %s", family_name, table),
+                                              .name = xstrdup(name),
+                                              .input = hook == NF_INET_LOCAL_IN,
+                                              .drops = nftnl_chain_get_u32(c, NFTNL_CHAIN_POLICY) == NF_DROP};
 out:
     if (c)
         nftnl_chain_free(c);
@@ -108,33 +148,48 @@ static void check_legacy(struct net_ctx *c, json *out)
     int procfs = net_ctx_procfs(c, NULL);
     if (procfs >= 0 && procfs_read(procfs, "self/net/ip_tables_names", 4096, &text, NULL) == 0 &&
         strstr(text, "filter"))
-        problem(out, xstrdup("legacy iptables has a filter table, which nft does not show"),
-                "iptables-legacy -S FORWARD tells whether it drops; accept the zones' bridges there if so");
+        problem(
+            out, xstrdup("legacy iptables has a filter table, which nft does not show"),
+            xstrdup(
+                "iptables-legacy -S FORWARD tells whether it drops; accept the zones' bridges there if so"));
 }
 
-json *net_doctor(struct net_ctx *c)
+/* Before the first network is up it is asked what would be. */
+static char **bridges_of(char *const *known)
 {
-    json *out = js_array();
+    char **bridges = strv_copy(known);
+    if (!strv_len(bridges))
+        strv_add(&bridges, "zoned0");
+    return bridges;
+}
+
+json *net_doctor(struct net_ctx *c, const struct net_pass *pass)
+{
     struct nl_sock *s = NULL;
     struct err e = {0};
-    struct foreign f = {.instance = c->instance,
-                        .out = out,
-                        .hooked4 = net_hooks_there(c, false),
-                        .hooked6 = net_hooks_there(c, true)};
+    struct foreign f = {.c = c, .out = js_array()};
     char buf[256];
     if (net_nl_open(NETLINK_NETFILTER, &s, &e) < 0) {
-        problem(out, xasprintf("no nfnetlink: %s", e.text), "a kernel with nf_tables (modprobe nf_tables)");
-        return out;
+        problem(f.out, xasprintf("no nfnetlink: %s", e.text),
+                xstrdup("a kernel with nf_tables (modprobe nf_tables)"));
+        return f.out;
     }
     struct nlmsghdr *h = nftnl_nlmsg_build_hdr(buf, NFT_MSG_GETCHAIN, NFPROTO_UNSPEC, NLM_F_DUMP, 0);
     if (net_nl_dump(s, h->nlmsg_type, NLM_F_DUMP, NLMSG_DATA(h), h->nlmsg_len - NLMSG_HDRLEN, on_chain, &f,
                     &e) < 0)
-        problem(out, xasprintf("nf_tables does not answer: %s", e.text),
-                "modprobe nf_tables, and run as root");
+        problem(f.out, xasprintf("nf_tables does not answer: %s", e.text),
+                xstrdup("modprobe nf_tables, and run as root"));
     net_nl_close(s);
-    for (char **chain = f.chains; chain && *chain; chain++)
-        check_rules(&f, *chain);
-    strv_free(f.chains);
-    check_legacy(c, out);
-    return out;
+    for (unsigned i = 0; i < f.chains.len; i++) {
+        struct chain *k = &f.chains.at[i];
+        f.known = k->input ? pass->askers : pass->forwarded;
+        f.bridges = bridges_of(f.known);
+        check_chain(&f, k);
+        strv_free(f.bridges);
+        free(k->table);
+        free(k->name);
+    }
+    vec_done(&f.chains);
+    check_legacy(c, f.out);
+    return f.out;
 }

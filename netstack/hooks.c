@@ -1,71 +1,96 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The chains that other firewalls keep for their users, and our marked rules in them: an accept in our table does not
- * override a drop in another base chain, so where Docker or ufw drop what is forwarded, they are told that our bridges'
- * traffic is judged elsewhere. Must never touch a foreign rule, nor a chain that is not made for this. Undo: the rules with
- * our mark go with the last network. */
+ * override a drop in another base chain, so where Docker or ufw drop what is forwarded or what comes in, they are told that
+ * our bridges' traffic is judged elsewhere, and that zones may ask the host for names and addresses. Must never touch a
+ * foreign rule, nor a chain that is not made for this. Undo: the rules with our mark go with the last network. */
 #include "netstack/priv.h"
 
-static const struct {
+static const struct hook {
     const char *family, *table, *chain;
-} hooks[] = {{"ip", "filter", "DOCKER-USER"},
-             {"ip6", "filter", "DOCKER-USER"},
-             {"ip", "filter", "ufw-before-forward"},
-             {"ip6", "filter", "ufw6-before-forward"}};
+    bool input;
+} hooks[] = {{"ip", "filter", "DOCKER-USER", false},        {"ip6", "filter", "DOCKER-USER", false},
+             {"ip", "filter", "ufw-before-forward", false}, {"ip6", "filter", "ufw6-before-forward", false},
+             {"ip", "filter", "ufw-before-input", true},    {"ip6", "filter", "ufw6-before-input", true}};
+
+/* firewalld's own, which jump to the chains of its zones by the name of the link */
+static const char *const by_link[] = {"filter_FORWARD_ZONES", "filter_INPUT_ZONES", "FORWARD_ZONES",
+                                      "INPUT_ZONES"};
 
 /* The chain's rules with their handles, or NULL: there is no such chain. */
-static char *list(unsigned hook)
+static char *list(const struct hook *h)
 {
-    auto_free char *chain = xasprintf("%s %s %s", hooks[hook].family, hooks[hook].table, hooks[hook].chain);
+    auto_free char *chain = xasprintf("%s %s %s", h->family, h->table, h->chain);
     return net_table_list(chain);
 }
 
-/* Our rules of links that are no more. */
-static void drop_stale(struct str *s, unsigned hook, const char *text, const char *mark, char *const *bridges)
+static void want_port(char ***rules, const char *bridge, const char *proto, unsigned port)
 {
-    for (const char *p = text; (p = strstr(p, mark)); p++) {
-        char link[16] = "";
-        unsigned handle;
-        const char *end = p + strcspn(p, "\n"), *h = p;
-        if (sscanf(p + strlen(mark), "%15[^\"]", link) != 1 || strv_has(bridges, link))
-            continue;
-        while ((h = strstr(h, "# handle ")) && h < end)
-            if (sscanf(h++, "# handle %u", &handle) == 1)
-                str_addf(s, "delete rule %s %s %s handle %u\n", hooks[hook].family, hooks[hook].table,
-                         hooks[hook].chain, handle);
-    }
+    strv_take(rules, xasprintf("iifname \"%s\" %s dport %u", bridge, proto, port));
 }
 
-static void add_missing(struct str *s, unsigned hook, const char *text, const char *mark,
-                        char *const *bridges)
+/* What our rules of this chain match, in nft's own words. */
+static char **wanted(const struct hook *h, const struct net_pass *pass)
 {
-    for (; bridges && *bridges; bridges++) {
-        auto_free char *whole = xasprintf("%s%s\"", mark, *bridges);
-        const char *first = strstr(text, whole), *ways[] = {"iifname", "oifname"};
-        for (unsigned i = 0; !(first && strstr(first + 1, whole)) && i < ARRAY_LEN(ways); i++)
-            str_addf(s, "insert rule %s %s %s %s \"%s\" counter accept comment %s\n", hooks[hook].family,
-                     hooks[hook].table, hooks[hook].chain, ways[i], *bridges, whole);
+    char **rules = NULL;
+    char *const *b = h->input ? pass->askers : pass->forwarded;
+    for (; b && *b && !h->input; b++) {
+        strv_take(&rules, xasprintf("iifname \"%s\"", *b));
+        strv_take(&rules, xasprintf("oifname \"%s\"", *b));
+    }
+    for (; b && *b; b++) {
+        want_port(&rules, *b, "udp", strcmp(h->family, "ip") ? 547 : 67);
+        for (unsigned i = 0; i < pass->ports.len; i++) {
+            want_port(&rules, *b, "udp", pass->ports.at[i]);
+            want_port(&rules, *b, "tcp", pass->ports.at[i]);
+        }
+    }
+    return rules;
+}
+
+/* Of our rules in the text those that are wanted leave the list; the others are deleted. */
+static void compare(struct str *s, const struct hook *h, char *text, const char *mark, char **rules)
+{
+    char *save = NULL;
+    for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+        char *counter = strstr(line, " counter "), *handle = strstr(line, "# handle ");
+        if (!strstr(line, mark) || !counter || !handle)
+            continue;
+        *counter = '\0';
+        line += strspn(line, " \t");
+        if (strv_has(rules, line))
+            strv_remove(rules, line);
+        else
+            str_addf(s, "delete rule %s %s %s %s\n", h->family, h->table, h->chain, handle + 2);
     }
 }
 
 /* From what stands there now, so that nothing is inserted twice when the answer was lost. */
-static int set_one(unsigned hook, const char *mark, char *const *bridges, struct err *e)
+static int set_one(const struct hook *h, const char *mark, const struct net_pass *pass, struct err *e)
 {
     auto_done(str_done) struct str s = {0};
-    auto_free char *text = list(hook);
+    auto_free char *text = list(h);
     if (!text)
         return 0;
-    drop_stale(&s, hook, text, mark, bridges);
-    add_missing(&s, hook, text, mark, bridges);
+    char **rules = wanted(h, pass);
+    compare(&s, h, text, mark, rules);
+    for (char **r = rules; r && *r; r++)
+        str_addf(&s, "insert rule %s %s %s %s counter accept %s\n", h->family, h->table, h->chain, *r, mark);
+    strv_free(rules);
     return s.p ? net_table_try(s.p, e) : 0;
 }
 
-int net_hooks_set(struct net_ctx *c, char *const *bridges, struct err *e)
+static char *mark_of(const struct net_ctx *c)
 {
-    auto_free char *mark = xasprintf("\"%s ", c->instance);
+    return xasprintf("comment \"%s\"", c->instance);
+}
+
+int net_hooks_set(struct net_ctx *c, const struct net_pass *pass, struct err *e)
+{
+    auto_free char *mark = mark_of(c);
     for (unsigned i = 0; i < ARRAY_LEN(hooks); i++)
         for (unsigned tries = 0;; tries++) {
             struct err own = {0};
-            if (set_one(i, mark, bridges, &own) == 0)
+            if (set_one(&hooks[i], mark, pass, &own) == 0)
                 break;
             if (own.kind != ERR_BUSY || tries == NET_TRIES)
                 return err_set(e, own.kind, own.code, "%s", own.text);
@@ -74,13 +99,20 @@ int net_hooks_set(struct net_ctx *c, char *const *bridges, struct err *e)
     return 0;
 }
 
-bool net_hooks_there(struct net_ctx *c, bool six)
+bool net_hooks_pass(struct net_ctx *c, const char *table, const char *chain, char *const *bridges)
 {
-    auto_free char *mark = xasprintf("\"%s ", c->instance);
-    for (unsigned i = 0; i < ARRAY_LEN(hooks); i++) {
-        auto_free char *text = !strcmp(hooks[i].family, "ip6") == six ? list(i) : NULL;
-        if (text && strstr(text, mark))
-            return true;
+    bool links = false, hook = false;
+    for (unsigned i = 0; i < ARRAY_LEN(by_link); i++)
+        links |= !strcmp(chain, by_link[i]);
+    for (unsigned i = 0; i < ARRAY_LEN(hooks); i++)
+        hook |= !strcmp(chain, hooks[i].chain);
+    auto_free char *whole = xasprintf("%s %s", table, chain), *mark = mark_of(c);
+    auto_free char *text = links || hook ? net_table_list(whole) : NULL;
+    bool passes = text != NULL;
+    for (; passes && bridges && *bridges; bridges++) {
+        auto_free char *quoted = xasprintf("\"%s\"", *bridges);
+        const char *line = strstr(text, quoted), *says = line ? strstr(line, links ? "trusted" : mark) : NULL;
+        passes = says && says < line + strcspn(line, "\n");
     }
-    return false;
+    return passes;
 }

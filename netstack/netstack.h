@@ -179,9 +179,14 @@ char *net_names_text(const char *zone, const struct net_link_plan *l);
 int net_zone_elements(struct net_ctx *c, const struct net_link_plan *links, unsigned n, struct err *e);
 
 /* ---- other firewalls ---- */
-/* In the chains that Docker and ufw keep for their users: a marked accept for each of these bridges and for no other; none
- * where no such chain is. Idempotent; NULL takes all away. */
-int net_hooks_set(struct net_ctx *c, char *const *bridges, struct err *e);
+struct net_pass {        /* what they must let pass */
+    char **forwarded;    /* bridges whose traffic is forwarded; strv */
+    char **askers;       /* bridges whose zones ask the host for names and addresses; strv */
+    VEC(unsigned) ports; /* of resolvers */
+};
+/* In the chains that Docker and ufw keep for their users: marked accepts for this and for nothing else; none where no such
+ * chain is. Idempotent; an empty one takes all away. */
+int net_hooks_set(struct net_ctx *c, const struct net_pass *pass, struct err *e);
 /* What other programs do to nftables: readable when there is something; read takes all of it and tells what it was. What a
  * process of our name does is ours. */
 struct net_watch;
@@ -220,6 +225,6 @@ int net_rules_members(struct net_ctx *c, const struct net_member *members, unsig
 int net_resolver_set(struct net_ctx *c, const struct net_link_plan *l, unsigned port, bool on, struct err *e);
 int net_resolver_close(struct net_ctx *c, unsigned port, struct err *e);
 int net_resolvers_forget(struct net_ctx *c, struct err *e);
-/* What is wrong with the host's network for zones: foreign DROP policies, missing modules. For doctor.
+/* What is wrong with the host's network for zones: foreign chains that drop what must pass, missing modules. For doctor.
  * [{problem,remedy}] */
-json *net_doctor(struct net_ctx *c);
+json *net_doctor(struct net_ctx *c, const struct net_pass *pass);

@@ -106,7 +106,8 @@ int net_routes(struct nl_sock *s, net_subnets *out, net_subnets *gateways, struc
 
 /* ---- zone ---- */
 int net_zone_socket(int ns, struct nl_sock **out, struct err *e); /* NETLINK_ROUTE inside */
-bool net_hooks_there(struct net_ctx *c, bool six); /* a hook of another firewall bears our mark */
+/* The chain ("ip filter", "DOCKER-USER") is one that other firewalls keep for such as us, and accepts these bridges. */
+bool net_hooks_pass(struct net_ctx *c, const char *table, const char *chain, char *const *bridges);
 unsigned net_link_table(const struct net_link_plan *l);
 void net_msg_routes(struct net_batch *b, const struct net_link_plan *l,
                     int index); /* the default one, or its own */

@@ -217,7 +217,9 @@ static json *make_doctor(struct zd *d, const char *name, struct err *e)
     add_check(list, "dnsmasq: zones that ask get their addresses", &asked, NULL);
     (void)lxcfs_check(d, &le);
     add_check(list, "lxcfs: zones see their own part of CPUs and memory", &le, NULL);
-    auto_js json *net = net_doctor(own);
+    struct net_pass pass = neighbour_pass(d);
+    auto_js json *net = net_doctor(own, &pass);
+    neighbour_pass_done(&pass);
     net_ctx_free(own);
     if (!js_len(net))
         add_check(list, "network: no foreign rule blocks zones", &ne, NULL);

@@ -154,6 +154,7 @@ static struct resolver *resolver_of(struct zd *d, const struct set *s)
     auto_free char *dir = choose_folder(d, s, &port);
     struct resolver *r = resolver_start(d, dir, s->at, s->n, port);
     *vec_add(&d->resolvers) = r;
+    neighbour_hooks(d);
     return r;
 }
 

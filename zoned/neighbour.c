@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Lives beside other firewalls: what they flush or reload under us is made again at once, and the chains that they keep for
- * their users get our marked rules whenever they come. Must never answer a change of its own: the watch tells who made it. */
+ * their users get our marked rules whenever they come, and firewalld is asked to trust our bridges. Must never answer a change of its own: the watch tells who made it. */
 #include "base/log.h"
 #include "base/str.h"
 #include "zoned/networks.h"
+#include "zoned/resolver.h"
 #include "zoned/zoned.h"
 #include <sys/epoll.h>
 #include <systemd/sd-event.h>
@@ -16,18 +17,38 @@ static bool has_pair(const struct net_network *n)
     return n->type != SPEC_NET_MACVLAN;
 }
 
-void neighbour_hooks(struct zd *d)
+struct net_pass neighbour_pass(const struct zd *d)
 {
-    char **bridges = NULL;
-    struct err e = {0};
+    struct net_pass pass = {0};
     for (unsigned i = 0; i < d->networks.len; i++) {
         const struct net_network *n = &d->networks.at[i].net;
-        if (d->networks.at[i].up && !spec_network_joins_lan(n->type) && n->type != SPEC_NET_SEALED)
-            strv_add(&bridges, n->bridge);
+        if (!d->networks.at[i].up || spec_network_joins_lan(n->type))
+            continue;
+        strv_add(&pass.askers, n->bridge);
+        if (n->type != SPEC_NET_SEALED)
+            strv_add(&pass.forwarded, n->bridge);
     }
-    if (net_hooks_set(d->net, bridges, &e) < 0)
+    *vec_add(&pass.ports) = RESOLVER_PORT;
+    for (unsigned i = 0; i < d->resolvers.len; i++)
+        *vec_add(&pass.ports) = d->resolvers.at[i]->port;
+    return pass;
+}
+
+void neighbour_pass_done(struct net_pass *pass)
+{
+    strv_free(pass->forwarded);
+    strv_free(pass->askers);
+    vec_done(&pass->ports);
+}
+
+void neighbour_hooks(struct zd *d)
+{
+    struct err e = {0};
+    struct net_pass pass = neighbour_pass(d);
+    if (net_hooks_set(d->net, &pass, &e) < 0)
         log_warning("rules for zones in the chains of other firewalls: %s", e.text);
-    strv_free(bridges);
+    firewalld_trust(d, pass.askers);
+    neighbour_pass_done(&pass);
 }
 
 /* Elements of all zones that run, some zones a transaction. */
@@ -122,6 +143,7 @@ int neighbour_open(struct zd *d, struct err *e)
         neighbour_repair(d);
     else if (firewall_load(d, NULL, &own) < 0)
         log_error("firewall: %s", own.text);
+    neighbour_hooks(d); /* of who came or reloaded while nobody looked */
     int r = net_watch_open(d->instance, &d->net_watch, e);
     if (r == 0)
         r = sd_event_add_io(d->event, &d->net_changed, net_watch_fd(d->net_watch), EPOLLIN, on_change, d);
@@ -134,4 +156,5 @@ void neighbour_close(struct zd *d)
     d->net_changed = sd_event_source_disable_unref(d->net_changed);
     net_watch_close(d->net_watch);
     d->net_watch = NULL;
+    firewalld_close(d);
 }

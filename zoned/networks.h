@@ -42,7 +42,14 @@ int dhcp_check(const struct zd *d, struct err *e);
 int neighbour_open(struct zd *d, struct err *e); /* after adoption */
 void neighbour_close(struct zd *d);
 void neighbour_repair(struct zd *d); /* all of our tables, from what runs */
-void neighbour_hooks(struct zd *d);  /* the networks that are up changed */
+void neighbour_hooks(struct zd *d);  /* the networks that are up, or their resolvers, changed */
+struct net_pass neighbour_pass(const struct zd *d); /* what other firewalls must let pass now */
+void neighbour_pass_done(struct net_pass *pass);
+
+/* firewalld.c */
+/* These bridges, and no other of ours, are in firewalld's zone "trusted", now and whenever it comes. Returns at once. */
+void firewalld_trust(struct zd *d, char *const *bridges);
+void firewalld_close(struct zd *d); /* what it was asked for stays */
 
 /* firewall.c: rules of networks */
 int firewall_load(struct zd *d, const char *without,

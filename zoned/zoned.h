@@ -165,6 +165,7 @@ struct zd {
     const struct pool_entry *pool_asks; /* whose change is held against the ledger, or NULL */
     struct net_watch *net_watch;        /* of neighbour.c */
     struct sd_event_source *net_changed, *net_pause;
+    struct firewalld *firewalld;
     char **judged;                    /* whom rules of networks name, sorted; of firewall.c */
     VEC(struct resolver *) resolvers; /* for zones on several networks, of names.c */
     json *net_saved;                  /* the host's switches as they were before the first network came up */

@@ -55,6 +55,8 @@ tries=20 until_ok works
 works; ok $? "Docker restarts: they are there again"
 lan curl -fs -m 0.6 "http://$(addr web)/" >/dev/null; [ $? != 0 ]; ok $? "what is not published stays closed"
 nft add rule ip filter FORWARD drop
+zc doctor >/dev/null; ok $? "a rule behind the jump to our rules is nothing to doctor"
+nft insert rule ip filter FORWARD drop
 like "$(zc doctor; true)" 'rule "drop" of the nft chain ip filter FORWARD' "doctor names a foreign rule that drops"
 nft delete table ip filter
 nft -f - <<'N'
