@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Zones of images and the store under stress: volumes, ports and labels of an image, commit and export of a zone, 50 zones of one
-# image, kills of zoned and of its worker at random instants (ROUNDS=200 for more), several at once, a disk that fills up.
+# image, kills of zoned and of its worker at random instants of pulls, imports, commits and prunes (ROUNDS=200 for more), several at
+# once, a disk that fills up.
 . "$(dirname "$0")/lib.sh"
 . "$here/store.sh"
 lab=$here/image_lab.py
@@ -9,8 +10,13 @@ cd "$T" || exit 1
 mkdir disk
 truncate -s 120M small && mkfs.ext4 -q -O ^has_journal small && mount -o loop small disk
 trap 'umount -l "$T/disk" 2>/dev/null; finish' EXIT
-mkdir lab && python3 "$lab" rich lab gzip && python3 "$lab" big one 4 3 && python3 "$lab" big two 8 2
+mkdir lab && python3 "$lab" rich lab gzip && python3 "$lab" big one 4 3 && python3 "$lab" big two 8 2 && python3 "$lab" large three 4 3
 ok $? "images are made"
+registry store 5000
+ok $? "docker-registry starts" "$(cat registry.log)"
+L=localhost:5000/large
+out=$(skopeo copy --quiet --dest-tls-verify=false oci:three:latest "docker://$L:0" 2>&1 && skopeo copy --quiet --dest-tls-verify=false oci:three:latest "docker://$L:1" 2>&1)
+ok $? "skopeo puts an image there" "$out"
 start_zoned
 ok $? "zoned answers"
 zc image import lab/rich-gzip rich >/dev/null 2>&1
@@ -127,20 +133,24 @@ zc image delete rich mine:1 && zc image prune >/dev/null
 is "$(in_store)" "" "deleted and pruned: the store is empty"
 
 # ---- kill -9 at random instants ----
+note() { "$BIN/zonectl" "$@"; echo "$*: $?" >>done; }
 work() { # until it is told to stop: everything that changes the store
     local i=0
     while [ ! -e enough ]; do
         i=$((i + 1))
-        zc image import one one:$((i % 3))
-        zc image import two two:1 &
-        zc image prune
-        zc create k$i --image one:$((i % 3)) -- true && zc commit k$i done:$((i % 2)) && zc delete k$i
+        until_ok zc list -q
+        note image pull $L:$((i % 2)) &
+        note image import one one:$((i % 3))
+        note image import two two:1 &
+        note image prune
+        zc create k$i --image one:$((i % 3)) -- true && note commit k$i done:$((i % 2)) && zc delete k$i
         zc image delete one:$(((i + 1) % 3))
         wait
-        zc image delete two:1
-        zc image prune
+        zc image delete two:1 $L:$((i % 2))
+        note image prune
     done >work.log 2>&1
 }
+whole() { grep -c "$1.*: 0$" done; } # of these operations
 work & worker=$!
 bad=0 seen=0
 for i in $(seq "$rounds"); do
@@ -158,18 +168,44 @@ done
 touch enough
 wait $worker
 is $bad 0 "$rounds kills of zoned and of $seen workers: the store always verifies, no worker outlives zoned"
+echo "# $(grep -c pull done) pulls ($(whole pull) whole), $(grep -c import done) imports ($(whole import)), $(grep -c commit done) commits ($(whole commit)), $(grep -c prune done) prunes ($(whole prune))"
+[ "$(grep -c pull done)" -ge 2 ]
+ok $? "... pulls among what was cut off"
 zc delete --force $(zc list -q) 2>/dev/null
 zc image list -o json | jq -r '.[].ref // empty' | while read -r ref; do zc image delete "$ref"; done
 zc image prune >/dev/null
 ok $? "deleted and pruned"
 is "$(in_store)" "" "nothing is orphaned"
 is "$(workers)" "" "no process is left"
-for i in 1 2 3 4; do zc image import one p:$i >/dev/null 2>&1 & done
-for i in 1 2 3; do zc image prune >/dev/null 2>&1 & done
-wait $(jobs -p | grep -v "^$zoned_pid$")
+clients=
+for i in 1 2 3 4; do zc image import one p:$i >/dev/null 2>&1 & clients="$clients $!"; done
+for i in 1 2 3; do zc image prune >/dev/null 2>&1 & clients="$clients $!"; done
+wait $clients
 status_is 0 "prunes and imports at once" zc image verify
 is "$(zc image list -o json | jq length)" 4 "... all four images are there"
-zc image delete two:1 2>/dev/null; zc image prune >/dev/null
+zc image delete p:1 p:2 p:3 p:4
+
+# ---- two prunes and a pull at once ----
+zc image prune >/dev/null
+zc image pull $L:0 >/dev/null 2>&1
+full=$(in_store) bad=0
+for i in $(seq $((rounds / 8 + 1))); do # what the image needs lies about without a name, or all is to be fetched
+    zc image delete $L:0
+    [ $((i % 2)) = 0 ] || zc image prune >/dev/null
+    zc image pull $L:0 >at.pull 2>&1 & pull=$!
+    zc image prune >at.prune1 2>&1 & one=$!
+    sleep 0.$(printf %03d $((RANDOM % 250)))
+    zc image prune >at.prune2 2>&1 & two=$!
+    for p in $pull $one $two; do wait $p || { bad=$((bad + 1)); echo "# round $i: $(tail -qn2 at.*)"; }; done
+    zc image prune >/dev/null
+    out=$(zc image verify 2>&1) || { bad=$((bad + 1)); echo "# round $i: $out" | head -3; }
+    [ "$(in_store)" = "$full" ] || { bad=$((bad + 1)); echo "# round $i: $(diff <(echo "$full") <(in_store))" | head -5; }
+    out=$(zc run --rm $L:0 'cat /opt/last; ls /data/2' 2>&1 | tr '\n' ' ')
+    [ "${out: -12}" = "last0 1 2 3 " ] || { bad=$((bad + 1)); echo "# round $i: it does not run: $out"; }
+done
+is $bad 0 "two prunes and a pull at once, $i times: all end well, the store verifies, the image is whole and runs, nothing is orphaned"
+zc image delete $L:0; zc image prune >/dev/null
+is "$(in_store)" "" "... deleted and pruned, the store is empty"
 "$BIN/zonectl" image import two gone:1 >/dev/null 2>&1 & client=$!
 nap=0.01 until_ok eval '[ -n "$(workers)" ]'
 kill -TERM $client

@@ -307,3 +307,5 @@ if __name__ == "__main__":
         bad_layouts(args[0])
     elif verb == "big":
         image(args[0], random_layers(int(args[1]), int(args[2]), args[0]))
+    elif verb == "large":  # the rich one, with as many layers of noise on top: it runs, and takes its time to be pulled
+        image(args[0], rich_layers() + random_layers(int(args[1]), int(args[2]), args[0]), CONFIG)
