@@ -62,7 +62,7 @@ static const struct spec_row mount_rows[] = {
     {.key = "volume", .type = SPEC_T_SOURCE, .min = SPEC_MOUNT_VOLUME, .check = spec_check_zone,
      .doc = "A volume's name. Exactly one of volume, bind and tmpfs is given."},
     {.key = "bind", .type = SPEC_T_SOURCE, .min = SPEC_MOUNT_BIND, .check = spec_check_abs,
-     .doc = "A file or folder of the host."},
+     .doc = "A file or folder of the host; never one that holds, is or lies in a folder of this or another zoned on the machine."},
     {.key = "tmpfs", .type = SPEC_T_SOURCE, .min = SPEC_MOUNT_TMPFS, .max = SIZE_MAX_ALLOWED,
      .doc = "A filesystem in memory of this size."},
     {.key = "mode", .type = SPEC_T_MODE, .offset = M(read_only), .words = mode_words, .def = "rw",

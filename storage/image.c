@@ -171,9 +171,10 @@ static int prepare_dir(const struct stor_pool *p, const char *path, struct stor_
     char *real = realpath(path, NULL);
     if (!real)
         return err_sys(e, "dir:%s", path);
-    if (stor_path_below(real, p->dir) || stor_path_below(p->dir, real)) {
+    r = stor_not_ours(p, real, ERR_INVALID, e);
+    if (r < 0) {
         free(real);
-        return err_set(e, ERR_INVALID, EINVAL, "dir:%s overlaps the data folder of zoned", path);
+        return err_prefix(e, "dir:%s", path);
     }
     out->lower_dir = real;
     return 0;

@@ -59,6 +59,8 @@ int stor_skeleton_key(char out[80], struct err *e); /* host-HEX, from what the s
 int stor_skeleton_write(int dirfd, struct err *e);  /* into an empty folder */
 int stor_tar_key(const char *path, char out[80], struct err *e);
 bool stor_path_below(const char *path, const char *dir); /* or the same; both canonical */
+/* Refuses what is, has or is below a folder that no zone is given: the pool, and those of stor_pool_never. real: canonical. */
+int stor_not_ours(const struct stor_pool *p, const char *real, enum err_kind kind, struct err *e);
 /* Copies a tree with all metadata, by reflink where it can. */
 int stor_copy_tree(int from, int to, const char *what, struct err *e);
 int stor_tree_usage(int dirfd, const char *name, uint64_t *bytes);

@@ -100,6 +100,16 @@ bool stor_path_below(const char *path, const char *dir)
     return !strcmp(dir, "/") || (!strncmp(path, dir, n) && (!path[n] || path[n] == '/'));
 }
 
+int stor_not_ours(const struct stor_pool *p, const char *real, enum err_kind kind, struct err *e)
+{
+    if (stor_path_below(real, p->dir) || stor_path_below(p->dir, real))
+        return err_set(e, kind, EPERM, "overlaps the data folder of zoned");
+    for (char **n = p->never; n && *n; n++)
+        if (stor_path_below(real, *n) || stor_path_below(*n, real))
+            return err_set(e, kind, EPERM, "overlaps %s, where a zoned keeps its own", *n);
+    return 0;
+}
+
 int stor_trash_empty(struct stor_pool *p, unsigned long most, struct err *e)
 {
     return clear(p->tmp_fd, most ? &most : NULL, e);
@@ -145,6 +155,8 @@ void stor_pool_free(struct stor_pool *p)
 
 void stor_pool_never(struct stor_pool *p, char *const *folders)
 {
+    strv_free(p->never);
+    p->never = NULL;
     for (char *const *f = folders; f && *f; f++) {
         char *real = realpath(*f, NULL);
         strv_take(&p->never, real ? real : xstrdup(*f));

@@ -14,7 +14,8 @@ struct stor_pool; /* the data folder: DIR/{layers,zones,volumes,staging,tmp}, ea
 /* Makes missing folders (0700 root), checks owner and mode of what is there; refuses an unknown format
  * version, and a filesystem where overlay or idmapped mounts cannot work is the caller's check. */
 int stor_pool_open(const char *dir, struct stor_pool **out, struct err *e);
-/* Folders that are never given to a zone, nor what is below or above them: zoned's own beside the pool. Copied. */
+/* Folders that are never given to a zone, nor what is below or above them, beside the pool itself: zoned's own, and those of other
+ * daemons. Copied; what was said before is forgotten. */
 void stor_pool_never(struct stor_pool *p, char *const *folders);
 /* Deletes what dead workers left in staging/ and tmp/. Only the daemon that owns the pool, before its first
  * worker. */

@@ -202,11 +202,8 @@ int stor_bind_open(const struct stor_pool *p, const char *path, bool *is_file, s
     for (unsigned i = 0; never[i]; i++)
         if (stor_path_below(never[i], real) || (i && stor_path_below(real, never[i])))
             return err_set(e, ERR_DENIED, EPERM, "bind %s: %s is never given to a zone", path, never[i]);
-    if (stor_path_below(real, p->dir) || stor_path_below(p->dir, real))
-        return err_set(e, ERR_DENIED, EPERM, "bind %s: overlaps the data folder of zoned", path);
-    for (char **n = p->never; n && *n; n++)
-        if (stor_path_below(real, *n) || stor_path_below(*n, real))
-            return err_set(e, ERR_DENIED, EPERM, "bind %s: overlaps %s, which is zoned's own", path, *n);
+    if (stor_not_ours(p, real, ERR_DENIED, e) < 0)
+        return err_prefix(e, "bind %s", path);
     auto_fd int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     int fd = path_open_beneath(root, real + 1, O_PATH, 0); /* no link may have come in since */
     if (fd < 0)

@@ -161,10 +161,11 @@ static int open_rooms(struct zd *d, struct err *e)
     r = r < 0 ? r : nspace_check_host(stor_pool_fd(d->pool), e);
     r = r < 0 ? r : net_ctx_new(d->instance, &d->net, e);
     r = r < 0 ? r : ranges_open(d->run_dir, &d->ranges, e);
+    r = r < 0 ? r : never_tell(d, e);
     r = r < 0 ? r : networks_open(d, e);
     if (r < 0)
         return r;
-    stor_pool_never(d->pool, (char *[]){d->run_dir, d->etc_dir, NULL});
+    never_ask(d);
     stor_pool_clear(d->pool);
     (void)path_remove_tree(d->run_fd, "gone", NULL);
     gather_facts(d);
@@ -235,6 +236,7 @@ static void leave(struct zd *d)
     net_ctx_free(d->net);
     cg_host_free(d->cgroups);
     stor_pool_free(d->pool);
+    strv_free(d->never);
     event_hub_free(d->events);
     (void)sd_event_unref(d->event);
     if (idle)

@@ -3,7 +3,7 @@
  *
  * Ids on disk are zone-relative, so a range is needed only while a zone runs. A daemon claims blocks of 64
  * ranges in one file under flock; within its blocks it needs nobody. A block whose owner's run folder is gone
- * and whose daemon is dead is free again. Ranges that reach into /etc/subuid or /etc/subgid are skipped. */
+ * and whose daemon is dead is free again. So the file also tells who is there (never.c). Ranges that reach into /etc/subuid or /etc/subgid are skipped. */
 #include "base/file.h"
 #include "base/log.h"
 #include "base/proc.h"
@@ -136,6 +136,14 @@ static int update(struct uid_ranges *r, bool grow, struct err *e)
     return write_claims(f, claims, n);
 }
 
+static bool has_any(const struct uid_ranges *r)
+{
+    for (unsigned b = 0; b < BLOCKS; b++)
+        if (r->mine[b])
+            return true;
+    return false;
+}
+
 int ranges_open(const char *owner_dir, struct uid_ranges **out, struct err *e)
 {
     struct uid_ranges *r = xcalloc(1, sizeof(*r));
@@ -146,8 +154,24 @@ int ranges_open(const char *owner_dir, struct uid_ranges **out, struct err *e)
         free(r);
         return k;
     }
+    if (!has_any(
+            r)) /* the others find us by what we claim; where nothing is left the first zone will hear of it */
+        (void)update(r, true, NULL);
     *out = r;
     return 0;
+}
+
+char **ranges_others(const struct uid_ranges *r)
+{
+    char **others = NULL;
+    auto_file FILE *f = open_locked(NULL);
+    struct claim *claims = xcalloc(BLOCKS, sizeof(*claims));
+    unsigned n = f ? read_claims(f, claims) : 0;
+    for (unsigned i = 0; i < n; i++)
+        if (strcmp(claims[i].owner, r->owner) && !strv_has(others, claims[i].owner))
+            strv_add(&others, claims[i].owner);
+    free(claims);
+    return others;
 }
 
 int ranges_take(struct uid_ranges *r, uint32_t *base, struct err *e)

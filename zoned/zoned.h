@@ -171,6 +171,7 @@ struct zd {
     json *net_saved;                  /* the host's switches as they were before the first network came up */
     struct host_facts facts;
     struct uid_ranges *ranges;
+    char **never; /* folders that are given to no zone, of never.c */
     struct event_hub *events;
     struct zone **table; /* hash of chains by name */
     unsigned table_size, nzones;
@@ -217,6 +218,12 @@ int ranges_take(struct uid_ranges *r, uint32_t *base, struct err *e); /* index, 
 int ranges_claim(struct uid_ranges *r, uint32_t base);                /* adopt; index or -errno */
 void ranges_release(struct uid_ranges *r, int index);
 void ranges_free(struct uid_ranges *r, bool give_back);
+/* Run folders of the other daemons of this machine that live, or have zones that may; strv, NULL: none. */
+char **ranges_others(const struct uid_ranges *r);
+
+/* never.c: folders that are given to no zone */
+int never_tell(struct zd *d, struct err *e); /* ours, to the others */
+void never_ask(struct zd *d);                /* d->never and the pool's: ours and theirs, as of now */
 
 /* plan.c: pure */
 struct plan_inputs {

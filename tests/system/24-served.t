@@ -112,10 +112,37 @@ ln -s "$ROOT/run" "$T/link"
 for d in "$ROOT/run" "$ROOT/run/zoned.sock" "$ROOT/run/zones" "$ROOT/etc" "$ROOT/etc/zones" "$ROOT/lib" "$ROOT" "$T" "$T/link" /; do
     status_is 5 "a bind of ${d#"$T"/} is refused" zc create b --image host -v "$d:/mnt" -- sleep 1000
 done
+for d in run etc lib; do status_is 7 "$d as a root is refused" zc create b --image "dir:$ROOT/$d" -- sleep 1000; done
 zc create b --image host -- sleep 1000
 status_is 5 "... also of a spec that was written by hand" bash -c "printf 'filesystems: [{target: /mnt, bind: %s}]\n' '$ROOT/run' >>'$ROOT/etc/zones/b.yaml'; '$BIN/zonectl' start b"
 zc clear b >/dev/null 2>&1
 zc delete b
+# ... nor those of another one on this machine, as long as it or a zone of it may live
+mkdir -p "$T/innocent" "$T/other" && ln -s "$T/other/etc" "$T/sly"
+other=("$BIN/zoned" --root "$T/other")
+up() { ZONED_SOCKET=$T/other/run/zoned.sock zc list -q >/dev/null 2>&1; }
+"${other[@]}" >>"$T/zoned.log" 2>&1 & theirs=$!
+until_ok up
+mkdir "$T/other/lib/volumes/v" && touch "$T/other/lib/volumes/v/file"
+for d in other/run other/run/zoned.sock other/etc/zones other/lib other/lib/volumes/v/file sly other; do
+    status_is 5 "a bind of another zoned's $d is refused" zc create b --image host -v "$T/$d:/mnt" -- sleep 1000
+done
+like "$out" "bind $T/other: overlaps $T/other/run, where a zoned keeps its own" "... says why"
+for d in run etc lib/volumes/v; do status_is 7 "its $d as a root is refused" zc create b --image "dir:$T/other/$d" -- sleep 1000; done
+status_is 0 "a folder beside it is given" zc create b --image host -v "$T/innocent:/mnt" -- sleep 1000
+sed -i "s,$T/innocent,$T/other/etc," "$ROOT/etc/zones/b.yaml"
+status_is 5 "a spec that was written by hand: refused" zc start b
+kill -9 $theirs
+wait $theirs 2>/dev/null
+zc clear b >/dev/null
+status_is 5 "... also when the other was killed" zc start b
+"${other[@]}" >>"$T/zoned.log" 2>&1 & theirs=$!
+until_ok up
+timeout 60 "${other[@]}" --shutdown
+wait $theirs
+zc clear b >/dev/null
+status_is 0 "when it has ended its folders are folders" zc start b
+zc delete --force b
 nothing_left
 
 # ---- a viewer

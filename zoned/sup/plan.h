@@ -27,7 +27,7 @@ struct plan {
     uint64_t start_no;   /* counts starts; makes kernel names unique */
     char *run_dir;       /* absolute, this zone's own: …/run/zones/NAME */
     char *data_dir;      /* the storage pool */
-    char **own_dirs;     /* zoned's: its run folder and the specs; never given to a zone */
+    char **own_dirs;     /* of zoned and of others like it; never given to a zone */
     char *keeper_socket; /* the fork server, which keeps duplicates of descriptors */
     char *cgroup_parent, *cgroup_name;
     uint32_t uid_base;

@@ -334,6 +334,21 @@ static void test_binds(void)
     ok(d >= 0 && !is_file, "a folder whose name begins alike");
     auto_fd int f = stor_bind_open(pool, file, &is_file, &e);
     ok(f >= 0 && is_file, "a file");
+    auto_free char *image = xasprintf("dir:%s", dir), *above = xstrdup(top),
+                   *other = xasprintf("%s/img", top);
+    struct stor_root_plan root = {0};
+    stor_pool_never(pool, (char *[]){other, dir, NULL});
+    err_clear(&e);
+    ok(stor_bind_open(pool, file, &is_file, &e) < 0 && e.kind == ERR_DENIED,
+       "below what is given to none: %s", e.text);
+    ok(stor_bind_open(pool, above, &is_file, NULL) < 0, "above it");
+    err_clear(&e);
+    ok(stor_image_prepare(pool, image, NULL, -1, &root, &e) < 0 && e.kind == ERR_INVALID, "as a root: %s",
+       e.text);
+    stor_pool_never(pool, (char *[]){other, NULL});
+    auto_fd int again = stor_bind_open(pool, file, &is_file, &e);
+    ok(again >= 0, "what was said before is forgotten");
+    stor_pool_never(pool, NULL);
 }
 
 static void test_volumes(void)
