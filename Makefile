@@ -177,6 +177,7 @@ GUEST_DEPS := qemu-system-x86 kmod e2fsprogs
 export V2_PACKAGES = $(filter-out clang% libclang% mmdebstrap postgresql ufw iptables dbus-daemon python3-%,$(TEST_DEPS))
 check-v2: deps
 	$(Q)$(MAKE) --no-print-directory WERROR=1 all unit-progs
+	$(if $(V2),$(Q)$(MAKE) --no-print-directory VARIANT=debug $(addprefix build/debug/bin/,$(PROGRAMS)))
 	$(PROVE) $(GUEST)
 ASAN_SYSTEM := tests/system/10-life.t tests/system/20-crash.t tests/system/50-bad-input.t tests/system/70-verbs.t
 asan: $(HOSTILE)

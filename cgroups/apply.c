@@ -8,6 +8,13 @@
 #include <string.h>
 #include <unistd.h>
 
+static int write_partition(const struct cg_group *g, int hier, const char *file, const char *state)
+{
+    char path[CG_PATH_MAX];
+    int r = cg_path(path, g->parent, g->name, file);
+    return r < 0 ? r : cg_partition_write(g->h->at[hier].fd, path, state);
+}
+
 /* Several lines are several writes (one per disk). */
 static int write_value(const struct cg_group *g, int hier, const char *file, const char *value)
 {
@@ -16,7 +23,8 @@ static int write_value(const struct cg_group *g, int hier, const char *file, con
         char line[CG_VALUE_MAX];
         size_t n = strcspn(p, "\n");
         snprintf(line, sizeof(line), "%.*s\n", (int)n, p);
-        int r = cg_group_write(g, hier, file, line);
+        int r = cg_is_partition_file(file) ? write_partition(g, hier, file, line)
+                                           : cg_group_write(g, hier, file, line);
         if (r < 0)
             return r;
         p += n + (p[n] == '\n');
@@ -38,6 +46,18 @@ static bool is_gone(const struct cg_group *g, int hier)
            faccessat(g->h->at[hier].fd, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
 }
 
+static int not_taken(const struct cg_group *g, const struct cg_key *k, int hier, const char *file,
+                     struct err *e)
+{
+    char why[256] = "";
+    (void)cg_group_read(g, hier, file, why, sizeof(why));
+    why[strcspn(why, "\n")] = 0;
+    err_set(e, ERR_LIMIT, EADDRINUSE,
+            "%s: the kernel does not take these CPUs away from everybody else: %s of %s is %s", k->key, file,
+            g->name, why);
+    return err_hint(e, "see who else holds them: grep . /sys/fs/cgroup/*/cpuset.cpus.exclusive");
+}
+
 static int fail(const struct cg_group *g, const struct cg_key *k, int hier, const char *file,
                 const char *value, int r, struct err *e)
 {
@@ -49,6 +69,8 @@ static int fail(const struct cg_group *g, const struct cg_key *k, int hier, cons
                 g->h->at[hier].path, g->parent, g->name);
         return err_hint(e, "the zone runs without limits until it is started again");
     }
+    if (r == -EADDRINUSE)
+        return not_taken(g, k, hier, file, e);
     if (r == -ENOENT)
         return err_sysk(e, ERR_UNSUPPORTED, -r, "%s: this kernel has no %s", k->key, file);
     enum err_kind kind = r == -EINVAL || r == -ERANGE || r == -ENODEV ? ERR_INVALID
@@ -85,7 +107,7 @@ int cg_apply(const struct cg_group *g, const struct cg_limits *l, bool fresh, st
 enum row { ROW_SAME, ROW_TODO, ROW_DONE };
 struct change {
     enum row state;
-    bool may_lack;
+    bool may_lack, lowered;
     int hier;
     const char *file;
     char before[CG_VALUE_MAX], after[CG_VALUE_MAX];
@@ -104,6 +126,22 @@ static void plan_row(const struct cg_group *g, const struct cg_key *k, const str
         return;
     c->may_lack = may_lack(k, a);
     c->state = ROW_TODO;
+}
+
+/* A partition whose CPUs change is a plain member meanwhile (see partition.c). */
+static void lower_partition(const struct cg_group *g, struct change *c)
+{
+    bool moves = false;
+    unsigned p = 0;
+    for (unsigned i = 0; i < cg_keys_len; i++) {
+        moves |= cg_keys[i].v2_fmt == F_EXCLUSIVE && c[i].state == ROW_TODO;
+        p = cg_keys[i].v2_fmt == F_PARTITION ? i : p;
+    }
+    if (!str_eq(c[p].before, "root") || (!moves && c[p].state == ROW_SAME))
+        return;
+    c[p].state = ROW_TODO;
+    c[p].lowered = true;
+    (void)write_value(g, c[p].hier, c[p].file, "member"); /* where that fails, the next write says why */
 }
 
 /* Rows that the kernel refuses in the table's order (lower memsw before limit, burst before quota) go round
@@ -135,7 +173,7 @@ static void set_back(const struct cg_group *g, struct change *c)
 {
     for (int pass = 0; pass < 2; pass++) /* twice: the order may be wrong for the way back */
         for (unsigned i = cg_keys_len; i-- > 0;)
-            if (c[i].state == ROW_DONE && c[i].before[0])
+            if ((c[i].state == ROW_DONE || c[i].lowered) && c[i].before[0])
                 (void)write_value(g, c[i].hier, c[i].file, c[i].before);
 }
 
@@ -170,6 +208,7 @@ int cg_update(const struct cg_group *g, const struct cg_limits *before, const st
     auto_free struct change *c = xcalloc(cg_keys_len, sizeof(*c));
     for (unsigned i = 0; i < cg_keys_len; i++)
         plan_row(g, &cg_keys[i], before, after, &c[i]);
+    lower_partition(g, c);
     int bad = write_rows(g, c, &r);
     if (bad >= 0) {
         fail(g, &cg_keys[bad], c[bad].hier, c[bad].file, c[bad].after, r, e);

@@ -229,24 +229,6 @@ unsigned cg_online_cpus(const struct cg_host *h)
     return h->cpus;
 }
 
-/* The file is in every group but the root. */
-bool cg_can_exclude(const struct cg_host *h)
-{
-    int hier = h->of[CG_CPUSET];
-    int fd = hier >= 0 && h->at[hier].v2 ? fcntl(h->at[hier].fd, F_DUPFD_CLOEXEC, 3) : -1;
-    auto_dir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    if (dir)
-        rewinddir(dir);
-    for (struct dirent *de; dir && (de = readdir(dir));) {
-        char path[CG_PATH_MAX];
-        if (de->d_type == DT_DIR && de->d_name[0] != '.' &&
-            cg_path(path, de->d_name, NULL, "cpuset.cpus.exclusive") == 0 &&
-            faccessat(h->at[hier].fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-            return true;
-    }
-    return false;
-}
-
 /* /proc/swaps has a heading and a line for each swap area. */
 bool cg_host_has_swap(const struct cg_host *h)
 {

@@ -134,6 +134,11 @@ enum cg_val cg_value(const struct cg_host *h, const struct cg_key *k, const stru
 void cg_cpu_quota(double cap, uint64_t *quota_us, uint64_t *period_us);
 /* apply.c: writes all rows; fresh: defaults need no write. */
 int cg_apply(const struct cg_group *g, const struct cg_limits *l, bool fresh, struct err *e);
+/* partition.c. Writes "root" or "member"; -EADDRINUSE: the kernel took it and calls the partition invalid. */
+int cg_partition_write(int fd, const char *path, const char *state);
+bool cg_is_partition_file(const char *file);
+/* The CPUs that partitions below the parent may have ("" = none); who has others is a partition no more. */
+int cg_partition_name(const struct cg_host *h, const char *parent, const char *cpus, struct err *e);
 /* Any key of io given? Only then /sys is asked for disks. */
 bool cg_io_asked(const struct spec_io *io);
 /* v2: the parent's memory.min is the sum of its children's, else a child's protection is void. */

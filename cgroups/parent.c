@@ -137,10 +137,8 @@ int cg_parent_part(const struct cg_host *h, const char *parent, const struct cg_
         if (r == 0)
             r = parent_cap(h, parent, p->cap, v2, e);
     }
-    /* a remote partition wants its CPUs named on the way down (cgroup-v2.rst, cpuset.cpus.exclusive) */
     if (r == 0 && set >= 0 && h->at[set].v2 && cg_can_exclude(h))
-        r = write_parent(h, CG_CPUSET, parent, "cpuset.cpus.exclusive", p->exclusive ? p->exclusive : "\n",
-                         e);
+        r = cg_partition_name(h, parent, p->exclusive ? p->exclusive : "", e);
     return r;
 }
 

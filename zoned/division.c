@@ -177,7 +177,8 @@ static int write_half(struct zd *d, const struct party *w, const struct cg_part 
 }
 
 /* Some go only after others (a pool's CPUs shrink after its zones', grow before them; v1 wants no cap above the
- * parent's): what is refused goes round again while that brings something. */
+ * parent's): what is refused goes round again while that brings something. First comes the parent, back and forth:
+ * a partition that is tried before the parent names its CPUs makes 6.12 call others invalid. */
 static int write_all(struct zd *d, struct party *at, unsigned n, const struct cg_part *part, bool back,
                      struct err *e)
 {
@@ -186,7 +187,7 @@ static int write_all(struct zd *d, struct party *at, unsigned n, const struct cg
         left = 0;
         err_clear(e);
         for (unsigned k = 0; k < 2 * n; k++) {
-            unsigned i = back ? 2 * n - 1 - k : k;
+            unsigned i = back && k > 1 ? 2 * n + 1 - k : k;
             struct err one = {0};
             bool *done = i & 1 ? &at[i / 2].rest_done : &at[i / 2].sets_done;
             if (*done != back)
@@ -262,7 +263,7 @@ static unsigned add_party(struct party *at, unsigned n, struct party *w, const s
 
 static unsigned differing(struct zd *d, const struct zone *except, const struct division *v, struct party *at)
 {
-    unsigned n = 0;
+    unsigned n = same_part(&d->part, &v->l.part) ? 0 : 1; /* the parent's, all NULL */
     for (unsigned i = 0; i < v->l.n; i++) {
         struct zone *z = v->who[i].z;
         struct pool_entry *p = v->who[i].p;
@@ -277,8 +278,6 @@ static unsigned differing(struct zd *d, const struct zone *except, const struct 
         }
         n = add_party(at, n, &w, has);
     }
-    if (!same_part(&d->part, &v->l.part))
-        at[n++] = (struct party){0};
     return n;
 }
 

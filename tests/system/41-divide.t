@@ -23,6 +23,9 @@ get() {
 # get_all ZONES FILE: that of every zone of a pattern, whichever hierarchies have it
 get_all() { cat /sys/fs/cgroup/*/"$inst.slice"/$1/$2 /sys/fs/cgroup/"$inst.slice"/$1/$2 2>/dev/null | sort -u; }
 set_of() { local s; s=$(get "$1" cpuset.cpus cpuset.cpus); echo "${s:-$(get "$1" cpuset.effective_cpus cpuset.cpus.effective)}"; }
+# what the root group may use: all that is not a partition's
+machine() { cat /sys/fs/cgroup/cpuset.cpus.effective 2>/dev/null || echo "0-$last"; }
+partition_is() { [ "$(get "$1" none cpuset.cpus.exclusive)" = "(none)" ] || [ "$(get "$1" none cpuset.cpus.partition)" = root ]; } # since 6.7
 weight_of() { local v1; v1=$(get "$1" cpu.shares none); [ "$v1" = "(none)" ] && get "$1" none cpu.weight || echo $((v1 * 100 / 1024)); }
 quota_of() {
     local q p
@@ -108,7 +111,9 @@ for i in $(seq "$many"); do zc create b$i --image host --set restart.policy=alwa
 zc start "${busy[@]}"
 zc create own --image host --set cpu.dedicated=1 -- sh -c "$spin"
 status_is 0 "a dedicated CPU" zc start own
-if [ "$(get own none cpuset.cpus.partition)" = root ]; then ok 0 "... a partition"; else like "$out" "exclusive among zones" "... says how far"; fi
+partition_is own
+ok $? "... a partition, where the kernel can"
+if [ "$(get own none cpuset.cpus.partition)" = root ]; then ok 0 "... so the host's tasks keep off it, too"; else like "$out" "exclusive among zones" "... says how far"; fi
 d=$(set_of own)
 like "$d" '^[0-9]+$' "it is one CPU ($d)"
 others=""
@@ -146,7 +151,7 @@ is "$(set_of b1) $(set_of b$many)" "0-$last 0-$last" "the next zoned gives it ba
 status_is 0 "live: dedicated by set" zc set b2 cpu.dedicated=1
 is "$(set_of b2) $(set_of b1)" "$d $others" "... taken"
 status_is 0 "... and given back" zc set b2 cpu.dedicated=
-is "$(set_of b2) $(set_of b1)" "0-$last 0-$last" "... to all"
+is "$(set_of b2) $(set_of b1) $(machine)" "0-$last 0-$last 0-$last" "... to all, the host too"
 
 # ---- reservations, the host's part ----
 half=$(awk "BEGIN { print $cpus / 2 }")
@@ -252,6 +257,8 @@ status_is 0 "... moved" zc pool set batch cpu.set=0
 is "$(set_of batch.pool/p1) $(set_of batch.pool/p2)" "0 0" "... with its zones"
 status_is 0 "... its own" zc pool set batch cpu.set= cpu.dedicated=1
 is "$(set_of batch.pool/p1) $(set_of outside)" "$(set_of batch.pool) 0$([ "$last" = 1 ] || echo "-$((last - 1))")" "nobody else's"
+partition_is batch.pool
+ok $? "... a partition, where the kernel can"
 status_is 0 "of its promise" zc pool set batch cpu.dedicated= cpu.reserved=1
 status_is 0 "... one in it has a part" zc set p1 cpu.reserved=0.7
 got=$(measure "$seconds")
@@ -267,6 +274,7 @@ zc start p1
 is "$(weight_of p1)" 100 "... and is outside"
 zc delete --force p1 p2 outside >/dev/null
 status_is 0 "pool delete" zc pool delete batch
+is "$(machine)" "0-$last" "the host has all CPUs again"
 
 # ---- drift ----
 "$BIN/zonectl" events -f -o json >"$T/events" &

@@ -29,6 +29,18 @@ put_payload() {
     for f in "$@"; do
         case $f in build/*) install -D "$top/$f" "$T/payload/$f" ;; esac
     done
+    [ -z "${V2:-}" ] || put_more "$@"
+}
+# What only files need that are named by hand: programs of another version, the Debian roots.
+put_more() {
+    local tar
+    if [ -d "$top/build/debug/bin" ]; then
+        mkdir -p "$T/payload/build/debug/bin"
+        cp "$top"/build/debug/bin/* "$T/payload/build/debug/bin/"
+    fi
+    (cd "$top" && grep -q images.sh "$@") || return 0
+    mkdir -p "$T/payload/cache"
+    for tar in $("$top/tests/system/images.sh" nginx trixie); do cp --reflink=auto "$tar" "$T/payload/cache/"; done
 }
 # boot SUITE PACKAGES INIT [KERNEL WORDS]: the guest's TAP on our standard output. V2_CONSOLE=FILE keeps what the kernel and the
 # tests' standard error said.

@@ -411,6 +411,12 @@ static void test_division(void)
         auto_free char *zone = xasprintf("v2/d.slice/batch.pool/web/%s", files[i]);
         put(zone, "");
     }
+    put("v2/d.slice/batch.pool/web/cpuset.cpus.partition",
+        "---- invalid\n"); /* of which "root\n" leaves a part */
+    ok(cg_heal(g, &limits, &e) < 0 && e.kind == ERR_LIMIT, "a partition that the kernel calls invalid: %s",
+       e.text);
+    put("v2/d.slice/batch.pool/web/cpuset.cpus.partition", "");
+    err_clear(&e);
     ok(cg_heal(g, &limits, &e) == 0, "healed %s", e.text);
     put("v2/d.slice/batch.pool/web/cpu.max.burst", "0\n");
     auto_free char *healed = drifted(g);
@@ -444,6 +450,37 @@ static void test_division(void)
     cg_host_free(h);
 }
 
+/* The parent stops naming CPUs: only who has them is a partition no more (6.12 would lose them for ever). */
+static void test_partitions(void)
+{
+    static const struct {
+        const char *name, *cpus, *state, *then;
+    } groups[] = {{"keeps", "2,4-5", "root", "root"},
+                  {"loses", "5-6", "root", "member"},
+                  {"broke", "7", "root invalid (why)", "member"},
+                  {"plain", "", "member", "member"}};
+    for (unsigned i = 0; i < ARRAY_LEN(groups); i++) {
+        auto_free char *set = xasprintf("v2/e.slice/%s/cpuset.cpus.exclusive", groups[i].name),
+                       *state = xasprintf("v2/e.slice/%s/cpuset.cpus.partition", groups[i].name),
+                       *line = xasprintf("%s\n", groups[i].state), *cpus = xasprintf("%s\n", groups[i].cpus);
+        put(set, cpus);
+        put(state, line);
+    }
+    put("v2/e.slice/cpuset.cpus.exclusive", "2-7\n");
+    put("v2/e.slice/cpu.weight", "");
+    put("v2/e.slice/cpu.max", "");
+    struct cg_host *h = detect(v2_mounts);
+    struct err e = {0};
+    struct cg_part part = {.exclusive = "0,2-5"};
+    ok(cg_parent_part(h, "e.slice", &part, &e) == 0, "the parent names others %s", e.text);
+    is_str(got("v2/e.slice/cpuset.cpus.exclusive"), "0,2-5", "... it does");
+    for (unsigned i = 0; i < ARRAY_LEN(groups); i++) {
+        auto_free char *state = xasprintf("v2/e.slice/%s/cpuset.cpus.partition", groups[i].name);
+        ok(str_starts(got(state), groups[i].then), "%s is %s", groups[i].name, groups[i].then);
+    }
+    cg_host_free(h);
+}
+
 /* A zone named like a file of v1. */
 static void test_name(void)
 {
@@ -470,6 +507,7 @@ int main(void)
     test_lacking();
     test_v2_files();
     test_division();
+    test_partitions();
     test_name();
     auto_fd int tmp = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     path_remove_tree(tmp, top + 5, NULL); /* a name, not a path: it walks beneath */
