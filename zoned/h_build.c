@@ -26,6 +26,7 @@
 struct build_job {
     struct zd *d;
     char zone[SPEC_NAME_MAX + 1];
+    pid_t worker;
 };
 
 static bool has_label(const struct spec *s)
@@ -42,12 +43,38 @@ static bool is_build(const struct zone *z)
     return strlen(hex) == BUILD_HEX && strspn(hex, "0123456789abcdef") == BUILD_HEX && has_label(z->spec);
 }
 
-bool build_is_wanted(const struct zd *d, const char *zone)
+static const struct build_job *build_of(const struct zd *d, const char *zone)
 {
     for (unsigned i = 0; i < d->builds.len; i++)
         if (str_eq(d->builds.at[i]->zone, zone))
-            return true;
-    return false;
+            return d->builds.at[i];
+    return NULL;
+}
+
+bool build_is_wanted(const struct zd *d, const char *zone)
+{
+    return build_of(d, zone) != NULL;
+}
+
+/* The worker reads the zone's files as a layer when its step has ended: nobody else may put something in, or start it, or take it
+ * away meanwhile. It is known by its process, which lives as long as the build. */
+int build_let(const struct zd *d, const struct zd_request *r, const char *zone, struct err *e)
+{
+    const struct build_job *b = build_of(d, zone);
+    pid_t pid = 0;
+    uid_t uid;
+    if (r)
+        zd_peer(r, &uid, &pid);
+    if (!b || pid == b->worker)
+        return 0;
+    err_set(e, ERR_BUSY, EBUSY, "zone %s: it is of a build under way", zone);
+    return err_hint(e, "it goes with the build; zonectl stop %s fails the step that runs in it", zone);
+}
+
+int zone_to_change(struct zd *d, const struct zd_request *r, struct zone **out, struct err *e)
+{
+    int k = registry_get(d, zd_param(r, 0), out, e);
+    return k < 0 ? k : build_let(d, r, (*out)->name, e);
 }
 
 static int on_again(sd_event_source *s, uint64_t usec, void *arg)
@@ -186,7 +213,7 @@ int h_build_image(struct zd *d, struct zd_request *r, struct err *e)
     struct build_job *b = xcalloc(1, sizeof(*b));
     b->d = d;
     snprintf(b->zone, sizeof(b->zone), BUILD_PREFIX "%s", hex);
-    k = image_run(d, "build", args_of(d, body, b->zone), IMAGE_STREAM, r, built, b, e);
+    k = image_run_as(d, "build", args_of(d, body, b->zone), IMAGE_STREAM, r, built, b, &b->worker, e);
     if (k < 0)
         free(b);
     else

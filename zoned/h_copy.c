@@ -137,7 +137,7 @@ static int archive(struct zd *d, struct zd_request *r, bool get, struct err *e)
 {
     struct zone *z;
     const char *path = zd_query(r, "path");
-    int k = registry_get(d, zd_param(r, 0), &z, e);
+    int k = get ? registry_get(d, zd_param(r, 0), &z, e) : zone_to_change(d, r, &z, e);
     if (k < 0)
         return k;
     if (!path_is_clean_absolute(path))

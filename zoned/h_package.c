@@ -140,7 +140,7 @@ int h_back_zone(struct zd *d, struct zd_request *r, struct err *e)
 {
     struct zone *z;
     json *out = NULL;
-    int k = registry_get(d, zd_param(r, 0), &z, e);
+    int k = zone_to_change(d, r, &z, e);
     k = k < 0 ? k : install_back(d, z, &out, zd_problems(r), e);
     if (k == 0)
         zd_reply_json(r, 200, out);

@@ -85,6 +85,7 @@ int create_from_request(struct zd *d, struct zd_request *r, const char *name, bo
     if (k == 0)
         k = settle_name(text, name, source_file(js_get(body, "source")), chosen, zd_problems(r), e);
     auto_js json *notes = js_array();
+    k = k < 0 ? k : build_let(d, r, chosen, e);
     if (k == 0 &&
         !build_is_wanted(d, chosen)) /* a step's changes are a layer, also below an image's volume */
         k = spec_add_image(d, source_file(js_get(body, "source")), js_get_bool(body, "publish_all", false),
@@ -257,7 +258,7 @@ int h_patch_zone(struct zd *d, struct zd_request *r, struct err *e)
     struct zone *z;
     auto_free char *text = NULL, *edited = NULL, *path = NULL;
     bool lost = false;
-    int k = registry_get(d, zd_param(r, 0), &z, e);
+    int k = zone_to_change(d, r, &z, e);
     if (k < 0)
         return k;
     path = store_path(d, z);
@@ -272,7 +273,7 @@ int h_patch_zone(struct zd *d, struct zd_request *r, struct err *e)
 int h_put_zone(struct zd *d, struct zd_request *r, struct err *e)
 {
     struct zone *z;
-    int k = registry_get(d, zd_param(r, 0), &z, e);
+    int k = zone_to_change(d, r, &z, e);
     const char *text = js_get_str(js_get(zd_body_of(r), "source"), "text", NULL);
     if (k < 0)
         return k;
@@ -431,7 +432,7 @@ static int apply_one(struct zd *d, const json *source, bool dry, struct apply_jo
         problem_add(ps, ERR_INVALID, file, 0, "zone", "is missing (the zone's name)");
         return problems_to_err(ps, e, file);
     }
-    if (build_zone_check(d, s->zone, s, e) < 0)
+    if (build_zone_check(d, s->zone, s, e) < 0 || build_let(d, NULL, s->zone, e) < 0)
         return -ECANCELED;
     struct zone *z = registry_find(d, s->zone);
     json *o = z ? apply_change(d, z, s, text, dry, ps, a, e) : apply_new(d, s->zone, text, dry, ps, e);

@@ -7,6 +7,7 @@
 #include "zoned/api/api.h"
 #include "zoned/h_spec.h"
 #include "zoned/handlers.h"
+#include "zoned/images.h"
 #include "zoned/ops.h"
 #include "zoned/zoned.h"
 #include <errno.h>
@@ -99,7 +100,7 @@ static void stream_upgraded(void *arg, int fd)
 static int stream_verb(struct zd *d, struct zd_request *r, json *message, struct err *e)
 {
     struct zone *z;
-    int k = registry_get(d, zd_param(r, 0), &z, e);
+    int k = zone_to_change(d, r, &z, e);
     if (k == 0 && state_allows(z->state, VERB_EXEC, z->name, e) == VERB_REFUSED)
         k = -EBUSY;
     if (k == 0 && !zd_wants_upgrade(r))
@@ -142,7 +143,7 @@ int h_exec_zone(struct zd *d, struct zd_request *r, struct err *e)
     if (!js_get_bool(body, "detach", false))
         return stream_verb(d, r, m, e);
     struct zone *z;
-    int k = registry_get(d, zd_param(r, 0), &z, e);
+    int k = zone_to_change(d, r, &z, e);
     if (k == 0 && state_allows(z->state, VERB_EXEC, z->name, e) != VERB_REFUSED)
         return sup_request(z, m, NULL, 0, detached_answered, r, e);
     js_free(m);

@@ -58,7 +58,7 @@ int h_get_zone(struct zd *d, struct zd_request *r, struct err *e)
 int h_delete_zone(struct zd *d, struct zd_request *r, struct err *e)
 {
     struct zone *z;
-    int k = registry_get(d, zd_param(r, 0), &z, e);
+    int k = zone_to_change(d, r, &z, e);
     return k < 0 ? k : op_delete(d, z, r, str_eq(zd_query(r, "force"), "1"), e);
 }
 
@@ -86,7 +86,7 @@ static int dry_run(struct zd *d, struct zone *z, struct zd_request *r, struct er
 int h_start_zone(struct zd *d, struct zd_request *r, struct err *e)
 {
     struct zone *z;
-    int k = registry_get(d, zd_param(r, 0), &z, e);
+    int k = zone_to_change(d, r, &z, e);
     if (k < 0)
         return k;
     if (js_get_bool(zd_body_of(r), "dry_run", false))
@@ -113,7 +113,7 @@ int h_stop_zone(struct zd *d, struct zd_request *r, struct err *e)
 int h_restart_zone(struct zd *d, struct zd_request *r, struct err *e)
 {
     struct zone *z;
-    int k = registry_get(d, zd_param(r, 0), &z, e);
+    int k = zone_to_change(d, r, &z, e);
     return k < 0 ? k : op_stop(d, z, r, timeout_of(z, zd_body_of(r)), false, OP_RESTART, e);
 }
 
@@ -180,7 +180,7 @@ int h_kill_zone(struct zd *d, struct zd_request *r, struct err *e)
 int h_clear_zone(struct zd *d, struct zd_request *r, struct err *e)
 {
     struct zone *z;
-    int k = registry_get(d, zd_param(r, 0), &z, e);
+    int k = zone_to_change(d, r, &z, e);
     if (k < 0 || state_allows(z->state, VERB_CLEAR, z->name, e) == VERB_REFUSED)
         return k < 0 ? k : -EBUSY;
     if (z->state == ZONE_FAILED) {
@@ -207,7 +207,7 @@ static int new_name(struct zd *d, struct zd_request *r, const char **name, struc
         return k;
     if (registry_find(d, *name))
         return err_set(e, ERR_CONFLICT, EEXIST, "zone %s exists already", *name);
-    return 0;
+    return build_let(d, NULL, *name, e);
 }
 
 /* The text with its `zone:` key naming another zone. */
@@ -243,7 +243,7 @@ int h_rename_zone(struct zd *d, struct zd_request *r, struct err *e)
     struct zone *z;
     const char *name;
     auto_free char *text = NULL;
-    int k = registry_get(d, zd_param(r, 0), &z, e);
+    int k = zone_to_change(d, r, &z, e);
     if (k < 0 || (k = new_name(d, r, &name, e)) < 0)
         return k;
     if (z->op != OP_NONE || state_allows(z->state, VERB_RENAME, z->name, e) == VERB_REFUSED)
@@ -328,7 +328,7 @@ int h_clone_zone(struct zd *d, struct zd_request *r, struct err *e)
     const char *name;
     auto_free char *text = NULL;
     auto_js json *spec = NULL;
-    int k = registry_get(d, zd_param(r, 0), &z, e);
+    int k = zone_to_change(d, r, &z, e);
     if (k < 0 || (k = new_name(d, r, &name, e)) < 0)
         return k;
     if (state_allows(z->state, VERB_CLONE, z->name, e) == VERB_REFUSED)

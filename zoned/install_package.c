@@ -48,7 +48,7 @@ static int look_at_zone(struct look *k, struct err *e)
     const char *name = k->in->name;
     k->z = registry_find(k->d, name);
     if (!k->z)
-        return spec_check_name("zone", name, e);
+        return spec_check_name("zone", name, e) < 0 ? -EINVAL : build_let(k->d, NULL, name, e);
     if (zone_package_load(k->d, name, &k->had) < 0) {
         err_set(e, ERR_CONFLICT, EEXIST, "zone %s exists already and is of no package", name);
         return err_hint(e, "zonectl install %s OTHER-NAME", k->in->ref);

@@ -131,7 +131,7 @@ int save_zone(struct zd *d, struct zd_request *r, const char *op, json *args, ch
     json *root = NULL;
     auto_js json *own = args;
     auto_free char *own_note = note;
-    int k = registry_get(d, zd_param(r, 0), &z, e);
+    int k = zone_to_change(d, r, &z, e);
     if (k == 0 && !z->spec)
         k = err_set(e, ERR_INVALID, EINVAL, "the spec of zone %s cannot be read", z->name);
     if (k == 0 && state_allows(z->state, VERB_COPY, z->name, e) == VERB_REFUSED)

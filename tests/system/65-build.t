@@ -198,6 +198,48 @@ zc create other --image localhost/tool:1 --set labels.zoned.build=x >/dev/null 2
 is "$? $(zc list -q)" "4 build-0123456789ab" "... nor by create; a zone that is only named like one stays"
 zc delete build-0123456789ab
 
+# ---- a build's zone is the build's alone, from its making until its files are a layer ----
+printf 'name: held\nfrom: localhost/tool:1\nrun: [echo a >/a; until test -e /go; do sleep 0.05; done]\nconfig: {user: "0", cmd: [/bin/cat, /a]}\n' >"$T/r/held.yaml"
+zc image build -f "$T/r/held.yaml" >"$T/l.out" 2>&1 & b=$!
+for _ in $(seq 100); do zc list -o json | jq -e '.[] | select(.state == "running")' >/dev/null && break; sleep 0.05; done
+z=$(zc list -q | grep '^build-')
+printf 'zone: %s\nimage: localhost/tool:1\n' "$z" >"$T/held-spec.yaml"
+not_ours() { # not_ours COMMAND…: busy
+    status_is 6 "refused: ${*/$z/ZONE}" zc "$@"
+    like "$out" "zone $z: it is of a build under way" "... says so"
+}
+zc create mine --image localhost/tool:1 >/dev/null 2>&1
+not_ours restart "$z"
+status_is 125 "nor is anything run in it" zc exec "$z" -- touch /a
+like "$out" "zone $z: it is of a build under way" "... says so"
+not_ours set "$z" process.cwd=/tmp
+not_ours delete --force "$z"
+not_ours apply -f "$T/held-spec.yaml"
+not_ours cp "$T/held-spec.yaml" "$z:/a"
+not_ours commit "$z" stolen:1
+not_ours clone "$z" theirs
+w=$(pgrep -x zone-image -P "$zoned_pid")
+kill -STOP "$w" # the step ends, its files are not read yet
+nsenter -t "$(zc show "$z" -o json | jq .pid)" -U -m -S 0 -G 0 /bin/busybox sh -c ": >/go"
+timeout 30 "$BIN/zonectl" wait "$z" --for stopped
+not_ours start "$z"
+not_ours rename "$z" theirs
+not_ours delete "$z"
+kill -CONT "$w"
+wait $b
+ok $? "the build goes on to its end" "$(cat "$T/l.out")"
+is "$(zc run --rm localhost/held:latest)" a "... with what its step did"
+is "$(zc list -q)" mine "... and its zone is gone"
+printf 'name: long\nfrom: localhost/tool:1\nrun: [sleep 1000]\n' >"$T/r/l.yaml"
+zc image build -f "$T/r/l.yaml" >"$T/l.out" 2>&1 & b=$!
+for _ in $(seq 100); do zc list -o json | jq -e '.[] | select(.state == "running")' >/dev/null && break; sleep 0.05; done
+z=$(zc list -q | grep '^build-')
+status_is 0 "stop is anybody's" zc stop -t 1 "$z"
+wait $b
+is "$?" 7 "... and fails the step"
+like "$(cat "$T/l.out")" "run: sleep 1000: status" "... which says so"
+zc delete mine
+
 # ---- cut off while mmdebstrap works: a mirror that never answers ----
 python3 -c 'import socket, time
 s = socket.create_server(("127.0.0.1", 8953))
