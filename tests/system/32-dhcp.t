@@ -43,10 +43,13 @@ zc exec p -- getent ahostsv4 d | grep -q "$(addr d)"; ok $? "others find it by n
 # ---- who does not ----
 hears() { # ZONE FILTER COMMAND…: what is heard there meanwhile
     : >"$T/td.$1"
-    nsenter -n -t "$(field "$1" .pid)" timeout 5 tcpdump -lnni eth0 -c 1 "$2" >"$T/heard.$1" 2>"$T/td.$1" & local td=$!
+    nsenter -n -t "$(field "$1" .pid)" timeout 10 tcpdump -lnni eth0 -c 1 "$2" >"$T/heard.$1" 2>"$T/td.$1" & local td=$!
     until_ok grep -q listening "$T/td.$1"
     "${@:3}"
-    sleep 0.4
+    for _ in $(seq $([ "${FAST:-}" ] && echo 40 || echo 4)); do # an emulated guest takes its time
+        kill -0 $td 2>/dev/null || break # it has heard one
+        sleep 0.1
+    done
     kill $td 2>/dev/null
     wait $td 2>/dev/null
     grep -q IP "$T/heard.$1"
