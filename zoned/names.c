@@ -260,12 +260,9 @@ void names_adopt(struct zd *d)
     unsigned count;
     auto_free struct zone **all = registry_sorted(d, &count);
     struct err e = {0};
-    for (unsigned i = 0; i < count; i++)
-        for (unsigned k = 0; all[i]->plan && k < all[i]->plan->links.len; k++) {
-            struct net_entry *entry = network_find(d, all[i]->plan->links.at[k].network.name);
-            if (entry)
-                names_network_up(d, entry);
-        }
+    for (unsigned i = 0; i < d->networks.len; i++)
+        if (d->networks.at[i].up) /* with zones or without: its end must find the process */
+            names_network_up(d, &d->networks.at[i]);
     if (net_resolvers_forget(d->net, &e) < 0)
         log_warning("%s", e.text);
     for (unsigned i = 0; i < count; i++)

@@ -97,6 +97,7 @@ kill -9 "$pid"
 until_ok comes app db "$(addr db)"
 comes app db "$(addr db)"; ok $? "the resolver killed: names are back"
 zc delete --force app >/dev/null
+zc stop -t 0 twin >/dev/null # its network stays without a zone, whose resolver must go with it nevertheless
 kill9_zoned
 start_zoned
 [ -z "$(ls "$ROOT/run/names" | grep '^+')" ]; ok $? "one that nobody needs ends when zoned comes back"
