@@ -3,14 +3,7 @@
 # with room again all works.
 . "$(dirname "$0")/lib.sh"
 truncate -s 64M "$T/disk" && mkfs.ext4 -q -O ^has_journal "$T/disk" && mount -o loop "$T/disk" "$ROOT" || exit 1
-trap 'finish_disk' EXIT
-finish_disk() {
-    local status=$?
-    take_down
-    until_ok umount "$ROOT" 2>/dev/null
-    (exit $status)
-    finish
-}
+at_end+=('until_ok umount "$ROOT"')
 begin
 zc create run --image host -- sh -c 'i=0; while sleep 0.1; do i=$((i+1)); echo tick $i; done' && zc start run
 zc create rest --image host -- sleep 1000

@@ -9,7 +9,7 @@ rounds=${ROUNDS:-40}
 cd "$T" || exit 1
 mkdir disk
 truncate -s 120M small && mkfs.ext4 -q -O ^has_journal small && mount -o loop small disk
-trap 'umount -l "$T/disk" 2>/dev/null; finish' EXIT
+at_end+=('umount -l "$T/disk"')
 mkdir lab && python3 "$lab" rich lab gzip && python3 "$lab" big one 4 3 && python3 "$lab" big two 8 2 && python3 "$lab" large three 4 3
 ok $? "images are made"
 registry store 5000

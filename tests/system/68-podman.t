@@ -2,20 +2,11 @@
 # Podman beside us, over Debian's docker-registry and over files: what podman makes and pushes is pulled, run and pushed back byte by
 # byte; what is committed here and a packed zone are run by podman as ordinary images.
 . "$(dirname "$0")/lib.sh"
-R=$T/registry
+. "$here/store.sh"
 L=localhost:5000
-mkdir -p "$R" "$T/pod" "$T/home" "$T/tree/bin" "$T/tree/etc"
-export HOME=$T/home
-unset REGISTRY_AUTH_FILE XDG_RUNTIME_DIR DOCKER_CONFIG
-cat >"$T/registry.yml" <<END
-version: 0.1
-log: {level: error, accesslog: {disabled: true}}
-storage: {filesystem: {rootdirectory: $R}}
-http: {addr: "127.0.0.1:5000"}
-END
-docker-registry serve "$T/registry.yml" >"$T/registry.log" 2>&1 & registry=$!
-trap 's=$?; kill $registry; umount "$T/pod" 2>/dev/null; (exit $s); finish' EXIT
-for _ in $(seq 100); do (exec 3<>/dev/tcp/127.0.0.1/5000) 2>/dev/null && break; sleep 0.05; done
+mkdir -p "$T/pod" "$T/tree/bin" "$T/tree/etc"
+registry plain 5000 || ok 1 "docker-registry starts" "$(cat "$T/registry.log")"
+at_end+=('umount "$T/pod"')
 mount -t tmpfs podman "$T/pod" # it syncs the disk again and again
 # crun refuses a hybrid of cgroups: podman sees the first version alone, in a mount namespace of its own; rlimits above ours are not ours to give
 pod() {
@@ -30,6 +21,7 @@ cp /bin/busybox "$T/tree/bin/busybox"
 for a in sh cat echo id sleep env; do ln "$T/tree/bin/busybox" "$T/tree/bin/$a"; done
 echo 'app:x:1000:1000::/:/bin/sh' >"$T/tree/etc/passwd"
 echo said >"$T/tree/etc/word"
+seq 300 >"$T/words"
 start_zoned || ok 1 "zoned starts" "$(cat "$T/zoned.log")"
 
 # ---- podman's image ----
@@ -51,7 +43,7 @@ done
 # ---- ours ----
 zc create web --image "$L/theirs:oci" -u app -w /etc -e EXTRA=1 -l tier=front -p 8080:80 --set 'process.args=["/bin/sh","-c","cat word; echo $GREETING $EXTRA $(id -u) $PWD"]' >/dev/null 2>&1
 zc start web >/dev/null 2>&1; zc wait web >/dev/null 2>&1
-zc cp "$T/registry.yml" web:/etc/word >/dev/null 2>&1
+zc cp "$T/words" web:/etc/word >/dev/null 2>&1
 status_is 0 "a zone becomes an image" zc commit web "$L/ours:1"
 status_is 0 "it is pushed" zc image push "$L/ours:1"
 is "$(raw ours:1 | sha256sum)" "$(ours "$L/ours:1" | sha256sum)" "the registry has our manifest byte by byte"
@@ -59,7 +51,7 @@ pod pull -q --tls-verify=false "$L/ours:1" >/dev/null
 ok $? "podman pulls it" "$(tail -3 "$T/podman.log")"
 is "$(pod image inspect "$L/ours:1" | jq -c '.[0] | [.Digest, .Config.User, .Config.WorkingDir, .Config.Labels.tier, (.Config.ExposedPorts | keys[0])]')" \
     "[\"$(zc image show "$L/ours:1" -o json | jq -r .manifest)\",\"app\",\"/etc\",\"front\",\"80/tcp\"]" "... reads its digest and configuration"
-is "$(pod_run "$L/ours:1")" "$(cat "$T/registry.yml")
+is "$(pod_run "$L/ours:1")" "$(cat "$T/words")
 hello 1 1000 /etc" "... and runs it: files, environment, user and folder" "$(tail -3 "$T/podman.log")"
 
 # ---- a package ----
@@ -69,16 +61,13 @@ pod load -q -i "$T/web.zone" >"$T/loaded"
 ok $? "podman loads the .zone file" "$(tail -3 "$T/podman.log")"
 like "$(cat "$T/loaded")" "localhost/web:3" "... by its name"
 is "$(pod image inspect localhost/web:3 | jq -r '.[0].Config.Labels["org.zoned.package"]' | jq -c '[.name, .version, .parameters[0].default]')" '["web","3","packed"]' "... its document is a label there"
-is "$(pod_run localhost/web:3 cat /etc/word)" "$(cat "$T/registry.yml")" "... and it runs as an ordinary image"
+is "$(pod_run localhost/web:3 cat /etc/word)" "$(cat "$T/words")" "... and it runs as an ordinary image"
 status_is 0 "a package is pushed like an image" zc image push localhost/web:3 "$L/web:3"
 pod pull -q --tls-verify=false "$L/web:3" >/dev/null
-is "$(pod_run "$L/web:3" cat /etc/word)" "$(cat "$T/registry.yml")" "podman runs it from the registry"
+is "$(pod_run "$L/web:3" cat /etc/word)" "$(cat "$T/words")" "podman runs it from the registry"
 zc image delete localhost/web:3 >/dev/null; zc image prune >/dev/null 2>&1
 zc install "$L/web:3" two --set word=pulled >/dev/null 2>&1
 zc start two >/dev/null 2>&1; zc wait two >/dev/null 2>&1
 is "$(zc logs two)" pulled "we install it from there"
 status_is 0 "the store is as it should be" zc image verify
-kill $registry
-umount "$T/pod"
-trap finish EXIT
 finish

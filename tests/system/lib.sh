@@ -130,11 +130,13 @@ take_down() { # zones, zoned, and what it leaves to the next one of this root
     umount -l "$ROOT/run/lxcfs/mnt" 2>/dev/null
     for p in $(cut -d" " -f1 "$ROOT"/run/names/*/pid "$ROOT"/run/dhcp/*/pid 2>/dev/null); do kill -9 "$p" 2>/dev/null; done
 }
+at_end=() # commands: what else a test has to take back; at_end+=('umount "$T/disk"')
 finish() {
     local status=$?
     trap - EXIT
     take_down
     kill $(jobs -pr) 2>/dev/null # what a test runs beside itself, a server perhaps, ends here with it
+    for command in "${at_end[@]}"; do eval "$command"; done
     echo "1..$n"
     if [ $failed = 1 ] || [ $status != 0 ]; then
         echo "# zoned's own words:"

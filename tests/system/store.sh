@@ -2,6 +2,9 @@
 export HOME=$T/home
 unset REGISTRY_AUTH_FILE XDG_RUNTIME_DIR DOCKER_CONFIG
 mkdir -p "$HOME"
+# skopeo and podman keep a cache there, whatever they are told: this one goes with the test
+mkdir /var/lib/containers 2>/dev/null && at_end+=('umount /var/lib/containers && rmdir /var/lib/containers')
+mount -t tmpfs containers /var/lib/containers
 R=$T/registry
 heard_at() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; } # heard_at PORT: somebody listens
 registry() { # registry NAME PORT [EXTRA-YAML]: below $R/NAME
