@@ -161,10 +161,10 @@ static int open_rooms(struct zd *d, struct err *e)
     r = r < 0 ? r : nspace_check_host(stor_pool_fd(d->pool), e);
     r = r < 0 ? r : net_ctx_new(d->instance, &d->net, e);
     r = r < 0 ? r : ranges_open(d->run_dir, &d->ranges, e);
-    r = r < 0 ? r : never_tell(d, e);
     r = r < 0 ? r : networks_open(d, e);
     if (r < 0)
         return r;
+    never_tell(d);
     never_ask(d);
     stor_pool_clear(d->pool);
     (void)path_remove_tree(d->run_fd, "gone", NULL);

@@ -4,6 +4,7 @@
 #include "base/auto.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/str.h"
@@ -15,12 +16,17 @@
 #define FOLDERS_FILE "folders"
 #define FOLDERS_MAX (4 * 4096) /* three paths, with what JSON adds */
 
-int never_tell(struct zd *d, struct err *e)
+/* A full disk keeps no zoned from its zones: then the others know of the run folder alone. */
+void never_tell(struct zd *d)
 {
+    struct err e = {0};
     auto_js json *o = js_object();
     js_set_strv(o, "folders", (char *[]){d->run_dir, d->etc_dir, d->lib_dir, NULL});
-    auto_free char *text = js_dump(o, false);
-    return file_replace(d->run_fd, FOLDERS_FILE, text, strlen(text), 0600, false, e);
+    auto_free char *text = js_dump(o, false), *was = NULL;
+    if (file_read(d->run_fd, FOLDERS_FILE, FOLDERS_MAX, &was, NULL, NULL) == 0 && !strcmp(was, text))
+        return;
+    if (file_replace(d->run_fd, FOLDERS_FILE, text, strlen(text), 0600, false, &e) < 0)
+        log_warning("other daemons are not told of our folders: %s", e.text);
 }
 
 /* What another daemon tells; one that is older tells nothing. */

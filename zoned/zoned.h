@@ -222,8 +222,8 @@ void ranges_free(struct uid_ranges *r, bool give_back);
 char **ranges_others(const struct uid_ranges *r);
 
 /* never.c: folders that are given to no zone */
-int never_tell(struct zd *d, struct err *e); /* ours, to the others */
-void never_ask(struct zd *d);                /* d->never and the pool's: ours and theirs, as of now */
+void never_tell(struct zd *d); /* ours, to the others */
+void never_ask(struct zd *d);  /* d->never and the pool's: ours and theirs, as of now */
 
 /* plan.c: pure */
 struct plan_inputs {
