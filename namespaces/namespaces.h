@@ -56,7 +56,7 @@ struct nspace_mount {
 /* How the root is put together, inside the zone's user namespace. */
 struct nspace_root {
     int layers_fd; /* detached, idmapped, read-only: the common parent of all lower layers; -1 = none */
-    char **lowers; /* names below layers_fd, uppermost first */
+    char **lowers; /* names below layers_fd, uppermost first, or "." for itself */
     int zone_fd;   /* detached, idmapped: a folder with `upper` and `work` */
     int usr_fd;    /* detached, idmapped, read-only: the host's /usr (image: host), or -1 */
     bool read_only;

@@ -30,7 +30,8 @@
 static int layer_names(char *const *lowers, struct str *out, struct err *e)
 {
     for (unsigned i = 0; lowers && lowers[i]; i++) {
-        if (!path_is_component(lowers[i]) || strpbrk(lowers[i], ":,\\"))
+        bool itself = str_eq(lowers[i], ".");
+        if (!itself && (!path_is_component(lowers[i]) || strpbrk(lowers[i], ":,\\")))
             return err_set(e, ERR_INTERNAL, EINVAL, "layer name %.80s", lowers[i]);
         str_addf(out, "%s%s", i ? ":" : "", lowers[i]);
     }

@@ -117,9 +117,8 @@ int stor_zone_switched(const struct stor_pool *p, const char *zone, struct err *
 
 /* Descriptors (O_PATH) for the rootfs step; -1 where there is none. caller's. */
 struct stor_root_fds {
-    int layers_fd; /* the common parent of lowers: layers/, or the parent of lower_dir (then lowers[0] is its
-                      name) */
-    char **lowers; /* names below layers_fd */
+    int layers_fd; /* the common parent of lowers: layers/; or lower_dir */
+    char **lowers; /* names below layers_fd; "." alone: itself */
     int zone_fd;   /* zones/NAME */
     int usr_fd;    /* /usr */
 };

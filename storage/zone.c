@@ -109,14 +109,12 @@ bool stor_zone_has(const struct stor_pool *p, const char *zone, const char *path
 }
 
 /* ---- descriptors for the rootfs step ---- */
-static int split_lower_dir(const char *dir, struct stor_root_fds *out, struct err *e)
+/* The folder itself, so that its name, which may hold what overlay options mean something by, is none of them. */
+static int open_lower_dir(const char *dir, struct stor_root_fds *out, struct err *e)
 {
-    auto_free char *parent = xstrdup(dir);
-    char *slash = strrchr(parent, '/');
-    strv_add(&out->lowers, slash + 1);
-    *(slash == parent ? slash + 1 : slash) = '\0';
-    out->layers_fd = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    return out->layers_fd < 0 ? err_sys(e, "%s", parent) : 0;
+    strv_add(&out->lowers, ".");
+    out->layers_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return out->layers_fd < 0 ? err_sys(e, "%s", dir) : 0;
 }
 
 int stor_root_open(const struct stor_pool *p, const char *zone, const struct stor_root_plan *rp,
@@ -125,7 +123,7 @@ int stor_root_open(const struct stor_pool *p, const char *zone, const struct sto
     struct stor_root_fds f = {.layers_fd = -1, .zone_fd = -1, .usr_fd = -1};
     int r = 0;
     if (rp->lower_dir)
-        r = split_lower_dir(rp->lower_dir, &f, e);
+        r = open_lower_dir(rp->lower_dir, &f, e);
     else {
         f.lowers = strv_copy(rp->lowers);
         f.layers_fd = fcntl(p->layers_fd, F_DUPFD_CLOEXEC, 3);

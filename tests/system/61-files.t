@@ -54,6 +54,14 @@ EOF
 is "$(ls "$T/dir" | tr '\n' ' ')" "f link new " "a read-only bind was not written"
 is "$(stat -c %u "$T/dir/new")" 0 "a bind is idmapped: the zone's root wrote as 0"
 mkdir -p "$T/img/etc" "$T/img/real" && cp -a /bin/busybox "$T/img/busybox" && ln -s ../../../../../../etc "$T/img/out"
+# a root whose name means something to overlay's options, and one that is a mount of its own
+odd="$T/a:b,c\\d, e"
+cp -a "$T/img" "$odd"
+status_is 0 "a folder with : , and \\ in its name is a root" zc run --rm --network none --name odd "dir:$odd" /busybox sh -c 'echo x >/written && [ -e /busybox ]'
+is "$([ -e "$odd/written" ]; echo $?)" 1 "... and stays as it was"
+mkdir "$T/mnt:x" && mount --bind "$T/img" "$T/mnt:x"
+status_is 0 "so is a mount point" zc run --rm --network none "dir:$T/mnt:x" /busybox true
+umount "$T/mnt:x"
 is "$(zc run --rm --network none --set 'filesystems=[{target: /out/planted, tmpfs: 1M}]' "dir:$T/img" /busybox ls /etc 2>&1 | grep -c planted; ls /etc | grep -c planted)" "1
 0" "a target behind a link stays inside the root"
 status_is 3 "create with a bind that is not there" zc create nobind --image host -v vol:/v -v "$T/nothing:/d" -- true

@@ -273,7 +273,7 @@ static void test_diff(void)
     str_done(&s);
     struct stor_root_fds f;
     is_int(stor_root_open(pool, "a", &root, &f, &e), 0, "descriptors");
-    ok(f.zone_fd >= 0 && f.usr_fd < 0 && !strcmp(f.lowers[0], "img") && file_exists(f.layers_fd, "img/etc"),
+    ok(f.zone_fd >= 0 && f.usr_fd < 0 && !strcmp(f.lowers[0], ".") && file_exists(f.layers_fd, "etc"),
        "right");
     stor_root_fds_done(&f);
     json *j = stor_root_to_json(&root);
