@@ -31,9 +31,11 @@ put_payload() {
     done
     [ -z "${V2:-}" ] || put_more "$@"
 }
-# What only files need that are named by hand: programs of another version, the Debian roots.
+# What only files need that are named by hand: a hostile program, golden files, programs of another version, the Debian roots.
 put_more() {
-    local tar
+    local tar hostile=build/release/tests/hostile/hostile
+    [ ! -e "$top/$hostile" ] || install -D "$top/$hostile" "$T/payload/$hostile"
+    cp -r "$top/tests/golden" "$T/payload/tests/"
     if [ -d "$top/build/debug/bin" ]; then
         mkdir -p "$T/payload/build/debug/bin"
         cp "$top"/build/debug/bin/* "$T/payload/build/debug/bin/"
