@@ -17,29 +17,19 @@ cat >"$T/bus.conf" <<C
 <policy context="default"><allow own="*"/><allow send_destination="*"/><allow eavesdrop="true"/></policy></busconfig>
 C
 dbus-daemon --config-file="$T/bus.conf" --nofork --nopidfile 2>"$T/bus.log" &
-bus=$!
-firewall= http=
-end() {
-    kill $firewall $bus $its $http 2>/dev/null
-    wait $firewall $bus $its 2>/dev/null
-    umount -l /etc
-    finish
-}
-trap end EXIT
-for _ in $(seq 50); do [ -S "$T/bus" ] && break; sleep 0.05; done
+firewall=
+at_end+=('umount -l /etc')
+until_ok test -S "$T/bus"
 firewalld_starts() {
     nsenter -m -t "$its" firewalld --nofork --nopid >>"$T/firewalld.log" 2>&1 &
     firewall=$!
-    for _ in $(seq 150); do firewall-cmd --state >/dev/null 2>&1 && return; sleep 0.1; done
-    return 1
+    until_ok firewall-cmd --state >/dev/null 2>&1
 }
 firewalld_ends() {
     kill "$firewall" && wait "$firewall"
     firewall=
 }
-start_zoned
-ok $? "zoned answers"
-inst=$(instance)
+begin
 serve='mkdir -p /srv/www && hostname >/srv/www/index.html && busybox httpd -p [::]:80 -h /srv/www; exec sleep 1000'
 zc network create side --type sealed
 zc create web --set 'network=[{link: default, ports: ["8080:80"]}]' --image host -- sh -c "$serve"
@@ -50,7 +40,6 @@ zc create dyn --set 'network=[{link: default, dhcp: true}]' --image host --cap-a
 zc start web db two three
 ok $? "zones on two networks"
 busybox httpd -f -p 0.0.0.0:7000 -h /usr &
-http=$!
 why=
 need() { timeout 3 "$@" >/dev/null 2>&1 || why="$why [$*]"; }
 all_work() {
@@ -64,7 +53,7 @@ all_work() {
     need "$BIN/zonectl" exec three getent hosts two
     [ -z "$why" ]
 }
-soon() { for _ in $(seq 4); do all_work && return; sleep 0.3; done; return 1; }
+soon() { tries=4 nap=0.3 until_ok all_work; }
 asks_address() { zc start dyn && ns dyn timeout 10 busybox udhcpc -i eth0 -n -q -t 5 -T 1 -s /bin/true >/dev/null 2>&1; local s=$?; zc stop -t 0 dyn >/dev/null; return $s; }
 gateway() { ns web ip -j route show default | jq -r '.[0].gateway'; }
 soon; ok $? "before: published, outward, by name on one network and on two" "$why"
@@ -106,8 +95,6 @@ firewall-cmd --zone=dmz --change-interface="$bridge" >/dev/null; zc network crea
 is "$(firewall-cmd --get-zone-of-interface="$bridge")" dmz "an operator's own choice for a bridge stays"
 like "$(doctor_says)" "firewalld" "... and doctor names what drops then" 
 zc delete --force web db two three dyn >/dev/null; zc network delete side more >/dev/null
-kill "$zoned_pid" && wait "$zoned_pid" 2>/dev/null
-zoned_pid=
-sleep 0.3
-is "$(firewall-cmd --zone=trusted --list-interfaces)" "" "with the networks their bridges leave firewalld"
-exit
+stop_zoned
+is "$(eventually "" firewall-cmd --zone=trusted --list-interfaces)" "" "with the networks their bridges leave firewalld"
+finish
