@@ -3,6 +3,7 @@
  * user, capabilities, filter. May assume a process in all of the zone's namespaces, with the zone's root as
  * "/", uid 0 of the zone and a full capability set in its user namespace. The order matters: each line gives
  * away something that the next ones must not have, or still need. */
+#include "base/fd.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "namespaces/inner.h"
@@ -10,6 +11,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/openat2.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -57,12 +59,17 @@ static void reset_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* After the change of user: a folder that the user cannot enter is an error, and so is one outside the root
- * (R4). */
+/* After the change of user: a folder that the user cannot enter is an error, and so is one outside the root (R4).
+ * Links of /proc are not followed: our own descriptors are still open here. */
 static int enter_cwd(const char *cwd, struct err *e)
 {
     char now[4096];
-    if (chdir(cwd && *cwd ? cwd : "/") < 0)
+    struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_NO_MAGICLINKS};
+    auto_fd int fd = (int)syscall(SYS_openat2, AT_FDCWD, cwd && *cwd ? cwd : "/", &how, sizeof(how));
+    if (fd < 0 && errno == ELOOP)
+        return err_set(e, ERR_DENIED, ELOOP, "working folder %s is behind a link of /proc, or too many links",
+                       cwd);
+    if (fd < 0 || fchdir(fd) < 0)
         return err_sysk(e, ERR_INVALID, errno == ENOENT ? ENOTDIR : errno, "working folder %s", cwd);
     if (!getcwd(now, sizeof(now)) || now[0] != '/')
         return err_set(e, ERR_DENIED, EXDEV, "working folder %s is outside the zone", cwd);

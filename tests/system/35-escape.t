@@ -50,6 +50,10 @@ wait $leak 2>/dev/null
 bad=0
 for fd in $(seq 3 40); do zc exec -w /proc/self/fd/$fd evil -- ls / >/dev/null 2>&1 && bad=$((bad + 1)); done
 is $bad 0 "no working folder behind a descriptor (38 tries)"
+zc exec -w /proc/1/root evil -- true 2>/dev/null
+is $? 125 "... nor behind another link of /proc, the zone's own either"
+zc exec evil -- ln -s /usr/share /short
+is "$(zc exec -w /short evil -- pwd -P)" /usr/share "... but behind one of a file system"
 is "$(cd / && exec 9<"$T" && "$T/hostile" handles 0 >/dev/null; cd /proc/self/fd/9 && pwd -P)" "$T" "control: with a descriptor left open that is a way out"
 
 # ---- the caller's terminal ----
