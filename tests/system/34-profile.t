@@ -12,7 +12,8 @@ host_nofile=$(ulimit -Hn)
 run_size=$(awk '/^MemTotal/ { p = int($2 / 4) * 20; print int((p + 99) / 100) * 4 }' /proc/meminfo)
 host_caps=" $("$probe" profile | sed -n 's/^capability //p' | tr '\n' ' ')"
 even() {
-    tr -d '\r' | sed -e "s|^\(mount /run .* size=\)${run_size}k|\1"'20%|' -e "s/^limit nofile 1024:$host_nofile\$/limit nofile 1024:65536/" -e '/^environment HOSTNAME=/d' | LC_ALL=C sort -u
+    # /usr has the access times that the host's file system has
+    tr -d '\r' | sed -e 's/^\(mount .* of the host .*\),noatime\>/\1/' -e "s|^\(mount /run .* size=\)${run_size}k|\1"'20%|' -e "s/^limit nofile 1024:$host_nofile\$/limit nofile 1024:65536/" -e '/^environment HOSTNAME=/d' | LC_ALL=C sort -u
 }
 # A place that this kernel does not have needs no cover; what zoned itself may not do, zones may not.
 absent() {
