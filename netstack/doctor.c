@@ -36,8 +36,9 @@ static void problem(json *out, char *text, char *remedy)
 static char *remedy_for(const struct foreign *f, const struct chain *k)
 {
     if (str_ends(k->table, " firewalld"))
-        return xasprintf("firewall-cmd --zone=trusted --add-interface=%s, or let zoned reach the system bus",
-                         f->bridges[0]);
+        return xasprintf(
+            "firewall-cmd --zone=trusted --change-interface=%s, or let zoned reach the system bus",
+            f->bridges[0]);
     auto_free char *names = strv_join(f->bridges, "\", \"");
     if (!strcmp(k->table, "ip filter") || !strcmp(k->table, "ip6 filter"))
         return xasprintf("%stables -I %s -i %s %s-j ACCEPT%s, for each of \"%s\"",
@@ -50,34 +51,73 @@ static char *remedy_for(const struct foreign *f, const struct chain *k)
     return xasprintf("before it: iifname { \"%s\" } accept; oifname { \"%s\" } accept", names, names);
 }
 
-/* Drops whatever comes over whatever link, or over one of ours. What it does to some addresses or ports is its maker's wish. */
-static bool may_block(const struct foreign *f, const char *rule)
+/* The rule without what stands in quotation marks, but for names of links: comments and log prefixes are no verdicts. */
+static void strip(char *rule)
 {
-    static const char *const narrow[] = {"type ", "jump ", "goto ", "addr ", "port ", "ct state"};
-    const char *verdict = strstr(rule, "drop");
-    verdict = verdict ? verdict : strstr(rule, "reject");
-    if (!verdict || (verdict > rule && verdict[-1] != ' '))
-        return false;
+    static const char *const free_text[] = {"comment \"", "prefix \""};
+    for (unsigned i = 0; i < ARRAY_LEN(free_text); i++)
+        for (char *p; (p = strstr(rule, free_text[i]));) {
+            char *end = strchr(p + strlen(free_text[i]), '"');
+            end = end ? end + 1 : p + strlen(p);
+            memmove(p, end, strlen(end) + 1);
+        }
+    for (size_t n = strlen(rule); n && rule[n - 1] == ' ';)
+        rule[--n] = '\0';
+}
+
+/* Is about some addresses, ports or states only; what it does to them is its maker's wish. */
+static bool is_narrow(const char *rule)
+{
+    static const char *const narrow[] = {"type ", "jump ", "goto ", "addr ", "port ", "ct state", "!= "};
     for (unsigned i = 0; i < ARRAY_LEN(narrow); i++)
         if (strstr(rule, narrow[i]))
-            return false;
+            return true;
+    return false;
+}
+
+static bool names_link(const char *rule, const char *way, const char *link)
+{
+    auto_free char *quoted = xasprintf("\"%s\"", link);
+    return strstr(rule, way) && strstr(rule, quoted);
+}
+
+/* Drops whatever comes over whatever link, or over one of ours. */
+static bool may_block(const struct foreign *f, const char *rule)
+{
+    if (is_narrow(rule) || (!str_ends(rule, "drop") && !strstr(rule, "reject")))
+        return false;
     bool ours = false, link = strstr(rule, "ifname") || strstr(rule, "iif ") || strstr(rule, "oif ");
     for (char **b = f->bridges; *b; b++)
-        ours |= strstr(rule, *b) != NULL;
+        ours |= names_link(rule, "ifname", *b);
     return ours || !link;
 }
 
-/* Accepts these bridges, in the given direction. */
-static bool accepts(const struct foreign *f, const char *rule, const char *way)
+/* Which bridges' traffic has been accepted so far: the directions that are open still, one text for each. */
+static char **directions(const struct foreign *f, const struct chain *k)
 {
-    if (!strstr(rule, way) || !str_ends(rule, "accept"))
-        return false;
+    char **open = NULL;
     for (char **b = f->bridges; *b; b++) {
-        auto_free char *quoted = xasprintf("\"%s\"", *b);
-        if (!strstr(rule, quoted))
-            return false;
+        strv_take(&open, xasprintf("iifname %s", *b));
+        if (!k->input)
+            strv_take(&open, xasprintf("oifname %s", *b));
     }
-    return true;
+    return open;
+}
+
+static void accept_some(const struct chain *k, const char *rule, char **open)
+{
+    bool names = k->input && strstr(rule, "port ") && strstr(rule, "53") && !strstr(rule, "!= ");
+    if (!str_ends(rule, "accept") || (is_narrow(rule) && !names))
+        return;
+    for (unsigned i = 0; open && open[i];) {
+        auto_free char *one = xstrdup(open[i]);
+        char *link = strchr(one, ' ');
+        *link++ = '\0';
+        if (names_link(rule, one, link))
+            strv_remove(open, open[i]);
+        else
+            i++;
+    }
 }
 
 static bool passes_by(const struct foreign *f, const struct chain *k, const char *rule)
@@ -87,35 +127,41 @@ static bool passes_by(const struct foreign *f, const struct chain *k, const char
     return j && sscanf(j, "jump %127s", target) == 1 && net_hooks_pass(f->c, k->table, target, f->known);
 }
 
+static void blame(struct foreign *f, const struct chain *k, const char *rule)
+{
+    const char *whom = k->input ? "zones' questions for names and addresses" : "zones' traffic";
+    char *text =
+        rule ? xasprintf("the rule \"%s\" of the nft chain %s %s drops %s", rule, k->table, k->name, whom)
+             : xasprintf("the chain %s of the nft table %s drops %s unless a rule of its own accepts it",
+                         k->name, k->table, whom);
+    problem(f->out, text, remedy_for(f, k));
+}
+
 /* In their order, up to where zones' traffic is accepted: what comes after that does not see it. */
 static void check_chain(struct foreign *f, const struct chain *k)
 {
     auto_free char *whole = xasprintf("%s %s", k->table, k->name), *text = net_table_list(whole);
-    char *save = NULL;
-    bool in = false, out = k->input;
-    for (char *line = strtok_r(text, "\n", &save); line && !(in && out); line = strtok_r(NULL, "\n", &save)) {
+    char *save = NULL, **open = directions(f, k);
+    for (char *line = strtok_r(text, "\n", &save); line && strv_len(open);
+         line = strtok_r(NULL, "\n", &save)) {
         line += strspn(line, " \t");
         char *handle = strstr(line, " # handle");
         if (handle)
             *handle = '\0';
+        strip(line);
         if (str_ends(line, "{"))
             continue;
-        if (passes_by(f, k, line))
+        if (passes_by(f, k, line)) {
+            strv_free(open);
             return;
-        in |= accepts(f, line, "iifname");
-        out |= accepts(f, line, "oifname");
-        if (may_block(f, line))
-            problem(f->out,
-                    xasprintf("the rule \"%s\" of the nft chain %s drops %s", line, whole,
-                              k->input ? "zones' questions for names and addresses" : "zones' traffic"),
-                    remedy_for(f, k));
+        }
+        accept_some(k, line, open);
+        if (strv_len(open) && may_block(f, line))
+            blame(f, k, line);
     }
-    if (k->drops && !(in && out))
-        problem(f->out,
-                xasprintf("the chain %s of the nft table %s drops %s unless a rule of its own accepts it",
-                          k->name, k->table,
-                          k->input ? "zones' questions for names and addresses" : "what is forwarded"),
-                remedy_for(f, k));
+    if (k->drops && strv_len(open))
+        blame(f, k, NULL);
+    strv_free(open);
 }
 
 static void on_chain(struct nlmsghdr *h, void *data)

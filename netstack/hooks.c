@@ -47,13 +47,15 @@ static char **wanted(const struct hook *h, const struct net_pass *pass)
     return rules;
 }
 
-/* Of our rules in the text those that are wanted leave the list; the others are deleted. */
+/* Of our rules in the text those that are wanted leave the list; the others are deleted. The mark is not all that makes a rule
+ * ours: it accepts and counts as we write it. */
 static void compare(struct str *s, const struct hook *h, char *text, const char *mark, char **rules)
 {
     char *save = NULL;
     for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
         char *counter = strstr(line, " counter "), *handle = strstr(line, "# handle ");
-        if (!strstr(line, mark) || !counter || !handle)
+        const char *verdict = strstr(line, " accept comment ");
+        if (!verdict || !str_starts(verdict + strlen(" accept "), mark) || !counter || !handle)
             continue;
         *counter = '\0';
         line += strspn(line, " \t");
@@ -74,14 +76,15 @@ static int set_one(const struct hook *h, const char *mark, const struct net_pass
     char **rules = wanted(h, pass);
     compare(&s, h, text, mark, rules);
     for (char **r = rules; r && *r; r++)
-        str_addf(&s, "insert rule %s %s %s %s counter accept %s\n", h->family, h->table, h->chain, *r, mark);
+        str_addf(&s, "insert rule %s %s %s %s counter accept %slets zones pass\"\n", h->family, h->table,
+                 h->chain, *r, mark);
     strv_free(rules);
     return s.p ? net_table_try(s.p, e) : 0;
 }
 
 static char *mark_of(const struct net_ctx *c)
 {
-    return xasprintf("comment \"%s\"", c->instance);
+    return xasprintf("comment \"%s ", c->instance); /* and more words */
 }
 
 int net_hooks_set(struct net_ctx *c, const struct net_pass *pass, struct err *e)
@@ -99,6 +102,18 @@ int net_hooks_set(struct net_ctx *c, const struct net_pass *pass, struct err *e)
     return 0;
 }
 
+/* A line that names the bridge and has this text. */
+static bool has_line(const char *text, const char *bridge, const char *what)
+{
+    auto_free char *quoted = xasprintf("\"%s\"", bridge);
+    for (const char *p = text; (p = strstr(p, quoted)); p++) {
+        const char *says = strstr(p, what);
+        if (says && says < p + strcspn(p, "\n"))
+            return true;
+    }
+    return false;
+}
+
 bool net_hooks_pass(struct net_ctx *c, const char *table, const char *chain, char *const *bridges)
 {
     bool links = false, hook = false;
@@ -109,10 +124,7 @@ bool net_hooks_pass(struct net_ctx *c, const char *table, const char *chain, cha
     auto_free char *whole = xasprintf("%s %s", table, chain), *mark = mark_of(c);
     auto_free char *text = links || hook ? net_table_list(whole) : NULL;
     bool passes = text != NULL;
-    for (; passes && bridges && *bridges; bridges++) {
-        auto_free char *quoted = xasprintf("\"%s\"", *bridges);
-        const char *line = strstr(text, quoted), *says = line ? strstr(line, links ? "trusted" : mark) : NULL;
-        passes = says && says < line + strcspn(line, "\n");
-    }
+    for (; passes && bridges && *bridges; bridges++)
+        passes = has_line(text, *bridges, links ? "_trusted" : mark);
     return passes;
 }

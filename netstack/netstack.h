@@ -187,6 +187,9 @@ struct net_pass {        /* what they must let pass */
 /* In the chains that Docker and ufw keep for their users: marked accepts for this and for nothing else; none where no such
  * chain is. Idempotent; an empty one takes all away. */
 int net_hooks_set(struct net_ctx *c, const struct net_pass *pass, struct err *e);
+/* From these bridges, and from no other, the host is asked for names and addresses and nothing else, whatever another firewall lets
+ * in. While our tables are there. */
+int net_guard_set(struct net_ctx *c, char *const *bridges, struct err *e);
 /* What other programs do to nftables: readable when there is something; read takes all of it and tells what it was. What a
  * process of our name does is ours. */
 struct net_watch;

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <nftables/libnftables.h>
 
-#define NET_LAYOUT "2" /* counted up with every change of the skeleton */
+#define NET_LAYOUT "3" /* counted up with every change of the skeleton */
 
 /* $ stands for the instance, % for the prefix of its links. */
 static const char skeleton[] =
@@ -18,6 +18,7 @@ static const char skeleton[] =
     "add set inet $ bridges { type ifname; }\n" /* of networks that the host routes */
     "add set inet $ natted { type ifname; }\n"
     "add set inet $ sealed { type ifname; }\n"
+    "add set inet $ guarded { type ifname; }\n" /* another firewall lets all in from these */
     "add set inet $ lans { type ifname; }\n"    /* bridges with a link of the host in them */
     "add set inet $ opened4 { type ifname; }\n" /* links on which we turned forwarding on */
     "add set inet $ opened6 { type ifname; }\n"
@@ -39,7 +40,7 @@ static const char skeleton[] =
     "add chain inet $ publish\n"
     "add chain inet $ ask\n"
     "add chain inet $ judge\n" /* of rules.c: what operators allow and deny */
-    "add chain inet $ from_sealed\n"
+    "add chain inet $ to_host\n"
     "add chain inet $ to_zone\n"
     "add chain inet $ to_zone_source\n"
     "add chain inet $ strangers\n"
@@ -52,7 +53,7 @@ static const char skeleton[] =
     "flush chain inet $ ask\nflush chain inet $ publish\nflush chain inet $ to_zone\nflush chain inet $ "
     "to_zone_source\n"
     "flush chain inet $ strangers\nflush chain inet $ first\nflush chain inet $ prerouting\n"
-    "flush chain inet $ from_sealed\nflush chain inet $ input\n"
+    "flush chain inet $ to_host\nflush chain inet $ input\n"
     "flush chain inet $ output\nflush chain inet $ forward\nflush chain inet $ postrouting\n"
     "add rule inet $ publish dnat ip to ip daddr . meta l4proto . th dport map @one4\n"
     "add rule inet $ publish dnat ip6 to ip6 daddr . meta l4proto . th dport map @one6\n"
@@ -93,16 +94,18 @@ static const char skeleton[] =
     "add rule inet $ to_zone_source ct status dnat oifname . ip6 saddr @near6 masquerade\n"
     "add rule inet $ postrouting oifname @bridges goto to_zone_source\n"
     "add rule inet $ postrouting iifname @natted masquerade\n"
-    /* Of the host a sealed network has the addresses and the names, and nothing else. */
+    /* Of the host a sealed network has the addresses and the names, and nothing else; so have those whom another firewall
+     * trusts because it knows nothing less that lets forwarded packets pass. */
     "add rule inet $ input iifname @bridges meta l4proto { tcp, udp } th dport @askers ct status dnat "
     "accept\n"
     "add rule inet $ input iifname @bridges meta l4proto { tcp, udp } th dport @askers drop\n"
-    "add rule inet $ input iifname @sealed jump from_sealed\n"
-    "add rule inet $ from_sealed ct state established,related accept\n"
-    "add rule inet $ from_sealed meta l4proto { icmp, icmpv6 } accept\n"
-    "add rule inet $ from_sealed udp dport { 53, 67, 547 } accept\n"
-    "add rule inet $ from_sealed tcp dport 53 accept\n"
-    "add rule inet $ from_sealed drop\n"
+    "add rule inet $ input iifname @sealed jump to_host\n"
+    "add rule inet $ input iifname @guarded jump to_host\n"
+    "add rule inet $ to_host ct state established,related accept\n"
+    "add rule inet $ to_host meta l4proto { icmp, icmpv6 } accept\n"
+    "add rule inet $ to_host udp dport { 53, 67, 547 } accept\n"
+    "add rule inet $ to_host tcp dport 53 accept\n"
+    "add rule inet $ to_host drop\n"
     /* What a zone sends bears its own MAC and addresses, and nobody's neighbour announcement but its own. No
      * router's words; and no multicast reports and router solicitations either: nobody here listens to them,
      * and the bridge would copy each to every port, which made a start among 500 zones five times as long. */
@@ -284,6 +287,13 @@ bool net_tables_current(struct net_ctx *c)
     auto_done(net_strv_done) char **layout = NULL;
     return net_ctx_nft(c, &nft, NULL) == 0 && net_nft_names(nft, c->instance, "layout", &layout, NULL) == 0 &&
            strv_has(layout, NET_LAYOUT);
+}
+
+int net_guard_set(struct net_ctx *c, char *const *bridges, struct err *e)
+{
+    auto_done(str_done) struct str s = {0};
+    opened(&s, c->instance, "guarded", bridges);
+    return net_table_run(s.p, e);
 }
 
 int net_table_remove_network(struct net_ctx *c, const struct net_network *n, struct err *e)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* firewalld ends each of its chains with a reject and has none for such as us: bridges that it shall leave alone are members of
- * its zone "trusted", which is asked for over the system bus, again after each reload and restart of its. Nothing here waits:
- * where there is no bus or no firewalld, nothing happens. Must never start firewalld, nor take a bridge from a zone that an
- * operator has put it in. Undo: a bridge leaves when its network goes. Source: firewalld.dbus(5). */
+ * its zone "trusted", which is asked for over the system bus, again after each reload and restart of its. That zone lets in all
+ * that comes to the host too, so our own table guards the host from these bridges. Nothing here waits: where there is no bus or
+ * no firewalld, nothing happens. Must never start firewalld, nor take a bridge from a zone that an operator has put it in.
+ * Undo: a bridge leaves when its network goes. Source: firewalld.dbus(5). */
 #include "base/log.h"
 #include "base/str.h"
 #include "zoned/networks.h"
@@ -14,45 +15,115 @@
 #define ZONE "trusted"
 
 struct firewalld {
+    struct zd *d;
     sd_bus *bus;
-    char **bridges; /* that are, or shall be, in the zone; strv */
+    char **bridges; /* that shall be in the zone; strv */
+    char **trusted; /* that are; strv */
 };
 
-/* Not there, there already, or somebody's own choice: all is well. */
-static bool is_fine(const sd_bus_error *error)
+struct question {
+    struct firewalld *f;
+    char *bridge;
+};
+
+static void question_free(void *arg)
 {
-    return sd_bus_error_has_names(error, SD_BUS_ERROR_SERVICE_UNKNOWN, SD_BUS_ERROR_NAME_HAS_NO_OWNER) ||
-           (error->message &&
-            (str_starts(error->message, "ZONE_ALREADY_SET") ||
-             str_starts(error->message, "ALREADY_ENABLED") || str_starts(error->message, "ZONE_CONFLICT") ||
-             str_starts(error->message, "UNKNOWN_INTERFACE") || str_starts(error->message, "NOT_ENABLED")));
+    struct question *q = arg;
+    free(q->bridge);
+    free(q);
 }
 
-static int on_answer(sd_bus_message *m, void *arg, sd_bus_error *unused)
+static bool says(const sd_bus_error *error, const char *const *words, unsigned n)
 {
+    for (unsigned i = 0; i < n; i++)
+        if (error->message && str_starts(error->message, words[i]))
+            return true;
+    return false;
+}
+
+static bool is_there_already(const sd_bus_error *error)
+{
+    static const char *const words[] = {"ZONE_ALREADY_SET", "ALREADY_ENABLED"};
+    return says(error, words, ARRAY_LEN(words));
+}
+
+/* Not there, gone just now (it is asked again when it comes), or somebody's own choice: all is well. */
+static bool is_fine(const sd_bus_error *error)
+{
+    static const char *const words[] = {"ZONE_CONFLICT", "UNKNOWN_INTERFACE", "NOT_ENABLED"};
+    return sd_bus_error_has_names(error, SD_BUS_ERROR_SERVICE_UNKNOWN, SD_BUS_ERROR_NAME_HAS_NO_OWNER,
+                                  SD_BUS_ERROR_NO_REPLY, SD_BUS_ERROR_DISCONNECTED) ||
+           says(error, words, ARRAY_LEN(words));
+}
+
+/* The tables go with the last network, and these bridges with it. */
+static void guard(struct firewalld *f)
+{
+    struct err e = {0};
+    if (net_tables_current(f->d->net) && net_guard_set(f->d->net, f->trusted, &e) < 0)
+        log_warning("the host is not guarded from zones whose bridges firewalld trusts: %s", e.text);
+}
+
+static int on_trusted(sd_bus_message *m, void *arg, sd_bus_error *unused)
+{
+    const struct question *q = arg;
     const sd_bus_error *error = sd_bus_message_get_error(m);
-    if (error && !is_fine(error))
+    log_debug("firewalld is asked to trust %s: %s", q->bridge, error ? error->message : "it does");
+    if (!error || is_there_already(error)) {
+        if (strv_has(q->f->bridges, q->bridge) && !strv_has(q->f->trusted, q->bridge)) {
+            strv_add(&q->f->trusted, q->bridge);
+            guard(q->f);
+        }
+    } else if (!is_fine(error)) {
         log_warning("firewalld does not let zones pass: %s", error->message ? error->message : error->name);
+    }
     return 0;
 }
 
-static void ask(struct firewalld *f, const char *method, const char *bridge)
+static int on_left(sd_bus_message *m, void *arg, sd_bus_error *unused)
+{
+    const sd_bus_error *error = sd_bus_message_get_error(m);
+    if (error && !is_fine(error))
+        log_warning("firewalld keeps a bridge: %s", error->message ? error->message : error->name);
+    return 0;
+}
+
+static void ask(struct firewalld *f, const char *method, const char *bridge, sd_bus_message_handler_t answer)
 {
     sd_bus_message *m = NULL;
+    sd_bus_slot *slot = NULL;
+    struct question *q = xcalloc(1, sizeof(*q));
+    *q = (struct question){f, xstrdup(bridge)};
     int r = sd_bus_message_new_method_call(f->bus, &m, NAME, PATH, NAME ".zone", method);
     r = r < 0 ? r : sd_bus_message_set_auto_start(m, false);
     r = r < 0 ? r : sd_bus_message_append(m, "ss", ZONE, bridge);
-    r = r < 0 ? r : sd_bus_call_async(f->bus, NULL, m, on_answer, f, 0);
+    r = r < 0 ? r : sd_bus_call_async(f->bus, &slot, m, answer, q, 0);
     sd_bus_message_unref(m);
-    if (r < 0)
+    if (r < 0) {
+        question_free(q);
         log_warning("firewalld cannot be asked: %s", strerror(-r));
+        return;
+    }
+    (void)sd_bus_slot_set_destroy_callback(slot, question_free);
+    (void)sd_bus_slot_set_floating(slot, true);
+    sd_bus_slot_unref(slot);
 }
 
-static int on_come(sd_bus_message *m, void *arg, sd_bus_error *unused)
+static void ask_for_all(struct firewalld *f)
+{
+    for (char **b = f->bridges; b && *b; b++)
+        if (!strv_has(f->trusted, *b))
+            ask(f, "addInterface", *b, on_trusted);
+}
+
+/* It came, went or reloaded: what it knew of us is forgotten. */
+static int on_change(sd_bus_message *m, void *arg, sd_bus_error *unused)
 {
     struct firewalld *f = arg;
-    for (char **b = f->bridges; b && *b; b++)
-        ask(f, "addInterface", *b);
+    strv_free(f->trusted);
+    f->trusted = NULL;
+    guard(f);
+    ask_for_all(f);
     return 0;
 }
 
@@ -61,42 +132,59 @@ static int connect_bus(struct zd *d, struct firewalld *f)
     if (f->bus && sd_bus_is_open(f->bus) > 0)
         return 0;
     f->bus = sd_bus_close_unref(f->bus);
+    strv_free(f->trusted);
+    f->trusted = NULL;
     int r = sd_bus_open_system(&f->bus);
+    /* at our end the bridges of networks that go leave the zone after the loop */
+    r = r < 0 ? r : sd_bus_set_close_on_exit(f->bus, false);
     r = r < 0 ? r : sd_bus_attach_event(f->bus, d->event, SD_EVENT_PRIORITY_NORMAL);
-    r = r < 0 ? r : sd_bus_match_signal_async(f->bus, NULL, NAME, PATH, NAME, "Reloaded", on_come, NULL, f);
+    r = r < 0 ? r : sd_bus_match_signal_async(f->bus, NULL, NAME, PATH, NAME, "Reloaded", on_change, NULL, f);
     r = r < 0
             ? r
             : sd_bus_add_match_async(f->bus, NULL,
                                      "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',"
                                      "arg0='" NAME "'",
-                                     on_come, NULL, f);
-    if (r < 0)
+                                     on_change, NULL, f);
+    if (r < 0) {
+        log_debug("firewalld cannot be asked: no system bus: %s", strerror(-r));
         f->bus = sd_bus_close_unref(f->bus);
-    return r;
+    }
+    return r < 0 ? r : 0;
 }
 
 void firewalld_trust(struct zd *d, char *const *bridges)
 {
-    if (!d->firewalld)
+    if (!d->firewalld) {
         d->firewalld = xcalloc(1, sizeof(*d->firewalld));
+        d->firewalld->d = d;
+    }
     struct firewalld *f = d->firewalld;
     char **before = f->bridges;
+    bool guarded = strv_len(f->trusted);
     f->bridges = strv_copy(bridges);
     if (connect_bus(d, f) == 0) {
         for (char **b = before; b && *b; b++)
-            if (!strv_has(f->bridges, *b))
-                ask(f, "removeInterface", *b);
-        on_come(NULL, f, NULL);
+            if (!strv_has(f->bridges, *b)) {
+                strv_remove(f->trusted, *b);
+                ask(f, "removeInterface", *b, on_left);
+            }
+        if (guarded)
+            guard(f); /* also after others took our tables away */
+        ask_for_all(f);
     }
     strv_free(before);
 }
 
+/* A bus that is not ready has nothing of ours to send, and could keep us for its own patience. */
 void firewalld_close(struct zd *d)
 {
     struct firewalld *f = take_ptr(&d->firewalld);
     if (!f)
         return;
-    sd_bus_flush_close_unref(f->bus);
+    if (f->bus && sd_bus_is_ready(f->bus) > 0)
+        (void)sd_bus_flush(f->bus);
+    sd_bus_close_unref(f->bus);
     strv_free(f->bridges);
+    strv_free(f->trusted);
     free(f);
 }

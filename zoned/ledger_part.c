@@ -28,6 +28,13 @@ static double pool_sure(const struct ledger *l, const struct ledger_entry *p)
     return p->cpu->dedicated ? (double)ledger_cpus(l, p) : reserved(p);
 }
 
+/* In a partition. The kernel gives a group's weight to each CPU by the load that the group has there: what such a party weighed
+ * would be taken from its siblings' part of the other CPUs, and itself it competes with nobody. */
+static bool on_its_own(const struct ledger *l, const struct ledger_entry *e)
+{
+    return l->exclusive_cpus && e->cpu->dedicated;
+}
+
 /* Siblings compete with each other: those outside of pools (up = -1), those of one pool. Who has CPUs of his own
  * competes with nobody. */
 static void weigh_level(struct ledger *l, int up, struct problems *ps)
@@ -42,7 +49,7 @@ static void weigh_level(struct ledger *l, int up, struct problems *ps)
         scale = (l->cpus - l->dedicated) / (l->zones - l->dedicated);
     for (unsigned i = 0; i < l->n; i++) {
         struct ledger_entry *e = &l->at[i];
-        e->weight = e->up == up ? e->cpu->shares : e->weight;
+        e->weight = e->up != up ? e->weight : on_its_own(l, e) ? 1 : e->cpu->shares;
         if (e->up != up || e->cpu->dedicated)
             continue;
         who[n] = i;
@@ -81,8 +88,8 @@ static void settle_part(struct ledger *l)
         const struct ledger_entry *e = &l->at[i];
         if (e->up >= 0)
             continue;
-        promised += reserved(e) + (l->exclusive_cpus ? 0 : (double)e->cpu->dedicated);
-        zones += e->cpu->idle ? 0 : (double)e->cpu->shares;
+        promised += reserved(e) + (on_its_own(l, e) ? 0 : (double)e->cpu->dedicated);
+        zones += e->cpu->idle || on_its_own(l, e) ? 0 : (double)e->cpu->shares;
     }
     l->zones = l->cpus;
     l->part.exclusive = l->exclusive[0] ? l->exclusive : NULL;

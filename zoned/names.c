@@ -154,7 +154,8 @@ static struct resolver *resolver_of(struct zd *d, const struct set *s)
     auto_free char *dir = choose_folder(d, s, &port);
     struct resolver *r = resolver_start(d, dir, s->at, s->n, port);
     *vec_add(&d->resolvers) = r;
-    neighbour_hooks(d);
+    if (d->net_watch) /* not while zones are adopted one by one: what is not yet known would be taken away */
+        neighbour_hooks(d);
     return r;
 }
 

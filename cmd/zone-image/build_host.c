@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A program of the host at work for a build: made before this process may start none, it waits for one byte. It has
- * mount, process and IPC namespaces of its own: its mounts are seen nowhere else, and its end, or ours, ends all that it started.
+ * mount, process, IPC and host name namespaces of its own: its mounts are seen nowhere else, and its end, or ours, ends all that it started.
  * Its /tmp is a folder of the pool that zoned takes away with the build.
  * Not caged: it is root in no user namespace, with the host's files, network and the capabilities below, and so are the scripts of
  * the packages that mmdebstrap installs. Sources: pid_namespaces(7), mmdebstrap(1) mode root. */
@@ -65,6 +65,7 @@ static _Noreturn void become(const struct waiting *p)
         _exit(0); /* not wanted */
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    (void)signal(SIGPIPE, SIG_DFL);
     if (own_mounts(p->tmp) < 0 || keep_some_capabilities() < 0 || chdir("/") < 0) {
         dprintf(2, "namespaces: %s\n", strerror(errno));
         _exit(127);
@@ -104,7 +105,8 @@ static int ended(const char *program, int status, const char *last, bool full, s
 /* In the child only become's ends of the pipes stay open: an end of file is told by the last one. */
 static int start(struct build_host *h, struct waiting *p, int go[2], int messages[2], struct err *e)
 {
-    struct clone_args a = {.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC, .exit_signal = SIGCHLD};
+    struct clone_args a = {.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS,
+                           .exit_signal = SIGCHLD};
     pid_t pid = (pid_t)syscall(SYS_clone3, &a, sizeof(a));
     if (pid < 0)
         return err_sys(e, "%s: namespaces", p->argv[0]);

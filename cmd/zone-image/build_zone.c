@@ -33,9 +33,12 @@ static int ask(struct build *b, const char *method, const char *tail, json *body
     return r;
 }
 
+/* By a new connection: zoned closes one that is idle for long, and long may be what a step takes. */
 static int drop_zone(struct build *b)
 {
     struct err e = {0};
+    api_close(b->api);
+    b->api = NULL;
     int r = ask(b, "DELETE", "?force=1", NULL, NULL, &e);
     return e.kind == ERR_NOT_FOUND ? 0 : r;
 }

@@ -61,6 +61,7 @@ asks_address; ok $? "... an address by DHCP"
 doctor_says() { zc doctor -o json | jq -r '.[] | select((.check | startswith("network")) and (.ok | not)) | .problem // .error // .message // tostring'; }
 is "$(doctor_says)" "" "... doctor has nothing to say"
 # ---- ufw ----
+nft 'table ip filter { chain DOCKER-USER { iifname "zb1" tcp dport 22 counter accept comment "zoned"; }; }'
 ufw --force enable >"$T/ufw.log" 2>&1; ok $? "ufw comes" "$(cat "$T/ufw.log")"
 soon; ok $? "... all of it works" "$why"
 asks_address; ok $? "... an address by DHCP"
@@ -74,6 +75,7 @@ zc network delete side 2>/dev/null
 zc set two 'network=[{link: default}]' >/dev/null; zc delete three >/dev/null; zc network delete side
 ok $? "a network goes"
 is "$(nft list table ip filter | grep -c "$inst")" "$(nft list table ip filter | grep "$inst" | grep -c "$(ip -br link | awk '/^zb/ { print $1 }')")" "... and its rules in ufw's chains"
+like "$(nft list chain ip filter DOCKER-USER)" 'dport 22 .*comment "zoned"' "a rule of somebody's own stays, whatever its comment"
 ufw --force disable >/dev/null 2>&1
 nft delete table ip filter; nft delete table ip6 filter
 # ---- firewalld ----
@@ -83,6 +85,7 @@ firewalld_starts; ok $? "firewalld comes" "$(tail -5 "$T/firewalld.log")"
 zc start web db two three
 soon; ok $? "... all of it works" "$why"
 is "$(firewall-cmd --zone=trusted --list-interfaces | wc -w)" 2 "... as both bridges are trusted"
+ns web curl -s -m 0.6 "http://$(gateway):7000/" >/dev/null; [ $? != 0 ]; ok $? "... and the host's own services stay closed to zones"
 is "$(doctor_says)" "" "... doctor has nothing to say"
 firewall-cmd --reload >/dev/null; soon; ok $? "firewalld reloads: all of it works" "$why"
 firewalld_ends; firewalld_starts; soon; ok $? "firewalld starts again: all of it works" "$why"
@@ -94,6 +97,7 @@ like "$(firewall-cmd --get-zone-of-interface="$bridge")" "^trusted$" "(the defau
 firewall-cmd --zone=dmz --change-interface="$bridge" >/dev/null; zc network create more >/dev/null; zc run --rm --network more host true; sleep 0.3
 is "$(firewall-cmd --get-zone-of-interface="$bridge")" dmz "an operator's own choice for a bridge stays"
 like "$(doctor_says)" "firewalld" "... and doctor names what drops then" 
+firewall-cmd --zone=trusted --change-interface="$bridge" >/dev/null
 zc delete --force web db two three dyn >/dev/null; zc network delete side more >/dev/null
 stop_zoned
 is "$(eventually "" firewall-cmd --zone=trusted --list-interfaces)" "" "with the networks their bridges leave firewalld"

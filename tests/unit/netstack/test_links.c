@@ -260,6 +260,19 @@ static void test_rates(void)
     zone_gone(&a);
 }
 
+static unsigned ills(const char *rules, char *const *bridges)
+{
+    char **known = strv_copy(bridges);
+    sh(-1, "nft 'table inet foreign { %s; }'", rules);
+    auto_js json *list = net_doctor(ctx, &(struct net_pass){.forwarded = known, .askers = known});
+    sh(-1, "nft delete table inet foreign");
+    strv_free(known);
+    return (unsigned)js_len(list);
+}
+
+#define FORWARD(policy, rules) "chain f { type filter hook forward priority 0; policy " policy "; " rules " }"
+#define INPUT(policy, rules) "chain i { type filter hook input priority 0; policy " policy "; " rules " }"
+
 static void test_doctor(void)
 {
     auto_js json *well = net_doctor(ctx, &(struct net_pass){0});
@@ -270,6 +283,32 @@ static void test_doctor(void)
            strstr(js_get_str(js_at(ill, 0), "remedy", ""), "iptables -I FORWARD -i zoned0"),
        "a chain that drops is named with the remedy");
     sh(-1, "nft delete table ip filter");
+    char first[] = "zb1",
+         second[] = "zb2", *const two[] = {first, second, NULL}, *const one[] = {first, NULL};
+    is_int(ills(FORWARD("drop", "iifname \"zb1\" accept; oifname \"zb1\" accept;"), two), 1,
+           "one of two bridges");
+    is_int(ills(FORWARD("drop", "iifname \"zb1\" accept; oifname \"zb1\" accept; iifname \"zb2\" accept; "
+                                "oifname \"zb2\" accept comment \"x\";"),
+                two),
+           0, "each by rules of its own");
+    is_int(ills(FORWARD("drop", "iifname { zb1, zb2 } accept; oifname { zb1, zb2 } counter accept;"), two), 0,
+           "both at once");
+    is_int(
+        ills(FORWARD(
+                 "accept",
+                 "iifname \"zb1\" tcp dport 22 accept; oifname \"zb1\" ct state established accept; drop;"),
+             one),
+        1, "accepts of a port or a state alone do not hide a drop");
+    is_int(ills(FORWARD("accept", "iifname != \"zb1\" accept; oifname != \"zb1\" accept; drop;"), one), 1,
+           "nor those of others");
+    is_int(ills(FORWARD("accept", "log prefix \"dropped: \" drop;"), one), 1, "a drop that logs");
+    is_int(ills(FORWARD("accept", "counter accept comment \"do not drop\";"), one), 0, "a word in a comment");
+    is_int(ills(FORWARD("accept", "ip saddr 192.0.2.7 drop; tcp dport 25 reject;"), one), 0,
+           "some hosts and ports");
+    is_int(ills(FORWARD("accept", "iifname \"eth7\" drop; iifname \"zb1\" drop;"), one), 1,
+           "of our links only");
+    is_int(ills(INPUT("drop", "tcp dport 22 accept;"), one), 1, "questions for names are dropped");
+    is_int(ills(INPUT("drop", "iifname \"zb1\" udp dport { 53, 67 } accept;"), one), 0, "... and accepted");
 }
 
 int main(void)
