@@ -5,9 +5,10 @@
 mkdir -p "$T/bin" "$T/trace" "$T/tree/bin" "$T/tree/etc" "$T/r"
 cp -r "$BIN"/* "$T/bin/"
 mv "$T/bin/zone-image" "$T/bin/zone-image.real"
+# the tracer is a grandchild: zoned knows a build's worker by its process
 cat >"$T/bin/zone-image" <<END
 #!/bin/sh
-exec strace -f -qq -s 4096 -e trace=open,openat,openat2,execve,seccomp -e signal=none -o "$T/trace/\$\$" "$T/bin/zone-image.real"
+exec strace -D -f -qq -s 4096 -e trace=open,openat,openat2,execve,seccomp -e signal=none -o "$T/trace/\$\$" "$T/bin/zone-image.real"
 END
 chmod 755 "$T/bin/zone-image"
 BIN=$T/bin
@@ -21,6 +22,7 @@ traced() { # traced NAME COMMAND…: its jobs
     rm -f "$T"/trace/*
     "$@" >"$T/out" 2>&1
     ok $? "$name" "$(tail -3 "$T/out")"
+    until_ok eval '! pgrep -f "strace .*$T/trace" >/dev/null' # it has written all
     for t in "$T"/trace/*; do
         # of the first process: what it did before its filter, without programs' own libraries and the unnamed file of a build
         first=$(awk 'NR == 1 { print $1 }' "$t")
