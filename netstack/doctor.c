@@ -110,11 +110,11 @@ static void accept_some(const struct chain *k, const char *rule, char **open)
     if (!str_ends(rule, "accept") || (is_narrow(rule) && !names))
         return;
     for (unsigned i = 0; open && open[i];) {
-        auto_free char *one = xstrdup(open[i]);
-        char *link = strchr(one, ' ');
+        auto_free char *whole = xstrdup(open[i]), *way = xstrdup(whole);
+        char *link = strchr(way, ' ');
         *link++ = '\0';
-        if (names_link(rule, one, link))
-            strv_remove(open, open[i]);
+        if (names_link(rule, way, link))
+            strv_remove(open, whole);
         else
             i++;
     }

@@ -286,7 +286,8 @@ static int hear(const struct reg_job *j, int fd, void *answer, size_t size, stru
         if (rec.kind == RECORD_PROGRESS) {
             hear_progress(j, &rec);
         } else if (rec.kind == RECORD_ANSWER) {
-            memcpy(answer, rec.answer, size);
+            if (size)
+                memcpy(answer, rec.answer, size);
             r = 1;
         } else if (rec.kind == RECORD_ERROR) {
             r = hear_error(&rec, e);
