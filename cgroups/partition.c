@@ -5,6 +5,7 @@
  * it forgets a remote partition's CPUs when an ancestor stops naming them: on 6.12 they are lost to the whole
  * machine, its root group too. So nobody shrinks that set but cg_partition_name, which ends such partitions first,
  * and a partition's own set is changed only while it is a plain member. */
+#include "base/cpus.h"
 #include "cgroups/internal.h"
 #include <dirent.h>
 #include <errno.h>
@@ -44,36 +45,11 @@ int cg_partition_write(int fd, const char *path, const char *state)
     return n < 0 ? (int)n : strstr(now, "invalid") ? -EADDRINUSE : 0;
 }
 
-static bool next_range(const char **p, unsigned long *from, unsigned long *to)
-{
-    char *end;
-    *p += strspn(*p, ", \n");
-    if (!**p)
-        return false;
-    *to = *from = strtoul(*p, &end, 10);
-    if (*end == '-')
-        *to = strtoul(end + 1, &end, 10);
-    if (end == *p)
-        return false;
-    *p = end;
-    return true;
-}
-
-static bool names_cpu(const char *list, unsigned long cpu)
-{
-    for (unsigned long from, to; next_range(&list, &from, &to);)
-        if (cpu >= from && cpu <= to)
-            return true;
-    return false;
-}
-
-/* Are all CPUs of one list ("1,4-7") in the other? */
 static bool within(const char *list, const char *in)
 {
-    for (unsigned long from, to; next_range(&list, &from, &to);)
-        for (unsigned long cpu = from; cpu <= to; cpu++)
-            if (!names_cpu(in, cpu))
-                return false;
+    for (unsigned cpu = 0; cpu < CPU_NUMBERS; cpu++)
+        if (cpu_in_set(list, cpu) && !cpu_in_set(in, cpu))
+            return false;
     return true;
 }
 

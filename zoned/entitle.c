@@ -2,28 +2,9 @@
 /* What each zone is entitled to now: weight arithmetic over all that run, as the scheduler does it under full
  * load. A weight is spread evenly over the CPUs that its zone may use; on each CPU the weights divide it.
  * Whoever reaches his limit (a cap) leaves the rest to the others, by their weights again. Pure. */
+#include "base/cpus.h"
 #include "zoned/statistics.h"
 #include "zoned/zoned.h"
-
-bool cpu_in_set(const char *set, unsigned cpu)
-{
-    for (const char *p = set; p && *p;) {
-        char *end;
-        unsigned long a = strtoul(p, &end, 10), b = *end == '-' ? strtoul(end + 1, &end, 10) : a;
-        if (cpu >= a && cpu <= b)
-            return true;
-        p = *end == ',' ? end + 1 : end + strlen(end);
-    }
-    return !set;
-}
-
-unsigned cpus_in_set(const char *set)
-{
-    unsigned n = 0;
-    for (unsigned i = 0; set && i < CPU_NUMBERS; i++)
-        n += cpu_in_set(set, i);
-    return n;
-}
 
 /* Of one CPU: its number, its weights, and how much of it the settled ones leave. */
 struct cpu {

@@ -4,7 +4,6 @@
 #include "zoned/zoned.h"
 
 /* entitle.c: pure */
-#define CPU_NUMBERS 1024u /* their numbers are below */
 struct entitlement {
     uint64_t weight; /* 0: asks for nothing */
     const char *set; /* CPUs that it may use; NULL: all */
@@ -14,8 +13,6 @@ struct entitlement {
 };
 /* online: the CPUs that there are; whole: how many to divide, at most all (what is dedicated or kept for the host is not theirs). */
 void entitle(struct entitlement *at, unsigned n, const char *online, double whole);
-bool cpu_in_set(const char *set, unsigned cpu); /* NULL: all are in it */
-unsigned cpus_in_set(const char *set);          /* "0-3,6": 5; NULL: 0 */
 
 /* sample.c: taking statistics of many zones cheaply */
 struct zone_sample {

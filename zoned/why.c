@@ -4,6 +4,7 @@
  * Each cause has a score, the part of the interval that it cost; the greatest wins, and below its threshold
  * none counts. Two causes show themselves in the counters of others and are asked first: a cap makes tasks wait
  * for a CPU, and a working set beyond the memory cap makes them wait for the disk that it is read from again. */
+#include "base/cpus.h"
 #include "base/str.h"
 #include "zoned/statistics.h"
 #include "zoned/zoned.h"

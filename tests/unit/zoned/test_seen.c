@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The pure parts of what is seen: entitlement, and the one cause that `why` names. */
+#include "base/cpus.h"
 #include "base/str.h"
 #include "tests/unit/tap.h"
 #include "zoned/statistics.h"
@@ -16,6 +17,7 @@ static void test_sets(void)
     is_int(cpus_in_set("0-3,6"), 5, "five CPUs");
     is_int(cpus_in_set(NULL), 0, "no set");
     ok(cpu_in_set("0-3,6", 6) && !cpu_in_set("0-3,6", 5) && cpu_in_set(NULL, 7), "members");
+    ok(cpu_in_set("1,4\n", 4) && !cpu_in_set("\n", 0) && !cpu_in_set("", 0), "as files have them");
 }
 
 static void test_entitle(void)
