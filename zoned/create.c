@@ -14,6 +14,7 @@ static int check_new(struct zd *d, const struct zone *z, struct problems *ps, st
     networks_check(d, z->spec, ps);
     if (ps->len)
         return problems_to_err(ps, e, z->name);
+    closed_folders_refresh(d, z->spec);
     int r = image_check(d, z->spec->image, ps, e);
     if (r == 0)
         r = build_zone_check(d, z->name, z->spec, e);

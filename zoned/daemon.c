@@ -164,8 +164,8 @@ static int open_rooms(struct zd *d, struct err *e)
     r = r < 0 ? r : networks_open(d, e);
     if (r < 0)
         return r;
-    never_tell(d);
-    never_ask(d);
+    closed_folders_tell(d);
+    closed_folders_refresh(d, NULL);
     stor_pool_clear(d->pool);
     (void)path_remove_tree(d->run_fd, "gone", NULL);
     gather_facts(d);
@@ -236,7 +236,7 @@ static void leave(struct zd *d)
     net_ctx_free(d->net);
     cg_host_free(d->cgroups);
     stor_pool_free(d->pool);
-    strv_free(d->never);
+    strv_free(d->closed_folders);
     event_hub_free(d->events);
     (void)sd_event_unref(d->event);
     if (idle)

@@ -58,7 +58,7 @@ bool build_is_wanted(const struct zd *d, const char *zone)
 
 /* The worker reads the zone's files as a layer when its step has ended: nobody else may put something in, or start it, or take it
  * away meanwhile. It is known by its process, which lives as long as the build. */
-int build_let(const struct zd *d, const struct zd_request *r, const char *zone, struct err *e)
+int build_permits(const struct zd *d, const struct zd_request *r, const char *zone, struct err *e)
 {
     const struct build_job *b = build_of(d, zone);
     pid_t pid = 0;
@@ -74,7 +74,7 @@ int build_let(const struct zd *d, const struct zd_request *r, const char *zone, 
 int zone_to_change(struct zd *d, const struct zd_request *r, struct zone **out, struct err *e)
 {
     int k = registry_get(d, zd_param(r, 0), out, e);
-    return k < 0 ? k : build_let(d, r, (*out)->name, e);
+    return k < 0 ? k : build_permits(d, r, (*out)->name, e);
 }
 
 static int on_again(sd_event_source *s, uint64_t usec, void *arg)
@@ -213,7 +213,7 @@ int h_build_image(struct zd *d, struct zd_request *r, struct err *e)
     struct build_job *b = xcalloc(1, sizeof(*b));
     b->d = d;
     snprintf(b->zone, sizeof(b->zone), BUILD_PREFIX "%s", hex);
-    k = image_run_as(d, "build", args_of(d, body, b->zone), IMAGE_STREAM, r, built, b, &b->worker, e);
+    k = image_run_known(d, "build", args_of(d, body, b->zone), IMAGE_STREAM, r, built, b, &b->worker, e);
     if (k < 0)
         free(b);
     else

@@ -85,7 +85,7 @@ int create_from_request(struct zd *d, struct zd_request *r, const char *name, bo
     if (k == 0)
         k = settle_name(text, name, source_file(js_get(body, "source")), chosen, zd_problems(r), e);
     auto_js json *notes = js_array();
-    k = k < 0 ? k : build_let(d, r, chosen, e);
+    k = k < 0 ? k : build_permits(d, r, chosen, e);
     if (k == 0 &&
         !build_is_wanted(d, chosen)) /* a step's changes are a layer, also below an image's volume */
         k = spec_add_image(d, source_file(js_get(body, "source")), js_get_bool(body, "publish_all", false),
@@ -432,7 +432,7 @@ static int apply_one(struct zd *d, const json *source, bool dry, struct apply_jo
         problem_add(ps, ERR_INVALID, file, 0, "zone", "is missing (the zone's name)");
         return problems_to_err(ps, e, file);
     }
-    if (build_zone_check(d, s->zone, s, e) < 0 || build_let(d, NULL, s->zone, e) < 0)
+    if (build_zone_check(d, s->zone, s, e) < 0 || build_permits(d, NULL, s->zone, e) < 0)
         return -ECANCELED;
     struct zone *z = registry_find(d, s->zone);
     json *o = z ? apply_change(d, z, s, text, dry, ps, a, e) : apply_new(d, s->zone, text, dry, ps, e);

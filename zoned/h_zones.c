@@ -207,7 +207,7 @@ static int new_name(struct zd *d, struct zd_request *r, const char **name, struc
         return k;
     if (registry_find(d, *name))
         return err_set(e, ERR_CONFLICT, EEXIST, "zone %s exists already", *name);
-    return build_let(d, NULL, *name, e);
+    return build_permits(d, NULL, *name, e);
 }
 
 /* The text with its `zone:` key naming another zone. */

@@ -245,8 +245,8 @@ static int spawn(struct image_job *j, const json *args, struct err *e)
     return err_sysk(e, ERR_INTERNAL, -r, "event source");
 }
 
-int image_run_as(struct zd *d, const char *op, json *args, enum image_answer how, struct zd_request *r,
-                 image_done done, void *arg, pid_t *pid, struct err *e)
+int image_run_known(struct zd *d, const char *op, json *args, enum image_answer how, struct zd_request *r,
+                    image_done done, void *arg, pid_t *pid, struct err *e)
 {
     auto_js json *job = args ? args : js_object();
     struct image_job *j = xcalloc(1, sizeof(*j));
@@ -268,5 +268,5 @@ int image_run(struct zd *d, const char *op, json *args, enum image_answer how, s
               image_done done, void *arg, struct err *e)
 {
     pid_t pid;
-    return image_run_as(d, op, args, how, r, done, arg, &pid, e);
+    return image_run_known(d, op, args, how, r, done, arg, &pid, e);
 }

@@ -20,8 +20,8 @@ typedef void (*image_done)(struct image_job *j, const json *result, const struct
 int image_run(struct zd *d, const char *op, json *args, enum image_answer how, struct zd_request *r,
               image_done done, void *arg, struct err *e);
 /* The same; *pid is the worker's, whose requests are known by it. */
-int image_run_as(struct zd *d, const char *op, json *args, enum image_answer how, struct zd_request *r,
-                 image_done done, void *arg, pid_t *pid, struct err *e);
+int image_run_known(struct zd *d, const char *op, json *args, enum image_answer how, struct zd_request *r,
+                    image_done done, void *arg, pid_t *pid, struct err *e);
 void image_note(struct image_job *j, const char *text);
 void image_finish(
     struct image_job *j, const json *result, const struct err *e,
@@ -58,7 +58,7 @@ void build_clear(struct zd *d);
 bool build_is_wanted(const struct zd *d, const char *zone);
 /* Does a zone of this name, which r's sender wants to make, change or run something in, belong to a build under way that is not the
  * sender? Then busy. r NULL: nobody. */
-int build_let(const struct zd *d, const struct zd_request *r, const char *zone, struct err *e);
+int build_permits(const struct zd *d, const struct zd_request *r, const char *zone, struct err *e);
 /* registry_get and that, for the zone that r's path names. */
 int zone_to_change(struct zd *d, const struct zd_request *r, struct zone **out, struct err *e);
 int build_zone_check(const struct zd *d, const char *zone, const struct spec *s, struct err *e);

@@ -47,8 +47,10 @@ static int look_at_zone(struct look *k, struct err *e)
 {
     const char *name = k->in->name;
     k->z = registry_find(k->d, name);
-    if (!k->z)
-        return spec_check_name("zone", name, e) < 0 ? -EINVAL : build_let(k->d, NULL, name, e);
+    if (!k->z) {
+        int r = spec_check_name("zone", name, e);
+        return r < 0 ? r : build_permits(k->d, NULL, name, e);
+    }
     if (zone_package_load(k->d, name, &k->had) < 0) {
         err_set(e, ERR_CONFLICT, EEXIST, "zone %s exists already and is of no package", name);
         return err_hint(e, "zonectl install %s OTHER-NAME", k->in->ref);
@@ -316,6 +318,8 @@ static int change_zone(struct look *k, struct problems *ps, struct err *e)
     auto_free char *record = record_of(k), *before = NULL;
     auto_spec struct spec *new = NULL;
     int r = parse(k->text, &new, ps, e);
+    if (r == 0)
+        closed_folders_refresh(d, new);
     r = r < 0 ? r : mounts_check(d, new, e);
     r = r < 0 ? r : build_zone_check(d, k->in->name, new, e);
     r = r < 0 ? r : store_read_text(d, k->z, &before, e);

@@ -10,7 +10,6 @@
 
 int mounts_check(struct zd *d, const struct spec *s, struct err *e)
 {
-    never_ask(d);
     for (unsigned i = 0; i < s->filesystems.len; i++) {
         const struct spec_mount *m = &s->filesystems.at[i];
         bool is_file;

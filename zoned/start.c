@@ -90,7 +90,7 @@ int op_plan(struct zd *d, struct zone *z, const struct plan *running, struct pla
 {
     struct stor_root_plan root = {0};
     auto_free char *join = NULL;
-    never_ask(d);
+    closed_folders_refresh(d, z->spec);
     check_limits(d, z->spec, ps);
     networks_check(d, z->spec, ps);
     join_target(d, z->spec, &join);
@@ -100,7 +100,7 @@ int op_plan(struct zd *d, struct zone *z, const struct plan *running, struct pla
     struct plan_inputs in = {.instance = d->instance,
                              .run_dir = d->run_dir,
                              .data_dir = d->lib_dir,
-                             .own_dirs = d->never,
+                             .own_dirs = d->closed_folders,
                              .keeper_socket = d->keeper_socket,
                              .cgroup_parent = d->cgroup_parent,
                              .spec = z->spec,

@@ -171,7 +171,7 @@ struct zd {
     json *net_saved;                  /* the host's switches as they were before the first network came up */
     struct host_facts facts;
     struct uid_ranges *ranges;
-    char **never; /* folders that are given to no zone, of never.c */
+    char **closed_folders; /* given to no zone */
     struct event_hub *events;
     struct zone **table; /* hash of chains by name */
     unsigned table_size, nzones;
@@ -221,9 +221,11 @@ void ranges_free(struct uid_ranges *r, bool give_back);
 /* Run folders of the other daemons of this machine that live, or have zones that may; strv, NULL: none. */
 char **ranges_others(const struct uid_ranges *r);
 
-/* never.c: folders that are given to no zone */
-void never_tell(struct zd *d); /* ours, to the others */
-void never_ask(struct zd *d);  /* d->never and the pool's: ours and theirs, as of now */
+/* closed_folders.c: folders that are given to no zone */
+void closed_folders_tell(struct zd *d); /* ours, to the other daemons */
+/* d->closed_folders and the pool's: ours and theirs, as of now. s: a spec that is about to get its folders; nothing is looked up
+ * where it wants none of the host. NULL: look. */
+void closed_folders_refresh(struct zd *d, const struct spec *s);
 
 /* plan.c: pure */
 struct plan_inputs {

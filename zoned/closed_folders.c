@@ -17,7 +17,7 @@
 #define FOLDERS_MAX (4 * 4096) /* three paths, with what JSON adds */
 
 /* A full disk keeps no zoned from its zones: then the others know of the run folder alone. */
-void never_tell(struct zd *d)
+void closed_folders_tell(struct zd *d)
 {
     struct err e = {0};
     auto_js json *o = js_object();
@@ -30,7 +30,7 @@ void never_tell(struct zd *d)
 }
 
 /* What another daemon tells; one that is older tells nothing. */
-static void add_told(char ***never, const char *run_dir)
+static void add_told(char ***closed, const char *run_dir)
 {
     size_t n;
     auto_free char *path = path_join(run_dir, FOLDERS_FILE), *text = NULL;
@@ -38,20 +38,30 @@ static void add_told(char ***never, const char *run_dir)
         file_read(AT_FDCWD, path, FOLDERS_MAX, &text, &n, NULL) < 0 ? NULL : js_parse(text, n, NULL);
     char **told = js_get_strv(o, "folders");
     for (char **t = told; t && *t; t++)
-        if (**t == '/' && !strv_has(*never, *t))
-            strv_add(never, *t);
+        if (**t == '/' && !strv_has(*closed, *t))
+            strv_add(closed, *t);
     strv_free(told);
 }
 
-void never_ask(struct zd *d)
+static bool wants_a_folder(const struct spec *s)
 {
+    for (unsigned i = 0; i < s->filesystems.len; i++)
+        if (s->filesystems.at[i].kind == SPEC_MOUNT_BIND)
+            return true;
+    return s->image && str_starts(s->image, "dir:");
+}
+
+void closed_folders_refresh(struct zd *d, const struct spec *s)
+{
+    if (s && !wants_a_folder(s))
+        return;
     char **others = ranges_others(d->ranges);
-    strv_free(d->never);
-    d->never = strv_copy((char *[]){d->run_dir, d->etc_dir, NULL});
+    strv_free(d->closed_folders);
+    d->closed_folders = strv_copy((char *[]){d->run_dir, d->etc_dir, NULL});
     for (char **o = others; o && *o; o++) {
-        strv_add(&d->never, *o);
-        add_told(&d->never, *o);
+        strv_add(&d->closed_folders, *o);
+        add_told(&d->closed_folders, *o);
     }
     strv_free(others);
-    stor_pool_never(d->pool, d->never);
+    stor_pool_never(d->pool, d->closed_folders);
 }
