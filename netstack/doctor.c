@@ -92,31 +92,26 @@ static bool may_block(const struct foreign *f, const char *rule)
     return ours || !link;
 }
 
-/* Which bridges' traffic has been accepted so far: the directions that are open still, one text for each. */
-static char **directions(const struct foreign *f, const struct chain *k)
+/* What the chain has not accepted so far: from these bridges, to these. */
+struct open_ways {
+    char **in, **out;
+};
+
+static bool is_open(const struct open_ways *w)
 {
-    char **open = NULL;
-    for (char **b = f->bridges; *b; b++) {
-        strv_take(&open, xasprintf("iifname %s", *b));
-        if (!k->input)
-            strv_take(&open, xasprintf("oifname %s", *b));
-    }
-    return open;
+    return strv_len(w->in) || strv_len(w->out);
 }
 
-static void accept_some(const struct chain *k, const char *rule, char **open)
+static void accept_some(const struct foreign *f, const struct chain *k, const char *rule, struct open_ways *w)
 {
     bool names = k->input && strstr(rule, "port ") && strstr(rule, "53") && !strstr(rule, "!= ");
     if (!str_ends(rule, "accept") || (is_narrow(rule) && !names))
         return;
-    for (unsigned i = 0; open && open[i];) {
-        auto_free char *whole = xstrdup(open[i]), *way = xstrdup(whole);
-        char *link = strchr(way, ' ');
-        *link++ = '\0';
-        if (names_link(rule, way, link))
-            strv_remove(open, whole);
-        else
-            i++;
+    for (char **b = f->bridges; *b; b++) {
+        if (names_link(rule, "iifname", *b))
+            strv_remove(w->in, *b);
+        if (names_link(rule, "oifname", *b))
+            strv_remove(w->out, *b);
     }
 }
 
@@ -138,12 +133,10 @@ static void blame(struct foreign *f, const struct chain *k, const char *rule)
 }
 
 /* In their order, up to where zones' traffic is accepted: what comes after that does not see it. */
-static void check_chain(struct foreign *f, const struct chain *k)
+static bool check_rules(struct foreign *f, const struct chain *k, char *text, struct open_ways *w)
 {
-    auto_free char *whole = xasprintf("%s %s", k->table, k->name), *text = net_table_list(whole);
-    char *save = NULL, **open = directions(f, k);
-    for (char *line = strtok_r(text, "\n", &save); line && strv_len(open);
-         line = strtok_r(NULL, "\n", &save)) {
+    char *save = NULL;
+    for (char *line = strtok_r(text, "\n", &save); line && is_open(w); line = strtok_r(NULL, "\n", &save)) {
         line += strspn(line, " \t");
         char *handle = strstr(line, " # handle");
         if (handle)
@@ -151,17 +144,23 @@ static void check_chain(struct foreign *f, const struct chain *k)
         strip(line);
         if (str_ends(line, "{"))
             continue;
-        if (passes_by(f, k, line)) {
-            strv_free(open);
-            return;
-        }
-        accept_some(k, line, open);
-        if (strv_len(open) && may_block(f, line))
+        if (passes_by(f, k, line))
+            return true;
+        accept_some(f, k, line, w);
+        if (is_open(w) && may_block(f, line))
             blame(f, k, line);
     }
-    if (k->drops && strv_len(open))
+    return !is_open(w);
+}
+
+static void check_chain(struct foreign *f, const struct chain *k)
+{
+    auto_free char *whole = xasprintf("%s %s", k->table, k->name), *text = net_table_list(whole);
+    struct open_ways w = {.in = strv_copy(f->bridges), .out = k->input ? NULL : strv_copy(f->bridges)};
+    if (!check_rules(f, k, text, &w) && k->drops)
         blame(f, k, NULL);
-    strv_free(open);
+    strv_free(w.in);
+    strv_free(w.out);
 }
 
 static void on_chain(struct nlmsghdr *h, void *data)

@@ -32,12 +32,11 @@ static void want_port(char ***rules, const char *bridge, const char *proto, unsi
 static char **wanted(const struct hook *h, const struct net_pass *pass)
 {
     char **rules = NULL;
-    char *const *b = h->input ? pass->askers : pass->forwarded;
-    for (; b && *b && !h->input; b++) {
+    for (char *const *b = h->input ? NULL : pass->forwarded; b && *b; b++) {
         strv_take(&rules, xasprintf("iifname \"%s\"", *b));
         strv_take(&rules, xasprintf("oifname \"%s\"", *b));
     }
-    for (; b && *b; b++) {
+    for (char *const *b = h->input ? pass->askers : NULL; b && *b; b++) {
         want_port(&rules, *b, "udp", strcmp(h->family, "ip") ? 547 : 67);
         for (unsigned i = 0; i < pass->ports.len; i++) {
             want_port(&rules, *b, "udp", pass->ports.at[i]);
