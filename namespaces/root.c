@@ -18,9 +18,8 @@
 
 #define STAGE_LAYERS "/proc"
 #define STAGE_ZONE "/sys"
-#define FULL_BYTES                                                                                           \
-    (1u                                                                                                      \
-     << 20) /* what is left, besides what is kept for root, of a disk on which the kernel finds no room for a folder */
+/* A disk on which the kernel finds no room for a folder has less than this left, besides what is kept for root. */
+#define FULL_BYTES (1u << 20)
 #define FULL_FILES 16
 #define OPTIONS_MAX 4095 /* one page with its NUL: mount(2) */
 /* userxattr: no trusted.* in a user namespace. The rest off: the lower layers may change offline (design.md

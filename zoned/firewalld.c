@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* firewalld ends each of its chains with a reject and has none for such as us: bridges that it shall leave alone are members of
  * its zone "trusted", which is asked for over the system bus, again after each reload and restart of its. That zone lets in all
- * that comes to the host too, so our own table guards the host from these bridges. Nothing here waits: where there is no bus or
+ * that comes to the host too, so our own table guards the host from these bridges, from before they are trusted until it is known
+ * that they are not. Nothing here waits: where there is no bus or
  * no firewalld, nothing happens. Must never start firewalld, nor take a bridge from a zone that an operator has put it in.
  * Undo: a bridge leaves when its network goes. Source: firewalld.dbus(5). */
 #include "base/log.h"
@@ -14,11 +15,15 @@
 #define PATH "/org/fedoraproject/FirewallD1"
 #define ZONE "trusted"
 
+struct member {
+    char *bridge;
+    enum { UNKNOWN, ASKED, TRUSTED, REFUSED } state;
+};
+
 struct firewalld {
     struct zd *d;
     sd_bus *bus;
-    char **bridges; /* that shall be in the zone; strv */
-    char **trusted; /* that are; strv */
+    VEC(struct member) members; /* that shall be in the zone */
 };
 
 struct question {
@@ -31,6 +36,14 @@ static void question_free(void *arg)
     struct question *q = arg;
     free(q->bridge);
     free(q);
+}
+
+static struct member *find(struct firewalld *f, const char *bridge)
+{
+    for (unsigned i = 0; i < f->members.len; i++)
+        if (str_eq(f->members.at[i].bridge, bridge))
+            return &f->members.at[i];
+    return NULL;
 }
 
 static bool says(const sd_bus_error *error, const char *const *words, unsigned n)
@@ -60,23 +73,27 @@ static bool is_fine(const sd_bus_error *error)
 static void guard(struct firewalld *f)
 {
     struct err e = {0};
-    if (net_tables_current(f->d->net) && net_guard_set(f->d->net, f->trusted, &e) < 0)
+    char **bridges = NULL;
+    for (unsigned i = 0; i < f->members.len; i++)
+        if (f->members.at[i].state != REFUSED)
+            strv_add(&bridges, f->members.at[i].bridge);
+    if (net_tables_current(f->d->net) && net_guard_set(f->d->net, bridges, &e) < 0)
         log_warning("the host is not guarded from zones whose bridges firewalld trusts: %s", e.text);
+    strv_free(bridges);
 }
 
 static int on_trusted(sd_bus_message *m, void *arg, sd_bus_error *unused)
 {
     const struct question *q = arg;
     const sd_bus_error *error = sd_bus_message_get_error(m);
-    log_debug("firewalld is asked to trust %s: %s", q->bridge, error ? error->message : "it does");
-    if (!error || is_there_already(error)) {
-        if (strv_has(q->f->bridges, q->bridge) && !strv_has(q->f->trusted, q->bridge)) {
-            strv_add(&q->f->trusted, q->bridge);
-            guard(q->f);
-        }
-    } else if (!is_fine(error)) {
+    struct member *member = find(q->f, q->bridge);
+    bool trusts = !error || is_there_already(error);
+    if (!trusts && !is_fine(error))
         log_warning("firewalld does not let zones pass: %s", error->message ? error->message : error->name);
-    }
+    if (member)
+        member->state = trusts ? TRUSTED : REFUSED;
+    if (member && !trusts)
+        guard(q->f);
     return 0;
 }
 
@@ -109,21 +126,30 @@ static void ask(struct firewalld *f, const char *method, const char *bridge, sd_
     sd_bus_slot_unref(slot);
 }
 
-static void ask_for_all(struct firewalld *f)
+static void ask_for_all(struct firewalld *f, bool put_guard)
 {
-    for (char **b = f->bridges; b && *b; b++)
-        if (!strv_has(f->trusted, *b))
-            ask(f, "addInterface", *b, on_trusted);
+    for (unsigned i = 0; i < f->members.len; i++)
+        put_guard |= f->members.at[i].state == UNKNOWN;
+    if (put_guard)
+        guard(f);
+    for (unsigned i = 0; i < f->members.len; i++)
+        if (f->members.at[i].state == UNKNOWN) {
+            f->members.at[i].state = ASKED;
+            ask(f, "addInterface", f->members.at[i].bridge, on_trusted);
+        }
+}
+
+static void forget(struct firewalld *f)
+{
+    for (unsigned i = 0; i < f->members.len; i++)
+        f->members.at[i].state = UNKNOWN;
 }
 
 /* It came, went or reloaded: what it knew of us is forgotten. */
 static int on_change(sd_bus_message *m, void *arg, sd_bus_error *unused)
 {
-    struct firewalld *f = arg;
-    strv_free(f->trusted);
-    f->trusted = NULL;
-    guard(f);
-    ask_for_all(f);
+    forget(arg);
+    ask_for_all(arg, false);
     return 0;
 }
 
@@ -132,8 +158,7 @@ static int connect_bus(struct zd *d, struct firewalld *f)
     if (f->bus && sd_bus_is_open(f->bus) > 0)
         return 0;
     f->bus = sd_bus_close_unref(f->bus);
-    strv_free(f->trusted);
-    f->trusted = NULL;
+    forget(f);
     int r = sd_bus_open_system(&f->bus);
     /* at our end the bridges of networks that go leave the zone after the loop */
     r = r < 0 ? r : sd_bus_set_close_on_exit(f->bus, false);
@@ -152,6 +177,22 @@ static int connect_bus(struct zd *d, struct firewalld *f)
     return r < 0 ? r : 0;
 }
 
+/* Members become exactly these bridges; those that go leave the zone. */
+static void keep_only(struct firewalld *f, char *const *bridges)
+{
+    for (unsigned i = f->members.len; i-- > 0;) {
+        char *bridge = f->members.at[i].bridge;
+        if (strv_has(bridges, bridge))
+            continue;
+        ask(f, "removeInterface", bridge, on_left);
+        vec_remove(&f->members, i);
+        free(bridge);
+    }
+    for (; bridges && *bridges; bridges++)
+        if (!find(f, *bridges))
+            *vec_add(&f->members) = (struct member){.bridge = xstrdup(*bridges)};
+}
+
 void firewalld_trust(struct zd *d, char *const *bridges)
 {
     if (!d->firewalld) {
@@ -159,20 +200,11 @@ void firewalld_trust(struct zd *d, char *const *bridges)
         d->firewalld->d = d;
     }
     struct firewalld *f = d->firewalld;
-    char **before = f->bridges;
-    bool guarded = strv_len(f->trusted);
-    f->bridges = strv_copy(bridges);
-    if (connect_bus(d, f) == 0) {
-        for (char **b = before; b && *b; b++)
-            if (!strv_has(f->bridges, *b)) {
-                strv_remove(f->trusted, *b);
-                ask(f, "removeInterface", *b, on_left);
-            }
-        if (guarded)
-            guard(f); /* also after others took our tables away */
-        ask_for_all(f);
-    }
-    strv_free(before);
+    bool any = f->members.len > 0;
+    if (connect_bus(d, f) < 0)
+        return;
+    keep_only(f, bridges);
+    ask_for_all(f, any); /* the guard also after others took our tables away */
 }
 
 /* A bus that is not ready has nothing of ours to send, and could keep us for its own patience. */
@@ -184,7 +216,8 @@ void firewalld_close(struct zd *d)
     if (f->bus && sd_bus_is_ready(f->bus) > 0)
         (void)sd_bus_flush(f->bus);
     sd_bus_close_unref(f->bus);
-    strv_free(f->bridges);
-    strv_free(f->trusted);
+    for (unsigned i = 0; i < f->members.len; i++)
+        free(f->members.at[i].bridge);
+    vec_done(&f->members);
     free(f);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Lives beside other firewalls: what they flush or reload under us is made again at once, and the chains that they keep for
- * their users get our marked rules whenever they come, and firewalld is asked to trust our bridges. Must never answer a change of its own: the watch tells who made it. */
+ * their users get our marked rules whenever they come, and firewalld is asked to trust our bridges. Must never answer a change
+ * of its own: the watch tells who made it. */
 #include "base/log.h"
 #include "base/str.h"
 #include "zoned/networks.h"
@@ -139,11 +140,13 @@ int neighbour_open(struct zd *d, struct err *e)
         }
     lost |= any && !net_tables_current(d->net); /* another version of us made them */
     struct err own = {0};
-    if (lost)
+    if (lost) {
         neighbour_repair(d);
-    else if (firewall_load(d, NULL, &own) < 0)
-        log_error("firewall: %s", own.text);
-    neighbour_hooks(d); /* of who came or reloaded while nobody looked */
+    } else {
+        if (firewall_load(d, NULL, &own) < 0)
+            log_error("firewall: %s", own.text);
+        neighbour_hooks(d); /* of who came or reloaded while nobody looked */
+    }
     int r = net_watch_open(d->instance, &d->net_watch, e);
     if (r == 0)
         r = sd_event_add_io(d->event, &d->net_changed, net_watch_fd(d->net_watch), EPOLLIN, on_change, d);

@@ -3,7 +3,8 @@
  *
  * Ids on disk are zone-relative, so a range is needed only while a zone runs. A daemon claims blocks of 64
  * ranges in one file under flock; within its blocks it needs nobody. A block whose owner's run folder is gone
- * and whose daemon is dead is free again. So the file also tells who is there (never.c). Ranges that reach into /etc/subuid or /etc/subgid are skipped. */
+ * and whose daemon is dead is free again. So the file also tells who is there (closed_folders.c). Ranges that
+ * reach into /etc/subuid or /etc/subgid are skipped. */
 #include "base/file.h"
 #include "base/log.h"
 #include "base/proc.h"
@@ -154,8 +155,8 @@ int ranges_open(const char *owner_dir, struct uid_ranges **out, struct err *e)
         free(r);
         return k;
     }
-    if (!has_any(
-            r)) /* the others find us by what we claim; where nothing is left the first zone will hear of it */
+    /* the others find us by what we claim; where nothing is left the first zone will hear of it */
+    if (!has_any(r))
         (void)update(r, true, NULL);
     *out = r;
     return 0;
