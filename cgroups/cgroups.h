@@ -106,9 +106,9 @@ int cg_list(const struct cg_host *h, const char *parent, char ***names, struct e
 
 struct cg_stats { /* times in µs, sizes in bytes; UINT64_MAX = this host does not tell */
     uint64_t cpu_usage, cpu_user, cpu_system, cpu_throttled, cpu_periods, cpu_throttled_periods;
-    uint64_t mem_usage, mem_peak, mem_anon, mem_file, mem_shmem, mem_kernel, mem_swap, mem_limit;
+    uint64_t mem_usage, mem_peak, mem_anon, mem_file, mem_shmem, mem_kernel, mem_swap;
     uint64_t mem_refaults; /* bytes read in again that had been dropped for lack of memory */
-    uint64_t oom_kills, tasks, tasks_limit;
+    uint64_t oom_kills, tasks;
     uint64_t io_read, io_write, io_read_ops, io_write_ops;
     uint64_t psi_cpu_some, psi_mem_some, psi_mem_full, psi_io_some, psi_io_full; /* total stall µs */
 };

@@ -57,9 +57,7 @@ static uint64_t number(struct cg_group *g, int hier, const char *file)
     char buf[64] = "";
     if (get(g, hier, file, buf, sizeof(buf)) <= 0 || buf[0] < '0' || buf[0] > '9')
         return UINT64_MAX;
-    uint64_t v = strtoull(buf, NULL, 10);
-    return v >= INT64_MAX - 65536 ? UINT64_MAX
-                                  : v; /* v1's way to write "no limit": the largest multiple of a page */
+    return strtoull(buf, NULL, 10);
 }
 
 static uint64_t scaled(uint64_t v, uint64_t mul, uint64_t div)
@@ -141,7 +139,6 @@ static void memory_v2(struct cg_group *g, int hier, char *buf, struct cg_stats *
                                   {"workingset_refault_file", &file}};
     s->mem_usage = number(g, hier, "memory.current");
     s->mem_peak = number(g, hier, "memory.peak"); /* 5.19 */
-    s->mem_limit = number(g, hier, "memory.max");
     s->mem_swap = number(g, hier, "memory.swap.current");
     if (get(g, hier, "memory.stat", buf, TEXT_MAX) > 0)
         fields(buf, keys, ARRAY_LEN(keys));
@@ -161,7 +158,6 @@ static void memory_v1(struct cg_group *g, int hier, char *buf, struct cg_stats *
                                   {"total_workingset_refault_file", &file}};
     s->mem_usage = number(g, hier, "memory.usage_in_bytes");
     s->mem_peak = number(g, hier, "memory.max_usage_in_bytes");
-    s->mem_limit = number(g, hier, "memory.limit_in_bytes");
     s->mem_kernel = number(g, hier, "memory.kmem.usage_in_bytes");
     if (get(g, hier, "memory.stat", buf, TEXT_MAX) > 0)
         fields(buf, keys, ARRAY_LEN(keys));
@@ -259,10 +255,8 @@ static void read_rest(struct cg_group *g, struct cg_stats *s)
         cpu_v1(g, buf, s);
     if (mem >= 0)
         (g->h->at[mem].v2 ? memory_v2 : memory_v1)(g, mem, buf, s);
-    if (pids >= 0) {
+    if (pids >= 0)
         s->tasks = number(g, pids, "pids.current");
-        s->tasks_limit = number(g, pids, "pids.max");
-    }
     if (blk >= 0 && g->h->at[blk].v2)
         io_v2(g, blk, buf, s);
     else if (blk >= 0) {

@@ -210,7 +210,6 @@ static void test_throttle_and_freeze(void)
     ok(st.cpu_throttled > 0 && st.cpu_throttled != UINT64_MAX, "and for some time");
     ok(st.cpu_usage > 0 && st.cpu_usage != UINT64_MAX, "usage %llu", (unsigned long long)st.cpu_usage);
     is_int(st.tasks, 1, "one task");
-    is_int(st.tasks_limit, 64, "of 64");
     ok(st.mem_usage != UINT64_MAX && st.mem_anon != UINT64_MAX, "memory");
     ok(st.psi_cpu_some != UINT64_MAX || host->v2 < 0, "pressure");
     ok(cg_freeze(g, true, 5000, &e) == 0, "freeze %s", e.text);
@@ -273,7 +272,6 @@ static void test_oom(void)
     ok(WIFSIGNALED(st) && WTERMSIG(st) == SIGKILL, "killed");
     struct cg_stats s;
     ok(cg_read(g, false, &s, &e) == 0 && s.oom_kills >= 1 && s.oom_kills != UINT64_MAX, "counted");
-    is_int(s.mem_limit, 16u << 20, "limit");
     close(fd);
     finish(g, "oom");
 }
