@@ -13,7 +13,7 @@
 
 #define REUSE_US 100000
 #define IDLE_US 10000000
-#define FULL_BUDGET_US 10000
+#define FULL_BUDGET_US 5000
 
 void sample_drop(struct zone *z)
 {
