@@ -84,6 +84,9 @@ unsigned net_pool_used(const struct net_pool *p);
 int net_ctx_new(const char *instance, struct net_ctx **out,
                 struct err *e); /* instance: "zoned" or a hash; names the table */
 void net_ctx_free(struct net_ctx *c);
+/* For a process that will have more than 1,000 descriptors: said while it has few; without it tables are then refused
+ * (EMFILE). It stays; again is nothing. */
+void net_table_keep_descriptor(void);
 /* Makes what is missing: table and chains, bridge with MAC, addresses, up, forwarding on these links only,
  * with what was there remembered in *saved (JSON for the state file). Idempotent: also repairs. *saved comes
  * in as what an earlier call gave, or NULL, and goes out complete; the links opened for forwarding also stand

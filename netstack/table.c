@@ -6,7 +6,9 @@
  * port too would shift every port onto the first. Must never name a foreign table. Source: nft(8). */
 #include "netstack/priv.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <nftables/libnftables.h>
+#include <sys/select.h>
 
 #define NET_LAYOUT "3" /* counted up with every change of the skeleton */
 
@@ -194,14 +196,52 @@ unsigned net_table_runs(void)
     return runs;
 }
 
+/* libnftables (1.0.6) waits with select(2), whose sets end at descriptor 1,023: beyond, glibc aborts the process. So a
+ * daemon of many zones keeps a low one, and gives it up while libnftables has its socket there. */
+static bool keeping;
+static int kept = -1;
+
+static void keep(void)
+{
+    if (kept < 0)
+        kept = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (kept >= FD_SETSIZE)
+        close_fd(&kept);
+}
+
+void net_table_keep_descriptor(void)
+{
+    keeping = true;
+    keep();
+}
+
+static int begin(struct nft_ctx **out, struct err *e)
+{
+    keep();
+    if (kept < 0)
+        return err_set(e, ERR_LIMIT, EMFILE, "nft: no file descriptor below %d is free", FD_SETSIZE);
+    close_fd(&kept);
+    *out = nft_ctx_new(NFT_CTX_DEFAULT);
+    if (!*out)
+        return err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "nftables is not available");
+    nft_ctx_buffer_output(*out);
+    nft_ctx_buffer_error(*out);
+    return 0;
+}
+
+static void end(struct nft_ctx *n)
+{
+    nft_ctx_free(n);
+    if (keeping)
+        keep();
+}
+
 int net_table_try(const char *text, struct err *e)
 {
-    struct nft_ctx *n = nft_ctx_new(NFT_CTX_DEFAULT);
-    if (!n)
-        return err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "nftables is not available");
-    nft_ctx_buffer_output(n);
-    nft_ctx_buffer_error(n);
-    int r = 0;
+    struct nft_ctx *n;
+    int r = begin(&n, e);
+    if (r < 0)
+        return r;
     runs++;
     errno = 0;
     if (nft_run_cmd_from_buffer(n, text) != 0) {
@@ -212,7 +252,7 @@ int net_table_try(const char *text, struct err *e)
                                                                 : ERR_INTERNAL;
         r = err_set(e, kind, code, "nft: %.300s", said && *said ? said : strerror(code));
     }
-    nft_ctx_free(n);
+    end(n);
     return r;
 }
 
@@ -322,16 +362,14 @@ int net_table_forget_askers(struct net_ctx *c, struct err *e)
 
 char *net_table_list(const char *chain)
 {
-    struct nft_ctx *n = nft_ctx_new(NFT_CTX_DEFAULT);
+    struct nft_ctx *n;
+    if (begin(&n, NULL) < 0)
+        return NULL;
     auto_free char *command = xasprintf("list chain %s\n", chain);
     char *text = NULL;
-    if (!n)
-        return NULL;
     nft_ctx_output_set_flags(n, NFT_CTX_OUTPUT_HANDLE);
-    nft_ctx_buffer_output(n);
-    nft_ctx_buffer_error(n);
     if (nft_run_cmd_from_buffer(n, command) == 0)
         text = xstrdup(nft_ctx_get_output_buffer(n));
-    nft_ctx_free(n);
+    end(n);
     return text;
 }

@@ -160,6 +160,7 @@ static int open_rooms(struct zd *d, struct err *e)
     r = r < 0 ? r : stor_pool_open(d->lib_dir, &d->pool, e);
     r = r < 0 ? r : nspace_check_host(stor_pool_fd(d->pool), e);
     r = r < 0 ? r : net_ctx_new(d->instance, &d->net, e);
+    net_table_keep_descriptor();
     r = r < 0 ? r : ranges_open(d->run_dir, &d->ranges, e);
     r = r < 0 ? r : networks_open(d, e);
     if (r < 0)

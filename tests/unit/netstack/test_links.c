@@ -311,6 +311,31 @@ static void test_doctor(void)
     is_int(ills(INPUT("drop", "iifname \"zb1\" udp dport { 53, 67 } accept;"), one), 0, "... and accepted");
 }
 
+/* libnftables waits with select(2), whose sets end at descriptor 1,023; a daemon of many zones has more. */
+static void test_descriptors(void)
+{
+    struct err e = {0};
+    int low[FD_SETSIZE], n = 0, high;
+    while (n < FD_SETSIZE && (low[n] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0 && low[n] < FD_SETSIZE)
+        n++;
+    high = n < FD_SETSIZE ? low[n] : -1;
+    ok(high >= FD_SETSIZE, "all descriptors below %d are taken", FD_SETSIZE);
+    is_int(net_table_run("add table inet zoned\n", &e), -EMFILE, "none was kept: refused, and no abort");
+    ok(strstr(e.text, "descriptor") != NULL, "with the reason: %s", e.text);
+    ok(net_table_list("inet zoned forward") == NULL, "nothing is listed");
+    err_clear(&e);
+    close_fd(&low[--n]);
+    net_table_keep_descriptor();
+    ok(fcntl(FD_SETSIZE - 1, F_GETFD) == FD_CLOEXEC, "one is kept");
+    is_int(net_table_run("add table inet zoned\n", &e), 0, "a table is loaded: %s", e.text);
+    auto_free char *text = net_table_list("inet zoned forward");
+    ok(text && strstr(text, "chain forward"), "and listed");
+    is_int(net_table_run("add table inet zoned\n", &e), 0, "and again");
+    close_fd(&high);
+    while (n)
+        close_fd(&low[--n]);
+}
+
 int main(void)
 {
     lab_begin();
@@ -323,6 +348,7 @@ int main(void)
     test_many();
     test_rates();
     test_doctor();
+    test_descriptors();
     struct err e = {0};
     is_int(net_network_down(ctx, &net, true, saved, &e), 0, "network down");
     js_free(saved);
