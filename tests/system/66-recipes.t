@@ -22,7 +22,7 @@ get() { # get URL: what it says, when it does
 }
 built() { # built NAME: as a package, with the base as before from the second on
     local out
-    out=$(zc image build -f "$R/$1/recipe.yaml" 2>&1)
+    out=$(zc image build --reproducible -f "$R/$1/recipe.yaml" 2>&1)
     ok $? "$1: built" "$(echo "$out" | tail -5)"
     echo "# $1: $(echo "$out" | grep -c 'as before') steps as before, $(zc image list -o json | jq -r ".[] | select(.ref | startswith(\"localhost/$1:\")) | (.size / 1048576 | floor | tostring) + \" MiB, own \" + (.own / 1048576 | floor | tostring) + \" MiB\"")"
 }
@@ -84,4 +84,11 @@ is "$(login hostname)" system "system: under its own name"
 gone system
 is "$(zc list -q)" "" "no zone is left"
 status_is 0 "the store is as it should be" zc image verify
+digest() { zc image list -o json | jq -r '.[] | select(.ref | startswith("localhost/redis:")) | .digest'; }
+first=$(digest)
+stop_zoned
+ROOT=$T/other && mkdir "$ROOT" && export ZONED_SOCKET=$ROOT/run/zoned.sock && start_zoned
+built redis
+like "$first" "^sha256:" "redis: its digest"
+is "$(digest)" "$first" "--reproducible: a store that has nothing makes the same from Debian"
 end
