@@ -71,15 +71,18 @@ static void add_event(json *history, const char *when, const char *what, bool la
     js_add(history, o);
 }
 
-/* The layers of a root that is no image have no history: each gets an entry. */
+/* Whoever reads history finds an entry for each layer: those of a root that is no image, or of an image that tells none, get one. */
 static json *history_of(const struct img_image *base, const struct img_layer *top, const char *when,
                         const char *created_by)
 {
     json *history = js_array();
     const json *old = js_get(base->config_json, "history");
-    for (size_t k = 0; k < js_len(old); k++)
+    unsigned told = 0;
+    for (size_t k = 0; k < js_len(old); k++) {
         js_add(history, js_ref(js_at(old, k)));
-    for (unsigned k = 0; !base->config_json && k < base->nlayers; k++)
+        told += !js_get_bool(js_at(old, k), "empty_layer", false);
+    }
+    for (; told < base->nlayers; told++)
         add_event(history, when, "root", true);
     add_event(history, when, created_by, top != NULL);
     return history;

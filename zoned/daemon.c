@@ -21,6 +21,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/capability.h>
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -140,10 +141,15 @@ static void gather_facts(struct zd *d)
     d->facts.host_resolv = net_resolv_text(resolv ? resolv : "");
 }
 
-/* What zoned itself is: no dumps, no debugger, only its own files, as many descriptors as it may have. */
+/* What zoned itself is: no dumps, no debugger, only its own files, as many descriptors as it may have. What it runs gets no
+ * capability by inheritance: some of it, mmdebstrap, is root with a bounding set that would not hold those. */
 static void harden(void)
 {
     struct rlimit core = {0, 0}, files;
+    cap_t caps = cap_get_proc();
+    if (caps && cap_clear_flag(caps, CAP_INHERITABLE) == 0)
+        (void)cap_set_proc(caps);
+    cap_free(caps);
     umask(077);
     prctl(PR_SET_DUMPABLE, 0);
     setrlimit(RLIMIT_CORE, &core);

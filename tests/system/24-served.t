@@ -147,6 +147,10 @@ nothing_left
 
 # ---- a viewer
 groupadd -f zoned-viewer
+setpriv --inh-caps +net_raw "$BIN/zoned" --root "$T/started" 2>/dev/null & p=$!
+until_ok test -S "$T/started/run/zoned.sock"
+is "$(awk '/^Cap(Inh|Amb)/ { print $2 }' "/proc/$p/status" | xargs)" "0000000000000000 0000000000000000" "what zoned is started with is not passed on to what it runs"
+kill $p && wait $p
 groupadd -f zoned-operator
 kill9_zoned
 start_zoned

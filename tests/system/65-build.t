@@ -240,6 +240,15 @@ is "$?" 7 "... and fails the step"
 like "$(cat "$T/l.out")" "run: sleep 1000: status" "... which says so"
 zc delete mine
 
+mkdir "$T/plain" && cp "$T/base.tar" "$T/plain/layer.tar"
+printf '{"os":"linux","architecture":"amd64","config":{},"rootfs":{"type":"layers","diff_ids":["sha256:%s"]}}' \
+    "$(sha256sum <"$T/base.tar" | cut -c1-64)" >"$T/plain/config.json"
+echo '[{"Config":"config.json","RepoTags":["plain:1"],"Layers":["layer.tar"]}]' >"$T/plain/manifest.json"
+tar -C "$T/plain" -cf "$T/plain.tar" . && zc image import "$T/plain.tar" >/dev/null
+printf 'name: onplain\nfrom: plain:1\nrun: [echo hello >/hello]\n' >"$T/r/onplain.yaml"
+zc image build -f "$T/r/onplain.yaml" >/dev/null 2>&1
+is "$(zc image show localhost/onplain -o json | jq -c '[(.layers | length), ([.history[] | select(.empty_layer != true)] | length)]')" "[2,2]" \
+    "on an image that tells no history: an entry for each layer"
 # ---- cut off while mmdebstrap works: a mirror that never answers ----
 python3 -c 'import socket, time
 s = socket.create_server(("127.0.0.1", 8953))
