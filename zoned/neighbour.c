@@ -140,7 +140,7 @@ int neighbour_open(struct zd *d, struct err *e)
         }
     lost |= any && !net_tables_current(d->net); /* another version of us made them */
     struct err own = {0};
-    if (lost) {
+    if (lost && any) {
         neighbour_repair(d);
     } else {
         if (firewall_load(d, NULL, &own) < 0)

@@ -97,7 +97,14 @@ like "$(firewall-cmd --get-zone-of-interface="$bridge")" "^trusted$" "(the defau
 firewall-cmd --zone=dmz --change-interface="$bridge" >/dev/null; zc network create more >/dev/null; zc run --rm --network more host true; sleep 0.3
 is "$(firewall-cmd --get-zone-of-interface="$bridge")" dmz "an operator's own choice for a bridge stays"
 like "$(doctor_says)" "firewalld" "... and doctor names what drops then" 
+firewall-cmd --zone=dmz --add-port=7000/tcp >/dev/null
+host_answers() { ns web curl -s -m 0.6 "http://$(gateway):7000/" >/dev/null; }
+until_ok host_answers; ok $? "... and what its rules open of the host is open"
 firewall-cmd --zone=trusted --change-interface="$bridge" >/dev/null
+until_ok eval '! host_answers'; ok $? "trusted by hand: the host is closed to zones again"
+sleep 0.3
+host_answers; [ $? != 0 ]; ok $? "... and stays so"
+soon; ok $? "... all else works" "$why"
 zc delete --force web db two three dyn >/dev/null; zc network delete side more >/dev/null
 stop_zoned
 is "$(eventually "" firewall-cmd --zone=trusted --list-interfaces)" "" "with the networks their bridges leave firewalld"
