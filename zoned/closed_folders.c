@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "storage/storage.h"
 #include "zoned/zoned.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
@@ -30,17 +31,21 @@ void closed_folders_tell(struct zd *d)
 }
 
 /* What another daemon tells; one that is older tells nothing. */
-static void add_told(char ***closed, const char *run_dir)
+static int add_told(char ***closed, const char *run_dir, struct err *e)
 {
     size_t n;
+    struct err own = {0};
     auto_free char *path = path_join(run_dir, FOLDERS_FILE), *text = NULL;
-    auto_js json *o =
-        file_read(AT_FDCWD, path, FOLDERS_MAX, &text, &n, NULL) < 0 ? NULL : js_parse(text, n, NULL);
+    int r = file_read(AT_FDCWD, path, FOLDERS_MAX, &text, &n, &own);
+    if (r < 0)
+        return r == -ENOENT ? 0 : err_set(e, own.kind, own.code, "%s", own.text);
+    auto_js json *o = js_parse(text, n, NULL);
     char **told = js_get_strv(o, "folders");
     for (char **t = told; t && *t; t++)
         if (**t == '/' && !strv_has(*closed, *t))
             strv_add(closed, *t);
     strv_free(told);
+    return 0;
 }
 
 static bool wants_a_folder(const struct spec *s)
@@ -51,17 +56,31 @@ static bool wants_a_folder(const struct spec *s)
     return s->image && str_starts(s->image, "dir:");
 }
 
-void closed_folders_refresh(struct zd *d, const struct spec *s)
+static int look_around(struct zd *d, char ***closed, struct err *e)
 {
-    if (s && !wants_a_folder(s))
-        return;
-    char **others = ranges_others(d->ranges);
-    strv_free(d->closed_folders);
-    d->closed_folders = strv_copy((char *[]){d->run_dir, d->etc_dir, NULL});
-    for (char **o = others; o && *o; o++) {
-        strv_add(&d->closed_folders, *o);
-        add_told(&d->closed_folders, *o);
+    char **others = NULL;
+    int r = ranges_others(d->ranges, &others, e);
+    *closed = strv_copy((char *[]){d->run_dir, d->etc_dir, NULL});
+    for (char **o = others; r == 0 && o && *o; o++) {
+        strv_add(closed, *o);
+        r = add_told(closed, *o, e);
     }
     strv_free(others);
-    stor_pool_never(d->pool, d->closed_folders);
+    return r;
+}
+
+void closed_folders_refresh(struct zd *d, const struct spec *s)
+{
+    struct err e = {0};
+    char **closed = NULL;
+    if (s && !wants_a_folder(s))
+        return;
+    if (look_around(d, &closed, &e) < 0 && d->closed_folders) {
+        log_warning("folders of other daemons are as known before: %s", e.text);
+        strv_free(closed);
+        return;
+    }
+    strv_free(d->closed_folders);
+    d->closed_folders = closed;
+    stor_pool_never(d->pool, closed);
 }

@@ -12,6 +12,7 @@
 int zone_root(struct zd *d, const struct zone *z, struct stor_root_plan *out, struct err *e)
 {
     struct stor_root_plan root = {0};
+    closed_folders_refresh(d, z->spec); /* whoever asks for a root opens it and its binds */
     if (stor_zone_root_load(d->pool, z->name, z->spec->image, out))
         return 0;
     int r = stor_image_prepare(d->pool, z->spec->image, NULL, -1, &root, e);

@@ -162,17 +162,19 @@ int ranges_open(const char *owner_dir, struct uid_ranges **out, struct err *e)
     return 0;
 }
 
-char **ranges_others(const struct uid_ranges *r)
+int ranges_others(const struct uid_ranges *r, char ***others, struct err *e)
 {
-    char **others = NULL;
-    auto_file FILE *f = open_locked(NULL);
+    auto_file FILE *f = open_locked(e);
+    if (!f)
+        return err_is(e) ? -e->code : -EIO;
     struct claim *claims = xcalloc(BLOCKS, sizeof(*claims));
-    unsigned n = f ? read_claims(f, claims) : 0;
+    unsigned n = read_claims(f, claims);
+    *others = NULL;
     for (unsigned i = 0; i < n; i++)
-        if (strcmp(claims[i].owner, r->owner) && !strv_has(others, claims[i].owner))
-            strv_add(&others, claims[i].owner);
+        if (strcmp(claims[i].owner, r->owner) && !strv_has(*others, claims[i].owner))
+            strv_add(others, claims[i].owner);
     free(claims);
-    return others;
+    return 0;
 }
 
 int ranges_take(struct uid_ranges *r, uint32_t *base, struct err *e)

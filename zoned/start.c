@@ -90,7 +90,8 @@ int op_plan(struct zd *d, struct zone *z, const struct plan *running, struct pla
 {
     struct stor_root_plan root = {0};
     auto_free char *join = NULL;
-    closed_folders_refresh(d, z->spec);
+    if (running) /* the others ask for their root */
+        closed_folders_refresh(d, z->spec);
     check_limits(d, z->spec, ps);
     networks_check(d, z->spec, ps);
     join_target(d, z->spec, &join);

@@ -219,7 +219,7 @@ int ranges_claim(struct uid_ranges *r, uint32_t base);                /* adopt; 
 void ranges_release(struct uid_ranges *r, int index);
 void ranges_free(struct uid_ranges *r, bool give_back);
 /* Run folders of the other daemons of this machine that live, or have zones that may; strv, NULL: none. */
-char **ranges_others(const struct uid_ranges *r);
+int ranges_others(const struct uid_ranges *r, char ***others, struct err *e);
 
 /* closed_folders.c: folders that are given to no zone */
 void closed_folders_tell(struct zd *d); /* ours, to the other daemons */
