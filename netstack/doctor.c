@@ -157,7 +157,8 @@ static void check_chain(struct foreign *f, const struct chain *k)
 {
     auto_free char *whole = xasprintf("%s %s", k->table, k->name), *text = net_table_list(whole);
     struct open_ways w = {.in = strv_copy(f->bridges), .out = k->input ? NULL : strv_copy(f->bridges)};
-    if (!check_rules(f, k, text, &w) && k->drops)
+    /* a chain without text went away just now */
+    if (text && !check_rules(f, k, text, &w) && k->drops)
         blame(f, k, NULL);
     strv_free(w.in);
     strv_free(w.out);

@@ -215,25 +215,30 @@ void net_table_keep_descriptor(void)
     keep();
 }
 
+static void end(struct nft_ctx *n)
+{
+    if (n)
+        nft_ctx_free(n);
+    if (keeping)
+        keep();
+}
+
 static int begin(struct nft_ctx **out, struct err *e)
 {
+    errno = EMFILE;
     keep();
     if (kept < 0)
-        return err_set(e, ERR_LIMIT, EMFILE, "nft: no file descriptor below %d is free", FD_SETSIZE);
+        return err_set(e, ERR_LIMIT, errno, "nft: no file descriptor below %d is free: %s", FD_SETSIZE,
+                       strerror(errno));
     close_fd(&kept);
     *out = nft_ctx_new(NFT_CTX_DEFAULT);
-    if (!*out)
+    if (!*out) {
+        end(NULL);
         return err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "nftables is not available");
+    }
     nft_ctx_buffer_output(*out);
     nft_ctx_buffer_error(*out);
     return 0;
-}
-
-static void end(struct nft_ctx *n)
-{
-    nft_ctx_free(n);
-    if (keeping)
-        keep();
 }
 
 int net_table_try(const char *text, struct err *e)

@@ -25,8 +25,9 @@ first=$(field z1 '.network[0].addresses[0]')
 zc exec z$N -- ping -c 1 -W 2 "$first" >/dev/null
 ok $? "the last reaches the first"
 echo "# zoned: $(awk '/^Private_/{s += $2} END {print s}' /proc/$zoned_pid/smaps_rollup) kB private"
-# with each zone's counters open zoned has thousands of descriptors
-[ "$(ls "/proc/$zoned_pid/fd" | wc -l)" -gt 1024 ]; ok $? "more descriptors than select(2) has places for"
+# with each zone's counters open zoned has thousands of descriptors; one look opens some
+looked() { zc stats >/dev/null && [ "$(ls "/proc/$zoned_pid/fd" | wc -l)" -gt 1024 ]; }
+[ "$N" -lt 200 ] || until_ok looked; ok $? "more descriptors than select(2) has places for"
 status_is 0 "one more network" zc network create late
 status_is 0 "... comes up and is joined" zc set z1 'network=[{link: default}, {link: late}]'
 status_is 0 "... and left" zc set z1 'network[1]='

@@ -4,6 +4,7 @@
  * counters, doctor. */
 #include "lab.h"
 #include "netstack/priv.h"
+#include <sys/resource.h>
 
 static struct net_ctx *ctx;
 static struct net_network net;
@@ -316,6 +317,11 @@ static void test_descriptors(void)
 {
     struct err e = {0};
     int low[FD_SETSIZE], n = 0, high;
+    struct rlimit files;
+    getrlimit(RLIMIT_NOFILE, &files);
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+    sh(-1, "nft 'table ip other { " FORWARD("drop", "") "; }'");
     while (n < FD_SETSIZE && (low[n] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0 && low[n] < FD_SETSIZE)
         n++;
     high = n < FD_SETSIZE ? low[n] : -1;
@@ -323,6 +329,8 @@ static void test_descriptors(void)
     is_int(net_table_run("add table inet zoned\n", &e), -EMFILE, "none was kept: refused, and no abort");
     ok(strstr(e.text, "descriptor") != NULL, "with the reason: %s", e.text);
     ok(net_table_list("inet zoned forward") == NULL, "nothing is listed");
+    auto_js json *ills = net_doctor(ctx, &(struct net_pass){0});
+    is_int(js_len(ills), 0, "nothing is said of a chain without text");
     err_clear(&e);
     close_fd(&low[--n]);
     net_table_keep_descriptor();
@@ -334,6 +342,7 @@ static void test_descriptors(void)
     close_fd(&high);
     while (n)
         close_fd(&low[--n]);
+    sh(-1, "nft delete table ip other");
 }
 
 int main(void)
