@@ -209,7 +209,7 @@ BUILD_DEPS := gcc make pkg-config libcgroup-dev libnl-3-dev libnl-route-3-dev li
 DEMO_DEPS := iproute2 nftables curl busybox-static util-linux procps jq lxcfs dnsmasq-base
 TEST_DEPS := iproute2 nftables curl perl python3 busybox-static mmdebstrap clang-format clang libclang-rt-14-dev apache2-utils \
 	iputils-ping util-linux procps jq strace docker-registry skopeo umoci podman crun openssl lxcfs dnsmasq-base stress-ng prometheus openjdk-17-jre-headless openssh-client \
-	bind9-dnsutils iperf3 nmap hping3 tcpdump socat ndisc6 postgresql ufw iptables dbus-daemon python3-dbus python3-gi python3-nftables
+	e2fsprogs xz-utils bzip2 bind9-dnsutils iperf3 nmap hping3 tcpdump socat ndisc6 postgresql ufw iptables dbus-daemon python3-dbus python3-gi python3-nftables
 PACKAGES = $(BUILD_DEPS) $(TEST_DEPS) $(GUEST_DEPS)
 deps:
 	$(Q)missing=$$(for p in $(PACKAGES); do dpkg-query -W -f '$${Status}\n' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \

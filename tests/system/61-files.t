@@ -32,7 +32,7 @@ tmpfs has its size¦filesystems=[{target:~/t,tmpfs:~8M}]¦df -m --output=size,fs
 shm has its size¦shm=16M¦df -m --output=size /dev/shm | tail -1¦ *16
 ... 64 MB by default¦¦df -m --output=size /dev/shm | tail -1¦ *64
 read-only root¦security.read_only_root=true filesystems=[{target:~/w,tmpfs:~1M}]¦touch /x; touch /etc/x; echo y >/w/y && cat /w/y¦.*'?/x'?: Read-only.*'?/etc/x'?: Read-only file system y
-a sysctl¦sysctls={net.core.somaxconn:~4321}¦cat /proc/sys/net/core/somaxconn¦4321
+a sysctl¦sysctls={net.ipv4.tcp_fin_timeout:~43}¦cat /proc/sys/net/ipv4/tcp_fin_timeout¦43
 ... is not the host's¦sysctls={net.ipv4.ip_forward:~1}¦cat /proc/sys/net/ipv4/ip_forward¦1
 capabilities by default¦¦grep CapBnd /proc/self/status¦CapBnd:.00000000800405fb
 ... one more¦security.capabilities.add=[NET_RAW]¦grep CapBnd /proc/self/status¦CapBnd:.00000000800425fb
