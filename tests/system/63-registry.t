@@ -168,7 +168,7 @@ status_is 0 "the pull is continued" zc image pull localhost:5001/big:1
 like "$out" "${big[0]}" "and ends well"
 is "$(have)" 0 "the part is gone"
 status_is 0 "the store is clean again" zc image verify
-# on a terminal: bars in place, none with NO_COLOR
+# on a terminal: bars in place
 zc image delete localhost:5001/big:1 >/dev/null; zc image prune >/dev/null
 out=$(script -qec "$BIN/zonectl image pull localhost:5001/big:1" /dev/null </dev/null | cat -v)
 like "$out" '\[=+\.+\] .*/s ' "a terminal has bars with a rate"

@@ -1,7 +1,7 @@
 # Shared by the system tests: a private zoned below a temporary root, in network and mount namespaces of its own, TAP, and
 # pictures of what the kernel and the disk hold. Source it first: it re-executes the test inside the namespaces.
 set -u
-export LC_ALL=C.UTF-8 # one meaning of every test, whoever starts it
+export LC_ALL=C.UTF-8 TERM=xterm # one meaning of every test, whoever starts it
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(cd "$here/../.." && pwd)
 BIN=${ZONED_BIN:-$top/build/release/bin}
