@@ -194,8 +194,9 @@ static void end_process(struct service *s)
 {
     static const char *const files[] = {"pid", "lock", "log"};
     struct pollfd p = {.fd = s->pidfd, .events = POLLIN};
-    if (s->pid > 0 && pidfd_kill(s->pidfd, SIGTERM) == 0 && poll(&p, 1, END_MS) != 1)
-        (void)pidfd_kill(s->pidfd, SIGKILL);
+    for (int how = SIGTERM; s->pid > 0; how = SIGKILL)
+        if (pidfd_kill(s->pidfd, how) < 0 || poll(&p, 1, END_MS) == 1 || how == SIGKILL)
+            break;
     auto_fd int dirfd = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     for (unsigned i = 0; dirfd >= 0 && i < ARRAY_LEN(files); i++)
         (void)unlinkat(dirfd, files[i], 0);

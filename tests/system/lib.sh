@@ -78,7 +78,7 @@ begin() {
     status_is 0 "a first run brings the default network up" zc run --rm host true
     before=$(picture "$inst")
 }
-nothing_left() { same "$(picture "$inst")" "$before" "${1:-nothing is left}"; }
+nothing_left() { same "$(tries=30 eventually "$before" picture "$inst")" "$before" "${1:-nothing is left}"; }
 # Bounded waits: ${tries:-100} looks, ${nap:-0.1} s between two. What hangs has an end; whether it came in time decides no test.
 until_ok() { # until_ok COMMAND…: until it succeeds; 1 when it never did
     for _ in $(seq "${tries:-100}"); do
