@@ -41,8 +41,6 @@ static void restore_echo(int sig)
 static bool ask(const char *prompt, bool secret, char buf[ANSWER_MAX])
 {
     struct termios quiet;
-    fprintf(stderr, "%s: ", prompt);
-    fflush(stderr);
     if (secret && tcgetattr(0, &before) == 0) {
         quiet = before;
         quiet.c_lflag &= ~(tcflag_t)ECHO;
@@ -51,6 +49,8 @@ static bool ask(const char *prompt, bool secret, char buf[ANSWER_MAX])
         signal(SIGTERM, restore_echo);
         (void)tcsetattr(0, TCSANOW, &quiet);
     }
+    fprintf(stderr, "%s: ", prompt); /* not before the echo is off: whoever reads it types */
+    fflush(stderr);
     bool got = fgets(buf, ANSWER_MAX, stdin) != NULL;
     if (hidden) {
         restore_echo(0);

@@ -94,12 +94,16 @@ is "$(zc logs two | head -1)" hi "a parameter's default"
 is "$(zc exec two -- cat /etc/tuned.conf)" tuned "the vendor's tuning"
 is "$(zc show two -o json | jq -c '.package | [.name, .version, .back]')" '["web","1.0",false]' "show names the package"
 # on a terminal
-{ sleep 0.6; echo typed; sleep 0.6; echo y; sleep 0.6; } | script -qec "'$BIN/zonectl' install '$T/web.zone' three --set port=8083 --set volume=third" /dev/null >"$T/talk" 2>&1
+asked() { until_ok grep -qsE "$1" "$T/talk"; } # as people do: what is typed is an answer
+rm -f "$T/talk"
+{ asked 'the key \(string\):'; echo typed; asked 'install it\?'; echo y; sleep 0.6; } |
+    script -qefc "'$BIN/zonectl' install '$T/web.zone' three --set port=8083 --set volume=third" /dev/null >"$T/talk" 2>&1
 like "$(cat "$T/talk")" "key, the key \(string\):" "a terminal is asked for what is missing"
 like "$(cat "$T/talk")" "install it\?" "and whether"
 is "$(grep -c typed "$T/talk")" 0 "a secret is typed without being seen"
 is "$(zc export three | grep -o 'KEY: [a-z]*')" "KEY: typed" "what was typed is there"
-{ sleep 0.6; echo n; sleep 0.4; } | script -qec "'$BIN/zonectl' install '$T/web.zone' four --set key=k" /dev/null >"$T/talk" 2>&1
+rm -f "$T/talk"
+{ asked 'install it\?'; echo n; sleep 0.4; } | script -qefc "'$BIN/zonectl' install '$T/web.zone' four --set key=k" /dev/null >"$T/talk" 2>&1
 is "$(zc list -q | grep -c four)" 0 "no is no"
 zc delete three
 
