@@ -189,14 +189,18 @@ void service_kill(struct service *s)
         (void)pidfd_kill(s->pidfd, SIGKILL);
 }
 
+static bool ends_by(const struct service *s, int sig)
+{
+    struct pollfd p = {.fd = s->pidfd, .events = POLLIN};
+    return pidfd_kill(s->pidfd, sig) < 0 || poll(&p, 1, END_MS) == 1;
+}
+
 /* Its files go too. */
 static void end_process(struct service *s)
 {
     static const char *const files[] = {"pid", "lock", "log"};
-    struct pollfd p = {.fd = s->pidfd, .events = POLLIN};
-    for (int how = SIGTERM; s->pid > 0; how = SIGKILL)
-        if (pidfd_kill(s->pidfd, how) < 0 || poll(&p, 1, END_MS) == 1 || how == SIGKILL)
-            break;
+    if (s->pid > 0 && !ends_by(s, SIGTERM))
+        (void)ends_by(s, SIGKILL);
     auto_fd int dirfd = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     for (unsigned i = 0; dirfd >= 0 && i < ARRAY_LEN(files); i++)
         (void)unlinkat(dirfd, files[i], 0);
