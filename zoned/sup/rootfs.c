@@ -28,8 +28,8 @@ int rt_open_pool(struct sup *s, struct err *e)
         int r = stor_pool_open(s->plan->data_dir, &s->rt.pool, e);
         if (r < 0)
             return r;
+        stor_pool_never(s->rt.pool, s->plan->own_dirs);
     }
-    stor_pool_never(s->rt.pool, s->plan->own_dirs); /* an update may have brought another plan */
     if (s->rt.zone_dirfd < 0)
         s->rt.zone_dirfd = stor_zone_fd(s->rt.pool, s->plan->zone, e);
     return s->rt.zone_dirfd < 0 ? s->rt.zone_dirfd : 0;
