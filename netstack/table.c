@@ -215,7 +215,7 @@ void net_table_keep_descriptor(void)
     keep();
 }
 
-static void end(struct nft_ctx *n)
+static void nft_end(struct nft_ctx *n)
 {
     if (n)
         nft_ctx_free(n);
@@ -223,9 +223,9 @@ static void end(struct nft_ctx *n)
         keep();
 }
 
-static int begin(struct nft_ctx **out, struct err *e)
+static int nft_begin(struct nft_ctx **out, struct err *e)
 {
-    errno = EMFILE;
+    errno = EMFILE; /* what an open that gave a high number leaves there */
     keep();
     if (kept < 0)
         return err_set(e, ERR_LIMIT, errno, "nft: no file descriptor below %d is free: %s", FD_SETSIZE,
@@ -233,7 +233,7 @@ static int begin(struct nft_ctx **out, struct err *e)
     close_fd(&kept);
     *out = nft_ctx_new(NFT_CTX_DEFAULT);
     if (!*out) {
-        end(NULL);
+        nft_end(NULL);
         return err_set(e, ERR_UNSUPPORTED, EOPNOTSUPP, "nftables is not available");
     }
     nft_ctx_buffer_output(*out);
@@ -244,7 +244,7 @@ static int begin(struct nft_ctx **out, struct err *e)
 int net_table_try(const char *text, struct err *e)
 {
     struct nft_ctx *n;
-    int r = begin(&n, e);
+    int r = nft_begin(&n, e);
     if (r < 0)
         return r;
     runs++;
@@ -257,7 +257,7 @@ int net_table_try(const char *text, struct err *e)
                                                                 : ERR_INTERNAL;
         r = err_set(e, kind, code, "nft: %.300s", said && *said ? said : strerror(code));
     }
-    end(n);
+    nft_end(n);
     return r;
 }
 
@@ -368,13 +368,13 @@ int net_table_forget_askers(struct net_ctx *c, struct err *e)
 char *net_table_list(const char *chain)
 {
     struct nft_ctx *n;
-    if (begin(&n, NULL) < 0)
+    if (nft_begin(&n, NULL) < 0)
         return NULL;
     auto_free char *command = xasprintf("list chain %s\n", chain);
     char *text = NULL;
     nft_ctx_output_set_flags(n, NFT_CTX_OUTPUT_HANDLE);
     if (nft_run_cmd_from_buffer(n, command) == 0)
         text = xstrdup(nft_ctx_get_output_buffer(n));
-    end(n);
+    nft_end(n);
     return text;
 }
