@@ -9,9 +9,12 @@ GUEST_TOOLS="mount kmod iproute2 nftables curl jq busybox-static iputils-ping pr
 GUEST_LIBS_TRIXIE="${GUEST_LIBS/libcgroup2/libcgroup3} libmicrohttpd12t64 libarchive13t64 libnftables1 libssl3t64"
 GUEST_PACKAGES="$GUEST_LIBS libmicrohttpd12 libarchive13 libnftables1 libssl3 $GUEST_TOOLS lxcfs dnsmasq-base python3 zstd openjdk-17-jre-headless"
 SECONDS_MAX=${V2_SECONDS:-900}
+FILE_MAX=${V2_LIMIT:-240}
+GUESTS=1 # a guest has one thread of the host
 if [ "${V2:-}" = all ]; then
     GUEST_PACKAGES="$GUEST_PACKAGES ${V2_PACKAGES:?run it by make check-v2}"
-    SECONDS_MAX=5400
+    SECONDS_MAX=${V2_SECONDS:-10800}
+    FILE_MAX=${V2_LIMIT:-1200}
 elif [ -n "${V2:-}" ]; then
     marked() { printf '%s\n' $V2; }
 fi
@@ -45,15 +48,23 @@ put_more() {
     mkdir -p "$T/payload/cache"
     for tar in $("$top/tests/system/images.sh" nginx trixie firewalld); do cp --reflink=auto "$tar" "$T/payload/cache/"; done
 }
-# boot SUITE PACKAGES INIT [KERNEL WORDS]: the guest's TAP on our standard output. V2_CONSOLE=FILE keeps what the kernel and the
-# tests' standard error said.
+# boot SUITE PACKAGES INIT [KERNEL WORDS]: the TAP of GUESTS guests, one after another, on our standard output. V2_CONSOLE=FILE keeps
+# what the kernel and the tests' standard error said (with the number of the guest at its end).
 boot() {
-    local image console=${V2_CONSOLE:-$T/console} status
+    local image console=${V2_CONSOLE:-$T/console}
     image=$("$here/image" "$1" $2) || { echo "Bail out! no image"; exit 1; }
     echo "# image: $image"
-    "$here/boot" "$image" "$T/payload" "$3" "$SECONDS_MAX" "$console" ${4:-} | "$here/relay"
-    status=("${PIPESTATUS[@]}")
-    [ "${status[*]}" = "0 0" ] && return
-    sed 's/^/# console: /' "$console" | tail -60
+    if guests "$image" "$3" "$console" ${4:-} | "$here/relay" -v guests="$GUESTS"; then return; fi
+    tail -n 60 "$console"* | sed 's/^/# console: /'
     return 1
+}
+# guests IMAGE INIT CONSOLE [KERNEL WORDS]: what the first guest writes, as it comes, then what the others, which run beside it, wrote.
+guests() {
+    local n
+    for n in $(seq 2 "$GUESTS"); do
+        "$here/boot" "$1" "$T/payload" "$2" "$SECONDS_MAX" "$3$n" "guest_list=$n" ${4:-} >"$T/stream$n" &
+    done
+    "$here/boot" "$1" "$T/payload" "$2" "$SECONDS_MAX" "${3}1" guest_list=1 ${4:-}
+    wait
+    [ "$GUESTS" = 1 ] || cat "$T"/stream*
 }
