@@ -194,11 +194,33 @@ void spec_edit_done(struct spec_edit_one *e)
     free(e->shown);
 }
 
+/* An item besides the first of a list that the text leaves to be understood. */
+static const char *understood(const struct spec_table *t, const char *text, const struct spec_edit_one *e)
+{
+    struct spec_load quiet = {0};
+    struct spec_doc d = {0};
+    bool section, given = true;
+    const struct spec_row *r = e->n > 1 && !e->steps[1].key && e->steps[1].index && !e->unset
+                                   ? spec_row_find(t, e->steps[0].key, &section)
+                                   : NULL;
+    if (!r || !r->implied)
+        return NULL;
+    if (spec_doc_load(&d, text, strlen(text), &quiet) == 0) {
+        const struct spec_node *list = d.root ? spec_node_get(d.root, r->key) : NULL;
+        given = list && !spec_node_null(list);
+    }
+    spec_doc_done(&d);
+    return given ? NULL : r->implied;
+}
+
 static int edit_one(const struct spec_table *t, char **text, const char *edit, bool *lost,
                     struct spec_load *l)
 {
     struct spec_edit_one e = {0};
     int r = spec_edit_read(t, edit, &e, l);
+    const char *first = r ? NULL : understood(t, *text, &e);
+    if (first)
+        r = edit_one(t, text, first, lost, l);
     if (!r)
         r = spec_edit_apply(text, &e, lost, l);
     spec_edit_done(&e);

@@ -166,7 +166,7 @@ static const struct spec_row zone_rows[] = {
      .doc = "Most reads per second."},
     {.key = "io.write_ops", .type = SPEC_T_INT, .offset = S(io.write_ops), .min = 1, .max = 1000000000, .unset = UNSET, .live = true,
      .doc = "Most writes per second."},
-    {.key = "network", .type = SPEC_T_ITEMS, .offset = S(network), .max = 16, .items = &link_table, .live = true,
+    {.key = "network", .type = SPEC_T_ITEMS, .offset = S(network), .max = 16, .items = &link_table, .live = true, .implied = "network[0].link=default",
      .doc = "The zone's links, eth0 first; not given: one link to the network `default`."},
     {.key = "filesystems", .type = SPEC_T_ITEMS, .offset = S(filesystems), .max = 256, .items = &mount_table,
      .doc = "What is mounted over the root, in this order."},

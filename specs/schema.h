@@ -51,7 +51,8 @@ struct spec_row {
     spec_check_fn check;     /* of the text, or of each item or value */
     spec_check_fn check_key; /* maps */
     bool live;
-    bool keeps_empty; /* an empty list says something else than none */
+    bool keeps_empty;    /* an empty list says something else than none */
+    const char *implied; /* of a list that is not given: the edit that writes its first item out */
     const char *doc;
 };
 #define SPEC_ROWS_MAX 128 /* of one table */

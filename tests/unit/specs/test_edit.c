@@ -91,6 +91,10 @@ static void test_lists(void)
     body("depends: [\n  a, # one\n  b  # two\n]\n", "depends: [\n  a, # one\n  b,\n  c  # two\n]\n",
          "depends[]=c");
     body("", "network:\n  - ports:\n      - \"8080:80\"\n", "network[0].ports[]=8080:80");
+    body("", "network:\n  - link: default\n  - link: wan\n", "network[1].link=wan");
+    body("cpu:\n  cap: 1\n", "cpu:\n  cap: 1\nnetwork:\n  - link: default\n  - link: wan\n",
+         "network[].link=wan");
+    body("network: []\n", "network: [{link: wan}]\n", "network[].link=wan");
     body("network:\n  - link: lan\n    # keep\n    address: 10.0.0.5\n",
          "network:\n  - link: lan\n    # keep\n    address: 10.0.0.5\n    ports:\n      - \"8080:80\"\n"
          "      - 127.0.0.1:53:53/udp\n",
@@ -166,6 +170,7 @@ static void test_refusals(void)
     refuses("", "is not an edit", "=5");
     refuses("", "is not a list", "cpu[0]=5");
     refuses("", "there is no item 3", "depends[3]=a");
+    refuses("", "there is no item 2 (the list has 1)", "network[2].link=b");
     refuses("depends: [a]\n", "there is no item 2 (the list has 1)", "depends[2]=b");
     refuses("", "no valid index", "depends[x]=b");
     refuses("", "no valid index", "depends[0=b");
