@@ -57,6 +57,7 @@ json *net_network_to_json(const struct net_network *n)
     set_addr(j, "subnet6", &n->subnet6);
     set_addr(j, "gateway6", &n->gateway6);
     js_set_int(j, "mtu", n->mtu);
+    js_set_bool(j, "big_tcp", n->big_tcp);
     js_set_str(j, "type", spec_network_type_name(n->type));
     if (*n->parent)
         js_set_str(j, "parent", n->parent);
@@ -94,6 +95,7 @@ int net_network_from_json(const json *j, struct net_network *out, struct err *e)
         return err_set(e, ERR_INVALID, EINVAL, "network \"%.32s\": malformed record",
                        js_get_str(j, "name", ""));
     n.mtu = (unsigned)mtu;
+    n.big_tcp = js_get_bool(j, "big_tcp", false);
     *out = n;
     return 0;
 }

@@ -26,6 +26,22 @@ static void put_name(struct nl_msg *m, const char *name)
     nla_put_string(m, IFLA_IFNAME, name);
 }
 
+/* What both ends of a pair have alike. Kernels before 6.3 do not know the second size and leave it out, as netlink leaves out
+ * all that it does not know; Debian 12's headers have no name for it. */
+enum { NET_BIG_TCP = 180 * 1024, GSO_IPV4_MAX_SIZE = 63 };
+
+static void put_end(struct nl_msg *m, const struct net_network *n)
+{
+    nla_put_u32(m, IFLA_NUM_TX_QUEUES, 1);
+    nla_put_u32(m, IFLA_NUM_RX_QUEUES, 1);
+    if (n->mtu)
+        nla_put_u32(m, IFLA_MTU, n->mtu);
+    if (n->big_tcp) {
+        nla_put_u32(m, IFLA_GSO_MAX_SIZE, NET_BIG_TCP);
+        nla_put_u32(m, GSO_IPV4_MAX_SIZE, NET_BIG_TCP);
+    }
+}
+
 /* One request bears both ends: the peer with its name, MAC and namespace, already up; the host end in its
  * bridge, still down. The host end goes up by a later message of the same batch, because the kernel looks at
  * the addrgen mode only in a change of an existing link (6.18: rtnl_newlink ignores IFLA_AF_SPEC), and up
@@ -38,10 +54,7 @@ void net_msg_veth(struct net_batch *b, const struct net_link_plan *l, int bridge
         net_batch_add(b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &i, sizeof(i), "create the veth pair");
     put_name(m, l->host_ifname);
     nla_put_u32(m, IFLA_MASTER, (uint32_t)bridge);
-    nla_put_u32(m, IFLA_NUM_TX_QUEUES, 1);
-    nla_put_u32(m, IFLA_NUM_RX_QUEUES, 1);
-    if (l->network.mtu)
-        nla_put_u32(m, IFLA_MTU, l->network.mtu);
+    put_end(m, &l->network);
     struct nlattr *info = nla_nest_start(m, IFLA_LINKINFO);
     nla_put_string(m, IFLA_INFO_KIND, "veth");
     struct nlattr *data = nla_nest_start(m, IFLA_INFO_DATA);
@@ -50,10 +63,7 @@ void net_msg_veth(struct net_batch *b, const struct net_link_plan *l, int bridge
     nlmsg_append(m, &pi, sizeof(pi), NLMSG_ALIGNTO);
     put_name(m, l->ifname);
     nla_put(m, IFLA_ADDRESS, 6, l->mac);
-    nla_put_u32(m, IFLA_NUM_TX_QUEUES, 1);
-    nla_put_u32(m, IFLA_NUM_RX_QUEUES, 1);
-    if (l->network.mtu)
-        nla_put_u32(m, IFLA_MTU, l->network.mtu);
+    put_end(m, &l->network);
     nla_put_u32(m, IFLA_NET_NS_FD, (uint32_t)ns);
     nla_nest_end(m, peer);
     nla_nest_end(m, data);

@@ -35,6 +35,7 @@ static json *row(struct zd *d, const struct net_entry *n)
     set_addr(o, "subnet6", &n->net.subnet6, true);
     set_addr(o, "gateway6", &n->net.gateway6, false);
     js_set(o, "mtu", n->net.mtu ? js_int(n->net.mtu) : js_null());
+    js_set_bool(o, "big_tcp", n->net.big_tcp);
     js_set_strv(o, "reach", n->spec->reach);
     js_set_str(o, "policy", n->spec->deny ? "deny" : "allow");
     js_set_strv(o, "rules", n->spec->rules);

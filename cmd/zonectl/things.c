@@ -160,7 +160,7 @@ int ctl_pool(struct ctl *c, int argc, char **argv)
 }
 
 /* ---- networks ---- */
-enum { N_SUBNET = 256, N_GATEWAY, N_RANGE, N_TYPE, N_PARENT, N_REACH, N_MTU, N_RULE, N_POLICY };
+enum { N_SUBNET = 256, N_GATEWAY, N_RANGE, N_TYPE, N_PARENT, N_REACH, N_MTU, N_BIG_TCP, N_RULE, N_POLICY };
 const struct ctl_opt ctl_network_opts[] = {
     {"subnet", N_SUBNET, "CIDR", "create: a subnet; again for the other family (chosen)", NULL,
      CTL_KEY_PLAIN},
@@ -177,6 +177,8 @@ const struct ctl_opt ctl_network_opts[] = {
     {"policy", N_POLICY, "WORD", "create, set: allow or deny what no rule fits, within the network (allow)",
      NULL, CTL_KEY_PLAIN},
     {"mtu", N_MTU, "N", "create: MTU of the links", NULL, CTL_KEY_PLAIN},
+    {"big-tcp", N_BIG_TCP, "WORD",
+     "create: TCP in pieces over 64 KiB: auto (on sealed networks), always, never", NULL, CTL_KEY_PLAIN},
     {0},
 };
 
@@ -202,7 +204,7 @@ static int network_option(struct ctl *c, json *body, int id, const char *value)
     } keys[] = {
         {N_SUBNET, "subnets", true}, {N_GATEWAY, "gateways", true}, {N_RANGE, "ranges", true},
         {N_REACH, "reach", true},    {N_RULE, "rules", true},       {N_POLICY, "policy", false},
-        {N_TYPE, "type", false},     {N_PARENT, "parent", false},
+        {N_TYPE, "type", false},     {N_PARENT, "parent", false},   {N_BIG_TCP, "big_tcp", false},
     };
     uint64_t mtu;
     for (unsigned i = 0; i < ARRAY_LEN(keys); i++)
