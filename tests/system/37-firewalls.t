@@ -105,7 +105,13 @@ until_ok eval '! host_answers'; ok $? "trusted by hand: the host is closed to zo
 sleep 0.3
 host_answers; [ $? != 0 ]; ok $? "... and stays so"
 soon; ok $? "... all else works" "$why"
-zc delete --force web db two three dyn >/dev/null; zc network delete side more >/dev/null
+kill -STOP "$firewall"; zc network create late >/dev/null
+status_is 0 "a zone starts while firewalld does not answer" zc run -d --name slow --network late host sleep 1000
+kill -9 "$firewall"; wait "$firewall" 2>/dev/null
+firewalld_starts
+trusts() { [ "$(firewall-cmd --get-zone-of-interface="$1" 2>/dev/null)" = trusted ]; }
+until_ok trusts "$(zc network show late -o json | jq -r .bridge)"; ok $? "... and is let pass by the one that comes after it was killed"
+zc delete --force slow web db two three dyn >/dev/null; zc network delete side more late >/dev/null
 stop_zoned
 is "$(eventually "" firewall-cmd --zone=trusted --list-interfaces)" "" "with the networks their bridges leave firewalld"
 finish
