@@ -84,7 +84,7 @@ tries=300 until_ok wrote
 is "$(zc logs -n 1 y)" END "a zone has written 37 MB of log"
 [ "$(rss)" -lt $((r0 + 8192)) ]
 ok $? "a follower that does not read while a zone writes 22 MB: zoned does not grow ($r0 kB, $(rss) kB)"
-is "$(timeout 20 grep -m1 -c 'zoned: lines are missing here' <&9)" 1 "... and is told that lines are missing"
+is "$(timeout 60 grep -m1 -c 'zoned: lines are missing here' <&9)" 1 "... and is told that lines are missing"
 exec 9<&-
 zc delete --force y
 kill $one 2>/dev/null
@@ -132,6 +132,11 @@ for d in run etc lib/volumes/v; do status_is 7 "its $d as a root is refused" zc 
 status_is 0 "a folder beside it is given" zc create b --image host -v "$T/innocent:/mnt" -- sleep 1000
 sed -i "s,$T/innocent,$T/other/etc," "$ROOT/etc/zones/b.yaml"
 status_is 5 "a spec that was written by hand: refused" zc start b
+zc clear b >/dev/null
+mount --bind /run/zoned-uid-ranges /run/zoned-uid-ranges && mount -o remount,bind,ro /run/zoned-uid-ranges
+status_is 5 "... also while nobody can ask who the others are" zc start b
+umount /run/zoned-uid-ranges
+like "$(cat "$T/zoned.log")" "folders of other daemons are as known before: /run/zoned-uid-ranges: Read-only" "... which the log tells"
 kill -9 $theirs
 wait $theirs 2>/dev/null
 zc clear b >/dev/null
