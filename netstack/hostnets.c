@@ -148,7 +148,7 @@ static void shape_of(const char *instance, const struct spec_network *s, struct 
     net_bridge_mac(instance, s->network, n->mac);
     n->type = s->type;
     n->mtu = (unsigned)s->mtu;
-    n->big_tcp = s->big_tcp == SPEC_BIG_ALWAYS || (s->big_tcp == SPEC_BIG_AUTO && s->type == SPEC_NET_SEALED);
+    n->big_tcp = s->big_tcp;
     snprintf(n->parent, sizeof(n->parent), "%s", s->parent ? s->parent : "");
     range_of(s->ranges, AF_INET, &n->first4, &n->last4);
     range_of(s->ranges, AF_INET6, &n->first6, &n->last6);

@@ -26,8 +26,9 @@ static void put_name(struct nl_msg *m, const char *name)
     nla_put_string(m, IFLA_IFNAME, name);
 }
 
-/* What both ends of a pair have alike. Kernels before 6.3 do not know the second size and leave it out, as netlink leaves out
- * all that it does not know; Debian 12's headers have no name for it. */
+/* What both ends of a pair have alike. Pieces of more than 64 KiB are for IPv4 alone: IPv6's bear a jumbo header of 8 bytes, which
+ * makes each too long for the next link where it is forwarded (6.18). Kernels before 6.3 do not know the attribute and leave it out,
+ * as netlink does with all that it does not know; Debian 12's headers have no name for it. */
 enum { NET_BIG_TCP = 180 * 1024, GSO_IPV4_MAX_SIZE = 63 };
 
 static void put_end(struct nl_msg *m, const struct net_network *n)
@@ -36,10 +37,8 @@ static void put_end(struct nl_msg *m, const struct net_network *n)
     nla_put_u32(m, IFLA_NUM_RX_QUEUES, 1);
     if (n->mtu)
         nla_put_u32(m, IFLA_MTU, n->mtu);
-    if (n->big_tcp) {
-        nla_put_u32(m, IFLA_GSO_MAX_SIZE, NET_BIG_TCP);
+    if (n->big_tcp)
         nla_put_u32(m, GSO_IPV4_MAX_SIZE, NET_BIG_TCP);
-    }
 }
 
 /* One request bears both ends: the peer with its name, MAC and namespace, already up; the host end in its

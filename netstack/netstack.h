@@ -43,7 +43,7 @@ struct net_network {
     unsigned char mac[6]; /* pinned */
     struct net_addr subnet4, gateway4, subnet6, gateway6; /* gateway carries the subnet's prefix */
     unsigned mtu;                                         /* 0 = the kernel's default */
-    bool big_tcp; /* its links take TCP in pieces of more than 64 KiB */
+    bool big_tcp; /* its links take IPv4's TCP in pieces of more than 64 KiB */
     enum spec_network_type type;
     char parent[16];                              /* bridge, macvlan: the host's link */
     struct net_addr first4, last4, first6, last6; /* what `auto` is taken from; family 0 = the whole subnet */

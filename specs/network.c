@@ -11,9 +11,6 @@ static const struct spec_word type_words[] = {{"nat", SPEC_NET_NAT},         {"s
                                               {"routed", SPEC_NET_ROUTED},   {"bridge", SPEC_NET_BRIDGE},
                                               {"macvlan", SPEC_NET_MACVLAN}, {NULL, 0}};
 
-static const struct spec_word big_words[] = {
-    {"auto", SPEC_BIG_AUTO}, {"always", SPEC_BIG_ALWAYS}, {"never", SPEC_BIG_NEVER}, {NULL, 0}};
-
 static const struct spec_word policy_words[] = {{"allow", 0}, {"deny", 1}, {NULL, 0}};
 
 struct cidr {
@@ -150,8 +147,8 @@ static const struct spec_row rows[] = {
      .doc = "What may connect to this network's zones: [from WHO] [to WHO] allow|deny [tcp|udp|sctp|icmp|any] [PORT[-PORT]], WHO one of any, label KEY=VALUE, zone NAME, network NET, an address or subnet. The first rule that fits decides; allow also opens the way between networks."},
     {.key = "mtu", .type = SPEC_T_INT, .offset = N(mtu), .min = 1280, .max = 65535,
      .doc = "The links' MTU; not given: the kernel's default, or the parent's."},
-    {.key = "big_tcp", .type = SPEC_T_WORD, .offset = N(big_tcp), .words = big_words, .def = "auto",
-     .doc = "Whether zones hand the kernel TCP data in pieces of more than 64 KiB (Linux 6.1: over IPv6 alone). Between zones that is faster; what leaves by a network card is cut up by the CPU instead of the card. auto: on sealed networks. Not on bridge and macvlan networks."},
+    {.key = "big_tcp", .type = SPEC_T_BOOL, .offset = N(big_tcp), .def = "false",
+     .doc = "Zones hand the kernel IPv4's TCP in pieces of up to 180 KiB (Linux 6.3 and later). Between zones of the network bulk data is faster; what leaves it is cut up by the CPU. Not on bridge and macvlan networks."},
 };
 /* clang-format on */
 static const struct spec_table table = {rows, ARRAY_LEN(rows), sizeof(struct spec_network), "zonectl(1)"};
@@ -221,7 +218,7 @@ static void check_lan(struct spec_load *l, const struct spec_network *n, const s
     if (lan && (n->rules || n->deny))
         bad(l, root, n->rules ? "rules" : "policy",
             "is given with a network that the host does not route (the LAN decides there)");
-    if (lan && n->big_tcp == SPEC_BIG_ALWAYS)
+    if (lan && n->big_tcp)
         bad(l, root, "big_tcp",
             "is given with a network whose other side is the LAN (no card takes such pieces)");
     if (lan && n->reach)

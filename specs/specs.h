@@ -168,7 +168,6 @@ void spec_party_free(struct spec_party *p);
 DEFINE_AUTO(struct spec_party, spec_party_free);
 
 /* ---- networks ---- */
-enum spec_big_tcp { SPEC_BIG_AUTO, SPEC_BIG_ALWAYS, SPEC_BIG_NEVER };
 enum spec_network_type { SPEC_NET_NAT, SPEC_NET_SEALED, SPEC_NET_ROUTED, SPEC_NET_BRIDGE, SPEC_NET_MACVLAN };
 struct spec_network { /* lists: NULL = none given */
     char *network;
@@ -177,7 +176,7 @@ struct spec_network { /* lists: NULL = none given */
     char *parent;
     char **reach;
     uint64_t mtu; /* 0 = not given */
-    enum spec_big_tcp big_tcp;
+    bool big_tcp;
     char **rules; /* spec_rule_parse takes each */
     int deny;     /* policy: deny */
 };

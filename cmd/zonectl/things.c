@@ -177,8 +177,7 @@ const struct ctl_opt ctl_network_opts[] = {
     {"policy", N_POLICY, "WORD", "create, set: allow or deny what no rule fits, within the network (allow)",
      NULL, CTL_KEY_PLAIN},
     {"mtu", N_MTU, "N", "create: MTU of the links", NULL, CTL_KEY_PLAIN},
-    {"big-tcp", N_BIG_TCP, "WORD",
-     "create: TCP in pieces over 64 KiB: auto (on sealed networks), always, never", NULL, CTL_KEY_PLAIN},
+    {"big-tcp", N_BIG_TCP, NULL, "create: IPv4's TCP in pieces of more than 64 KiB", NULL, CTL_KEY_PLAIN},
     {0},
 };
 
@@ -204,7 +203,7 @@ static int network_option(struct ctl *c, json *body, int id, const char *value)
     } keys[] = {
         {N_SUBNET, "subnets", true}, {N_GATEWAY, "gateways", true}, {N_RANGE, "ranges", true},
         {N_REACH, "reach", true},    {N_RULE, "rules", true},       {N_POLICY, "policy", false},
-        {N_TYPE, "type", false},     {N_PARENT, "parent", false},   {N_BIG_TCP, "big_tcp", false},
+        {N_TYPE, "type", false},     {N_PARENT, "parent", false},
     };
     uint64_t mtu;
     for (unsigned i = 0; i < ARRAY_LEN(keys); i++)
@@ -215,7 +214,11 @@ static int network_option(struct ctl *c, json *body, int id, const char *value)
                 js_set_str(body, keys[i].key, value);
             return 0;
         }
-    if (parse_u64(value, 65535, &mtu) < 0)
+    if (id == N_BIG_TCP) {
+        js_set_bool(body, "big_tcp", true);
+        return 0;
+    }
+    if (parse_u64(value, INT64_MAX, &mtu) < 0) /* how much it may be, the spec says */
         return ctl_usage(c, "--mtu %s: a number of bytes is wanted", value);
     js_set_int(body, "mtu", (int64_t)mtu);
     return 0;

@@ -51,7 +51,7 @@ int main(void)
     taken("subnets: [10.20.0.0/16, 'fd12:3456:789a::/64']\ngateways: [10.20.0.254]\n",
           "subnets: [\"10.20.0.0/16\",\"fd12:3456:789a::/64\"]");
     taken("type: sealed\nmtu: 1400\n", "mtu: 1400");
-    taken("big_tcp: always\n", "big_tcp: always");
+    taken("big_tcp: true\n", "big_tcp: true");
     taken("type: macvlan\nparent: eth0.5\n", "parent: eth0.5");
     taken("type: bridge\nparent: br0\nsubnets: [192.168.1.0/24]\nranges: [192.168.1.200-192.168.1.210]\n",
           "ranges: [\"192.168.1.200-192.168.1.210\"]");
@@ -77,8 +77,8 @@ int main(void)
     refused("type: macvlan\nparent: 'a/b'\n", "is not the name of a link");
     refused("type: macvlan\nparent: averyverylonglink\n", "is not the name of a link");
     refused("type: bridge\nparent: eth0\nreach: [x]\n", "does not route");
-    refused("type: macvlan\nparent: eth0\nbig_tcp: always\n", "whose other side is the LAN");
-    refused("big_tcp: yes\n", "big_tcp: ");
+    refused("type: macvlan\nparent: eth0\nbig_tcp: true\n", "whose other side is the LAN");
+    refused("big_tcp: 3\n", "big_tcp: ");
     refused("reach: [back]\n", "names the network itself");
     refused("type: vlan\n", "type: ");
     refused("mtu: 100\n", "mtu: ");
