@@ -181,7 +181,19 @@ void problem_add(struct problems *ps, enum err_kind kind, const char *file, int 
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
-    ps->at[ps->len++] = (struct problem){xstrdup(file), line, xstrdup(key), xstrdup(text), kind};
+    ps->at[ps->len++] = (struct problem){xstrdup(file), line, xstrdup(key), xstrdup(text), kind, NULL};
+}
+
+void problem_hint(struct problems *ps, const char *fmt, ...)
+{
+    char text[320];
+    if (!ps || !ps->len || ps->at[ps->len - 1].hint)
+        return;
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    ps->at[ps->len - 1].hint = xstrdup(text);
 }
 
 void problems_done(struct problems *ps)
@@ -190,6 +202,7 @@ void problems_done(struct problems *ps)
         free(ps->at[i].file);
         free(ps->at[i].key);
         free(ps->at[i].message);
+        free(ps->at[i].hint);
     }
     free(ps->at);
     memset(ps, 0, sizeof(*ps));
@@ -209,8 +222,15 @@ int problems_to_err(const struct problems *ps, struct err *e, const char *what)
     if (!ps->len)
         return err_set(e, ERR_INVALID, EINVAL, "%s is refused", what ? what : "the request");
     const struct problem *first = &ps->at[0];
+    bool ours = e && !err_is(e); /* else the first error stays, without our remedy */
+    int r;
     if (ps->len == 1)
-        return err_set(e, first->kind, EINVAL, "%s%s%s%s%s", what ? what : "", what ? ": " : "",
-                       first->key ? first->key : "", first->key ? ": " : "", first->message);
-    return err_set(e, first->kind, EINVAL, "%s%s%u problems", what ? what : "", what ? ": " : "", ps->len);
+        r = err_set(e, first->kind, EINVAL, "%s%s%s%s%s", what ? what : "", what ? ": " : "",
+                    first->key ? first->key : "", first->key ? ": " : "", first->message);
+    else
+        r = err_set(e, first->kind, EINVAL, "%s%s%u problems", what ? what : "", what ? ": " : "", ps->len);
+    for (unsigned i = 0; ours && i < ps->len; i++)
+        if (ps->at[i].hint)
+            (void)err_hint(e, "%s", ps->at[i].hint);
+    return r;
 }

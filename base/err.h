@@ -75,6 +75,7 @@ struct problem {
     char *key;
     char *message;
     enum err_kind kind;
+    char *hint; /* the remedy, or NULL */
 };
 struct problems {
     struct problem *at;
@@ -83,11 +84,13 @@ struct problems {
 /* At most 100 are kept; the rest is counted by len staying at 100. file and key may be NULL. */
 void problem_add(struct problems *ps, enum err_kind kind, const char *file, int line, const char *key,
                  const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+/* The remedy of the problem that was added last. */
+void problem_hint(struct problems *ps, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void problems_done(struct problems *ps);
 /* "FILE:LINE: KEY: message" into buf (truncated); empty parts are left out. */
 void problem_print(const struct problem *p, char *buf, unsigned size);
 /* Fills e from the problems of something that was refused: one problem gives its own text, several a summary; kind of the
- * first; what may be NULL. Negative always, also where nobody named a problem. */
+ * first, the first remedy that one has; what may be NULL. Negative always, also where nobody named a problem. */
 int problems_to_err(const struct problems *ps, struct err *e, const char *what);
 #if defined(__clang_analyzer__) && !defined(ERR_DEFINED_HERE)
 #define problems_to_err(...) err_negative_((problems_to_err)(__VA_ARGS__))

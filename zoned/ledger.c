@@ -118,39 +118,96 @@ static const char *kind(const struct ledger_entry *e)
     return e->is_pool ? "pool" : "zone";
 }
 
-/* "host 0.5, zone web 1, pool batch 2 dedicated": who has what, but the one who asks. */
-static char *who_has(const struct ledger *l, bool memory)
+/* Whose promise is asked for: a zone that is the first of its pool brings the pool's. NULL: the host. */
+static const struct ledger_entry *asker(const struct ledger *l, bool memory)
+{
+    const struct ledger_entry *a = l->asks >= 0 ? &l->at[l->asks] : NULL;
+    return a && !memory && a->up >= 0 ? &l->at[a->up] : a;
+}
+
+/* Promised to it: CPUs or bytes; NULL: the host. What lies in a pool is a part of the pool's CPUs. */
+static double promised(const struct ledger *l, const struct ledger_entry *e, bool memory)
+{
+    if (!e)
+        return memory ? (double)host_memory(l) : host_reserved(l);
+    if (memory)
+        return (double)e->memory;
+    return e->up >= 0 ? 0 : reserved(e) + (double)e->cpu->dedicated;
+}
+
+/* "the host 0.5, zone web 1, pool batch 2 dedicated": who has what, but the one who asks. */
+static char *who_has(const struct ledger *l, const struct ledger_entry *but, bool memory)
 {
     struct str s = {0};
-    if (memory ? host_memory(l) > 0 : host_reserved(l) > 0) {
-        if (memory)
-            str_addf(&s, "the host %.0f MiB", (double)host_memory(l) / MIB);
-        else
-            str_addf(&s, "the host %g", host_reserved(l));
-    }
-    for (unsigned i = 0; i < l->n && s.len < 300; i++) {
-        const struct ledger_entry *e = &l->at[i];
-        if ((int)i == l->asks || (!memory && e->up >= 0))
+    for (unsigned i = 0; i <= l->n && s.len < 300; i++) {
+        const struct ledger_entry *e = i ? &l->at[i - 1] : NULL;
+        double has_ = promised(l, e, memory);
+        if (e == but || has_ <= 0)
             continue;
-        if (memory && e->memory)
-            str_addf(&s, "%s%s %s %.0f MiB", s.len ? ", " : "", kind(e), e->name, (double)e->memory / MIB);
-        else if (!memory && e->cpu->dedicated)
-            str_addf(&s, "%s%s %s %llu dedicated", s.len ? ", " : "", kind(e), e->name,
-                     (unsigned long long)e->cpu->dedicated);
-        else if (!memory && reserved(e) > 0)
-            str_addf(&s, "%s%s %s %g", s.len ? ", " : "", kind(e), e->name, reserved(e));
+        str_addf(&s, "%s%s%s%s ", s.len ? ", " : "", e ? kind(e) : "the host", e ? " " : "",
+                 e ? e->name : "");
+        if (memory)
+            str_addf(&s, "%.0f MiB", has_ / MIB);
+        else
+            str_addf(&s, "%g%s", has_, e && e->cpu->dedicated ? " dedicated" : "");
     }
     if (!s.len)
         str_add(&s, "nobody");
     return str_take(&s);
 }
 
+/* The remedy: what would fit, who has the most to give back, and how to ask beforehand. `left` as text. */
+static void advise(const struct ledger *l, const struct ledger_entry *asks, bool memory, const char *left,
+                   struct problems *ps)
+{
+    const struct ledger_entry *most = NULL;
+    double most_has = 0;
+    for (unsigned i = 0; i <= l->n; i++) {
+        const struct ledger_entry *e = i ? &l->at[i - 1] : NULL;
+        if (e == asks || promised(l, e, memory) <= most_has)
+            continue;
+        most = e;
+        most_has = promised(l, e, memory);
+    }
+    const char *key = memory                         ? "memory.reserved"
+                      : most && most->cpu->dedicated ? "cpu.dedicated"
+                                                     : "cpu.reserved";
+    auto_free char *from =
+        most_has > 0 ? xasprintf("%szonectl %sset %s %s=… takes some back", left ? ", or " : "",
+                                 most && most->is_pool ? "pool " : "", most ? most->name : "@host", key)
+                     : NULL;
+    problem_hint(ps, "%s%s%s%s%s", left ? "ask for at most " : "", left ? left : "", from ? from : "",
+                 left || from ? "; " : "",
+                 l->asks >= 0 && !l->at[l->asks].is_pool ? "zonectl plan -f SPEC tells beforehand what fits"
+                                                         : "zonectl stats tells who uses what");
+}
+
+/* As a value of its key, or NULL if nothing would fit. One CPU stays undedicated, and zones have some of all. */
+static char *what_fits(const struct ledger *l, const struct ledger_entry *asks, double left)
+{
+    double most = asks ? left : l->cpus - LEAST;
+    bool whole = asks && asks->cpu->dedicated;
+    if (whole)
+        most = l->cpus - 1;
+    for (unsigned i = 0; whole && i < l->n; i++)
+        most -= l->at[i].up < 0 && &l->at[i] != asks ? (double)l->at[i].cpu->dedicated : 0;
+    most = most < left ? most : left;
+    if (most < (whole ? 1 : LEAST))
+        return NULL;
+    return whole ? xasprintf("%u", (unsigned)most) : xasprintf("%g", most);
+}
+
 static void refuse(struct ledger *l, struct problems *ps, const char *key, double asked, double others)
 {
-    auto_free char *who = who_has(l, false);
+    const struct ledger_entry *a = asker(l, false);
+    bool brings = a && a != &l->at[l->asks];
+    double left = l->cpus - others > 0 ? l->cpus - others : 0;
+    auto_free char *who = who_has(l, a, false), *fits = what_fits(l, a, left);
     problem_add(ps, ERR_LIMIT, NULL, 0, key,
-                "asks for %g CPUs, but of %u CPUs %g are promised (%s): %g are left", asked, l->cpus, others,
-                who, l->cpus - others > 0 ? l->cpus - others : 0);
+                "%s%s%sasks for %g CPUs, but of %u CPUs %g are promised (%s): %g are left",
+                brings ? "its pool " : "", brings ? a->name : "", brings ? " " : "", asked, l->cpus, others,
+                who, left);
+    advise(l, a, false, fits, ps);
 }
 
 /* ---- promises that are sums ---- */
@@ -159,45 +216,47 @@ static void check_sums(struct ledger *l, struct problems *ps)
     double sum = host_reserved(l);
     uint64_t whole = 0;
     for (unsigned i = 0; i < l->n; i++) {
-        const struct ledger_entry *e = &l->at[i];
-        if (e->up >= 0)
-            continue;
-        sum += reserved(e) + (double)e->cpu->dedicated;
-        whole += e->cpu->dedicated;
+        sum += promised(l, &l->at[i], false);
+        whole += l->at[i].up >= 0 ? 0 : l->at[i].cpu->dedicated;
     }
-    const struct ledger_entry *a = l->asks >= 0 ? &l->at[l->asks] : NULL;
-    if (a && a->up >= 0)
-        a = &l->at[a->up]; /* a zone that is the first of its pool brings the pool's promise */
-    double own = a ? reserved(a) + (double)a->cpu->dedicated : host_reserved(l);
+    const struct ledger_entry *a = asker(l, false);
+    double own = promised(l, a, false);
     const char *key = a && a->cpu->dedicated ? "cpu.dedicated" : "cpu.reserved";
-    if (sum > l->cpus + GRAIN)
+    if (sum > l->cpus + GRAIN) {
         refuse(l, ps, key, own, sum - own);
-    else if (whole && whole >= l->cpus)
+    } else if (whole && whole >= l->cpus) {
         problem_add(ps, ERR_LIMIT, NULL, 0, "cpu.dedicated",
                     "%llu of %u CPUs would be dedicated: at least one must stay for everybody else",
                     (unsigned long long)whole, l->cpus);
-    else if (l->cpus - host_reserved(l) < LEAST)
+        problem_hint(ps, "dedicate fewer, or promise a part of them: cpu.reserved");
+    } else if (l->cpus - host_reserved(l) < LEAST) {
         problem_add(ps, ERR_LIMIT, NULL, 0, "cpu.reserved",
                     "%g of %u CPUs for the host leaves nothing to zones", host_reserved(l), l->cpus);
+        problem_hint(ps, "ask for at most %g", l->cpus - LEAST);
+    }
 }
 
 static void check_memory(struct ledger *l, struct problems *ps)
 {
-    uint64_t sum = host_memory(l), own = 0;
+    uint64_t sum = host_memory(l);
     for (unsigned i = 0; i < l->n; i++) {
         if (sum + l->at[i].memory < sum) /* 2^64 and more */
             sum = UINT64_MAX;
         else
             sum += l->at[i].memory;
     }
-    own = l->asks >= 0 ? l->at[l->asks].memory : host_memory(l);
+    const struct ledger_entry *a = asker(l, true);
+    uint64_t own = a ? a->memory : host_memory(l);
     if (sum <= l->memory || !own)
         return;
-    auto_free char *who = who_has(l, true);
-    double others = (double)(sum - own) / MIB, total = (double)l->memory / MIB;
+    auto_free char *who = who_has(l, a, true);
+    double others = (double)(sum - own) / MIB, total = (double)l->memory / MIB,
+           left = total > others ? total - others : 0;
     problem_add(ps, ERR_LIMIT, NULL, 0, "memory.reserved",
                 "asks for %.0f MiB, but of %.0f MiB %.0f MiB are promised (%s): %.0f MiB are left",
-                (double)own / MIB, total, others, who, total > others ? total - others : 0);
+                (double)own / MIB, total, others, who, left);
+    auto_free char *fits = left >= 1 ? xasprintf("%lluM", (unsigned long long)left) : NULL;
+    advise(l, a, true, fits, ps);
 }
 
 static void check_pool(struct ledger *l, unsigned pool, struct problems *ps)
@@ -207,12 +266,13 @@ static void check_pool(struct ledger *l, unsigned pool, struct problems *ps)
     for (unsigned i = 0; i < l->n; i++)
         if (l->at[i].up == (int)pool)
             sum += reserved(&l->at[i]);
-    if (sum > has_ + GRAIN)
-        problem_add(
-            ps, ERR_LIMIT, NULL, 0, "cpu.reserved",
-            "the zones of pool %s would be promised %g CPUs together, the pool has %g (zonectl pool set %s "
-            "cpu.reserved=%g)",
-            p->name, sum, has_, p->name, sum);
+    if (sum <= has_ + GRAIN)
+        return;
+    problem_add(ps, ERR_LIMIT, NULL, 0, "cpu.reserved",
+                "the zones of pool %s would be promised %g CPUs together, the pool has %g", p->name, sum,
+                has_);
+    problem_hint(ps, "promise less in it, or give the pool more: zonectl pool set %s cpu.%s=…", p->name,
+                 p->cpu->dedicated ? "dedicated" : "reserved");
 }
 
 /* What is reserved by those who can use only these CPUs must fit on them. */
@@ -232,6 +292,8 @@ static void check_sets(struct ledger *l, struct problems *ps)
         problem_add(ps, ERR_LIMIT, NULL, 0, "cpu.reserved",
                     "%g CPUs are promised on CPU %s alone, which %s %u", sum, set,
                     count(l, e->cpus) == 1 ? "is only" : "are only", count(l, e->cpus));
+        problem_hint(ps, "promise less, or let one of them use more CPUs: zonectl %sset %s cpu.set=…",
+                     e->is_pool ? "pool " : "", e->name);
         return;
     }
 }
@@ -288,6 +350,8 @@ static void dedicate(struct ledger *l, unsigned self, bool keep, struct problems
         "nowhere else",
         kind(e), e->name, (unsigned long long)e->cpu->dedicated, e->cpu->set ? " of " : "",
         e->cpu->set ? e->cpu->set : "", (unsigned long long)missing);
+    problem_hint(ps, "ask for fewer%s; or let the others' cpu.set and cpu.dedicated leave them free",
+                 e->cpu->set ? ", or widen its cpu.set" : "");
 }
 
 static void settle_sets(struct ledger *l, struct problems *ps)
@@ -310,11 +374,13 @@ static void settle_sets(struct ledger *l, struct problems *ps)
             for (unsigned w = 0; w < l->words; w++)
                 e->cpus[w] = e->cpu->set ? e->cpus[w] & may[w] : may[w];
             auto_free char *left = count(l, e->cpus) ? NULL : print(l, may);
-            if (left)
+            if (left) {
                 problem_add(ps, ERR_LIMIT, NULL, 0, "cpu.set",
                             "none of the CPUs %s of %s %s is left to it (%s)", e->cpu->set ? e->cpu->set : "",
                             kind(e), e->name,
                             e->up >= 0 ? "the pool has others" : "they are dedicated to others");
+                problem_hint(ps, "choose among %s: cpu.set=%s", left, left);
+            }
         }
 }
 

@@ -60,12 +60,14 @@ static void weigh_level(struct ledger *l, int up, struct problems *ps)
     for (unsigned k = 0; k < n; k++) {
         const struct ledger_entry *e = &l->at[who[k]];
         l->at[who[k]].weight = party[k].weight;
-        if (party[k].wants > 0 && party[k].gets < party[k].wants * SLACK)
+        if (party[k].wants > 0 && party[k].gets < party[k].wants * SLACK) {
             problem_add(
                 ps, ERR_LIMIT, NULL, 0, "cpu.reserved",
                 "%s %s is promised %g CPUs and would get %.2f: on the CPUs of its set too much is promised "
-                "to others (give both the same set, or dedicated CPUs)",
+                "to others",
                 e->is_pool ? "pool" : "zone", e->name, reserved(e), party[k].gets / scale);
+            problem_hint(ps, "give all of them the same cpu.set, or it dedicated CPUs");
+        }
     }
 }
 

@@ -40,6 +40,7 @@ zc start rest
 spec "cpu: {reserved: $cpus}"
 refused 8 "asks for $cpus CPUs, but of $cpus CPUs 0.75 are promised \(zone web 0.75\): $(awk "BEGIN { print $cpus - 0.75 }") are left" \
     "plan: a promise of all CPUs does not fit" zc plan -f "$T/n.yaml"
+like "$out" "^hint: ask for at most $(awk "BEGIN { print $cpus - 0.75 }"), or zonectl set web cpu.reserved=… takes some back; zonectl plan" "... and the remedy"
 status_is 0 "plan: with less it does" zc plan -f "$T/n.yaml" --set cpu.reserved=0.5
 like "$out" "^n +zone +- +[0-9.]+ +0.50" "... and says what the new one is sure of"
 like "$out" "^web +zone +[0-9.]+ +[0-9.]+ +0.75" "... and what web has"
@@ -61,7 +62,9 @@ zc set rest cpu.reserved= >/dev/null
 # ---- the host's part ----
 status_is 0 "the host's part: $(awk "BEGIN { print $cpus - 1 }") CPUs" zc set @host cpu.reserved=$(awk "BEGIN { print $cpus - 1 }")
 refused 8 "the host $last, zone web 0.75" "the host's part counts" zc set rest cpu.reserved=0.5
-refused 8 "promised" "a host's part that would break web's promise" zc set @host cpu.reserved=$(awk "BEGIN { print $cpus - 0.5 }")
+refused 8 "cpu.reserved: asks for $(awk "BEGIN { print $cpus - 0.5 }") CPUs, but of $cpus CPUs 0.75 are promised \(zone web 0.75\): $(awk "BEGIN { print $cpus - 0.75 }") are left" \
+    "a host's part that would break web's promise" zc set @host cpu.reserved=$(awk "BEGIN { print $cpus - 0.5 }")
+like "$out" "^hint: ask for at most $(awk "BEGIN { print $cpus - 0.75 }"), or zonectl set web cpu.reserved=… takes some back" "... and the remedy"
 refused 8 "" "all for the host" zc set @host cpu.reserved=$cpus
 if [ $in_root = 1 ]; then
     refused 9 "root control group" "shares of a host whose tasks sit in the root group" zc set @host cpu.shares=200
@@ -89,6 +92,7 @@ zc set rest cpu.set=
 status_is 0 "free again" zc start d
 zc create d2 --image host --set cpu.dedicated=1 --set cpu.set=$last -- sleep 1000
 refused 8 "" "a CPU that is dedicated already" zc start d2
+like "$out" "^hint: " "... with a hint"
 refused 8 "none of the CPUs $last|could not be found" "a set on dedicated CPUs" zc set rest cpu.set=$last
 zc delete --force d d2 >/dev/null
 
@@ -104,6 +108,10 @@ zc set m memory.reserved=$((total * 3 / 10 / 1048576))M
 refused 8 "the host [0-9]+ MiB, zone web" "... with the host's part" zc start m
 zc set @host memory.reserved=
 status_is 0 "what fits starts" zc start m
+zc set web memory.reserved=64M
+m=$((total * 3 / 10 / 1048576))
+refused 8 "asks for 999999 MiB, but of [0-9]+ MiB $((m + 64)) MiB are promised \(zone (web 64 MiB, zone m $m|m $m MiB, zone web 64) MiB\): [0-9]+ MiB are left" \
+    "the host's memory: it is not among those who have" zc set @host memory.reserved=999999M
 zc delete --force m >/dev/null
 zc set web memory.reserved=
 
@@ -154,6 +162,10 @@ zc start inside
 refused 6 "used by zone inside" "... that runs" zc pool delete batch
 refused 8 "pool batch would be promised 0.2 CPUs together, the pool has 0" "a promise in a pool that promises nothing" zc set inside cpu.reserved=0.2
 refused 8 "asks for" "a pool's promise over the machine" zc pool set batch cpu.cap= cpu.reserved=$cpus
+zc stop --force inside >/dev/null
+zc pool set batch cpu.cap= cpu.reserved=$(awk "BEGIN { print $cpus - 0.25 }") >/dev/null
+refused 8 "its pool batch asks for $(awk "BEGIN { print $cpus - 0.25 }") CPUs, but of $cpus CPUs 0.5 are promised \(zone web 0.5\): $(awk "BEGIN { print $cpus - 0.5 }") are left" \
+    "the first zone of a pool brings the pool's promise" zc start inside
 zc delete --force inside >/dev/null
 status_is 0 "a pool that nobody names goes" zc pool delete batch
 status_is 3 "... and is gone" zc pool show batch

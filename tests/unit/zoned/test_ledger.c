@@ -64,6 +64,14 @@ static bool says(const char *text)
     return found;
 }
 
+static bool advises(const char *hint)
+{
+    const char *got = ps.len && ps.at[0].hint ? ps.at[0].hint : "(nothing)";
+    if (!str_eq(got, hint))
+        printf("# advised: %s\n", got);
+    return str_eq(got, hint);
+}
+
 static bool set_is(const struct ledger_entry *e, const char *want)
 {
     auto_free char *set = ledger_set(&l, e);
@@ -129,6 +137,21 @@ static void test_reserved(void)
     ok(divide() < 0 && ps.at[0].kind == ERR_LIMIT &&
            says("asks for 0.6 CPUs, but of 2 CPUs 1.5 are promised (zone big 1.5): 0.5 are left"),
        "0.6 more is refused, with the arithmetic");
+    ok(advises("ask for at most 0.5, or zonectl set big cpu.reserved=… takes some back; zonectl plan -f SPEC "
+               "tells "
+               "beforehand what fits"),
+       "... and the remedy");
+    host.cpu.reserved = 0.3;
+    l.asks = -1;
+    of(&entry[10])->reserved = 0.4;
+    ok(divide() < 0 &&
+           says("asks for 0.3 CPUs, but of 2 CPUs 1.9 are promised (zone big 1.5, zone second 0.4): 0.1 are "
+                "left") &&
+           advises("ask for at most 0.1, or zonectl set big cpu.reserved=… takes some back; zonectl stats "
+                   "tells who "
+                   "uses what"),
+       "the host that asks is not among those who have");
+    l.asks = 10;
     host.cpu.reserved = 0.3;
     of(&entry[10])->reserved = 0.3;
     ok(divide() < 0 && says("1.8 are promised (the host 0.3, zone big 1.5)"), "the host's part counts");
@@ -171,9 +194,12 @@ static void test_dedicated(void)
     ok(divide() < 0 && says("could not be found"), "not where another could run nowhere else");
     of(b)->set = NULL;
     of(add("d"))->dedicated = 3;
-    ok(divide() < 0 && says("asks for 3 CPUs, but of 4 CPUs 3 are promised (zone a 2 dedicated, zone b 1 "
-                            "dedicated): 1 are left"),
-       "arithmetic of whole CPUs");
+    ok(divide() < 0 &&
+           says("asks for 3 CPUs, but of 4 CPUs 3 are promised (zone a 2 dedicated, zone b 1 "
+                "dedicated): 1 are left") &&
+           advises("zonectl set a cpu.dedicated=… takes some back; zonectl plan -f SPEC tells beforehand "
+                   "what fits"),
+       "arithmetic of whole CPUs: the last one is not to be had");
     of(&entry[3])->dedicated = of(b)->dedicated = 0;
     of(&entry[3])->set = (char *)"1";
     a->held = "1,3";
@@ -216,6 +242,21 @@ static void test_pools(void)
     of(p)->cap = -1;
     ok(divide() == 0 && set_is(p, "2-3") && set_is(in, "2-3") && set_is(out, "0-1"),
        "a pool with CPUs of its own");
+    of(out)->reserved = 2.5;
+    l.asks = 1;
+    ok(divide() < 0 &&
+           says("its pool batch asks for 2 CPUs, but of 4 CPUs 2.5 are promised (zone out 2.5): 1.5 are "
+                "left") &&
+           advises("ask for at most 1, or zonectl set out cpu.reserved=… takes some back; zonectl plan -f "
+                   "SPEC tells "
+                   "beforehand what fits"),
+       "the first zone of a pool brings the pool's promise");
+    of(p)->dedicated = 0;
+    of(p)->reserved = 1.75;
+    l.asks = 0;
+    ok(divide() < 0 &&
+           says("asks for 1.75 CPUs, but of 4 CPUs 2.5 are promised (zone out 2.5): 1.5 are left"),
+       "a pool that asks");
     in->pool = "nope";
     ok(divide() < 0 && ps.at[0].kind == ERR_NOT_FOUND && says("pool nope does not exist"),
        "a pool that is not there");
@@ -236,6 +277,14 @@ static void test_memory(void)
     entry[2].memory = 1ull << 30;
     host.memory.reserved = 1;
     ok(divide() < 0 && says("the host 0 MiB"), "one byte of the host's");
+    host.memory.reserved = 3ull << 30;
+    l.asks = -1;
+    ok(divide() < 0 &&
+           says("asks for 3072 MiB, but of 8192 MiB 8192 MiB are promised (zone a 5120 MiB, zone b 2048 MiB, "
+                "zone c "
+                "1024 MiB): 0 MiB are left") &&
+           advises("zonectl set a memory.reserved=… takes some back; zonectl stats tells who uses what"),
+       "the host's own memory");
 }
 
 static void test_part(void)
