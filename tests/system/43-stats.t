@@ -54,9 +54,16 @@ like "$metrics" '^zoned_zone_cpu_seconds_total\{zone="busy"\} [0-9.]+$' "CPU sec
 like "$metrics" '^zoned_zone_memory_cap_bytes\{zone="calm"\} 67108864$' "a cap"
 like "$metrics" '^zoned_zone_up\{zone="calm"\} 1$' "up"
 like "$metrics" '^zoned_zone_network_received_bytes_total\{zone="calm",link="eth0"\} [0-9]+$' "network"
-got=$(zc exec calm -- ping -q -c 3 -i 0.2 -s 1000 -W 1 10.255.255.1 >/dev/null 2>&1; zc stats calm -o json | jq '.zones[0].network[0].tx_bytes')
-[ "$got" -gt 0 ]
-ok $? "bytes sent are counted ($got)"
+traffic() { zc stats calm -o json | jq -r '.zones[0].network[0] | "\(.tx_bytes) \(.rx_bytes)"'; }
+gateway=$(zc exec calm -- ip -4 route | awk '$1 == "default" { print $3 }')
+read -r tx rx <<<"$(traffic)"
+zc exec calm -- ping -q -c 3 -i 0.2 -s 1000 -W 5 "$gateway" >/dev/null 2>&1
+read -r tx2 rx2 <<<"$(traffic)"
+sent=$((3 * (1000 + 8 + 20 + 14))) # three frames of Ethernet, IPv4 and ICMP; besides, ARP and the like
+[ $((tx2 - tx)) -ge $sent ] && [ $((tx2 - tx)) -lt $((sent + 1000)) ]
+ok $? "bytes sent are counted ($((tx2 - tx)) for $sent)"
+[ $((rx2 - rx)) -ge $sent ] && [ $((rx2 - rx)) -lt $((sent + 1000)) ]
+ok $? "and bytes received ($((rx2 - rx)))"
 
 # why
 provoked() { # provoked ZONE SECONDS WANT NAME

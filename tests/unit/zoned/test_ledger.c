@@ -192,6 +192,11 @@ static void test_dedicated(void)
     of(b)->dedicated = 1;
     of(b)->set = (char *)"0";
     ok(divide() < 0 && says("could not be found"), "not where another could run nowhere else");
+    of(b)->set = (char *)"3";
+    a->held = "1,3";
+    ok(divide() < 0 && says("zone b asks for 1 whole CPUs of 3; 1 could not be found: taken already"),
+       "nor where another has it");
+    a->held = "1";
     of(b)->set = NULL;
     of(add("d"))->dedicated = 3;
     ok(divide() < 0 &&
