@@ -259,7 +259,7 @@ partition_is batch.pool
 ok $? "... a partition, where the kernel can"
 status_is 0 "of its promise" zc pool set batch cpu.dedicated= cpu.reserved=1
 status_is 0 "... one in it has a part" zc set p1 cpu.reserved=0.7
-[ "$(weight_of batch.pool/p1)" -ge 699 ] # 0.7 of 1 beside 300 shares
+[ "$(weight_of batch.pool/p1)" -ge 697 ] # 0.7 of 1 beside 300 shares
 ok $? "its weight ($(weight_of batch.pool/p1)) is 7 to the other's 3"
 got=$(measure "$seconds")
 figure "0.7 promised inside 1" "$(of p1)" "$(part 0.7 '^p[12]$' 1)"
