@@ -35,11 +35,43 @@ ok $? "a LAN host with a route does not reach an unpublished port"
 (lan busybox nc -l -p 9999 -e echo from-lan >/dev/null 2>&1 &)
 sleep 0.2
 is "$(zc exec web -- busybox nc -w 3 192.0.2.2 9999 </dev/null)" from-lan "egress to the LAN"
-(busybox nc -l -s 127.0.0.1 -p 9998 -e echo secret >/dev/null 2>&1 & echo $! >"$T/nc")
-sleep 0.2
-gw=$(zc network show default -o json | jq -r .subnet4 | sed 's|0\.0/16|0.1|')
-like "$(zc exec web -- busybox nc -w 1 "$gw" 9998 </dev/null 2>&1; echo end)" "^end$|refused|timed" "a zone does not reach the host's loopback services"
-kill "$(cat "$T/nc")" 2>/dev/null
+# ---- the host's loopback, by frames that no route of the zone's stops; the control: the same to the gateway's address ----
+bridge=$(zc network show default -o json | jq -r .bridge) gw=$(zc network show default -o json | jq -r .gateway4)
+bridge_mac=$(ip -j link show "$bridge" | jq -r '.[0].address')
+cat >"$T/hear.py" <<'P'
+import select, socket, sys
+at = {}
+for address in sys.argv[1:]:
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.bind((address, 9998))
+    at[s] = address
+print("ready", flush=True)
+while True:
+    for s in select.select(at, [], [])[0]:
+        print(at[s], s.recvfrom(9)[1], flush=True)
+P
+python3 "$T/hear.py" 127.0.0.1 127.0.0.53 "$gw" >"$T/heard" & hear=$!
+until_ok grep -q ready "$T/heard"
+sport=5000
+pid=$(field web .pid)
+forge() { # frames to the loopback, one behind them to the gateway, until that is heard
+    sport=$((sport + 10))
+    nsenter -n -t "$pid" "$here/frame.py" "$bridge_mac" "$addr" 127.0.0.1 $((sport + 1)) 9998
+    nsenter -n -t "$pid" "$here/frame.py" "$bridge_mac" "$addr" 127.0.0.53 $((sport + 2)) 9998
+    nsenter -n -t "$pid" "$here/frame.py" "$bridge_mac" 127.0.0.1 127.0.0.1 $((sport + 3)) 9998
+    nsenter -n -t "$pid" "$here/frame.py" "$bridge_mac" "$addr" "$gw" $((sport + 4)) 9998
+    until_ok grep -q "^$gw ('$addr', $((sport + 4)))" "$T/heard"
+}
+forge; ok $? "a zone's frame to a service at the gateway's address is heard (control)" "$(cat "$T/heard")"
+is "$(grep -c ^127 "$T/heard")" 0 "... and none to the host's loopback, at any of its addresses"
+kill9_zoned # nobody mends its table now
+handle() { nft -a list chain inet "$inst" first | sed -n 's/.*ip daddr 127.0.0.0\/8 iifname @bridges drop # handle //p'; }
+nft delete rule inet "$inst" first handle "$(handle)"
+forge
+is "$(grep -c ^127 "$T/heard")" 2 "... which hears them where our rule is not"
+nft insert rule inet "$inst" first ip daddr 127.0.0.0/8 iifname @bridges drop
+start_zoned
+kill $hear; wait $hear 2>/dev/null
 status_is 4 "a port that another zone publishes is refused" bash -c "$BIN/zonectl create c3 -p 8080:80 --image host -- sleep 9 && $BIN/zonectl start c3"
 (busybox nc -l -p 8099 >/dev/null 2>&1 & echo $! >"$T/nc2")
 sleep 0.2

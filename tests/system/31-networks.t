@@ -4,8 +4,10 @@
 . "$(dirname "$0")/lib.sh"
 . "$here/lan.sh"
 ip route add default via 192.0.2.2 && ip -6 route add default via 2001:db8:1::2
+# gateways that no other route leads to, and resolvers that none does
+ip route add default via 198.18.5.1 dev up0 onlink metric 5000 && ip -6 route add default via fd77::1 dev up0 onlink metric 5000
 [ -n "${BRIDGE_NF:-}" ] || sysctl -qw net.bridge.bridge-nf-call-iptables=0 2>/dev/null
-printf 'nameserver 10.99.0.53\n' >"$T/resolv.conf" && mount --bind "$T/resolv.conf" /etc/resolv.conf
+printf 'nameserver 10.99.0.53\nnameserver fd66::53\nnameserver 198.19.0.53\n' >"$T/resolv.conf" && mount --bind "$T/resolv.conf" /etc/resolv.conf
 begin
 # ---- made and refused ----
 status_is 0 "a network with everything chosen" zc network create front
@@ -23,7 +25,13 @@ for bad in "10.20.0.0/16 4" "10.20.0.0/31 7" "0.0.0.0/0 7" "192.0.2.0/25 4" "10.
     status_is "${bad#* }" "subnet ${bad% *} is refused" zc network create bad --subnet "${bad% *}"
 done
 like "$out" "is not a subnet" "... with the reason"
-status_is 4 "a subnet with the default gateway in it" zc network create bad --subnet 192.0.0.0/16
+while read -r subnet what; do
+    status_is 4 "a subnet with $what in it" zc network create bad --subnet "$subnet"
+    like "$out" "$what" "... by its name"
+done <<<"198.18.0.0/16 198.18.5.1
+fd77::/64 fd77::1
+198.19.0.0/24 198.19.0.53
+fd66::/64 fd66::53"
 status_is 4 "a network that exists" zc network create front
 status_is 3 "a network to reach that does not exist" zc network create bad --reach nowhere
 status_is 7 "a name that is none" zc network create 'Bad_Name'
