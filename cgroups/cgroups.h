@@ -52,12 +52,22 @@ struct cg_part {
     const char *exclusive; /* CPUs that groups below take for themselves (v2), or NULL */
 };
 int cg_parent_part(const struct cg_host *h, const char *parent, const struct cg_part *p, struct err *e);
+/* The same again, after drift, with what the zones below have reserved; p NULL: that alone (a pool's group). */
+int cg_parent_heal(const struct cg_host *h, const char *parent, const struct cg_part *p, struct err *e);
+/* What the parent has where it differs, as cg_drift tells it; p as above. */
+json *cg_parent_drift(const struct cg_host *h, const char *parent, const struct cg_part *p);
 /* Do tasks of the host sit in the root group of the cpu controller, where no weight holds them (v1, bare hosts)? */
 bool cg_host_in_root(const struct cg_host *h);
 /* Can CPUs be taken away from everybody else, the host's tasks too (partitions at any depth: v2, 6.7)? */
 bool cg_can_exclude(const struct cg_host *h);
 /* The weights of the other top groups (v2), which parent's weight stands against. */
 uint64_t cg_top_weights(const struct cg_host *h, const char *parent);
+struct cg_held {            /* by a quota; UINT64_MAX = this host does not tell */
+    uint64_t periods, held; /* all, and those in which it held the group back */
+    double cap;             /* CPUs, as the kernel has it now; < 0 = none */
+};
+/* name NULL: of the parent itself. */
+void cg_read_held(const struct cg_host *h, const char *parent, const char *name, struct cg_held *out);
 struct cg_group;
 /* Makes the group in every hierarchy and writes all limits, before any task is in it. Existing and empty:
  * reused. */

@@ -53,7 +53,7 @@ static bool same_size(const char *have, const char *want)
            strtoull(have, NULL, 10) == w / PAGE * PAGE;
 }
 
-static bool same_set(const char *have, const char *want)
+bool cg_same_set(const char *have, const char *want)
 {
     uint16_t *a = NULL, *b = NULL;
     unsigned na = 0, nb = 0;
@@ -79,7 +79,7 @@ static bool same(enum cg_fmt f, const char *have, const char *want)
     if (f >= F_CAP_V1 && f <= F_RESERVED)
         return same_size(have, want);
     if (f == F_SET || f == F_EXCLUSIVE)
-        return same_set(have, want);
+        return cg_same_set(have, want);
     return str_eq(skip_default(have), want);
 }
 
@@ -90,6 +90,16 @@ static bool nothing_throttled(const struct cg_group *g, const struct cg_key *k)
     int hier = g->h->of[k->ctrl];
     const char *file = hier < 0 ? NULL : g->h->at[hier].v2 ? k->v2 : k->v1;
     return k->v1_fmt >= F_RBPS && file && cg_group_read(g, hier, file, have, sizeof(have)) == 0;
+}
+
+void cg_drift_add(json *list, const char *key, const char *want, const char *have, const char *file)
+{
+    json *o = js_object();
+    js_set_str(o, "key", key);
+    js_set_str(o, "want", want);
+    js_set_str(o, "have", have);
+    js_set_str(o, "file", file);
+    js_add(list, o);
 }
 
 json *cg_drift(const struct cg_group *g, const struct cg_limits *l)
@@ -114,12 +124,7 @@ json *cg_drift(const struct cg_group *g, const struct cg_limits *l)
         enum cg_fmt f = g->h->at[hier].v2 ? cg_keys[i].v2_fmt : cg_keys[i].v1_fmt;
         if (same(f, have, want) || (val == CG_VAL_DEFAULT && f == F_SET && !have[0])) /* v2: the parent's */
             continue;
-        json *o = js_object();
-        js_set_str(o, "key", cg_keys[i].key);
-        js_set_str(o, "want", want);
-        js_set_str(o, "have", have);
-        js_set_str(o, "file", file);
-        js_add(out, o);
+        cg_drift_add(out, cg_keys[i].key, want, have, file);
     }
     return out;
 }

@@ -143,6 +143,10 @@ int cg_partition_name(const struct cg_host *h, const char *parent, const char *c
 bool cg_io_asked(const struct spec_io *io);
 /* v2: the parent's memory.min is the sum of its children's, else a child's protection is void. */
 int cg_parent_reserve(const struct cg_host *h, const char *parent, struct err *e);
+uint64_t cg_reserved_below(const struct cg_host *h, const char *parent); /* that sum; 0 on v1 */
+/* drift.c */
+void cg_drift_add(json *list, const char *key, const char *want, const char *have, const char *file);
+bool cg_same_set(const char *have, const char *want);
 
 /* disks.c */
 unsigned cg_disks(const struct cg_host *h, const struct cg_limits *l, uint64_t disks[CG_DISKS_MAX]);

@@ -98,88 +98,6 @@ int cg_parent_ensure(const struct cg_host *h, const char *parent, struct err *e)
     return r < 0 ? r : 0;
 }
 
-/* ---- the zones' part of the machine ---- */
-static int write_parent(const struct cg_host *h, enum cg_ctrl c, const char *parent, const char *file,
-                        const char *text, struct err *e)
-{
-    char path[CG_PATH_MAX];
-    int r = cg_path(path, parent, NULL, file);
-    if (r == 0)
-        r = cg_write_at(h->at[h->of[c]].fd, path, text);
-    return r < 0 ? err_sysk(e, ERR_INTERNAL, -r, "cannot write \"%s\" to %s of %s", text, file, parent) : 0;
-}
-
-static int parent_cap(const struct cg_host *h, const char *parent, double cap, bool v2, struct err *e)
-{
-    uint64_t quota = 0, period = 100000;
-    char q[32], both[64], p[32];
-    if (cap > 0)
-        cg_cpu_quota(cap, &quota, &period);
-    snprintf(q, sizeof(q), "%lld", cap > 0 ? (long long)quota : -1);
-    snprintf(p, sizeof(p), "%llu", (unsigned long long)period);
-    snprintf(both, sizeof(both), "%s %s", cap > 0 ? q : "max", p);
-    if (v2)
-        return write_parent(h, CG_CPU, parent, "cpu.max", both, e);
-    int r = write_parent(h, CG_CPU, parent, "cpu.cfs_period_us", p, e);
-    return r < 0 ? r : write_parent(h, CG_CPU, parent, "cpu.cfs_quota_us", q, e);
-}
-
-int cg_parent_part(const struct cg_host *h, const char *parent, const struct cg_part *p, struct err *e)
-{
-    char w[32];
-    int r = 0, cpu = h->of[CG_CPU], set = h->of[CG_CPUSET];
-    uint64_t weight = p->weight ? p->weight : 100;
-    if (cpu >= 0) {
-        bool v2 = h->at[cpu].v2;
-        uint64_t v1_shares = weight >= 10000 ? 262144 : weight * 1024 / 100; /* the kernel's MAX_SHARES */
-        snprintf(w, sizeof(w), "%llu", (unsigned long long)(v2 ? weight : v1_shares));
-        r = write_parent(h, CG_CPU, parent, v2 ? "cpu.weight" : "cpu.shares", w, e);
-        if (r == 0)
-            r = parent_cap(h, parent, p->cap, v2, e);
-    }
-    if (r == 0 && set >= 0 && h->at[set].v2 && cg_can_exclude(h))
-        r = cg_partition_name(h, parent, p->exclusive ? p->exclusive : "", e);
-    return r;
-}
-
-/* Kernel threads sit in the root group of every host and have no program. */
-bool cg_host_in_root(const struct cg_host *h)
-{
-    int hier = h->of[CG_CPU];
-    if (hier < 0 || !h->at[hier].v2)
-        return true;
-    int fd = openat(h->at[hier].fd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
-    FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
-    bool found = false;
-    for (int pid; f && !found && fscanf(f, "%d", &pid) == 1;) {
-        char path[64], exe[8];
-        snprintf(path, sizeof(path), "%.40s/%d/exe", h->proc, pid);
-        found = readlink(path, exe, sizeof(exe)) > 0;
-    }
-    if (f)
-        fclose(f);
-    return found;
-}
-
-uint64_t cg_top_weights(const struct cg_host *h, const char *parent)
-{
-    int hier = h->of[CG_CPU];
-    int fd =
-        hier >= 0 && h->at[hier].v2 ? openat(h->at[hier].fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    auto_dir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    uint64_t sum = 0, w;
-    for (struct dirent *de; dir && (de = readdir(dir));) {
-        char path[CG_PATH_MAX], text[32];
-        if (de->d_type != DT_DIR || de->d_name[0] == '.' || str_eq(de->d_name, parent) ||
-            cg_path(path, de->d_name, NULL, "cpu.weight") < 0)
-            continue;
-        ssize_t n = cg_read_at(h->at[hier].fd, path, text, sizeof(text));
-        text[n > 0 ? strcspn(text, "\n") : 0] = 0;
-        sum += n > 0 && parse_u64(text, 10000, &w) == 0 ? w : 0;
-    }
-    return sum;
-}
-
 static bool has_children(int fd, const char *path)
 {
     int d = openat(fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -204,8 +122,7 @@ int cg_parent_remove(const struct cg_host *h, const char *parent, struct err *e)
     return 0;
 }
 
-/* memory.min of a child counts only up to the parent's own (cgroup-v2.rst, "memory.min"). */
-int cg_parent_reserve(const struct cg_host *h, const char *parent, struct err *e)
+uint64_t cg_reserved_below(const struct cg_host *h, const char *parent)
 {
     if (h->of[CG_MEMORY] < 0 || !h->at[h->of[CG_MEMORY]].v2)
         return 0;
@@ -221,10 +138,18 @@ int cg_parent_reserve(const struct cg_host *h, const char *parent, struct err *e
         if (cg_read_at(fd, path, v, sizeof(v)) > 0 && v[0] != 'm')
             sum += strtoull(v, NULL, 10);
     }
+    return sum;
+}
+
+/* memory.min of a child counts only up to the parent's own (cgroup-v2.rst, "memory.min"). */
+int cg_parent_reserve(const struct cg_host *h, const char *parent, struct err *e)
+{
+    if (h->of[CG_MEMORY] < 0 || !h->at[h->of[CG_MEMORY]].v2)
+        return 0;
     char path[CG_PATH_MAX], v[32];
     cg_path(path, parent, NULL, "memory.min");
-    snprintf(v, sizeof(v), "%llu", (unsigned long long)sum);
-    int r = cg_write_at(fd, path, v);
+    snprintf(v, sizeof(v), "%llu", (unsigned long long)cg_reserved_below(h, parent));
+    int r = cg_write_at(h->at[h->v2].fd, path, v);
     if (r < 0 && r != -ENOENT)
         return err_sysk(e, ERR_INTERNAL, -r, "cannot set memory.min of %s", parent);
     const char *slash = strchr(parent, '/');

@@ -9,6 +9,7 @@ struct pool_entry {
     struct spec_party *spec;
     struct cg_group *group; /* while a zone in it runs; else NULL */
     struct spec_cpu now;    /* what the group has */
+    bool drifted;           /* … by us, and not in the kernel */
 };
 struct division { /* one ledger with what its entries are */
     struct ledger l;
@@ -55,7 +56,14 @@ void division_free(struct zd *d);
 json *plan_remarks(struct zd *d, const struct plan *p);                     /* cg_remarks of it */
 void check_limits(struct zd *d, const struct spec *s, struct problems *ps); /* and the pool */
 
-/* drift.c: what the kernel has against what the spec says */
-json *drift_check(struct zd *d, struct zone *z); /* array; sets z->drifted, tells of a change by an event */
-int drift_heal(struct zd *d, struct zone *z, struct err *e);
-int drift_watch(struct zd *d, struct err *e); /* looks at all running zones, a part of them each second */
+/* drift.c: what the kernel has against what the specs say. Each sets what is remembered as drifted and tells of a
+ * change by an event; arrays as of cg_drift, with `of` for groups that zones share. */
+json *drift_check(struct zd *d, struct zone *z);
+json *drift_check_shared(struct zd *d, struct pool_entry *p); /* a pool's group; NULL: that of all zones */
+json *drift_check_around(struct zd *d, struct zone *z);       /* the zone's, its pool's, that of all */
+int drift_heal_around(struct zd *d, struct zone *z, struct err *e);
+int drift_heal_shared(struct zd *d, struct pool_entry *p /* or NULL */,
+                      struct err *e);            /* that of all, and p's */
+void drift_notes(const json *list, json *notes); /* what was healed, in words */
+int drift_doctor(struct zd *d, struct err *e);   /* an error if a shared group has drifted; looks only */
+int drift_watch(struct zd *d, struct err *e);    /* looks at all running zones, a part of them each second */

@@ -1,49 +1,179 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Limits that somebody else has written: noticed at show and by a look at every running zone each minute, told
- * once by an event and as `drifted`, healed by apply. Nothing is healed unasked: whoever wrote may have had a
- * reason. Costs: one look at one zone 0.15 ms (20 files), spread over the minute. */
+/* Limits that somebody else has written: to a zone's groups, to a pool's, to those of all zones together. Noticed at
+ * show and by a look that goes round, told once by an event and as `drifted`, healed where somebody asks for what they
+ * hold: by apply, a start, a change of the pool or of the host's part. Nothing is healed unasked: whoever wrote may
+ * have had a reason. Costs: one look at one zone 0.15 ms (20 files); each is looked at once a minute, and where there
+ * are fewer than sixty, one a second. */
 #include "base/log.h"
+#include "base/str.h"
 #include "zoned/division.h"
 #include <errno.h>
 #include <systemd/sd-event.h>
 
-#define SLOTS 60u
+#define ROUND 60u       /* seconds */
+#define SHARED_EVERY 2u /* seconds */
 #define SECOND 1000000u
+
+static void tell(struct zd *d, bool *was, const json *list, const char *zone, const char *of)
+{
+    bool now = js_len(list) > 0;
+    if (now == *was)
+        return;
+    *was = now;
+    json *extra = js_object();
+    if (of)
+        js_set_str(extra, "of", of);
+    if (now)
+        js_set(extra, "drift", js_ref((json *)list));
+    event_publish(d, now ? "drifted" : "healed", zone, extra);
+}
+
+static bool is_settled(const struct zone *z)
+{
+    return z->plan && z->group && !z->updating && (z->state == ZONE_RUNNING || z->state == ZONE_PAUSED);
+}
 
 json *drift_check(struct zd *d, struct zone *z)
 {
-    if (!z->plan || !z->group || z->updating || (z->state != ZONE_RUNNING && z->state != ZONE_PAUSED))
+    if (!is_settled(z))
         return js_array();
     struct cg_limits l;
     plan_limits(z->plan, &l);
     json *list = cg_drift(z->group, &l);
-    bool now = js_len(list) > 0;
-    if (now == z->drifted)
-        return list;
-    z->drifted = now;
-    json *extra = js_object();
-    if (now)
-        js_set(extra, "drift", js_ref(list));
-    event_publish(d, now ? "drifted" : "healed", z->name, extra);
+    tell(d, &z->drifted, list, z->name, NULL);
     return list;
 }
 
-int drift_heal(struct zd *d, struct zone *z, struct err *e)
+/* ---- groups that zones share ---- */
+static char *shared_name(const struct pool_entry *p)
+{
+    return p ? xasprintf("pool %s", p->name) : xstrdup("@host");
+}
+
+static json *look_at_shared(struct zd *d, const struct pool_entry *p)
+{
+    if (p ? !p->group : d->part.cap < 0) /* nothing was written yet */
+        return js_array();
+    struct cg_limits l = {.cpu = p ? &p->now : NULL, .tasks = SPEC_UNSET};
+    auto_free char *group = division_parent(d, p ? p->name : NULL), *of = shared_name(p);
+    json *list = p ? cg_drift(p->group, &l) : js_array();
+    auto_js json *more = cg_parent_drift(d->cgroups, group, p ? NULL : &d->part);
+    for (size_t i = 0; i < js_len(more); i++)
+        js_add(list, js_ref(js_at(more, i)));
+    for (size_t i = 0; i < js_len(list); i++)
+        js_set_str(js_at(list, i), "of", of);
+    return list;
+}
+
+json *drift_check_shared(struct zd *d, struct pool_entry *p)
+{
+    json *list = look_at_shared(d, p);
+    auto_free char *of = shared_name(p);
+    tell(d, p ? &p->drifted : &d->drifted, list, NULL, of);
+    return list;
+}
+
+static int heal_one(struct zd *d, struct pool_entry *p, struct err *e)
+{
+    auto_js json *list = drift_check_shared(d, p);
+    if (!js_len(list))
+        return 0;
+    struct cg_limits l = {.cpu = p ? &p->now : NULL, .tasks = SPEC_UNSET};
+    auto_free char *group = division_parent(d, p ? p->name : NULL), *of = shared_name(p);
+    int r = p ? cg_heal(p->group, &l, e) : 0;
+    r = r < 0 ? r : cg_parent_heal(d->cgroups, group, p ? NULL : &d->part, e);
+    js_free(drift_check_shared(d, p));
+    return r < 0 ? err_prefix(e, "%s", of), r : 0;
+}
+
+int drift_heal_shared(struct zd *d, struct pool_entry *p, struct err *e)
+{
+    int r = heal_one(d, NULL, e);
+    return r < 0 || !p ? r : heal_one(d, p, e);
+}
+
+static struct pool_entry *pool_around(struct zd *d, const struct zone *z)
+{
+    auto_free char *pool = z->plan ? division_pool_of(z->plan) : NULL;
+    return pool_find(d, pool);
+}
+
+json *drift_check_around(struct zd *d, struct zone *z)
+{
+    struct pool_entry *p = pool_around(d, z);
+    json *list = drift_check(d, z);
+    auto_js json *all = drift_check_shared(d, NULL), *pool = p ? drift_check_shared(d, p) : js_array();
+    for (size_t i = 0; i < js_len(pool); i++)
+        js_add(list, js_ref(js_at(pool, i)));
+    for (size_t i = 0; i < js_len(all); i++)
+        js_add(list, js_ref(js_at(all, i)));
+    return list;
+}
+
+int drift_heal_around(struct zd *d, struct zone *z, struct err *e)
 {
     struct cg_limits l;
+    int r = drift_heal_shared(d, pool_around(d, z), e);
+    if (r < 0 || !z->drifted || !is_settled(z))
+        return r;
     plan_limits(z->plan, &l);
-    int r = z->group ? cg_heal(z->group, &l, e) : 0;
+    r = cg_heal(z->group, &l, e);
     js_free(drift_check(d, z));
     return r;
+}
+
+void drift_notes(const json *list, json *notes)
+{
+    for (size_t i = 0; i < js_len(list); i++) {
+        const json *o = js_at(list, i);
+        auto_free char *text = xasprintf("%s: the kernel had %s, not %s: healed", js_get_str(o, "key", "?"),
+                                         js_get_str(o, "have", "?"), js_get_str(o, "want", "?"));
+        js_add(notes, js_string(text));
+    }
+}
+
+int drift_doctor(struct zd *d, struct err *e)
+{
+    for (unsigned i = 0; i <= d->pools.len; i++) {
+        const struct pool_entry *p = i ? d->pools.at[i - 1] : NULL;
+        auto_js json *list = look_at_shared(d, p);
+        auto_free char *of = shared_name(p);
+        const json *o = js_at(list, 0);
+        if (!js_len(list))
+            continue;
+        err_set(e, ERR_CONFLICT, EBUSY, "%s: %s is %s in the kernel, not %s: somebody else wrote %s", of,
+                js_get_str(o, "key", "?"), js_get_str(o, "have", "?"), js_get_str(o, "want", "?"),
+                js_get_str(o, "file", "?"));
+        if (p)
+            return err_hint(e, "zonectl pool set %s cpu.shares=%llu writes its values again", p->name,
+                            (unsigned long long)p->spec->cpu.shares);
+        if (d->host->cpu.reserved > 0)
+            return err_hint(e, "zonectl set @host cpu.reserved=%g writes all values again",
+                            d->host->cpu.reserved);
+        return err_hint(e, "zonectl set @host cpu.reserved= writes all values again");
+    }
+    return 0;
+}
+
+/* ---- the look that goes round ---- */
+static void look_at_zones(struct zd *d)
+{
+    unsigned least = d->table_size / ROUND + 1;
+    bool found = false;
+    for (unsigned i = 0; i < d->table_size && (i < least || !found); i++)
+        for (struct zone *z = d->table[d->drift_at++ % d->table_size]; z; z = z->next) {
+            found = found || z->group;
+            js_free(drift_check(d, z));
+        }
 }
 
 static int look(sd_event_source *s, uint64_t usec, void *arg)
 {
     struct zd *d = arg;
-    for (unsigned i = d->drift_slot % SLOTS; i < d->table_size; i += SLOTS)
-        for (struct zone *z = d->table[i]; z; z = z->next)
-            js_free(drift_check(d, z));
-    d->drift_slot++;
+    look_at_zones(d);
+    if (++d->drift_round % SHARED_EVERY == 0)
+        for (unsigned i = 0; i <= d->pools.len; i++)
+            js_free(drift_check_shared(d, i ? d->pools.at[i - 1] : NULL));
     (void)sd_event_source_set_time_relative(s, SECOND);
     (void)sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
     return 0;

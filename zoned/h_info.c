@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "namespaces/namespaces.h"
+#include "zoned/division.h"
 #include "zoned/handlers.h"
 #include "zoned/networks.h"
 #include "zoned/statistics.h"
@@ -154,6 +155,9 @@ int h_get_host(struct zd *d, struct zd_request *r, struct err *e)
     js_set_str(o, "cgroups", layout_name(cg_layout_of(d->cgroups)));
     js_set_strv(o, "controllers", cg_controllers(d->cgroups));
     js_set_int(o, "zones", d->nzones);
+    json *drift = drift_check_shared(d, NULL);
+    js_set_bool(o, "drifted", js_len(drift) > 0);
+    js_set(o, "drift", drift);
     js_set(o, "spec", spec_party_to_json(SPEC_PARTY_HOST, d->host));
     js_set_str(o, "data", d->lib_dir);
     js_set_str(o, "specs", d->etc_dir);
@@ -208,6 +212,9 @@ static json *make_doctor(struct zd *d, const char *name, struct err *e)
     add_check(list, "kernel: user namespaces, openat2, idmapped mounts", &he,
               "use a kernel of 6.1 or newer, data on ext4, xfs or btrfs");
     check_controllers(d, list);
+    struct err de = {0};
+    (void)drift_doctor(d, &de);
+    add_check(list, "control groups: what zones share is as it was written", &de, NULL);
     struct err le = {0};
     struct err named = {0};
     (void)names_check(d, &named);

@@ -16,7 +16,7 @@ static char *pool_path(struct zd *d, const char *name)
     return xasprintf("%s/pools/%s.yaml", d->etc_dir, name);
 }
 
-static json *pool_json(struct zd *d, const struct pool_entry *p)
+static json *pool_json(struct zd *d, struct pool_entry *p)
 {
     json *o = js_object(), *zones = js_array();
     js_set_str(o, "name", p->name);
@@ -27,8 +27,7 @@ static json *pool_json(struct zd *d, const struct pool_entry *p)
             js_add(zones, js_string(all[i]->name));
     js_set(o, "zones", zones);
     js_set_bool(o, "up", p->group != NULL);
-    struct cg_limits l = {.cpu = &p->now, .tasks = SPEC_UNSET};
-    json *drift = p->group ? cg_drift(p->group, &l) : js_array();
+    json *drift = drift_check_shared(d, p);
     js_set_bool(o, "drifted", js_len(drift) > 0);
     js_set(o, "drift", drift);
     js_set(o, "division", p->group ? spec_cpu_to_json(&p->now) : js_null());
@@ -114,14 +113,21 @@ static json *changes_of(enum spec_party_kind kind, const struct spec_party *a, c
     return o;
 }
 
-/* The new one takes the old one's place, the kernel follows, then the file; or all stays as it was. */
+/* The new one takes the old one's place, the kernel follows, then the file; or all stays as it was. What somebody else
+ * wrote meanwhile to the groups that are meant is healed first. */
 static int exchange(struct zd *d, struct spec_party **at, struct spec_party *with, const char *path,
                     const char *text, struct err *e)
 {
     struct spec_party *old = *at;
+    struct pool_entry *p = with->name ? pool_find(d, with->name) : NULL;
+    int k = drift_heal_shared(d, p, e);
+    if (k < 0) {
+        spec_party_free(with);
+        return k;
+    }
     *at = with;
-    d->pool_asks = with->name ? pool_find(d, with->name) : NULL;
-    int k = division_apply(d, NULL, e);
+    d->pool_asks = p;
+    k = division_apply(d, NULL, e);
     d->pool_asks = NULL;
     if (k == 0 && (k = file_replace(AT_FDCWD, path, text, strlen(text), 0600, true, e)) == 0) {
         spec_party_free(old);
@@ -149,6 +155,8 @@ static int change(struct zd *d, struct zd_request *r, enum spec_party_kind kind,
     if (k < 0)
         return k;
     json *answer = changes_of(kind, *at, p, lost);
+    auto_js json *drift = drift_check_shared(d, kind == SPEC_PARTY_POOL ? pool_find(d, (*at)->name) : NULL);
+    drift_notes(drift, js_get(answer, "messages"));
     if (kind == SPEC_PARTY_POOL && strcmp(p->name, (*at)->name)) {
         spec_party_free(p);
         k = err_set(e, ERR_INVALID, EINVAL, "pool: the name of a pool stays");

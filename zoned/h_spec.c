@@ -401,13 +401,13 @@ static json *apply_change(struct zd *d, struct zone *z, const struct spec *s, co
     bool same = k == 0 && !strcmp(old, text) && !changes.len, live = is_running(z) && any_live(&changes);
     js_set_str(o, "action", same ? "none" : "change");
     js_set(o, "changes", changes_to_json(&changes, is_running(z)));
-    auto_js json *drift = k == 0 && is_running(z) ? drift_check(d, z) : NULL;
+    auto_js json *drift = k == 0 ? drift_check_around(d, z) : NULL;
     if (js_len(drift)) {
         js_set(o, "drift", js_ref(drift));
         if (same)
             js_set_str(o, "action", "heal");
         if (!dry)
-            k = drift_heal(d, z, e);
+            k = drift_heal_around(d, z, e);
     }
     if (k == 0 && !dry && !same)
         k = apply_text(d, z, text, old, live, ps, a, e);

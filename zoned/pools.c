@@ -48,6 +48,7 @@ int pool_ensure_up(struct zd *d, struct pool_entry *p, struct err *e)
     if (r == 0)
         r = cg_open(d->cgroups, d->cgroup_parent, group, &p->group, e);
     spec_cpu_done(&p->now);
+    p->drifted = false;
     p->now = (struct spec_cpu){.shares = 100, .cap = -1, .burst = -1, .reserved = -1};
     return r < 0 ? err_prefix(e, "pool %s", p->name), r : 0;
 }

@@ -173,7 +173,7 @@ static int prepare_start(struct zone *z, struct problems *ps, struct err *e)
     struct pool_entry *pool = pool_find(d, z->spec->cpu.pool);
     if (pool && (r = pool_ensure_up(d, pool, e)) < 0)
         return r;
-    if ((r = division_apply(d, z, e)) < 0)
+    if ((r = drift_heal_shared(d, pool, e)) < 0 || (r = division_apply(d, z, e)) < 0)
         return r;
     json *remarks = plan_remarks(d, p);
     for (size_t i = 0; i < js_len(remarks); i++)

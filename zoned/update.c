@@ -105,8 +105,10 @@ static int send_plan(struct zone *z, struct update *u, struct err *e)
     json *m = js_object();
     js_set_str(m, "op", "update");
     js_set(m, "plan", plan_to_json(u->plan));
+    auto_free char *pool = division_pool_of(z->plan);
+    int r = drift_heal_shared(z->d, pool_find(z->d, pool), e);
     swap_plans(z, u);
-    int r = division_apply(z->d, z, e);
+    r = r < 0 ? r : division_apply(z->d, z, e);
     if (r < 0)
         js_free(m);
     else

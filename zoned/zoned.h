@@ -145,8 +145,8 @@ struct build_job;  /* h_build.c */
 struct zd {
     struct sd_event *event;
     struct sd_event_source *drift;
-    unsigned drift_slot;
-    struct sd_event_source *tidy; /* when idle: deletes folders of ended one-off zones, prepares the next */
+    unsigned drift_at, drift_round; /* of the look: which bucket, which second */
+    struct sd_event_source *tidy;   /* when idle: deletes folders of ended one-off zones, prepares the next */
     struct sd_event_source *keeper_io; /* the fork server's end */
     struct zd_server *server;
     char *etc_dir, *lib_dir, *run_dir, *socket_path, *instance, *bin_dir, *cgroup_parent, *keeper_socket,
@@ -162,6 +162,7 @@ struct zd {
     struct spec_party *host;            /* the host's part, ETC/host.yaml */
     bool host_in_root, exclusive_cpus;  /* as struct ledger has them */
     struct cg_part part;                /* what the parent group has */
+    bool drifted;                       /* … by us, and not in the kernel */
     const struct pool_entry *pool_asks; /* whose change is held against the ledger, or NULL */
     struct net_watch *net_watch;        /* of neighbour.c */
     struct sd_event_source *net_changed, *net_pause;

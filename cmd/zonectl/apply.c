@@ -55,8 +55,10 @@ static void print_zone(const json *z, bool dry)
     json *changes = js_get(z, "changes"), *drift = js_get(z, "drift");
     for (size_t i = 0; i < js_len(drift); i++) {
         json *d = js_at(drift, i);
-        printf("  %s: the kernel had %s, not %s (%s)\n", js_get_str(d, "key", "?"),
-               js_get_str(d, "have", "?"), js_get_str(d, "want", "?"), dry ? "to be healed" : "healed");
+        const char *of = js_get_str(d, "of", NULL);
+        printf("  %s%s%s: the kernel had %s, not %s (%s)\n", js_get_str(d, "key", "?"), of ? " of " : "",
+               of ? of : "", js_get_str(d, "have", "?"), js_get_str(d, "want", "?"),
+               dry ? "to be healed" : "healed");
     }
     for (size_t i = 0; i < js_len(changes); i++) {
         json *ch = js_at(changes, i);

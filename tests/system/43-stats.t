@@ -10,8 +10,10 @@ within() { awk -v g="$1" -v w="$2" -v t="$3" 'BEGIN { exit !(g - w <= t && w - g
 # Others work on this machine too: our slice is made heavy, or light, so that what is provoked is what happens; and a look in
 # which somebody else was worse is taken again.
 slice_weight() {
+    weight=("$@")
     echo "$1" 2>/dev/null >/sys/fs/cgroup/cpu/$inst.slice/cpu.shares || echo "$2" >/sys/fs/cgroup/$inst.slice/cpu.weight
 }
+zc() { "$BIN/zonectl" "$@"; set -- $?; slice_weight "${weight[@]}"; return "$1"; } # a start writes what zoned wants of it
 slice_weight 262144 10000
 zc create calm --image host --memory 64M -- sleep 10000
 zc create busy --image host --cpu-cap 0.5 --cpu-shares 300 -- sh -c "$spin"
