@@ -6,13 +6,15 @@
 . "$here/lan.sh"
 nft add table inet mine && nft 'add chain inet mine input { type filter hook input priority 0; policy accept; }' && nft add rule inet mine input tcp dport 7 drop
 foreign=$(nft list table inet mine)
+sysctl -qw net.ipv6.conf.up0.accept_ra=1
 begin
-web='mkdir -p /srv/www && hostname >/srv/www/index.html && exec busybox httpd -f -p 80 -h /srv/www'
+web='mkdir -p /srv/www && hostname >/srv/www/index.html && exec busybox httpd -f -p [::]:80 -h /srv/www'
 status_is 0 "create with ports" zc create web -p 8080:80 -p 127.0.0.1:8081:80 --image host -- sh -c "$web"
 status_is 0 "start" zc start web
 status_is 0 "a second zone on port 80" bash -c "$BIN/zonectl create two -p 8082:80 --image host -- sh -c '$web' && $BIN/zonectl start two"
 addr=$(field web '.network[0].addresses[0]')
 addr2=$(field two '.network[0].addresses[0]')
+addr6=$(addr web 0 1)
 [ "$addr" != "$addr2" ]
 ok $? "each has an address of its own ($addr, $addr2)"
 get() { curl -fsS -m 5 "$1" 2>&1; }
@@ -28,13 +30,33 @@ ok $? "published on localhost only: not from the LAN"
 is "$(zc exec two -- curl -fsS -m 5 http://$addr/)" web "zone to zone"
 is "$(zc exec two -- curl -fsS -m 5 http://192.0.2.1:8080/)" web "zone to another's published port"
 is "$(zc exec web -- curl -fsS -m 5 http://192.0.2.1:8080/)" web "zone to its own published port"
+# ---- IPv6 ----
+cat >"$T/advertise.py" <<'P'
+import socket, struct
+s = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+s.sendto(struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0), ("ff02::1", 0, 0, socket.if_nametoindex("eth0")))
+P
+advertised() { lan python3 "$T/advertise.py" && ip -6 route show default dev up0 proto ra | grep -q via; }
+until_ok advertised; ok $? "where we forward the host still takes routers' advertisements (accept_ra=$(sysctl -n net.ipv6.conf.up0.accept_ra))"
+is "$(get "http://[$addr6]/")" web "host to zone (IPv6)"
+is "$(get 'http://[2001:db8:1::1]:8080/')" web "host's own address, published port (IPv6)"
+is "$(lan curl -fsS -m 5 'http://[2001:db8:1::1]:8080/')" web "LAN, published port (IPv6)"
+is "$(zc exec two -- curl -fsS -m 5 "http://[$addr6]/")" web "zone to zone (IPv6)"
+is "$(zc exec two -- curl -fsS -m 5 'http://[2001:db8:1::1]:8080/')" web "zone to another's published port (IPv6)"
+is "$(zc exec web -- curl -fsS -m 5 'http://[2001:db8:1::1]:8080/')" web "zone to its own published port (IPv6)"
+lan ip route add "$addr6/128" via 2001:db8:1::1
+lan curl -fsS -m 2 "http://[$addr6]/" >/dev/null 2>&1
+[ $? != 0 ]
+ok $? "a LAN host with a route does not reach an unpublished port (IPv6)"
 lan ip route add "$addr/32" via 192.0.2.1
 lan curl -fsS -m 2 "http://$addr/" >/dev/null 2>&1
 [ $? != 0 ]
 ok $? "a LAN host with a route does not reach an unpublished port"
-(lan busybox nc -l -p 9999 -e echo from-lan >/dev/null 2>&1 &)
-sleep 0.2
-is "$(zc exec web -- busybox nc -w 3 192.0.2.2 9999 </dev/null)" from-lan "egress to the LAN"
+lan "$here/peer.py" :: 9999 &
+until_ok curl -fs -m 1 http://192.0.2.2:9999/ >/dev/null
+is "$(zc exec web -- curl -fsS -m 5 http://192.0.2.2:9999/)" 192.0.2.1 "egress to the LAN, by the host's address"
+is "$(zc exec web -- curl -fsS -m 5 'http://[2001:db8:1::2]:9999/')" 2001:db8:1::1 "... (IPv6)"
 # ---- the host's loopback, by frames that no route of the zone's stops; the control: the same to the gateway's address ----
 bridge=$(zc network show default -o json | jq -r .bridge) gw=$(zc network show default -o json | jq -r .gateway4)
 bridge_mac=$(ip -j link show "$bridge" | jq -r '.[0].address')
@@ -93,4 +115,5 @@ nothing_left
 is "$(nft list table inet mine)" "$foreign" "a foreign table is untouched"
 stop_zoned
 is "$(cat /proc/sys/net/ipv4/ip_forward)" "${FORWARD:-0}" "forwarding is as it was"
+is "$(sysctl -n net.ipv6.conf.up0.accept_ra)" 1 "... and what is taken of router advertisements"
 is "$(nft list tables)" "table inet mine" "only the foreign table is left"

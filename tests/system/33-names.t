@@ -10,9 +10,17 @@ mount --bind "$T/resolv.conf" "$(readlink -f /etc/resolv.conf)"
 begin
 names_pid() { cut -d' ' -f1 "$ROOT/run/names/default/pid"; }
 ask() { zc exec a -- getent ahosts "$1" | awk 'NR == 1 { print $1 }'; }
-# comes NAME WANT: what a asks, within a second; gone NAME: no more
-comes() { tries=10 eventually "$2" ask "$1" >/dev/null; }
-gone() { tries=10 eventually "" ask "$1" >/dev/null; }
+# comes NAME WANT: what a asks, after a moment, which is printed; 1 after five seconds; gone NAME: no more
+comes() {
+    local from=$(date +%s%N) took
+    while [ "$(ask "$1")" != "$2" ]; do
+        took=$((($(date +%s%N) - from) / 1000000))
+        [ $took -lt 5000 ] || return
+        sleep 0.05
+    done
+    echo "# $1: ${2:-gone} after $((($(date +%s%N) - from) / 1000000)) ms"
+}
+gone() { comes "$1" ""; }
 like "$(zc doctor -o json | jq -c '.[] | select(.check | startswith("dnsmasq")) | .ok')" true "doctor: names"
 zc create a --image host -- sleep 1000
 zc create b --image host --set 'network=[{link: default, aliases: [www, db.corp]}]' -- sleep 1000

@@ -166,6 +166,20 @@ status_is 0 "a zone that is trusted, at once" zc set web 'network[0].trusted=tru
 pretend 0 "... may send what it likes"
 zc set web 'network[0].trusted=false' >/dev/null
 pretend 1 "... until it is not"
+# ---- a firewall of the zone's own ----
+status_is 0 "a zone with NET_ADMIN" zc create own --network far --cap-add NET_ADMIN --image host -- sh -c "$serve"
+zc start own && eventually own from remote "http://$(addr own)/" >/dev/null
+is "$(from remote "http://$(addr own):81/")" own "... is reached"
+status_is 0 "nft in it" zc exec own -- nft 'add table inet mine; add chain inet mine i { type filter hook input priority 0; }; add rule inet mine i tcp dport 80 drop'
+closed remote "http://$(addr own)/" "... drops what it says"
+is "$(from remote "http://$(addr own):81/")" own "... and no more"
+status_is 0 "iptables in it" zc exec own -- iptables-nft -A INPUT -p tcp --dport 81 -j DROP
+closed remote "http://$(addr own):81/" "... too"
+is "$(nft list tables | grep -vc "$inst")" 0 "... and nothing of it is the host's"
+status_is 1 "the zone's nft does not see the host's tables" zc exec own -- nft list table inet "$inst"
+status_is 1 "a zone without NET_ADMIN has no such say" zc exec remote -- nft add table inet mine
+zc restart -t 0 own >/dev/null
+is "$(eventually own from remote "http://$(addr own)/")" own "a restart of the zone begins without them"
 zc delete --force $(zc list -q) >/dev/null
 zc network delete app far many
 for f in 4 6; do nft flush set bridge "$inst" flows$f; done # ways back that time out by themselves

@@ -45,8 +45,10 @@ need() { timeout 3 "$@" >/dev/null 2>&1 || why="$why [$*]"; }
 all_work() {
     why=
     need sh -c "[ \"\$(ip netns exec lan curl -fs -m 1 http://192.0.2.1:8080/)\" = web ]"
+    need sh -c "[ \"\$(ip netns exec lan curl -fs -m 1 'http://[2001:db8:1::1]:8080/')\" = web ]"
     need curl -fs -m 1 http://127.0.0.1:8080/
     need "$BIN/zonectl" exec web ping -c 1 -W 1 192.0.2.2
+    need "$BIN/zonectl" exec web ping -c 1 -W 1 2001:db8:1::2
     need "$BIN/zonectl" exec web curl -fs -m 1 http://db/
     need "$BIN/zonectl" exec two getent hosts db
     need "$BIN/zonectl" exec two getent hosts three

@@ -11,7 +11,8 @@ zc create db --network app -l tier=db --image host -- sh -c "$serve"
 zc start web db
 ok $? "zones on three networks, rules, ports"
 eventually web curl -fs -m 1 http://127.0.0.1:8080/ >/dev/null
-works() { [ "$(lan curl -fs -m 1 http://192.0.2.1:8080/)" = web ] && [ "$(curl -fs -m 1 http://127.0.0.1:8080/)" = web ]; }
+works() { [ "$(lan curl -fs -m 1 http://192.0.2.1:8080/)" = web ] && [ "$(curl -fs -m 1 http://127.0.0.1:8080/)" = web ] && works6; }
+works6() { [ "$(lan curl -fs -m 1 'http://[2001:db8:1::1]:8080/')" = web ]; }
 works; ok $? "published: from the LAN and here"
 ours() { { nft list table inet "$inst"; nft list table bridge "$inst"; } | grep -v expires | sed 's/elements = {//; s/[,}]//g; s/^[ \t]*//; s/ *$//' | sort; }
 full=$(ours)
@@ -33,32 +34,40 @@ a=$(grep -c "they are as they were" "$T/zoned.log"); sleep 1; is "$(grep -c "the
 zc stop -t 0 db >/dev/null; zc start db >/dev/null; is "$(grep -c "they are as they were" "$T/zoned.log")" "$a" "... nor its supervisors"
 # ---- Docker's tables ----
 docker() {
-    nft -f - <<'N'
-table ip filter {
+    for family in ip ip6; do
+        nft -f - <<N
+table $family filter {
  chain DOCKER-USER { counter return; }
  chain DOCKER-FORWARD { oifname "docker0" drop; }
  chain FORWARD { type filter hook forward priority filter; policy drop; counter jump DOCKER-USER; counter jump DOCKER-FORWARD; }
 }
 N
+    done
 }
+undocker() { nft delete table ip filter && nft delete table ip6 filter; }
 docker
-theirs() { nft list table ip filter | grep -v "$inst" | sed 's/ packets [0-9]* bytes [0-9]*//'; }
+theirs() { { nft list table ip filter; nft list table ip6 filter; } | grep -v "$inst" | sed 's/ packets [0-9]* bytes [0-9]*//'; }
 foreign=$(theirs)
 tries=20 until_ok works
 works; ok $? "Docker comes with its FORWARD DROP: zones are reached"
-ns web ping -c 1 -W 1 192.0.2.2 >/dev/null; ok $? "... and reach out"
+ns web ping -c 1 -W 1 192.0.2.2 >/dev/null && ns web ping -c 1 -W 1 2001:db8:1::2 >/dev/null; ok $? "... and reach out"
 is "$(theirs)" "$foreign" "what is Docker's stays as it was, to the letter"
-is "$(nft list chain ip filter DOCKER-USER | grep -c "$inst")" 4 "two marked rules for each network with a way out"
+for family in ip ip6; do
+    is "$(nft list chain $family filter DOCKER-USER | grep -c "$inst")" 4 "two marked rules for each network with a way out ($family)"
+done
 zc doctor -o json | jq -e '.[] | select(.check | startswith("network")) | .ok' >/dev/null; ok $? "doctor has nothing to say"
-nft delete table ip filter && docker
+undocker && docker
 tries=20 until_ok works
 works; ok $? "Docker restarts: they are there again"
 lan curl -fs -m 0.6 "http://$(addr web)/" >/dev/null; [ $? != 0 ]; ok $? "what is not published stays closed"
-nft add rule ip filter FORWARD drop
+nft add rule ip filter FORWARD drop && nft add rule ip6 filter FORWARD drop
 zc doctor >/dev/null; ok $? "a rule behind the jump to our rules is nothing to doctor"
 nft insert rule ip filter FORWARD drop
 like "$(zc doctor; true)" 'rule "drop" of the nft chain ip filter FORWARD' "doctor names a foreign rule that drops"
-nft delete table ip filter
+undocker && docker
+nft insert rule ip6 filter FORWARD drop
+like "$(zc doctor; true)" 'rule "drop" of the nft chain ip6 filter FORWARD' "... one for IPv6"
+undocker
 nft -f - <<'N'
 table inet corp {
  chain guard { type filter hook forward priority 10; policy drop; ct state established accept; }

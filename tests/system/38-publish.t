@@ -44,6 +44,19 @@ is "$(lan curl -fs -m 2 'http://[2001:db8:1::1]:7200/')" 2001:db8:1::2 "IPv6, th
 is "$(python3 "$T/ask.py" 127.0.0.1 7100)" "8000 " "localhost alone: from here"
 is "$(lan python3 "$T/ask.py" 192.0.2.1 7100)" "none " "... and not from the LAN"
 nft list map inet "$inst" any4 | grep -q "sctp . 9999 : $(addr u) . 99"; ok $? "SCTP has its rule"
+# ---- long ranges, each on one address: more ports than sockets are held for ----
+zc create long --network app --set 'network[0].ports=["127.0.0.1:6500-6600:6500-6600", "[2001:db8:1::1]:6700-6800:6700-6800", "192.0.2.1:6900-7000:6900-7000"]' \
+    --image host -- sleep 1000 && zc start long
+ok $? "101 ports on localhost, as many on an IPv6 and on an IPv4 address"
+for p in 6500 6550 6600 6700 6750 6800 6900 6950 7000; do nsenter -n -t "$(field long .pid)" "$here/peer.py" :: $p & done
+gw=$(zc network show app -o json | jq -r .gateway4)
+answers() { for p in "${@:3}"; do tries=50 until_ok "$1" curl -fs -o /dev/null -m 1 "http://$2:$p/"; "$1" curl -fs -m 2 "http://$2:$p/"; done | xargs; }
+closed() { for p in "${@:3}"; do "$1" curl -fs -m 0.6 "http://$2:$p/"; done; }
+is "$(answers env 127.0.0.1 6500 6550 6600)" "$gw $gw $gw" "... localhost: the first, the middle and the last"
+is "$(answers lan '[2001:db8:1::1]' 6700 6750 6800)" "2001:db8:1::2 2001:db8:1::2 2001:db8:1::2" "... IPv6"
+is "$(answers lan 192.0.2.1 6900 6950 7000)" "192.0.2.2 192.0.2.2 192.0.2.2" "... IPv4"
+is "$(closed lan 192.0.2.1 6550 6750; closed lan '[2001:db8:1::1]' 6550 6950; closed env 127.0.0.1 6750 6950)" "" "... and none at another address"
+zc delete --force long
 # ---- forged: what is published on localhost, asked from the LAN by frames that no route of the LAN's stops ----
 up_mac=$(ip -j link show up0 | jq -r '.[0].address')
 nsenter -n -t "$(field u .pid)" tcpdump -lnni eth0 udp port 8000 >"$T/heard" 2>"$T/td" & td=$!

@@ -3,6 +3,8 @@
 #include "base/str.h"
 #include "netstack/priv.h"
 #include "tests/unit/tap.h"
+#include <stdlib.h>
+#include <time.h>
 
 static struct net_addr A(const char *text) {
     struct net_addr a = {0};
@@ -56,60 +58,146 @@ static void test_names(void)
     ok(strlen(a) == 14, "another bridge: %s", a);
 }
 
-static unsigned rnd_state = 12345;
+static unsigned rnd_state;
 static unsigned rnd(void)
 {
     return (rnd_state = rnd_state * 1103515245u + 12345u) >> 8;
 }
 
-/* Random takes, claims and releases against a plain array. */
+/* TEST_SEED, or the time: every run another walk, and any of them again. */
+static void rnd_begin(void)
+{
+    const char *given = getenv("TEST_SEED");
+    rnd_state = given ? (unsigned)strtoul(given, NULL, 0) : (unsigned)time(NULL);
+    printf("# TEST_SEED=%u\n", rnd_state);
+}
+
+/* What a pool should know, kept as plain arrays by host number. The gateway is number 1 of both families. */
+enum { NUMBERS = 65536, FAR = 8 /* IPv6 numbers beyond those that are handed out */ };
+struct model {
+    bool four[NUMBERS], six[NUMBERS + FAR];
+    unsigned room;                             /* IPv4 numbers 2 … room+1 are free at first */
+    unsigned n4, n6, either;                   /* either: numbers of the room that one or the other has */
+    unsigned twice, outside, refused, at_once; /* what went wrong */
+    unsigned takes, claims, last;
+};
+
+static struct net_addr numbered(const struct net_addr *subnet, unsigned n)
+{
+    struct net_addr a = *subnet;
+    unsigned len = subnet->family == AF_INET6 ? 16 : 4;
+    for (unsigned i = len; n; n >>= 8)
+        a.bytes[--i] |= (unsigned char)n;
+    return a;
+}
+
+static void model_set(struct model *m, bool six, unsigned n, bool on)
+{
+    bool *at = six ? &m->six[n] : &m->four[n], other = n < NUMBERS && (six ? m->four[n] : m->six[n]);
+    if (*at == on)
+        return;
+    *at = on;
+    *(six ? &m->n6 : &m->n4) += on ? 1u : -1u;
+    if (!other && n >= 2 && n < m->room + 2)
+        m->either += on ? 1u : -1u;
+}
+
+static void walk_take(struct model *m, struct net_pool *p, const struct net_network *n)
+{
+    struct net_addr v4 = {0}, v6 = {0};
+    struct err e = {0};
+    unsigned rest = m->last;
+    m->last = 0;
+    if (net_pool_take(p, &v4, &v6, &e) < 0) {
+        m->refused += e.kind != ERR_LIMIT ||
+                      (m->n4 < NET_BRIDGE_ZONES && m->n6 < NET_BRIDGE_ZONES && m->either < m->room);
+        return;
+    }
+    unsigned host = ((unsigned)v4.bytes[2] << 8 | v4.bytes[3]) & ((1u << (32 - n->subnet4.prefix)) - 1);
+    struct net_addr want4 = numbered(&n->subnet4, host), want6 = numbered(&n->subnet6, host);
+    m->takes++;
+    m->refused += m->n4 >= NET_BRIDGE_ZONES || m->n6 >= NET_BRIDGE_ZONES;
+    m->outside += !net_addr_eq(&v4, &want4) || !net_addr_eq(&v6, &want6) || host < 2 || host > m->room + 1 ||
+                  v4.prefix != n->subnet4.prefix || v6.prefix != n->subnet6.prefix;
+    m->twice += m->four[host] || m->six[host];
+    m->at_once += rest && host == rest && m->either + 1 < m->room;
+    model_set(m, false, host, true);
+    model_set(m, true, host, true);
+}
+
+static void walk_claim(struct model *m, struct net_pool *p, const struct net_network *n)
+{
+    bool six = rnd() % 2, far = six && rnd() % 8 == 0;
+    unsigned near = m->room < 1200 ? m->room + 2 : 1200,
+             host = far ? NUMBERS + rnd() % FAR : rnd() % (near + 1);
+    struct net_addr a = numbered(six ? &n->subnet6 : &n->subnet4, host);
+    bool taken = six ? m->six[host] : m->four[host], own = host < 2 || (!six && host == m->room + 2);
+    struct err e = {0};
+    enum err_kind want = own                                         ? ERR_INVALID
+                         : taken                                     ? ERR_CONFLICT
+                         : (six ? m->n6 : m->n4) >= NET_BRIDGE_ZONES ? ERR_LIMIT
+                                                                     : ERR_NONE;
+    net_pool_claim(p, &a, &e);
+    m->refused += e.kind != want;
+    if (e.kind == ERR_NONE) {
+        m->claims++;
+        m->twice += taken;
+        model_set(m, six, host, true);
+    }
+    m->last = 0;
+}
+
+/* Some number that is taken, of one family or of both; released twice, which is nothing. */
+static void walk_release(struct model *m, struct net_pool *p, const struct net_network *n)
+{
+    unsigned start = rnd() % (NUMBERS + FAR), both = rnd() % 2;
+    for (unsigned i = 0; i < NUMBERS + FAR; i++) {
+        unsigned host = (start + i) % (NUMBERS + FAR);
+        bool four = host < NUMBERS && m->four[host], six = m->six[host];
+        if (!four && !six)
+            continue;
+        for (unsigned k = 0; k < 2; k++) {
+            struct net_addr a = numbered(k ? &n->subnet6 : &n->subnet4, host);
+            if (!(k ? six : four) || (k && four && !both))
+                continue;
+            net_pool_release(p, &a);
+            net_pool_release(p, &a);
+            model_set(m, k, host, false);
+        }
+        m->last = host < NUMBERS && !m->four[host] && !m->six[host] ? host : 0;
+        return;
+    }
+}
+
+/* Random takes, claims and releases against the model. The pool fills, and empties by and by. */
 static void property(const char *subnet, unsigned steps)
 {
-    struct net_network n = {.subnet4 = A(subnet), .subnet6 = A("fd00:1::/64")};
+    struct net_network n = {.subnet4 = A(subnet), .subnet6 = A("fd00:1::/64"), .gateway6 = A("fd00:1::1/64")};
     n.gateway4 = n.subnet4;
     n.gateway4.bytes[3] |= 1;
-    n.gateway6 = A("fd00:1::1/64");
     struct net_pool *p = net_pool_new(&n);
-    static struct net_addr four[NET_BRIDGE_ZONES + 1], six[NET_BRIDGE_ZONES + 1];
-    unsigned have = 0, doubles = 0, wrong = 0, at_once = 0, bad_limit = 0;
-    struct net_addr last = {0};
+    struct model *m = xcalloc(1, sizeof(*m));
+    m->room = (1u << (32 - n.subnet4.prefix)) - 3;
+    unsigned wrong_count = 0;
     for (unsigned i = 0; i < steps; i++) {
-        struct net_addr v4 = {0}, v6 = {0};
-        struct err e = {0};
-        if (have && rnd() % 5 < 2) {
-            unsigned k = rnd() % have;
-            net_pool_release(p, &four[k]);
-            net_pool_release(p, &six[k]);
-            net_pool_release(p, &four[k]); /* idempotent */
-            last = four[k];
-            have--;
-            four[k] = four[have];
-            six[k] = six[have];
-            continue;
-        }
-        int r = net_pool_take(p, &v4, &v6, &e);
-        if (r < 0) {
-            unsigned room = 1u << (32 - n.subnet4.prefix);
-            bad_limit += e.kind != ERR_LIMIT || (have < NET_BRIDGE_ZONES && have < room - 3);
-            continue;
-        }
-        for (unsigned k = 0; k < have; k++)
-            doubles += net_addr_eq(&v4, &four[k]) || net_addr_eq(&v6, &six[k]);
-        wrong += !net_addr_in(&v4, &n.subnet4) || !net_addr_in(&v6, &n.subnet6) ||
-                 net_addr_eq(&v4, &n.gateway4) ||
-                 (v4.bytes[3] & (n.subnet4.prefix > 24 ? 7 : 255)) != v6.bytes[15] ||
-                 v4.prefix != n.subnet4.prefix;
-        at_once += last.family && net_addr_eq(&v4, &last) && have + 4 < 1u << (32 - n.subnet4.prefix);
-        last.family = 0;
-        four[have] = v4;
-        six[have++] = v6;
+        unsigned what = rnd() % 10;
+        if (what < (i / (steps / 4) % 2 ? 5u : 2u))
+            walk_release(m, p, &n);
+        else if (what < 8)
+            walk_take(m, p, &n);
+        else
+            walk_claim(m, p, &n);
+        wrong_count += net_pool_used(p) != (m->n4 > m->n6 ? m->n4 : m->n6);
     }
-    is_int(doubles, 0, "%s, %u steps: no address twice", subnet, steps);
-    is_int(wrong, 0, "all inside, none the gateway's, equal host parts");
-    is_int(at_once, 0, "the last released is not given at once");
-    is_int(bad_limit, 0, "refused only when full");
-    is_int(net_pool_used(p), have, "the count is right");
+    ok(m->takes > steps / 100 && m->claims > steps / 100, "%s, %u steps: %u takes, %u claims", subnet, steps,
+       m->takes, m->claims);
+    is_int(m->twice, 0, "no address twice");
+    is_int(m->outside, 0, "all inside, none the gateway's, equal host parts");
+    is_int(m->at_once, 0, "the last released is not given at once");
+    is_int(m->refused, 0, "refused when full, taken or the network's own, and only then");
+    is_int(wrong_count, 0, "the count is right");
     net_pool_free(p);
+    free(m);
 }
 
 static void claim_is(struct net_pool *p, const char *text, enum err_kind kind)
@@ -240,6 +328,7 @@ int main(void)
 {
     test_addr();
     test_names();
+    rnd_begin();
     property("10.5.0.0/16", 20000);
     property("10.5.7.0/24", 20000);
     property("10.5.7.16/29", 2000);
