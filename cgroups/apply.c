@@ -46,6 +46,14 @@ static bool is_gone(const struct cg_group *g, int hier)
            faccessat(g->h->at[hier].fd, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
 }
 
+bool cg_gone(const struct cg_group *g)
+{
+    for (unsigned i = 0; i < g->h->n; i++)
+        if (g->h->at[i].used && is_gone(g, (int)i))
+            return true;
+    return false;
+}
+
 static int not_taken(const struct cg_group *g, const struct cg_key *k, int hier, const char *file,
                      struct err *e)
 {

@@ -125,6 +125,8 @@ struct cg_stats { /* times in µs, sizes in bytes; UINT64_MAX = this host does n
 /* Descriptors are opened at the first read and kept. brief: only cpu_usage and mem_usage (for list; 2
  * preads). */
 int cg_read(struct cg_group *g, bool brief, struct cg_stats *out, struct err *e);
+/* Somebody has removed its folder in a hierarchy that holds limits. */
+bool cg_gone(const struct cg_group *g);
 /* Writes every limit again (after drift). */
 int cg_heal(const struct cg_group *g, const struct cg_limits *l, struct err *e);
 struct cg_total { /* µs, bytes; UINT64_MAX = this host does not tell */

@@ -68,6 +68,11 @@ static void add_pools(struct zd *d, struct division *v)
     }
 }
 
+static uint64_t top_weights(const struct zd *d)
+{
+    return d->host_in_root ? 0 : cg_top_weights(d->cgroups, d->cgroup_parent);
+}
+
 int division_make(struct zd *d, struct zone *z, const struct spec *spec, struct division *v,
                   struct problems *ps)
 {
@@ -91,7 +96,7 @@ int division_make(struct zd *d, struct zone *z, const struct spec *spec, struct 
     v->l.host = d->host;
     v->l.host_in_root = d->host_in_root;
     v->l.exclusive_cpus = d->exclusive_cpus;
-    v->l.top_weights = d->host_in_root ? 0 : cg_top_weights(d->cgroups, d->cgroup_parent);
+    v->l.top_weights = top_weights(d);
     return ledger_divide(&v->l, ps);
 }
 
@@ -291,6 +296,7 @@ int division_apply(struct zd *d, const struct zone *except, struct err *e)
     int r = division_make(d, NULL, NULL, &v, &ps);
     struct party *at = xcalloc(2 * v.l.n + 1, sizeof(*at));
     unsigned n = r == 0 ? differing(d, except, &v, at) : 0;
+    d->top_weights = v.l.top_weights;
     if (r < 0)
         r = problems_to_err(&ps, e, NULL);
     else if (n)
@@ -310,6 +316,16 @@ int division_apply(struct zd *d, const struct zone *except, struct err *e)
     problems_done(&ps);
     division_done(&v);
     return r;
+}
+
+void division_follow_tops(struct zd *d)
+{
+    uint64_t now = top_weights(d), was = d->top_weights;
+    if (now == was)
+        return;
+    log_notice("the other top control groups weigh %llu together, not %llu: divided again",
+               (unsigned long long)now, (unsigned long long)was);
+    division_left(d);
 }
 
 void division_left(struct zd *d)

@@ -49,6 +49,8 @@ int division_plan(struct zd *d, struct zone *z, struct plan *p, struct problems 
 int division_apply(struct zd *d, const struct zone *except, struct err *e);
 /* The same after somebody left: there is nobody to tell of an error but the log. */
 void division_left(struct zd *d);
+/* The same when other top groups have come, gone or changed their weights, against which the zones' stands. */
+void division_follow_tops(struct zd *d);
 void division_save_plan(struct zone *z);        /* the running plan, for whoever adopts the zone */
 int division_open(struct zd *d, struct err *e); /* host.yaml, pools */
 void division_adopted(struct zd *d);            /* what ran before us is known */

@@ -171,9 +171,11 @@ static int look(sd_event_source *s, uint64_t usec, void *arg)
 {
     struct zd *d = arg;
     look_at_zones(d);
-    if (++d->drift_round % SHARED_EVERY == 0)
+    if (++d->drift_round % SHARED_EVERY == 0) {
+        division_follow_tops(d);
         for (unsigned i = 0; i <= d->pools.len; i++)
             js_free(drift_check_shared(d, i ? d->pools.at[i - 1] : NULL));
+    }
     (void)sd_event_source_set_time_relative(s, SECOND);
     (void)sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
     return 0;

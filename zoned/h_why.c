@@ -21,7 +21,8 @@ struct asking {
     struct sd_event_source *timer;
     char name[SPEC_NAME_MAX + 1];
     uint64_t at, start_no;
-    struct cg_stats self, pool;
+    struct cg_stats self;
+    struct cg_held pool, all;
     struct cg_total total;
     VEC(struct seen) others;
 };
@@ -40,11 +41,14 @@ static double part(uint64_t was, uint64_t is, double seconds)
 static void look_back(struct asking *a, const struct zone *z, struct why_zone *to, double seconds)
 {
     uint64_t now = z->sample ? z->sample->stats.cpu_usage : UINT64_MAX;
+    bool divided = z->plan && z->plan->divided; /* the CPUs that it really has, whoever's doing that is */
     *to = (struct why_zone){.name = z->name,
                             .state = z->state,
                             .entitled = z->entitled,
                             .cap = z->spec ? z->spec->cpu.cap : -1,
-                            .set = z->spec ? z->spec->cpu.set : NULL};
+                            .set = divided   ? z->plan->cpu.set
+                                   : z->spec ? z->spec->cpu.set
+                                             : NULL};
     for (unsigned i = 0; i < a->others.len; i++)
         if (!strcmp(a->others.at[i].name, z->name) && a->others.at[i].start_no == z->start_no)
             to->used = part(a->others.at[i].cpu, now, seconds);
@@ -56,20 +60,63 @@ static struct pool_entry *running_pool(struct zd *d, const struct zone *z)
     return name ? pool_find(d, name) : NULL;
 }
 
-static void read_pool(const struct pool_entry *p, struct cg_stats *out)
+static void read_pool(struct zd *d, const struct pool_entry *p, struct cg_held *out)
 {
-    if (!p || !p->group || cg_read(p->group, false, out, NULL) < 0)
-        memset(out, 0xff, sizeof(*out));
+    auto_free char *group = p ? pool_group(p->name) : NULL;
+    *out = (struct cg_held){UINT64_MAX, UINT64_MAX, -1};
+    if (p && p->group)
+        cg_read_held(d->cgroups, d->cgroup_parent, group, out);
 }
 
 /* Part of the periods in which a cap held it back. */
-static double held(const struct cg_stats *was, const struct cg_stats *is)
+static double held(const struct cg_held *was, const struct cg_held *is)
 {
-    if (!known(was->cpu_periods, is->cpu_periods) || is->cpu_periods == was->cpu_periods ||
-        !known(was->cpu_throttled_periods, is->cpu_throttled_periods))
+    if (!known(was->periods, is->periods) || is->periods == was->periods || !known(was->held, is->held))
         return 0;
-    return (double)(is->cpu_throttled_periods - was->cpu_throttled_periods) /
-           (double)(is->cpu_periods - was->cpu_periods);
+    return (double)(is->held - was->held) / (double)(is->periods - was->periods);
+}
+
+static struct cg_held held_of(const struct cg_stats *s)
+{
+    return (struct cg_held){s->cpu_periods, s->cpu_throttled_periods, -1};
+}
+
+static bool foreign(double kernel, double ours)
+{
+    double by = (kernel > 0 ? kernel : 0) - (ours > 0 ? ours : 0);
+    return by > 0.005 || by < -0.005;
+}
+
+static enum why_bound bound_of(const struct zone *z, const struct pool_entry *pool)
+{
+    const struct spec_cpu *c = z->plan ? &z->plan->spec->cpu : &z->spec->cpu;
+    if (c->dedicated)
+        return WHY_DEDICATED;
+    if (pool && (pool->spec->cpu.set || pool->spec->cpu.dedicated) &&
+        (!c->set || str_eq(z->plan->cpu.set, pool->now.set)))
+        return WHY_POOL;
+    return c->set ? WHY_SET : WHY_OTHERS;
+}
+
+/* What bounds it from above: its pool, the quota on all zones. */
+static void look_above(const struct asking *a, const struct zone *z, struct why_facts *f)
+{
+    struct zd *d = a->d;
+    const struct pool_entry *pool = running_pool(d, z);
+    struct cg_held now;
+    if (z->spec)
+        f->bound = bound_of(z, pool);
+    if (pool) {
+        read_pool(d, pool, &now);
+        f->pool = pool->name;
+        f->pool_cap = now.cap;
+        f->pool_foreign = foreign(now.cap, pool->now.cap);
+        f->pool_held = now.cap > 0 && a->start_no == z->start_no ? held(&a->pool, &now) : 0;
+    }
+    cg_read_held(d->cgroups, d->cgroup_parent, NULL, &now);
+    f->all_cap = now.cap;
+    f->all_foreign = foreign(now.cap, d->part.cap);
+    f->all_held = now.cap > 0 ? held(&a->all, &now) : 0;
 }
 
 static void look_at_self(const struct asking *a, const struct zone *z, struct why_zone *to, double seconds)
@@ -77,7 +124,10 @@ static void look_at_self(const struct asking *a, const struct zone *z, struct wh
     const struct cg_stats *was = &a->self, *is = &z->sample->stats;
     if (a->start_no != z->start_no) /* another start: its totals began at 0 */
         return;
-    to->held = held(was, is);
+    struct cg_held before = held_of(was), after = held_of(is), kernel;
+    to->held = held(&before, &after);
+    cg_read_held(a->d->cgroups, z->plan->cgroup_parent, z->plan->cgroup_name, &kernel);
+    to->cap = kernel.cap > 0 ? kernel.cap : to->cap; /* somebody else may have written it */
     to->throttled = part(was->cpu_throttled, is->cpu_throttled, 1);
     to->wait_cpu = part(was->psi_cpu_some, is->psi_cpu_some, seconds);
     to->wait_mem = part(was->psi_mem_some, is->psi_mem_some, seconds);
@@ -101,16 +151,10 @@ static json *decide(struct asking *a, struct zone *z, struct zone **all, unsigne
     cg_read_total(a->d->cgroups, a->d->cgroup_parent, &total);
     look_back(a, z, &f.self, f.seconds);
     f.self.mem_cap = SPEC_UNSET;
-    if (z->sample && z->spec)
+    if (z->sample && z->spec && z->plan)
         look_at_self(a, z, &f.self, f.seconds);
-    struct pool_entry *pool = running_pool(a->d, z);
-    if (pool) {
-        struct cg_stats now;
-        read_pool(pool, &now);
-        f.pool = pool->name;
-        f.pool_cap = pool->spec->cpu.cap;
-        f.pool_held = a->start_no == z->start_no ? held(&a->pool, &now) : 0;
-    }
+    look_above(a, z, &f);
+    f.gone = z->group && cg_gone(z->group);
     for (unsigned i = 0; i < n; i++)
         if (all[i] != z && all[i]->group)
             look_back(a, all[i], &others[f.nothers++], f.seconds);
@@ -156,7 +200,8 @@ static void remember(struct asking *a, struct zone *z, struct zone **all, unsign
     a->start_no = z->start_no;
     cg_read_total(a->d->cgroups, a->d->cgroup_parent, &a->total);
     memset(&a->self, 0xff, sizeof(a->self));
-    read_pool(running_pool(a->d, z), &a->pool);
+    read_pool(a->d, running_pool(a->d, z), &a->pool);
+    cg_read_held(a->d->cgroups, a->d->cgroup_parent, NULL, &a->all);
     if (z->sample)
         a->self = z->sample->stats;
     for (unsigned i = 0; i < n; i++) {

@@ -47,14 +47,20 @@ struct why_zone {
     uint64_t mem, mem_cap, oom_kills;   /* mem_cap: SPEC_UNSET = none */
     bool io_capped;
 };
+enum why_bound { WHY_SET, WHY_DEDICATED, WHY_POOL, WHY_OTHERS }; /* whose doing a zone's set is */
 struct why_facts {
     struct why_zone self;
+    enum why_bound
+        bound; /* self's set: its own, its dedicated CPUs, its pool's, what others' dedicated ones leave */
+    bool gone; /* its groups were removed */
     const struct why_zone *others; /* names, sets and CPUs of the other running zones */
     unsigned nothers, cpus;
     double seconds, host_used;
-    const char *pool; /* or NULL */
-    double pool_cap, pool_held;
+    const char *pool;               /* or NULL */
+    double pool_cap, pool_held;     /* … as the kernel has it */
+    double all_cap, all_held;       /* of the quota on all zones together; < 0: none */
+    bool pool_foreign, all_foreign; /* somebody else wrote that cap */
 };
-/* {zone, cause, neighbour, text, seconds, counters}: cap, pool, memory, io, set, machine, neighbour, host,
- * none, paused, not_running. */
+/* {zone, cause, neighbour, text, seconds, counters}: cap, pool, reserved, memory, io, set, dedicated, machine,
+ * neighbour, host, none, paused, not_running, no_groups. */
 json *why_decide(const struct why_facts *f);

@@ -48,6 +48,17 @@ static json *not_running(const struct why_facts *f)
     return answer(f, "not_running", NULL, "Zone %s does not run: it is %s.", name, state_name(f->self.state));
 }
 
+static json *no_groups(const struct why_facts *f)
+{
+    const char *name = f->self.name;
+    return answer(
+        f, "no_groups", NULL,
+        "Zone %s runs without limits: its control groups are gone, somebody has removed them. No cap, share "
+        "or reservation of it is kept, and nothing tells what holds it back. zonectl restart %s makes them "
+        "anew.",
+        name, name);
+}
+
 static json *own_cap(const struct why_facts *f)
 {
     const struct why_zone *z = &f->self;
@@ -64,9 +75,27 @@ static json *by_pool(const struct why_facts *f)
     return answer(
         f, "pool", f->pool,
         "Zone %s is slow because of its pool %s: the pool's cap of %.2f CPUs held its zones back in "
-        "%.0f %% of the periods (cpu.stat of the pool: nr_throttled), while %s used %.2f CPUs. zonectl "
+        "%.0f %% of the periods (cpu.stat of the pool: nr_throttled), while %s used %.2f CPUs. %szonectl "
         "pool set %s cpu.cap=… gives the pool more.",
-        f->self.name, f->pool, f->pool_cap, percent(f->pool_held), f->self.name, f->self.used, f->pool);
+        f->self.name, f->pool, f->pool_cap, percent(f->pool_held), f->self.name, f->self.used,
+        f->pool_foreign ? "Somebody else wrote that cap to the pool's group; any zonectl pool set heals it. "
+                        : "",
+        f->pool);
+}
+
+/* The quota on all zones together, which keeps the host's part. */
+static json *by_all(const struct why_facts *f)
+{
+    return answer(
+        f, "reserved", "@host",
+        "Zone %s is slow because of %s: all zones together may use %.2f of %u CPUs, and that quota held them "
+        "back in %.0f %% of the periods (cpu.stat of the zones' parent group: nr_throttled), while %s used "
+        "%.2f CPUs. zonectl set @host cpu.reserved=… %s.",
+        f->self.name,
+        f->all_foreign ? "a quota that somebody else wrote to the group of all zones"
+                       : "what is kept for the host, @host cpu.reserved",
+        f->all_cap, f->cpus, percent(f->all_held), f->self.name, f->self.used,
+        f->all_foreign ? "writes ours again" : "with less leaves more to zones");
 }
 
 static json *memory(const struct why_facts *f)
@@ -138,9 +167,40 @@ static double host_here(const struct why_facts *f, unsigned cpus)
     return f->host_used < left ? f->host_used : left;
 }
 
+/* CPUs that are not of its own choice. */
+static json *by_given_set(const struct why_facts *f, unsigned cpus)
+{
+    const struct why_zone *z = &f->self;
+    const char *s = cpus == 1 ? "" : "s";
+    if (f->bound == WHY_DEDICATED)
+        return answer(
+            f, "dedicated", NULL,
+            "Zone %s is slow because it keeps its %u dedicated CPU%s (%s) busy itself: used %.2f, and in "
+            "%.0f %% of the time a task waited for one (cpu.pressure). More of them: zonectl set %s "
+            "cpu.dedicated=%u",
+            z->name, cpus, s, z->set, z->used, percent(z->wait_cpu), z->name, cpus + 1);
+    if (f->bound == WHY_POOL)
+        return answer(
+            f, "pool", f->pool,
+            "Zone %s is slow because of its pool %s: it keeps the %u CPU%s of the pool (%s) busy itself: "
+            "used "
+            "%.2f, and in %.0f %% of the time a task waited for one (cpu.pressure). More for the pool: "
+            "zonectl pool set %s, cpu.set or cpu.dedicated",
+            z->name, f->pool, cpus, s, z->set, z->used, percent(z->wait_cpu), f->pool);
+    return answer(
+        f, "machine", NULL,
+        "Zone %s is slow because the machine has no more CPUs for it: it keeps the %u CPU%s (%s) that are "
+        "not "
+        "dedicated to others busy itself: used %.2f, and in %.0f %% of the time a task waited for one "
+        "(cpu.pressure).",
+        z->name, cpus, s, z->set, z->used, percent(z->wait_cpu));
+}
+
 static json *by_itself(const struct why_facts *f, unsigned cpus)
 {
     const struct why_zone *z = &f->self;
+    if (z->set && f->bound != WHY_SET)
+        return by_given_set(f, cpus);
     if (z->set)
         return answer(
             f, "set", NULL,
@@ -196,19 +256,24 @@ static json *decide(const struct why_facts *f)
     double mem = z->wait_mem >= MEMORY_LEAST ? z->wait_mem : 0,
            disk = z->wait_io >= WAIT_LEAST ? z->wait_io : 0, held = z->held >= HELD_LEAST ? z->held : 0,
            pool = f->pool && f->pool_held >= HELD_LEAST ? f->pool_held : 0,
-           wait = held || pool || z->wait_cpu < WAIT_LEAST ? 0 : z->wait_cpu;
+           all = z->wait_cpu >= WAIT_LEAST && f->all_held >= HELD_LEAST ? f->all_held : 0,
+           wait = held || pool || all || z->wait_cpu < WAIT_LEAST ? 0 : z->wait_cpu;
     if (full && disk > mem && (mem > 0 || z->refaults * 2 > z->read))
         mem = disk;
     if (z->state != ZONE_RUNNING)
         return not_running(f);
-    if (z->oom_kills || (mem && mem >= disk && mem >= held && mem >= pool && mem >= wait))
+    if (f->gone)
+        return no_groups(f);
+    if (z->oom_kills || (mem && mem >= disk && mem >= held && mem >= pool && mem >= all && mem >= wait))
         return memory(f);
-    if (disk && disk >= held && disk >= pool && disk >= wait)
+    if (disk && disk >= held && disk >= pool && disk >= all && disk >= wait)
         return io(f);
-    if (held && held >= pool)
+    if (held && held >= pool && held >= all)
         return own_cap(f);
-    if (pool)
+    if (pool && pool >= all)
         return by_pool(f);
+    if (all)
+        return by_all(f);
     return wait ? cpu_wait(f) : none(f);
 }
 
@@ -221,6 +286,7 @@ json *why_decide(const struct why_facts *f)
     js_set_real(c, "periods_held", z->held);
     js_set_real(c, "throttled_seconds", z->throttled);
     js_set(c, "pool_periods_held", f->pool ? js_real(f->pool_held) : js_null());
+    js_set_real(c, "all_periods_held", f->all_held);
     js_set_real(c, "cpu_waiting", z->wait_cpu);
     js_set_real(c, "memory_waiting", z->wait_mem);
     js_set_real(c, "refault_bytes", z->refaults);

@@ -161,6 +161,7 @@ struct zd {
     struct sd_event_source *build_again;
     struct spec_party *host;            /* the host's part, ETC/host.yaml */
     bool host_in_root, exclusive_cpus;  /* as struct ledger has them */
+    uint64_t top_weights;               /* of the other top groups, as the division was made last */
     struct cg_part part;                /* what the parent group has */
     bool drifted;                       /* … by us, and not in the kernel */
     const struct pool_entry *pool_asks; /* whose change is held against the ledger, or NULL */

@@ -294,7 +294,7 @@ is "$(cat "$file") $(weight_of drift) $(zc show drift -o json | jq .drifted)" "4
 sleep 0.2
 is "$(jq -r 'select(.zone == "drift" and (.event == "drifted" or .event == "healed")) | .event' "$T/events" | xargs)" "drifted healed" "both are events"
 echo 78 >"$file"
-seen_in_events() { jq -e "select($1)" "$T/events" >/dev/null 2>&1; }
+seen_in_events() { [ "$(jq "select($1)" "$T/events" 2>/dev/null)" ]; }
 until_ok seen_in_events '.event == "drifted" and .zone == "drift" and .drift[0].have == "78"'
 seen_in_events '.event == "drifted" and .zone == "drift" and .drift[0].have == "78"'
 ok $? "a foreign write is noticed without show"
@@ -307,38 +307,38 @@ put() { # put GROUP FILE_V1 VALUE FILE_V2 VALUE: whichever there is
     echo "$5" >"/sys/fs/cgroup/$inst.slice/$1/$4"
 }
 loosen() { put . cpu.cfs_quota_us -1 cpu.max max; put . cpu.shares 2 cpu.weight 1; }
-host_has() { echo "$(quota_of .) $([ "$(weight_of .)" -ge 100 ] && echo heavy)"; }
+host_has() { echo "$(quota_of .) $(weight_of .)"; }
 zc pool create shared cpu.set=$last >/dev/null
 zc create drift --image host --set cpu.pool=shared --set cpu.reserved= -- sleep 1000
 zc set @host cpu.reserved=0.5 >/dev/null
 zc start drift
-left=$(awk "BEGIN { print $cpus - 0.5 }")
+had=$(host_has) # a quota, or on v2 with groups beside ours a weight against theirs
 host() { curl -s --unix-socket "$ZONED_SOCKET" http://x/v1/host | jq -c "$1"; }
-is "$(host_has) $(host .drifted)" "$left heavy false" "the zones' part is the kernel's"
+like "$had $(host .drifted)" "^($(awk "BEGIN { print $cpus - 0.5 }")|none) [1-9][0-9]+ false$" "the zones' part is the kernel's"
 loosen
 until_ok seen_in_events '.event == "drifted" and .of == "@host"'
-is "$(host '[.drifted, ([.drift[].key] | unique)]')" '[true,["cpu.reserved","cpu.shares"]]' "a foreign write to it is noticed"
+is "$(host '[.drifted, ([.drift[].key] | index("cpu.shares") != null)]')" '[true,true]' "a foreign write to it is noticed"
 is "$(zc doctor -o json | jq -r '.[] | select(.check | startswith("control groups")) | "\(.ok) \(.remedy)"')" \
     "false zonectl set @host cpu.reserved=0.5 writes all values again" "... doctor names it, and the remedy"
-is "$(zc show drift -o json | jq .drifted) $(host_has)" "false none " "... it is not the zone's, and not healed unasked"
+like "$(zc show drift -o json | jq .drifted) $(host_has)" "^false none [01]$" "... it is not the zone's, and not healed unasked"
 zc export drift >"$T/drift.yaml"
 status_is 0 "apply --dry-run" zc apply -n -f "$T/drift.yaml"
-like "$out" "cpu.reserved of @host: the kernel had .*to be healed" "... tells"
+like "$out" "cpu.shares of @host: the kernel had .*to be healed" "... tells"
 status_is 0 "apply of a zone" zc apply -f "$T/drift.yaml"
-is "$(host_has) $(host .drifted)" "$left heavy false" "... heals it"
+is "$(host_has) $(host .drifted)" "$had false" "... heals it"
 loosen
 status_is 0 "the same value again" zc set @host cpu.reserved=0.5
-like "$out" "cpu.reserved: the kernel had .*: healed" "... says so"
-is "$(host_has)" "$left heavy" "... and heals it"
+like "$out" "cpu.shares: the kernel had .*: healed" "... says so"
+is "$(host_has)" "$had" "... and heals it"
 loosen
 zc create next --image host -- sleep 1000
 status_is 0 "a start" zc start next
-is "$(host_has)" "$left heavy" "... heals it"
+is "$(host_has)" "$had" "... heals it"
 loosen
 zc delete --force next >/dev/null
-is "$(quota_of .)" none "an end does not"
+like "$(host_has)" "^none [01]$" "an end does not"
 zc set @host cpu.reserved= >/dev/null
-is "$(host_has) $(host .drifted)" "none heavy false" "given back"
+is "$(host_has) $(host .drifted)" "none 100 false" "given back"
 put shared.pool cpu.cfs_quota_us 20000 cpu.max "20000 100000"
 until_ok seen_in_events '.event == "drifted" and .of == "pool shared"'
 is "$(zc pool show shared -o json | jq -c '[.drifted, .drift[0].key, .drift[0].of]')" '[true,"cpu.cap","pool shared"]' "a pool's, too"

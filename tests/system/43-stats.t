@@ -115,6 +115,39 @@ provoked small 1 "host [host]" "why: the host"
 kill $h1 $h2
 slice_weight 262144 10000
 zc stop --force small >/dev/null
+# whose doing a zone's CPUs are, and quotas above it
+two="($spin) & $spin"
+zc create own --image host --set cpu.dedicated=1 -- sh -c "$two"
+zc create beside --image host -- sh -c "$two"
+zc start own beside
+provoked own 1 "dedicated -" "why: its dedicated CPUs, not a neighbour on others"
+provoked beside 1 "machine -" "why: what is left beside another's dedicated CPUs"
+like "$(jq -r .text "$T/why")" "not dedicated to others" "... which it says"
+zc delete --force own beside >/dev/null
+zc pool create lane cpu.set=1 >/dev/null
+zc create inside --image host --set cpu.pool=lane -- sh -c "$two"
+zc create outside --cpus 0 --image host -- sh -c "$spin"
+zc start inside outside
+provoked inside 1 "pool lane" "why: its pool's CPUs"
+like "$(jq -r .text "$T/why")" "the 1 CPU of the pool \\(1\\) busy itself" "... which it says"
+echo 20000 2>/dev/null >/sys/fs/cgroup/cpu/$inst.slice/lane.pool/cpu.cfs_quota_us || echo "20000 100000" >/sys/fs/cgroup/$inst.slice/lane.pool/cpu.max
+provoked inside 1 "pool lane" "why: a quota that somebody else wrote to its pool"
+like "$(jq -r .text "$T/why")" "cap of 0\\.20 CPUs .* Somebody else wrote that cap" "... which it says, with the kernel's figure"
+zc delete --force outside >/dev/null
+zc set inside cpu.pool= >/dev/null && zc restart inside >/dev/null
+zc pool delete lane >/dev/null
+zc set @host cpu.reserved=$(awk "BEGIN { print $(nproc) - 0.5 }") >/dev/null
+quota=$(cat /sys/fs/cgroup/cpu/$inst.slice/cpu.cfs_quota_us 2>/dev/null || cut -d' ' -f1 /sys/fs/cgroup/$inst.slice/cpu.max)
+if [ "$quota" = max ]; then
+    ok 0 "(weights keep the host's part here)"
+else
+    provoked inside 1 "reserved @host" "why: what is kept for the host"
+    like "$(jq -r .text "$T/why")" "may use 0\\.50 of $(nproc) CPUs" "... with the quota"
+    is "$(jq '.counters.all_periods_held > 0.1' "$T/why")" true "... and its counter"
+fi
+zc set @host cpu.reserved= >/dev/null
+zc delete --force inside >/dev/null
+
 zc create thrash --memory 48M --image host -- python3 -c '
 import os
 f = "/var/tmp/big"
@@ -145,5 +178,5 @@ python3 "$here/top_pty.py" "$BIN/zonectl" top -i 0.3 >"$T/top" 2>&1
 ok $? "top: bars, order by keys, window size, a clean end by q, TERM and HUP" "$(cat "$T/top")"
 status_is 2 "top without a terminal" zc top
 zc delete --force $(zc list -q) >/dev/null
-eventually "$before" picture "$inst" >/dev/null # others use loop devices, and a large root goes in the background
+tries=600 eventually "$before" picture "$inst" >/dev/null # others use loop devices, and a large root goes in the background
 nothing_left

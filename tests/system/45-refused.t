@@ -54,6 +54,8 @@ for f in $(find /sys/fs/cgroup -maxdepth 4 -type d -path "*/$inst.slice/web" ! -
 done
 status_is 4 "a change of a zone whose groups are gone" zc set web tasks=77
 like "$out" "tasks: the group .*/web is gone: somebody has removed it" "... says so"
+is "$(zc why web -i 0.2 -o json | jq -r .cause)" no_groups "why says that it runs without limits"
+like "$(zc why web -i 0.2)" "zonectl restart web" "... with the remedy"
 status_is 0 "stats goes on" zc stats -o json
 is "$(echo "$out" | jq -r '.zones[0].name')" web "... with the zone"
 zc create other --image host -- sleep 1000

@@ -94,6 +94,21 @@ static void test_why_limits(void)
     f.pool = "batch";
     f.pool_held = 0.95;
     says(&f, "pool", "batch", "of the pool");
+    f.all_cap = 1.5;
+    f.all_held = 0.97;
+    says(&f, "reserved", "@host", "@host cpu.reserved: all zones together may use 1.50 of 2 CPUs");
+    f.all_foreign = true;
+    says(&f, "reserved", "@host", "somebody else wrote");
+    f.self.wait_cpu = 0.05;
+    says(&f, "pool", "batch", "of the pool"); /* others are held back, it does not wait */
+    f.pool_cap = 0.2;
+    f.pool_foreign = true;
+    says(&f, "pool", "batch", "cap of 0.20 CPUs");
+    says(&f, "pool", "batch", "Somebody else wrote");
+    f.gone = true;
+    says(&f, "no_groups", NULL, "zonectl restart web");
+    f.gone = false;
+    f.all_held = 0;
     f.self.held = 0.09;
     f.pool_held = 0.05;
     f.self.wait_cpu = 0.05;
@@ -139,6 +154,14 @@ static void test_why_cpu(void)
     says(&f, "neighbour", "hog", "hog");
     f.self.used = 0.97;
     says(&f, "set", NULL, "its set 0");
+    f.bound = WHY_DEDICATED;
+    says(&f, "dedicated", NULL, "1 dedicated CPU (0)");
+    f.bound = WHY_POOL;
+    f.pool = "batch";
+    says(&f, "pool", "batch", "the 1 CPU of the pool (0)");
+    f.bound = WHY_OTHERS;
+    says(&f, "machine", NULL, "not dedicated to others");
+    f.pool = NULL;
     f.self.set = NULL;
     f.self.used = 1.95;
     others[1].used = 0;
