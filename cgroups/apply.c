@@ -85,7 +85,7 @@ static int fail(const struct cg_group *g, const struct cg_key *k, int hier, cons
                          : r == -EBUSY                                ? ERR_BUSY
                                                                       : ERR_INTERNAL;
     err_sysk(e, kind, -r, "%s: writing \"%s\" to %s of %s", k->key, shown, file, g->name);
-    return r == -EBUSY && k->ctrl == CG_MEMORY
+    return r == -EBUSY && (k->ctrl == CG_MEMORY || k->ctrl == CG_HUGETLB)
                ? err_hint(e, "the zone uses more than that, and it cannot be reclaimed")
                : r;
 }
@@ -93,21 +93,21 @@ static int fail(const struct cg_group *g, const struct cg_key *k, int hier, cons
 int cg_apply(const struct cg_group *g, const struct cg_limits *l, bool fresh, struct err *e)
 {
     bool reserve = false;
-    for (unsigned i = 0; i < cg_keys_len; i++) {
+    for (unsigned i = 0; i < g->h->nkeys; i++) {
         char value[CG_VALUE_MAX];
         const char *file;
         int hier;
-        if (fresh && cg_keys[i].ctrl == CG_BLKIO && !cg_io_asked(l->io))
+        if (fresh && g->h->keys[i].ctrl == CG_BLKIO && !cg_io_asked(l->io))
             continue;
-        enum cg_val val = cg_value(g->h, &cg_keys[i], l, value, &hier, &file);
+        enum cg_val val = cg_value(g->h, &g->h->keys[i], l, value, &hier, &file);
         if (val == CG_VAL_NONE || (val == CG_VAL_DEFAULT && fresh))
             continue;
         int r = write_value(g, hier, file, value);
-        if (r == -ENOENT && may_lack(&cg_keys[i], val))
+        if (r == -ENOENT && may_lack(&g->h->keys[i], val))
             continue;
         if (r < 0)
-            return fail(g, &cg_keys[i], hier, file, value, r, e);
-        reserve |= g->h->at[hier].v2 && cg_keys[i].v2_fmt == F_RESERVED && val == CG_VAL_GIVEN;
+            return fail(g, &g->h->keys[i], hier, file, value, r, e);
+        reserve |= g->h->at[hier].v2 && g->h->keys[i].v2_fmt == F_RESERVED && val == CG_VAL_GIVEN;
     }
     return reserve ? cg_parent_reserve(g->h, g->parent, e) : 0;
 }
@@ -141,9 +141,9 @@ static void lower_partition(const struct cg_group *g, struct change *c)
 {
     bool moves = false;
     unsigned p = 0;
-    for (unsigned i = 0; i < cg_keys_len; i++) {
-        moves |= cg_keys[i].v2_fmt == F_EXCLUSIVE && c[i].state == ROW_TODO;
-        p = cg_keys[i].v2_fmt == F_PARTITION ? i : p;
+    for (unsigned i = 0; i < g->h->nkeys; i++) {
+        moves |= g->h->keys[i].v2_fmt == F_EXCLUSIVE && c[i].state == ROW_TODO;
+        p = g->h->keys[i].v2_fmt == F_PARTITION ? i : p;
     }
     if (!str_eq(c[p].before, "root") || (!moves && c[p].state == ROW_SAME))
         return;
@@ -159,7 +159,7 @@ static int write_rows(const struct cg_group *g, struct change *c, int *r)
     for (bool progress = true; progress;) {
         int refused = -1;
         progress = false;
-        for (unsigned i = 0; i < cg_keys_len; i++) {
+        for (unsigned i = 0; i < g->h->nkeys; i++) {
             if (c[i].state != ROW_TODO)
                 continue;
             int w = write_value(g, c[i].hier, c[i].file, c[i].after);
@@ -180,7 +180,7 @@ static int write_rows(const struct cg_group *g, struct change *c, int *r)
 static void set_back(const struct cg_group *g, struct change *c)
 {
     for (int pass = 0; pass < 2; pass++) /* twice: the order may be wrong for the way back */
-        for (unsigned i = cg_keys_len; i-- > 0;)
+        for (unsigned i = g->h->nkeys; i-- > 0;)
             if ((c[i].state == ROW_DONE || c[i].lowered) && c[i].before[0])
                 (void)write_value(g, c[i].hier, c[i].file, c[i].before);
 }
@@ -213,21 +213,21 @@ int cg_update(const struct cg_group *g, const struct cg_limits *before, const st
     int r = check_shrink(g, before, after, e);
     if (r < 0)
         return r;
-    auto_free struct change *c = xcalloc(cg_keys_len, sizeof(*c));
-    for (unsigned i = 0; i < cg_keys_len; i++)
-        plan_row(g, &cg_keys[i], before, after, &c[i]);
+    auto_free struct change *c = xcalloc(g->h->nkeys, sizeof(*c));
+    for (unsigned i = 0; i < g->h->nkeys; i++)
+        plan_row(g, &g->h->keys[i], before, after, &c[i]);
     lower_partition(g, c);
     int bad = write_rows(g, c, &r);
     if (bad >= 0) {
-        fail(g, &cg_keys[bad], c[bad].hier, c[bad].file, c[bad].after, r, e);
+        fail(g, &g->h->keys[bad], c[bad].hier, c[bad].file, c[bad].after, r, e);
         set_back(g, c);
         return r;
     }
     r = cg_devices_update(g, before, after, e);
     if (r < 0)
         set_back(g, c);
-    for (unsigned i = 0; i < cg_keys_len; i++)
-        if (cg_keys[i].v2_fmt == F_RESERVED && c[i].state == ROW_DONE && g->h->at[c[i].hier].v2 && r == 0)
+    for (unsigned i = 0; i < g->h->nkeys; i++)
+        if (g->h->keys[i].v2_fmt == F_RESERVED && c[i].state == ROW_DONE && g->h->at[c[i].hier].v2 && r == 0)
             r = cg_parent_reserve(g->h, g->parent, e);
     return r;
 }
@@ -235,15 +235,15 @@ int cg_update(const struct cg_group *g, const struct cg_limits *before, const st
 /* All rows, whatever they have: nothing is set back, because what they had is not ours. */
 int cg_heal(const struct cg_group *g, const struct cg_limits *l, struct err *e)
 {
-    auto_free struct change *c = xcalloc(cg_keys_len, sizeof(*c));
+    auto_free struct change *c = xcalloc(g->h->nkeys, sizeof(*c));
     int r = 0;
-    for (unsigned i = 0; i < cg_keys_len; i++) {
-        enum cg_val val = cg_value(g->h, &cg_keys[i], l, c[i].after, &c[i].hier, &c[i].file);
-        c[i].may_lack = may_lack(&cg_keys[i], val);
+    for (unsigned i = 0; i < g->h->nkeys; i++) {
+        enum cg_val val = cg_value(g->h, &g->h->keys[i], l, c[i].after, &c[i].hier, &c[i].file);
+        c[i].may_lack = may_lack(&g->h->keys[i], val);
         c[i].state = val == CG_VAL_NONE ? ROW_SAME : ROW_TODO;
     }
     int bad = write_rows(g, c, &r);
     if (bad >= 0)
-        return fail(g, &cg_keys[bad], c[bad].hier, c[bad].file, c[bad].after, r, e);
+        return fail(g, &g->h->keys[bad], c[bad].hier, c[bad].file, c[bad].after, r, e);
     return cg_parent_reserve(g->h, g->parent, e);
 }

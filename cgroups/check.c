@@ -101,6 +101,16 @@ static bool counts_swap(const struct cg_host *h)
                     missing file */
 }
 
+static void check_huge(const struct cg_host *h, uint64_t bytes, struct problems *ps)
+{
+    need(h, CG_HUGETLB, "memory.hugepages", ps);
+    if (!h->huge_least)
+        NO(ps, ERR_UNSUPPORTED, "memory.hugepages", "this kernel has no huge pages (CONFIG_HUGETLBFS)");
+    else if (bytes && bytes < h->huge_least)
+        NO(ps, ERR_INVALID, "memory.hugepages", "less than one huge page of %llu KiB (0 allows none)",
+           (unsigned long long)(h->huge_least >> 10));
+}
+
 static void check_memory(const struct cg_host *h, const struct spec_memory *m, struct problems *ps)
 {
     if (m->cap != SPEC_UNSET) {
@@ -114,6 +124,8 @@ static void check_memory(const struct cg_host *h, const struct spec_memory *m, s
            "needs the memory controller of cgroup2 (boot with cgroup_no_v1=memory), or leave it out");
     if (m->reserved != SPEC_UNSET && m->reserved)
         need(h, CG_MEMORY, "memory.reserved", ps);
+    if (m->hugepages != SPEC_UNSET)
+        check_huge(h, m->hugepages, ps);
     if (m->swap == SPEC_UNSET || !have(h, CG_MEMORY))
         return;
     if (!counts_swap(h) && cg_host_has_swap(h))

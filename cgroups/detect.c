@@ -11,11 +11,12 @@
 #include <string.h>
 #include <sys/resource.h>
 
-static const char *const names_v1[CG_CTRL_MAX] = {"cpu",     "cpuacct", "cpuset", "memory",
-                                                  "devices", "freezer", "blkio",  "pids"};
+static const char *const names_v1[CG_CTRL_MAX] = {"cpu",     "cpuacct", "cpuset", "memory", "devices",
+                                                  "freezer", "blkio",   "pids",   "hugetlb"};
 /* On v2 cpuacct, devices and freezer are no controllers: every group counts, freezes, and takes a BPF
  * program. */
-static const char *const names_v2[CG_CTRL_MAX] = {"cpu", NULL, "cpuset", "memory", NULL, NULL, "io", "pids"};
+static const char *const names_v2[CG_CTRL_MAX] = {"cpu", NULL, "cpuset", "memory", NULL,
+                                                  NULL,  "io", "pids",   "hugetlb"};
 
 const char *cg_ctrl_name(enum cg_ctrl c, bool v2)
 {
@@ -174,6 +175,7 @@ int cg_detect_roots(const char *mountinfo, const char *sys, const char *proc, st
     }
     read_cpus(h);
     settle(h);
+    cg_keys_make(h);
     struct rlimit lim = {0};
     getrlimit(RLIMIT_NOFILE, &lim);
     h->fd_keep_max = lim.rlim_cur > 1u << 30 ? 1 << 30 : (int)(lim.rlim_cur / 4 * 3);
@@ -197,6 +199,7 @@ void cg_host_free(struct cg_host *h)
     free(h->sys);
     free(h->proc);
     free(h->online);
+    cg_keys_free(h);
     strv_free(h->controllers);
     strv_free(h->view);
     free(h);

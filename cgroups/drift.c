@@ -4,7 +4,7 @@
 #include "cgroups/internal.h"
 #include <string.h>
 
-#define PAGE 4096u
+#define PAGE 4096ull
 
 /* The line of a per-disk file that starts with "MAJ:MIN ", copied behind that; empty if there is none. */
 static void disk_line(const char *have, const char *dev, char *out, size_t size)
@@ -41,16 +41,16 @@ static bool same_io(const char *have, const char *want)
 }
 
 /* Byte sizes are cut to pages by the kernel; v1 writes "no limit" as the largest such number. */
-static bool same_size(const char *have, const char *want)
+static bool same_size(const char *have, const char *want, uint64_t page)
 {
     if (str_eq(have, want))
         return true;
-    bool unlimited = strtoull(have, NULL, 10) >= INT64_MAX / PAGE * PAGE;
+    bool unlimited = strtoull(have, NULL, 10) >= INT64_MAX / page * page;
     if (str_eq(want, "-1") || str_eq(want, "max"))
         return str_eq(have, "max") || unlimited;
     uint64_t w;
     return parse_u64(want, UINT64_MAX, &w) == 0 && have[0] >= '0' && have[0] <= '9' &&
-           strtoull(have, NULL, 10) == w / PAGE * PAGE;
+           strtoull(have, NULL, 10) == w / page * page;
 }
 
 bool cg_same_set(const char *have, const char *want)
@@ -72,12 +72,12 @@ static const char *skip_default(const char *s)
     return str_starts(s, "default ") ? s + 8 : s;
 }
 
-static bool same(enum cg_fmt f, const char *have, const char *want)
+static bool same(enum cg_fmt f, uint64_t unit, const char *have, const char *want)
 {
     if (f >= F_RBPS)
         return same_io(have, want);
-    if (f >= F_CAP_V1 && f <= F_RESERVED)
-        return same_size(have, want);
+    if (f >= F_CAP_V1 && f <= F_HUGE)
+        return same_size(have, want, unit ? unit : PAGE);
     if (f == F_SET || f == F_EXCLUSIVE)
         return cg_same_set(have, want);
     return str_eq(skip_default(have), want);
@@ -105,26 +105,27 @@ void cg_drift_add(json *list, const char *key, const char *want, const char *hav
 json *cg_drift(const struct cg_group *g, const struct cg_limits *l)
 {
     json *out = js_array();
-    for (unsigned i = 0; i < cg_keys_len; i++) {
+    for (unsigned i = 0; i < g->h->nkeys; i++) {
         char want[CG_VALUE_MAX], have[4096];
         const char *file;
         int hier;
-        if (cg_keys[i].ctrl == CG_BLKIO && !cg_io_asked(l->io) && nothing_throttled(g, &cg_keys[i]))
+        if (g->h->keys[i].ctrl == CG_BLKIO && !cg_io_asked(l->io) && nothing_throttled(g, &g->h->keys[i]))
             continue;
-        enum cg_val val = cg_value(g->h, &cg_keys[i], l, want, &hier, &file);
+        enum cg_val val = cg_value(g->h, &g->h->keys[i], l, want, &hier, &file);
         if (val == CG_VAL_NONE)
             continue;
         ssize_t n = cg_group_read(g, hier, file, have, sizeof(have));
-        if (n < 0 && (val == CG_VAL_DEFAULT || cg_keys[i].v1_fmt == F_MEMSW))
+        if (n < 0 && (val == CG_VAL_DEFAULT || g->h->keys[i].v1_fmt == F_MEMSW))
             continue;
         if (n < 0)
             snprintf(have, sizeof(have), "(missing)");
         while (n > 0 && have[n - 1] == '\n')
             have[--n] = 0;
-        enum cg_fmt f = g->h->at[hier].v2 ? cg_keys[i].v2_fmt : cg_keys[i].v1_fmt;
-        if (same(f, have, want) || (val == CG_VAL_DEFAULT && f == F_SET && !have[0])) /* v2: the parent's */
+        enum cg_fmt f = g->h->at[hier].v2 ? g->h->keys[i].v2_fmt : g->h->keys[i].v1_fmt;
+        if (same(f, g->h->keys[i].unit, have, want) ||
+            (val == CG_VAL_DEFAULT && f == F_SET && !have[0])) /* v2: the parent's */
             continue;
-        cg_drift_add(out, cg_keys[i].key, want, have, file);
+        cg_drift_add(out, g->h->keys[i].key, want, have, file);
     }
     return out;
 }

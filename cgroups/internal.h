@@ -21,6 +21,7 @@ enum cg_ctrl {
     CG_FREEZER,
     CG_BLKIO, /* "io" on v2 */
     CG_PIDS,
+    CG_HUGETLB,
     CG_CTRL_MAX,
 };
 #define CG_BIT(c) (1u << (c))
@@ -44,6 +45,9 @@ struct cg_host {
     unsigned cpus;
     int fd_keep_max; /* statistics descriptors above this number are not kept */
     char **controllers, **view;
+    struct cg_key *keys; /* the table, with this host's rows for huge pages */
+    unsigned nkeys;
+    uint64_t huge_least; /* the smallest huge page, bytes; 0 = none */
 };
 
 struct cg_kept {
@@ -107,6 +111,8 @@ enum cg_fmt {
     F_SOFT,
     F_RESERVED_V1,
     F_RESERVED,
+    F_HUGE_V1,
+    F_HUGE,
     F_OOM,
     F_TASKS,
     F_BFQ,
@@ -123,9 +129,13 @@ struct cg_key {
     enum cg_fmt v1_fmt;
     const char *v2;
     enum cg_fmt v2_fmt;
+    uint64_t unit; /* bytes that the kernel counts in; 0 = pages */
 };
-extern const struct cg_key cg_keys[];
-extern const unsigned cg_keys_len;
+extern const struct cg_key cg_table[];
+extern const unsigned cg_table_len;
+/* huge.c: the table of this host, h->keys; cg_keys_free with the host. */
+void cg_keys_make(struct cg_host *h);
+void cg_keys_free(struct cg_host *h);
 enum cg_val { CG_VAL_NONE, CG_VAL_DEFAULT, CG_VAL_GIVEN };
 /* The value of one row on this host: NONE = the row says nothing here, DEFAULT = what a fresh group has.
  * Several lines are several writes. *hier and *file tell where. */

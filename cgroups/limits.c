@@ -5,10 +5,10 @@
 #include "cgroups/internal.h"
 #include <string.h>
 
-/* Order matters: idle before shares (shares of an idle group are EINVAL), period before quota before burst
+/* What every host has; huge.c adds the host's own rows. Order matters: idle before shares (shares of an idle group are EINVAL), period before quota before burst
  * (burst <= quota), cap before swap (v1 memsw >= limit). What an order cannot serve (lowering) cg_apply tries
  * a second time. */
-const struct cg_key cg_keys[] = {
+const struct cg_key cg_table[] = {
     {"cpu.set", CG_CPUSET, "cpuset.cpus", F_SET, "cpuset.cpus", F_SET},
     {"cpu.dedicated", CG_CPUSET, NULL, F_NONE, "cpuset.cpus.exclusive", F_EXCLUSIVE},
     {"cpu.dedicated", CG_CPUSET, NULL, F_NONE, "cpuset.cpus.partition", F_PARTITION},
@@ -30,7 +30,7 @@ const struct cg_key cg_keys[] = {
     {"io.read_ops", CG_BLKIO, "blkio.throttle.read_iops_device", F_RIOPS, "io.max", F_RIOPS},
     {"io.write_ops", CG_BLKIO, "blkio.throttle.write_iops_device", F_WIOPS, "io.max", F_WIOPS},
 };
-const unsigned cg_keys_len = ARRAY_LEN(cg_keys);
+const unsigned cg_table_len = ARRAY_LEN(cg_table);
 
 /* libm stays out of the link line for one rounding. */
 static uint64_t rounded(double v)
@@ -110,7 +110,7 @@ static enum cg_val bytes_or(char *buf, uint64_t v, const char *none)
 
 /* Swap that the spec does not give is none (the default profile). v1 counts memory and swap together, so
  * without a cap there is nothing to write. */
-static enum cg_val value_memory(enum cg_fmt f, const struct spec_memory *m, char *buf)
+static enum cg_val value_memory(enum cg_fmt f, uint64_t unit, const struct spec_memory *m, char *buf)
 {
     uint64_t swap = m->swap == SPEC_UNSET ? 0 : m->swap;
     switch (f) {
@@ -128,6 +128,10 @@ static enum cg_val value_memory(enum cg_fmt f, const struct spec_memory *m, char
         return bytes_or(buf, m->reserved, "-1");
     case F_RESERVED:
         return bytes_or(buf, m->reserved, "0");
+    case F_HUGE_V1: /* the kernel cuts it to whole pages */
+    case F_HUGE:
+        return bytes_or(buf, m->hugepages == SPEC_UNSET ? SPEC_UNSET : m->hugepages / unit * unit,
+                        f == F_HUGE ? "max" : "-1");
     default: /* F_OOM */
         return put(buf, m->oom == SPEC_OOM_ZONE ? CG_VAL_GIVEN : CG_VAL_DEFAULT, m->oom == SPEC_OOM_ZONE);
     }
@@ -191,7 +195,7 @@ enum cg_val cg_value(const struct cg_host *h, const struct cg_key *k, const stru
     if (f <= F_BURST)
         return l->cpu ? value_cpu(h, f, l->cpu, buf) : CG_VAL_NONE;
     if (f <= F_OOM)
-        return l->memory ? value_memory(f, l->memory, buf) : CG_VAL_NONE;
+        return l->memory ? value_memory(f, k->unit, l->memory, buf) : CG_VAL_NONE;
     if (f == F_TASKS)
         return l->tasks == SPEC_UNSET ? text(buf, CG_VAL_DEFAULT, "max") : put(buf, CG_VAL_GIVEN, l->tasks);
     return l->io ? value_io(h, f, l, v2, buf) : CG_VAL_NONE;

@@ -28,7 +28,7 @@ static int read_party(enum spec_party_kind kind, struct spec_load *l, const stru
     spec_read_map(l, table_of(kind), p, root, NULL);
     if (kind == SPEC_PARTY_HOST)
         p->cpu.cap = p->cpu.burst = -1;
-    p->memory.cap = p->memory.soft = p->memory.swap = SPEC_UNSET;
+    p->memory.cap = p->memory.soft = p->memory.swap = p->memory.hugepages = SPEC_UNSET;
     if (kind == SPEC_PARTY_POOL) {
         struct spec_where w = {NULL, "pool", -1};
         p->memory.reserved = SPEC_UNSET;

@@ -148,6 +148,8 @@ static const struct spec_row zone_rows[] = {
      .doc = "Memory promised to the zone."},
     {.key = "memory.swap", .type = SPEC_T_SIZE, .offset = S(memory.swap), .max = SIZE_MAX_ALLOWED, .unset = UNSET, .live = true,
      .doc = "Most swap that the zone uses; not given: none, where the host can tell swap from memory."},
+    {.key = "memory.hugepages", .type = SPEC_T_SIZE, .offset = S(memory.hugepages), .max = SIZE_MAX_ALLOWED, .unset = UNSET, .live = true,
+     .doc = "Most bytes of huge pages, of each size that the kernel has (whole pages of 2M, 1G, ...; 0 allows none); not given: as many as there are. Beyond it a mapping is refused. They do not count in cap. Needs the control group controller hugetlb."},
     {.key = "memory.oom", .type = SPEC_T_WORD, .offset = S(memory.oom), .words = oom_words, .def = "zone", .live = true,
      .doc = "When memory runs out: end the whole zone, or one process."},
     {.key = "memory.warn", .type = SPEC_T_PERCENT, .offset = S(memory.warn_percent), .min = 1, .max = 100, .live = true,

@@ -66,7 +66,7 @@ struct spec_cpu { /* in CPUs; < 0 = not given */
     char *pool;
 };
 struct spec_memory { /* bytes, SPEC_UNSET = not given */
-    uint64_t cap, soft, reserved, swap;
+    uint64_t cap, soft, reserved, swap, hugepages;
     enum spec_oom oom;
     uint64_t warn_percent; /* 0 = none */
     char *on_warn;

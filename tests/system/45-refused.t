@@ -69,14 +69,18 @@ nothing_left
 # ---- a controller that is absent ----
 lacking() { # lacking CONTROLLER: for us alone, this host has none
     if [ $v2 = true ]; then
-        sed "s/\b$1\b//" /sys/fs/cgroup/cgroup.controllers >"$T/controllers"
-        mount --bind "$T/controllers" /sys/fs/cgroup/cgroup.controllers
+        all=/sys/fs/cgroup/cgroup.controllers
     else
-        umount "/sys/fs/cgroup/$1"
+        all=/sys/fs/cgroup/unified/cgroup.controllers # on hybrid some are there
+        ! mountpoint -q "/sys/fs/cgroup/$1" || umount "/sys/fs/cgroup/$1"
     fi
+    grep -qw "$1" "$all" || return
+    sed "s/\b$1\b//; /[a-z]/!d" "$all" >"$T/without-$1" # the kernel writes no empty line
+    mount --bind "$T/without-$1" "$all"
 }
 take_down
 lacking memory
+lacking hugetlb
 echo 0 >"$T/online" # and the second CPU is offline
 mount --bind "$T/online" /sys/devices/system/cpu/online
 start_zoned
@@ -90,4 +94,6 @@ status_is 9 "a memory cap is refused" zc create capped --memory 64M --image host
 like "$out" "memory.cap: .*no memory controller" "... says why"
 status_is 9 "... live, too" zc set plain memory.cap=64M
 is "$(zc show plain -o json | jq -c '[.spec.memory.cap, .state]')" '[null,"running"]' "... and nothing is changed"
+status_is 9 "a limit of huge pages" zc set plain memory.hugepages=4M
+like "$out" "memory.hugepages: .*no hugetlb controller \(" "... says what is missing, and where it would be"
 zc delete --force plain >/dev/null

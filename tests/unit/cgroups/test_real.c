@@ -24,8 +24,11 @@ static struct cg_limits limits;
 static void reset(void)
 {
     cpu = (struct spec_cpu){.shares = 100, .cap = -1, .burst = -1, .reserved = -1};
-    memory = (struct spec_memory){
-        .cap = SPEC_UNSET, .soft = SPEC_UNSET, .reserved = SPEC_UNSET, .swap = SPEC_UNSET};
+    memory = (struct spec_memory){.cap = SPEC_UNSET,
+                                  .soft = SPEC_UNSET,
+                                  .reserved = SPEC_UNSET,
+                                  .swap = SPEC_UNSET,
+                                  .hugepages = SPEC_UNSET};
     io = (struct spec_io){
         .read = SPEC_UNSET, .write = SPEC_UNSET, .read_ops = SPEC_UNSET, .write_ops = SPEC_UNSET};
     limits = (struct cg_limits){.cpu = &cpu, .memory = &memory, .io = &io, .tasks = 64};

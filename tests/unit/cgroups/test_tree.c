@@ -1,99 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Pure v1, pure v2, hybrid and odd hosts as folders of plain files: what is found, what is refused, what is written into
  * which file. Needs no root and no control groups. */
-#include "base/path.h"
-#include "cgroups/internal.h"
-#include "tests/unit/tap.h"
+#include "tests/unit/cgroups/tree.h"
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-
-static char top[] = "/tmp/zoned-cgtree-XXXXXX";
-static struct spec_cpu cpu;
-static struct spec_memory memory;
-static struct spec_io io;
-static struct cg_limits limits;
-
-static void reset(void)
-{
-    cpu = (struct spec_cpu){.shares = 100, .cap = -1, .burst = -1, .reserved = -1};
-    memory = (struct spec_memory){
-        .cap = SPEC_UNSET, .soft = SPEC_UNSET, .reserved = SPEC_UNSET, .swap = SPEC_UNSET};
-    io = (struct spec_io){
-        .read = SPEC_UNSET, .write = SPEC_UNSET, .read_ops = SPEC_UNSET, .write_ops = SPEC_UNSET};
-    limits = (struct cg_limits){.cpu = &cpu, .memory = &memory, .io = &io, .tasks = 512};
-}
-
-/* A file below top with its folders; %s in text is top. */
-static void put(const char *path, const char *text)
-{
-    struct err e = {0};
-    auto_free char *full = xasprintf("%s/%s", top, path);
-    auto_free char *dir = xstrdup(full);
-    *strrchr(dir, '/') = 0;
-    path_mkdirs(dir, 0755, &e);
-    FILE *f = fopen(full, "w");
-    for (; f && *text; text++)
-        if (text[0] == '%' && text[1] == 's')
-            fputs(top, f), text++;
-        else
-            fputc(*text, f);
-    if (f)
-        fclose(f);
-}
-
-static const char *got(const char *path)
-{
-    static char buf[4096];
-    auto_free char *full = xasprintf("%s/%s", top, path);
-    if (cg_read_at(AT_FDCWD, full, buf, sizeof(buf)) < 0)
-        return "(missing)";
-    buf[strcspn(buf, "\n")] = 0;
-    return buf;
-}
-
-static struct cg_host *detect(const char *mountinfo)
-{
-    struct err e = {0};
-    struct cg_host *h = NULL;
-    put("mountinfo", mountinfo);
-    auto_free char *file = path_join(top, "mountinfo"), *sys = path_join(top, "sys"),
-                   *proc = path_join(top, "proc");
-    ok(cg_detect_roots(file, sys, proc, &h, &e) == 0, "detect %s", e.text);
-    return h;
-}
-
-static const char v2_mounts[] =
-    "24 1 0:22 / /sys rw - sysfs sysfs rw\n30 24 0:26 / %s/v2 rw,nosuid - cgroup2 cgroup2 rw\n";
-static const char hybrid_mounts[] = "30 24 0:26 / %s/v1/unified rw - cgroup2 cgroup2 rw\n"
-                                    "31 24 0:27 / %s/v1/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n"
-                                    "32 24 0:28 / %s/v1/mem\\040ory rw - cgroup cgroup rw,memory\n"
-                                    "33 24 0:29 / %s/v1/cpuset rw - cgroup cgroup rw,cpuset\n"
-                                    "34 24 0:30 / %s/v1/freezer rw - cgroup cgroup rw,freezer\n"
-                                    "35 24 0:31 / %s/v1/systemd rw - cgroup cgroup rw,xattr,name=systemd\n"
-                                    "36 24 0:32 / %s/v1/pids rw - cgroup cgroup rw,pids\n"
-                                    "37 24 0:33 / %s/v1/blkio rw - cgroup cgroup rw,blkio\n"
-                                    "38 24 0:34 / %s/v1/devices rw - cgroup cgroup rw,devices\n";
-
-static void build(void)
-{
-    put("sys/devices/system/cpu/online", "0-3\n");
-    put("sys/block/vda/dev", "254:0\n");
-    put("sys/block/loop0/dev", "7:0\n");
-    put("sys/dev/block/254:0/dev", "254:0\n");
-    put("sys/dev/block/254:0/queue/scheduler", "[mq-deadline] bfq none\n");
-    put("proc/swaps", "Filename\tType\tSize\tUsed\tPriority\n/dev/vdb partition 1 0 -2\n");
-    put("v2/cgroup.controllers", "cpuset cpu io memory hugetlb pids rdma misc\n");
-    put("v2/cgroup.subtree_control", "memory pids\n");
-    static const char *const v1[] = {"cpu,cpuacct", "mem ory", "cpuset", "freezer",
-                                     "systemd",     "pids",    "blkio",  "devices"};
-    for (unsigned i = 0; i < ARRAY_LEN(v1); i++) {
-        auto_free char *file = xasprintf("v1/%s/tasks", v1[i]);
-        put(file, "");
-    }
-    put("v1/unified/cgroup.controllers", "hugetlb\n");
-    put("v1/mem ory/memory.memsw.limit_in_bytes", "9223372036854771712\n");
-}
 
 static void test_detect(void)
 {
@@ -101,7 +10,7 @@ static void test_detect(void)
     is_int(cg_layout_of(h), CG_V2, "v2");
     is_int(cg_online_cpus(h), 4, "CPUs");
     char *c = strv_join((char **)cg_controllers(h), " ");
-    is_str(c, "cpu cpuset memory io pids", "controllers of v2");
+    is_str(c, "cpu cpuset memory io pids hugetlb", "controllers of v2");
     free(c);
     is_int(strv_len((char **)cg_v1_view(h)), 0, "nothing of v1 to see");
     cg_host_free(h);
@@ -128,20 +37,6 @@ static void test_detect(void)
     h = NULL;
     ok(cg_detect(file, &h, &e) == -ENOENT && e.kind == ERR_UNSUPPORTED && e.hint[0] && !h, "none: %s",
        e.text);
-}
-
-/* The value that one key has on this host; "-" where it says nothing. */
-static const char *value(const struct cg_host *h, const char *file_wanted, enum cg_val *val)
-{
-    static char buf[CG_VALUE_MAX];
-    for (unsigned i = 0; i < cg_keys_len; i++) {
-        const char *file = NULL;
-        int hier;
-        *val = cg_value(h, &cg_keys[i], &limits, buf, &hier, &file);
-        if (*val != CG_VAL_NONE && str_eq(file, file_wanted))
-            return buf;
-    }
-    return "-";
 }
 
 static void test_values(const char *mounts, bool v2)
@@ -178,17 +73,6 @@ static void test_values(const char *mounts, bool v2)
     ok(quota >= 1000 && period <= 1000000 && period > 200000, "a longer period for a tiny cap (%llu/%llu)",
        (unsigned long long)quota, (unsigned long long)period);
     cg_host_free(h);
-}
-
-static unsigned complaints(const struct cg_host *h, const char *key, enum err_kind kind)
-{
-    struct problems ps = {0};
-    unsigned n = 0;
-    cg_check(h, &limits, &ps);
-    for (unsigned i = 0; i < ps.len; i++)
-        n += str_eq(ps.at[i].key, key) && ps.at[i].kind == kind;
-    problems_done(&ps);
-    return n;
 }
 
 static void test_check(const char *mounts, bool v2)
@@ -246,6 +130,8 @@ static void test_lacking(void)
     reset();
     cpu.cap = 1;
     memory.cap = 64u << 20;
+    memory.hugepages = 4u << 20;
+    is_int(complaints(h, "memory.hugepages", ERR_UNSUPPORTED), 1, "no hugetlb controller");
     is_int(complaints(h, "cpu.cap", ERR_UNSUPPORTED), 1, "no cpu controller");
     is_int(complaints(h, "memory.cap", ERR_UNSUPPORTED), 1, "no memory controller");
     is_int(complaints(h, "tasks", ERR_UNSUPPORTED), 1, "no pids controller");
@@ -335,16 +221,6 @@ static void test_v2_files(void)
     strv_free(names);
     ok(cg_parent_remove(h, "z.slice", NULL) == -EBUSY, "a parent in use stays");
     cg_host_free(h);
-}
-
-static char *drifted(struct cg_group *g)
-{
-    json *d = cg_drift(g, &limits);
-    struct str s = {0};
-    for (size_t i = 0; i < js_len(d); i++)
-        str_addf(&s, "%s%s", i ? " " : "", js_get_str(js_at(d, i), "key", "?"));
-    js_free(d);
-    return str_take(&s);
 }
 
 /* A zone in a pool, with a CPU of its own; the zones' part; foreign writes healed; a file that refuses. */
@@ -508,7 +384,6 @@ int main(void)
     test_division();
     test_partitions();
     test_name();
-    auto_fd int tmp = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    path_remove_tree(tmp, top + 5, NULL); /* a name, not a path: it walks beneath */
+    tear_down();
     return done_testing();
 }

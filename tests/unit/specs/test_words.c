@@ -145,6 +145,7 @@ static void test_set_every_key(void)
                                            "memory.soft=400M",
                                            "memory.reserved=128M",
                                            "memory.swap=0",
+                                           "memory.hugepages=4M",
                                            "memory.oom=process",
                                            "memory.warn=80%",
                                            "memory.on_warn=event",

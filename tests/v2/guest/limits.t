@@ -43,6 +43,29 @@ like "$(has heavy/io.weight)" "default 300" "... with its weight"
 zc delete --force heavy full >/dev/null
 echo "$disk enable=0" >/sys/fs/cgroup/io.cost.qos
 
+# huge pages: a mapping beyond the limit is refused when it is made, not when it is touched
+echo 8 >/proc/sys/vm/nr_hugepages
+status_is 0 "memory.hugepages" zc create huge --set memory.hugepages=5M --image host -- sleep 1000
+zc start huge
+is "$(has huge/hugetlb.2MB.max) $(has huge/hugetlb.2MB.rsvd.max)" "$((4 << 20)) $((4 << 20))" "whole pages of it are in both files"
+maps() { # maps MIB THEN…: a process of the zone maps so much of huge pages, touches it, and goes on with THEN
+    printf 'import mmap, time\nm = mmap.mmap(-1, %d << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x40000)\n' "$1"
+    printf 'for i in range(0, %d << 20, 4096): m[i] = 1\nprint("taken", flush=True)\n%s\n' "$1" "${2:-}"
+}
+like "$(zc exec huge -- python3 -c "$(maps 6)" 2>&1)" "Cannot allocate memory" "6 MiB of 4 are refused"
+is "$(zc exec huge -- python3 -c "$(maps 4)" 2>&1)" taken "4 are not"
+zc exec -d huge -- python3 -c "$(maps 4 'time.sleep(1000)')"
+in_use() { [ "$(has huge/hugetlb.2MB.current)" = $((4 << 20)) ]; }
+tries=600 until_ok in_use
+status_is 6 "less than what is in use" zc set huge memory.hugepages=2M
+like "$out" "memory.hugepages: .*hugetlb.2MB.*of huge: .*busy" "... says so"
+is "$(has huge/hugetlb.2MB.max) $(has huge/hugetlb.2MB.rsvd.max)" "$((4 << 20)) $((4 << 20))" "... and nothing of it is done"
+status_is 0 "more, live" zc set huge memory.hugepages=8M
+echo $((2 << 30)) >"$P/huge/hugetlb.1GB.max" 2>/dev/null || echo $((6 << 20)) >"$P/huge/hugetlb.2MB.max"
+is "$(zc show huge -o json | jq -c '[.drifted, .drift[].key]')" '[true,"memory.hugepages"]' "a foreign write is drift"
+zc delete --force huge >/dev/null
+echo 0 >/proc/sys/vm/nr_hugepages
+
 # soft: reclaimed, not killed. The file is on the zone's disk, so its cache is the zone's and can go.
 zc create soft --memory 128M --set memory.soft=24M --image host -- sh -c 'dd if=/dev/zero of=/root/f bs=1M count=64 2>/dev/null; echo done; sleep 1000'
 zc start soft
