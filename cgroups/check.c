@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Refuses what this host cannot enforce, before anything is made: every problem at once, each with key and
  * remedy. Reads only. The rule behind it: no limit is silently inert. */
+#include "base/path.h"
 #include "cgroups/internal.h"
 #include <stdlib.h>
 #include <string.h>
@@ -170,6 +171,16 @@ static void check_io(const struct cg_host *h, const struct cg_limits *l, struct 
         NO(ps, ERR_INVALID, "io.weight", "bfq knows weights from 1 to 1000");
 }
 
+/* Bytes of the whole machine; 0 = not known. */
+static uint64_t memory_of(const struct cg_host *h)
+{
+    char buf[256];
+    auto_free char *file = path_join(h->proc, "meminfo");
+    ssize_t n = cg_read_at(AT_FDCWD, file, buf, sizeof(buf));
+    uint64_t kib = n > 0 ? cg_field(buf, "MemTotal:") : UINT64_MAX;
+    return kib == UINT64_MAX ? 0 : kib << 10;
+}
+
 json *cg_remarks(const struct cg_host *h, const struct cg_limits *l)
 {
     json *list = js_array();
@@ -182,6 +193,19 @@ json *cg_remarks(const struct cg_host *h, const struct cg_limits *l)
         js_add(
             list,
             js_string("memory.reserved: best effort on cgroup v1 (a soft limit; memory.min needs cgroup2)"));
+    if (l->io && have(h, CG_BLKIO) && !on_v2(h, CG_BLKIO) &&
+        (l->io->write != SPEC_UNSET || l->io->write_ops != SPEC_UNSET))
+        js_add(
+            list,
+            js_string("io.write: on cgroup v1 direct and synchronous writes are held, also fsync; what a "
+                      "program leaves to the page cache is written later at full speed (cgroup2 holds it)"));
+    uint64_t machine = memory_of(h);
+    if (l->memory && l->memory->cap != SPEC_UNSET && machine && l->memory->cap > machine) {
+        auto_free char *text =
+            xasprintf("memory.cap: more than the %.1f GiB of this machine, so it bounds nothing",
+                      (double)machine / (1 << 30));
+        js_add(list, js_string(text));
+    }
     return list;
 }
 

@@ -159,6 +159,9 @@ static int exec_zone_init(struct nspace_inner *in, char **env, struct err *e)
     if (close_range(3, ~0u, CLOSE_RANGE_CLOEXEC) < 0 || dup2(sync, INIT_ERR_FD) < 0 ||
         (status >= 0 && dup2(status, INIT_STATUS_FD) < 0))
         return err_sys(e, "descriptors of zone-init");
+    int r = nspace_limits_last(in->s->limits, e);
+    if (r < 0)
+        return r;
     char **argv = NULL;
     strv_add(&argv, "zone-init");
     strv_add(&argv, "3");
@@ -177,6 +180,9 @@ static int exec_image_init(const struct nspace_inner *in, char **env, struct err
     char *const *args = in->s->process->args && in->s->process->args[0] ? in->s->process->args : usual;
     if (close_range(3, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
         return err_sys(e, "close descriptors");
+    int r = nspace_limits_last(in->s->limits, e);
+    if (r < 0)
+        return r;
     int code = nspace_exec_search(args, env);
     return err_sysk(e, ERR_INVALID, code == ENOENT ? ENOENT : EACCES, "start %s of the image", args[0]);
 }

@@ -96,7 +96,9 @@ static _Noreturn void enter_main(void *arg)
         nspace_sync_fail(n->sync, &e);
     if (n->x->job)
         _exit(nspace_job_run(n->x->job, n->x->job_fd, n->x->job_arg, &n->sync, &e));
-    if (close_range(3, ~0u, CLOSE_RANGE_CLOEXEC) < 0 && err_sys(&e, "close descriptors"))
+    if (close_range(3, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
+        err_sys(&e, "close descriptors");
+    if (err_is(&e) || nspace_limits_last(n->x->limits, &e) < 0)
         nspace_sync_fail(n->sync, &e);
     bool shell_wanted = n->x->login && (!n->x->args || !n->x->args[0]);
     int code = shell_wanted ? exec_login(ready.shell, ready.env) : nspace_exec_search(n->x->args, ready.env);

@@ -145,6 +145,8 @@ struct nspace_final {
 int nspace_exec_search(char *const *args, char *const *env);
 
 int nspace_limits_set(const struct spec_limits *l, struct err *e);
+/* Fewer open files than the way into the zone itself needs: just before the program is executed. */
+int nspace_limits_last(const struct spec_limits *l, struct err *e);
 /* Before the go byte, and after it when links and the spec's come. */
 void nspace_sysctls_default(int proc_sys, const struct nspace_setup *s);
 int nspace_sysctls_write(int proc_sys, const struct nspace_setup *s, struct err *e);

@@ -28,7 +28,8 @@ static int set(int which, const char *name, uint64_t soft, uint64_t hard, bool a
 
 int nspace_limits_set(const struct spec_limits *l, struct err *e)
 {
-    bool files = l->nofile != SPEC_UNSET, lock = l->memlock != SPEC_UNSET, core = l->core != SPEC_UNSET;
+    bool files = l->nofile != SPEC_UNSET && l->nofile >= NOFILE_SOFT, lock = l->memlock != SPEC_UNSET,
+         core = l->core != SPEC_UNSET;
     int r = set(RLIMIT_NOFILE, "nofile", files ? l->nofile : NOFILE_SOFT, files ? l->nofile : NOFILE_HARD,
                 files, e);
     uint64_t m = lock ? l->memlock : MEMLOCK, c = core ? l->core : 0;
@@ -37,4 +38,9 @@ int nspace_limits_set(const struct spec_limits *l, struct err *e)
     if (r == 0)
         r = set(RLIMIT_CORE, "core", c, c, core, e);
     return r;
+}
+
+int nspace_limits_last(const struct spec_limits *l, struct err *e)
+{
+    return l->nofile < NOFILE_SOFT ? set(RLIMIT_NOFILE, "nofile", l->nofile, l->nofile, true, e) : 0;
 }

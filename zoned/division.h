@@ -57,6 +57,8 @@ void division_adopted(struct zd *d);            /* what ran before us is known *
 void division_free(struct zd *d);
 json *plan_remarks(struct zd *d, const struct plan *p);                     /* cg_remarks of it */
 void check_limits(struct zd *d, const struct spec *s, struct problems *ps); /* and the pool */
+json *limits_remarks(struct zd *d, const struct spec *s);                   /* the same of a zone at rest */
+void note_all(struct zone *z, json *sentences);                             /* to whoever asked; frees them */
 
 /* drift.c: what the kernel has against what the specs say. Each sets what is remembered as drifted and tells of a
  * change by an event; arrays as of cg_drift, with `of` for groups that zones share. */

@@ -108,6 +108,7 @@ int h_create_zone(struct zd *d, struct zd_request *r, struct err *e)
         return k;
     if (start)
         return op_start(d, z, r, NULL, e);
+    note_all(z, limits_remarks(d, z->spec));
     return op_install(d, z, r, e);
 }
 
@@ -123,6 +124,15 @@ int h_get_zone_spec(struct zd *d, struct zd_request *r, struct err *e)
 }
 
 /* ---- change of an existing zone ---- */
+/* What zoned alone does with a zone needs no start. */
+static const char *when_of(const struct spec_change *c, bool running)
+{
+    bool kept = str_eq(c->key, "autoboot") || str_starts(c->key, "labels");
+    if (!running)
+        return kept ? "live" : "start";
+    return c->when == SPEC_LIVE ? "live" : "next boot";
+}
+
 static json *changes_to_json(const spec_changes *changes, bool running)
 {
     json *list = js_array();
@@ -132,7 +142,7 @@ static json *changes_to_json(const spec_changes *changes, bool running)
         js_set_str(o, "key", c->key);
         js_set_str(o, "before", c->before);
         js_set_str(o, "after", c->after);
-        js_set_str(o, "when", !running || c->when == SPEC_LIVE ? "live" : "next boot");
+        js_set_str(o, "when", when_of(c, running));
         js_add(list, o);
     }
     return list;
@@ -161,6 +171,13 @@ static void change_done(struct zone *z, const struct err *e, void *arg)
     free(c);
 }
 
+static void add_all(json *list, json *more)
+{
+    for (size_t i = 0; i < js_len(more); i++)
+        js_add(list, js_ref(js_at(more, i)));
+    js_free(more);
+}
+
 static int send_update(struct zd *d, struct zone *z, struct zd_request *r, json *answer, const char *old_text,
                        struct err *e)
 {
@@ -171,10 +188,7 @@ static int send_update(struct zd *d, struct zone *z, struct zd_request *r, json 
         free(c);
         return k;
     }
-    json *remarks = plan_remarks(d, z->plan);
-    for (size_t i = 0; i < js_len(remarks); i++)
-        js_add(js_get(answer, "messages"), js_ref(js_at(remarks, i)));
-    js_free(remarks);
+    add_all(js_get(answer, "messages"), plan_remarks(d, z->plan));
     return 0;
 }
 
@@ -247,6 +261,8 @@ static int change_zone(struct zd *d, struct zone *z, struct zd_request *r, const
         return k;
     }
     if (!sent) {
+        if (!is_running(z))
+            add_all(notes, limits_remarks(d, z->spec));
         zd_reply_json(r, 200, answer);
         event_publish(d, "changed", z->name, NULL);
     }
@@ -327,6 +343,8 @@ static json *apply_new(struct zd *d, const char *name, const char *text, bool dr
         js_free(o);
         return NULL;
     }
+    if (z)
+        note_all(z, limits_remarks(d, z->spec));
     if (z && z->messages) {
         js_set(o, "messages", z->messages);
         z->messages = NULL;

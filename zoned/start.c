@@ -63,15 +63,33 @@ static void join_target(struct zd *d, const struct spec *s, char **run_dir)
     }
 }
 
+static struct cg_limits limits_of(struct zd *d, const struct spec *s)
+{
+    return (struct cg_limits){.cpu = &s->cpu,
+                              .memory = &s->memory,
+                              .io = &s->io,
+                              .tasks = s->tasks,
+                              .devices = s->devices,
+                              .system = s->init == SPEC_INIT_SYSTEM,
+                              .io_dev = cg_io_dev(d->lib_dir)};
+}
+
+json *limits_remarks(struct zd *d, const struct spec *s)
+{
+    struct cg_limits l = limits_of(d, s);
+    return cg_remarks(d->cgroups, &l);
+}
+
+void note_all(struct zone *z, json *sentences)
+{
+    for (size_t i = 0; i < js_len(sentences); i++)
+        zone_note(z, "%s", js_str_of(js_at(sentences, i), ""));
+    js_free(sentences);
+}
+
 void check_limits(struct zd *d, const struct spec *s, struct problems *ps)
 {
-    struct cg_limits l = {.cpu = &s->cpu,
-                          .memory = &s->memory,
-                          .io = &s->io,
-                          .tasks = s->tasks,
-                          .devices = s->devices,
-                          .system = s->init == SPEC_INIT_SYSTEM,
-                          .io_dev = cg_io_dev(d->lib_dir)};
+    struct cg_limits l = limits_of(d, s);
     cg_check(d->cgroups, &l, ps);
     if (s->cpu.pool && !pool_find(d, s->cpu.pool))
         problem_add(ps, ERR_NOT_FOUND, NULL, 0, "cpu.pool", "pool %s does not exist (zonectl pool create %s)",
@@ -175,10 +193,7 @@ static int prepare_start(struct zone *z, struct problems *ps, struct err *e)
         return r;
     if ((r = drift_heal_shared(d, pool, e)) < 0 || (r = division_apply(d, z, e)) < 0)
         return r;
-    json *remarks = plan_remarks(d, p);
-    for (size_t i = 0; i < js_len(remarks); i++)
-        zone_note(z, "%s", js_str_of(js_at(remarks, i), ""));
-    js_free(remarks);
+    note_all(z, plan_remarks(d, p));
     if (ports_claim(d, z, z->spec, true, ps) < 0 || aliases_claim(d, z, z->spec, ps) < 0)
         return problems_to_err(ps, e, z->name);
     r = firewall_join(z, e);

@@ -52,7 +52,7 @@ static void print_zone(const json *z, bool dry)
     printf("%s: %s%s\n", name,
            str_eq(js_get_str(z, "action", "none"), "none") ? "unchanged" : js_get_str(z, "action", ""),
            dry ? " (dry run)" : "");
-    json *changes = js_get(z, "changes"), *drift = js_get(z, "drift");
+    json *drift = js_get(z, "drift");
     for (size_t i = 0; i < js_len(drift); i++) {
         json *d = js_at(drift, i);
         const char *of = js_get_str(d, "of", NULL);
@@ -60,20 +60,7 @@ static void print_zone(const json *z, bool dry)
                of ? of : "", js_get_str(d, "have", "?"), js_get_str(d, "want", "?"),
                dry ? "to be healed" : "healed");
     }
-    for (size_t i = 0; i < js_len(changes); i++) {
-        json *ch = js_at(changes, i);
-        struct str before = {0}, after = {0};
-        ctl_value(js_get(ch, "before"), &before);
-        ctl_value(js_get(ch, "after"), &after);
-        bool live = str_eq(js_get_str(ch, "when", ""), "live");
-        printf("  %s: %s -> %s (%s)\n", js_get_str(ch, "key", "?"), before.p ? before.p : "-",
-               after.p ? after.p : "-",
-               !live ? "at next boot"
-               : dry ? "live"
-                     : "applied live");
-        str_done(&before);
-        str_done(&after);
-    }
+    ctl_print_changes(z, "  ", dry);
     ctl_messages(z);
 }
 

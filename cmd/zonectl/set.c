@@ -11,21 +11,24 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+static const char *when_said(const char *when, bool planned)
+{
+    if (str_eq(when, "live"))
+        return planned ? "live" : "applied live";
+    return str_eq(when, "start") ? "at its start" : "at next boot";
+}
+
 /* "cpu.shares: 100 -> 200 (applied live)" for each change. */
 void ctl_print_changes(const json *answer, const char *prefix, bool planned)
 {
     json *changes = js_get(answer, "changes");
     for (size_t i = 0; i < js_len(changes); i++) {
         json *ch = js_at(changes, i);
-        bool live = str_eq(js_get_str(ch, "when", ""), "live");
         struct str before = {0}, after = {0};
         ctl_value(js_get(ch, "before"), &before);
         ctl_value(js_get(ch, "after"), &after);
         printf("%s%s: %s -> %s (%s)\n", prefix, js_get_str(ch, "key", "?"), before.p ? before.p : "-",
-               after.p ? after.p : "-",
-               !live     ? "at next boot"
-               : planned ? "live"
-                         : "applied live");
+               after.p ? after.p : "-", when_said(js_get_str(ch, "when", ""), planned));
         str_done(&before);
         str_done(&after);
     }

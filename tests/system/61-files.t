@@ -42,6 +42,7 @@ user by number¦process.user="1234:77"¦id -u; id -g; id -G¦1234 77 77
 user by name¦process.user=www-data¦id -un; id -gn; echo \$HOME¦www-data www-data /var/www
 cwd¦process.cwd=/usr/share¦pwd¦/usr/share
 limits¦limits={nofile:~300,memlock:~1M,core:~0}¦ulimit -n; ulimit -c; grep 'locked' /proc/self/limits¦300 0 Max locked memory +1048576 +1048576.*
+fewer files than its start needs¦limits.nofile=16¦ulimit -n; ulimit -Hn; cat /etc/hostname | wc -l¦16 16 1
 a device¦devices=[/dev/fuse]¦stat -c %t:%T /dev/fuse; head -c0 /dev/fuse && echo opens¦a:e5 opens
 ... and no other¦devices=[/dev/fuse]¦ls /dev/kmsg /dev/mem /dev/net/tun 2>&1 | grep -c 'No such'¦3
 tun makes a link¦devices=[/dev/net/tun] security.capabilities.add=[NET_ADMIN]¦ip tuntap add dev t0 mode tun && ip -o link show t0 | cut -d: -f2¦ *t0

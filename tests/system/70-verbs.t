@@ -20,6 +20,11 @@ status_is 0 "verify" zc verify -f "$T/web.yaml"
 status_is 0 "create -f" zc create web -f "$T/web.yaml"
 status_is 7 "a NAME that differs from zone: is refused" zc create other -f "$T/web.yaml"
 same "$(zc export web)" "$(cat "$T/web.yaml")" "export gives the file as it was"
+status_is 0 "set of a zone at rest" zc set web memory.cap=100T tasks=500 labels.floor=two
+like "$out" "tasks: .* \(at its start\)" "... counts at its start"
+like "$out" "labels.*\(applied live\)" "... but not what zoned alone keeps"
+like "$out" "memory.cap: more than the .* of this machine" "... and a cap that bounds nothing is remarked"
+zc set web memory.cap= tasks= labels.floor= >/dev/null
 status_is 0 "start" zc start web
 is "$(zc exec web -- sh -c 'echo $GREETING')" hello "the spec's environment"
 status_is 0 "set several keys" zc set web cpu.shares=300 memory.cap=64M
@@ -27,6 +32,10 @@ like "$out" "cpu.shares.*live" "... says applied live"
 like "$(zc export web)" "shares: 300   # twice the usual" "... and keeps the comment"
 is "$(cat /sys/fs/cgroup/cpu/$inst.slice/web/cpu.shares 2>/dev/null || echo $(($(cat /sys/fs/cgroup/$inst.slice/web/cpu.weight) * 1024 / 100)))" 3072 "... and the kernel has it"
 is "$(cat /sys/fs/cgroup/memory/$inst.slice/web/memory.limit_in_bytes 2>/dev/null || cat /sys/fs/cgroup/$inst.slice/web/memory.max)" 67108864 "... the memory cap too"
+zc create few --image host --set limits.nofile=16 -- sleep 1000
+status_is 0 "a zone with fewer files than its start needs" zc start few
+is "$(zc exec few -- sh -c 'ulimit -n; ulimit -Hn' | xargs)" "16 16" "... exec has them too"
+zc delete --force few
 status_is 0 "set a key of the next boot" zc set web hostname=front
 like "$out" "next boot" "... says at next boot"
 is "$(field web .pending)" true "pending is shown"

@@ -7,7 +7,7 @@
  *  POST   /zones                      {name, source:{file,text}|null, set:["key=value"…], start, publish_all} → Z (201)   admin
  *  POST   /run (Upgrade, or detach)   {name|null, source, set, rm, detach, tty, stdin, rows, cols} → 101 or Z      admin
  *  GET    /zones/{name}               → Z                         viewer
- *  PATCH  /zones/{name}               {set:[…]} → {changes:[{key,before,after,when:"live"|"next boot"}], messages} admin
+ *  PATCH  /zones/{name}               {set:[…]} → {changes:[{key,before,after,when:"live"|"next boot"|"start"}], messages} admin
  *  PUT    /zones/{name}               {source:{file,text}} (edit, apply) → the same                                admin
  *  DELETE /zones/{name}?force=1       → {}                        admin
  *  GET    /zones/{name}/spec          → text/yaml, the file as it is     viewer

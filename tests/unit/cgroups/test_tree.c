@@ -315,11 +315,28 @@ static void test_division(void)
     json *none = cg_remarks(h, &limits);
     is_int(js_len(none), 0, "nothing is kept less well than its name says");
     js_free(none);
+    io.write = 4u << 20;
+    memory.cap = 64u << 20;
+    put("proc/meminfo", "MemTotal:          65536 kB\nMemFree: 1 kB\n");
+    none = cg_remarks(h, &limits);
+    is_int(js_len(none), 0, "nor a rate, nor all of the memory");
+    js_free(none);
+    memory.cap++;
+    none = cg_remarks(h, &limits);
+    is_str(js_str_of(js_at(none, 0), ""),
+           "memory.cap: more than the 0.1 GiB of this machine, so it bounds nothing", "more than all of it");
+    js_free(none);
+    memory.cap = SPEC_UNSET;
+    io.write = SPEC_UNSET;
     cg_close(g);
     cg_host_free(h);
     h = detect(hybrid_mounts);
     none = cg_remarks(h, &limits);
     is_int(js_len(none), 2, "on v1 dedicated CPUs and reserved memory are");
+    js_free(none);
+    io.write = 4u << 20;
+    none = cg_remarks(h, &limits);
+    ok(strstr(js_str_of(js_at(none, 2), ""), "io.write: on cgroup v1 direct"), "and a rate of writes");
     js_free(none);
     ok(cg_host_in_root(h), "and host tasks sit in the root group");
     cg_host_free(h);

@@ -33,6 +33,21 @@ ms=$((($(date +%s%N) - start) / 1000000))
 echo "# 8 MiB at 2 MiB/s: $ms ms"
 [ $ms -ge 3000 ]
 ok $? "writes go no faster than the spec says"
+start=$(date +%s%N)
+zc exec full -- dd if=/dev/zero of=/root/later bs=256k count=32 2>/dev/null
+cached=$((($(date +%s%N) - start) / 1000000))
+zc exec full -- sync /root/later
+ms=$((($(date +%s%N) - start) / 1000000))
+echo "# 8 MiB at 2 MiB/s through the page cache: $cached ms until dd was done, $ms ms until they were on the disk"
+[ $ms -ge 3000 ]
+ok $? "... also those that the page cache writes back later"
+start=$(date +%s%N)
+zc exec full -- dd if=/dev/zero of=/root/left bs=256k count=32 2>/dev/null
+sync -f "$ROOT"
+ms=$((($(date +%s%N) - start) / 1000000))
+echo "# ... $ms ms where the host asks for them, not the zone"
+[ $ms -ge 3000 ]
+ok $? "... whoever waits for them"
 status_is 7 "a rate of 0 is refused" zc create x --set io.read=0 --image host -- true
 status_is 9 "io.weight is refused where nothing would keep it" zc create x --set io.weight=300 --image host -- true
 like "$out" "bfq|io.cost" "... with the remedy"
