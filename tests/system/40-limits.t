@@ -43,6 +43,19 @@ zc wait hog --for stopped
 is "$(field hog .oom)" true "a zone over its memory cap says oom"
 like "$(field hog .exit_status)" "^137$" "and died of SIGKILL"
 zc delete hog
+# tmpfs and page cache are the zone's: whoever writes them is who they are charged to
+zc create files --memory 256M --image host -- sleep 1000
+zc start files
+kind() { zc stats files -o json | jq ".zones[0].memory.$1 / 1048576 | floor"; }
+for pair in "shmem /dev/shm" "file /root"; do
+    read -r kind where <<<"$pair"
+    was=$(kind $kind)
+    zc exec files -- dd if=/dev/zero of=$where/20M bs=1M count=20 2>/dev/null
+    grown=$(($(kind $kind) - was))
+    [ $grown -ge 19 ] && [ $grown -le 24 ]
+    ok $? "20 MiB written to $where are the zone's $kind memory ($grown)"
+done
+zc delete --force files >/dev/null
 zc create bomb --tasks 50 --image host -- sh -c 'b() { b | b & }; b; sleep 20'
 zc create calm --image host -- sleep 100
 zc start calm bomb

@@ -365,10 +365,15 @@ eat='x = bytearray(200 << 20)'
 zc create hog --memory 32M --image host -- python3 -c "$eat"
 zc start hog
 zc wait hog --for stopped
+zc create both --memory 40M --image host -- sh -c "python3 -c '$eat'; sleep 1000"
+zc start both
+status_is 0 "oom: zone ends all of it, not the one process that was too large" zc wait both --for stopped -t 60
+is "$(field both '"\(.oom) \(.exit_status)"')" "true 137" "... and says so"
 zc create some --memory 48M --set memory.oom=process --image host -- sh -c "python3 -c '$eat'; sleep 1000"
 zc start some
 until_ok grep -q '"oom".*"some"' "$T/events"
-is "$(jq -c 'select(.event == "oom") | [.zone, .action, .cap]' "$T/events" | sort -u)" '["hog","zone",33554432]
+is "$(jq -c 'select(.event == "oom") | [.zone, .action, .cap]' "$T/events" | sort -u)" '["both","zone",41943040]
+["hog","zone",33554432]
 ["some","process",50331648]' "OOM is an event"
 # who: the kernel's log tells, where it may be read
 if head -c 1 /dev/kmsg >/dev/null 2>&1; then
@@ -379,5 +384,5 @@ fi
 sleep 0.5
 is "$(field some '.state + " " + (.oom | tostring)')" "running true" "oom: process: the zone runs on"
 kill $events
-zc delete --force hog some >/dev/null
+zc delete --force hog both some >/dev/null
 nothing_left

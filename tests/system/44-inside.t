@@ -37,6 +37,9 @@ like "$out" "Effective CPU Count: 1$" "JVM: 1 processor"
 like "$out" "Memory Limit: 256.00M" "JVM: the zone's memory"
 like "$out" "MaxHeapSize += 1[23][0-9]{7} " "JVM: heap by the zone's memory ($(echo "$out" | awk '$2 == "MaxHeapSize" { print $4 }'))"
 like "$out" "bool UseSerialGC += true" "JVM: the collector of a small machine"
+zc create jvmcap --cpu-cap 1 --memory 256M -v /etc/java-17-openjdk:/etc/java-17-openjdk:ro --image host -- sleep 1000 && zc start jvmcap
+like "$(in_zone jvmcap -- java -XshowSettings:system -version 2>&1)" "Effective CPU Count: 1$" "JVM: 1 processor by a cap of 1, too"
+zc delete --force jvmcap >/dev/null
 
 # zoned dies, then lxcfs, then both
 pid=$(lxcfs_pid)

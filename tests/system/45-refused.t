@@ -26,6 +26,17 @@ refused() { # STATUS PATTERN NAME FILE KEY=VALUE…: a change of zone web that i
     same "$(values web)" "$was" "... and nothing of it is done"
 }
 
+# ---- a spec that somebody edited ----
+zc create edited --image host -- sleep 1000
+if [ $v2 = true ]; then key='io: {weight: 300}' says='io.weight: inert unless'; else key='memory: {soft: 100M}' says='memory.soft: needs the memory controller of cgroup2'; fi
+echo "$key" >>"$ROOT/etc/zones/edited.yaml"
+status_is 9 "a key that this host cannot enforce refuses the start" zc start edited
+like "$out" "$says" "... says which and why"
+is "$(state edited) $(find /sys/fs/cgroup -path "*/$inst.slice/edited")" "installed " "... and nothing is made"
+sed -i '$d' "$ROOT/etc/zones/edited.yaml"
+status_is 0 "without it it starts" zc start edited
+zc delete --force edited >/dev/null
+
 # ---- files that refuse ----
 # Whatever the layout, a limit's file is laid over with one that refuses in the way that is wanted.
 zc create web --memory 256M --cpu-shares 100 --image host -- sleep 1000
