@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# A Debian trixie host with its systemd (and our floor's kernel): zoned as its units, zones that live over what systemd does.
+# A Debian trixie host with its systemd and its kernel (6.12, which has CPU partitions at any depth): zoned as its units, zones that
+# live over what systemd does, CPUs of a zone's own.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
