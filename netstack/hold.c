@@ -152,24 +152,72 @@ int net_port_check(const struct spec_port *p, struct err *e)
     return 0;
 }
 
+/* Ports one by one before ranges: there are places for 64, and who publishes a range leaves others the less. */
+typedef int (*port_fn)(const struct spec_port *p, unsigned port, void *data);
+static int each_port(const struct net_link_plan *links, unsigned nlinks, port_fn fn, void *data)
+{
+    int r = 0;
+    for (int ranges = 0; ranges < 2; ranges++)
+        for (unsigned i = 0; i < nlinks; i++)
+            for (unsigned k = 0; k < links[i].ports.len; k++) {
+                const struct spec_port *p = &links[i].ports.at[k].port;
+                if ((p->host_first != p->host_last) != ranges)
+                    continue;
+                for (unsigned port = p->host_first; port <= p->host_last && !r; port++)
+                    r = fn(p, port, data);
+            }
+    return r;
+}
+
+struct holding {
+    int *fds;
+    unsigned n;
+    struct err *e;
+};
+
+static int hold_one(const struct spec_port *p, unsigned port, void *data)
+{
+    struct holding *h = data;
+    if (h->n == HOLD_MAX)
+        return 1;
+    int fd = take(p, port, h->e);
+    if (fd == -EPROTONOSUPPORT)
+        return 0;
+    if (fd >= 0)
+        h->fds[h->n++] = fd;
+    return fd < 0 ? fd : 0;
+}
+
 int net_hold(const struct net_link_plan *links, unsigned nlinks, int hold[64], unsigned *nhold, struct err *e)
 {
-    unsigned n = 0;
-    for (unsigned i = 0; i < nlinks; i++)
-        for (unsigned k = 0; k < links[i].ports.len; k++) {
-            const struct spec_port *p = &links[i].ports.at[k].port;
-            for (unsigned port = p->host_first; port <= p->host_last && n < HOLD_MAX; port++) {
-                int fd = take(p, port, e);
-                if (fd == -EPROTONOSUPPORT)
-                    break;
-                if (fd < 0) {
-                    while (n)
-                        close_fd(&hold[--n]);
-                    return fd;
-                }
-                hold[n++] = fd;
-            }
-        }
-    *nhold = n;
-    return 0;
+    struct holding h = {hold, 0, e};
+    int r = each_port(links, nlinks, hold_one, &h);
+    while (r < 0 && h.n)
+        close_fd(&hold[--h.n]);
+    *nhold = h.n;
+    return r < 0 ? r : 0;
+}
+
+static bool can_hold(enum spec_proto proto)
+{
+    auto_fd int fd = proto == SPEC_SCTP ? socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_SCTP) : -1;
+    return proto != SPEC_SCTP || fd >= 0;
+}
+
+/* Whoever has one of these came after the zone, or it would not have started. */
+static int check_one(const struct spec_port *p, unsigned port, void *data)
+{
+    struct holding *h = data;
+    if (h->n < HOLD_MAX) {
+        h->n += can_hold(p->proto);
+        return 0;
+    }
+    auto_fd int fd = take(p, port, h->e);
+    return fd < 0 && fd != -EPROTONOSUPPORT ? fd : 0;
+}
+
+int net_hold_rest(const struct net_link_plan *links, unsigned nlinks, struct err *e)
+{
+    struct holding h = {NULL, 0, e};
+    return each_port(links, nlinks, check_one, &h);
 }

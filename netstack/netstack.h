@@ -145,6 +145,9 @@ int net_zone_gone(struct net_ctx *c, const struct net_link_plan *links, unsigned
  * the old ones first). conflict names the program that has a port. */
 int net_hold(const struct net_link_plan *links, unsigned nlinks, int hold[64], unsigned *nhold,
              struct err *e);
+/* The ports of a running zone for which there was no place: conflict names the first that a program of the host has taken since,
+ * to which nobody comes. */
+int net_hold_rest(const struct net_link_plan *links, unsigned nlinks, struct err *e);
 /* Published ports of a running zone: exactly these now. */
 int net_zone_ports(struct net_ctx *c, const struct net_link_plan *before, const struct net_link_plan *after,
                    unsigned nlinks, struct err *e);

@@ -27,11 +27,11 @@ void net_shape_ifb(const char *host_ifname, char out[16])
     out[1] = 'i';
 }
 
-/* The bucket counts frames with their headers, a program counts what it sends: with 1,500 bytes a frame these are 4.4 %
- * apart. Two percent more than asked puts both within three of it. */
+/* The bucket counts frames with all their headers; a program counts what it sends, which of 1,500 bytes is 4.6 % less over IPv4 and
+ * 6 % less over IPv6. 3.5 percent more than asked puts packets and what they bear within three of it. */
 static void msg_tbf(struct net_batch *b, int index, uint64_t bits)
 {
-    uint64_t rate = bits / 8 + bits / 400 ? bits / 8 + bits / 400 : 1;
+    uint64_t frames = bits / 8 + bits * 35 / 8000, rate = frames ? frames : 1;
     uint32_t burst = rate / 50 < 16384        ? 16384
                      : rate / 50 > (8u << 20) ? 8u << 20
                                               : (uint32_t)(rate / 50); /* 20 ms */

@@ -21,7 +21,7 @@ static unsigned elements(const struct spec_port *p)
 static bool collide(const struct spec_port *a, const struct spec_port *b)
 {
     return a->proto == b->proto && a->host_first <= b->host_last && b->host_first <= a->host_last &&
-           (!a->host_ip || !b->host_ip || !strcmp(a->host_ip, b->host_ip));
+           spec_host_ips_meet(a->host_ip, b->host_ip);
 }
 
 struct port_at {
@@ -82,6 +82,13 @@ static void check_dhcp(struct spec_load *l, const struct spec *s, unsigned i, co
         }
 }
 
+static const char *own_ports(const char *link)
+{
+    return strcmp(link, "host") != 0 ? ""
+                                     : "; the zone's programs take the host's ports themselves, from 1024 "
+                                       "up: root in a zone is nobody on the host";
+}
+
 static void check_link(struct spec_load *l, struct spec *s, unsigned i, const struct spec_node *n)
 {
     const struct spec_link *k = &s->network.at[i];
@@ -104,8 +111,8 @@ static void check_link(struct spec_load *l, struct spec *s, unsigned i, const st
     for (unsigned m = 0; m < ARRAY_LEN(needs); m++)
         if (given[m]) {
             struct spec_where at = {&w, needs[m], -1};
-            spec_bad(l, spec_line_of(n, needs[m]), &at, "is given with link %s (only a network has it)",
-                     k->link);
+            spec_bad(l, spec_line_of(n, needs[m]), &at, "is given with link %s (only a network has it%s)",
+                     k->link, m ? "" : own_ports(k->link));
         }
     if (k->address) {
         struct spec_where at = {&w, "address", -1};

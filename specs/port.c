@@ -77,6 +77,14 @@ static bool parse_proto(char *text, enum spec_proto *proto)
     return false;
 }
 
+/* The kernel routes nothing from ::1 to a link: localhost is 127.0.0.1, and of 127/8 nothing else. Nobody connects to a group. */
+static bool can_publish(const char *ip, int family, const unsigned char *a)
+{
+    if (family == 6)
+        return strcmp(ip, "::1") != 0 && a[0] != 0xff;
+    return !strcmp(ip, "0.0.0.0") || !strcmp(ip, "127.0.0.1") || (a[0] && a[0] != 127 && a[0] < 224);
+}
+
 /* Cuts the address off the front: NULL = all addresses. false: there is one, and it is wrong. */
 static bool parse_ip(char **text, char **ip)
 {
@@ -99,11 +107,23 @@ static bool parse_ip(char **text, char **ip)
     if (family != (**text == '[' ? 6 : 4))
         return false;
     *text = end + 1;
-    if (!strcmp(out, "::1")) /* the kernel routes nothing from ::1 to a link: localhost is 127.0.0.1 */
+    if (!can_publish(out, family, raw))
         return false;
-    if (strcmp(out, "0.0.0.0") != 0 && strcmp(out, "::") != 0)
-        *ip = xstrdup(out);
+    *ip = xstrdup(out);
     return true;
+}
+
+static bool all_of_family(const char *ip)
+{
+    return !strcmp(ip, "0.0.0.0") || !strcmp(ip, "::");
+}
+
+bool spec_host_ips_meet(const char *a, const char *b)
+{
+    if (!a || !b || !strcmp(a, b))
+        return true;
+    bool same_family = !strchr(a, ':') == !strchr(b, ':');
+    return same_family && (all_of_family(a) || all_of_family(b));
 }
 
 int spec_parse_port(const char *text, struct spec_port *out, struct err *e)
@@ -128,7 +148,7 @@ int spec_parse_port(const char *text, struct spec_port *out, struct err *e)
     if (!good)
         return err_set(e, ERR_INVALID, EINVAL,
                        "\"%s\" is not a port ([IP:]HOST[-HOST]:ZONE[-ZONE][/udp|/sctp], 1 to 65535; "
-                       "localhost is 127.0.0.1)",
+                       "IP an address of the host, localhost is 127.0.0.1)",
                        spec_show(text ? text : "", show));
     if (zone_last - p.zone_first != p.host_last - p.host_first)
         return err_set(e, ERR_INVALID, EINVAL, "\"%s\": the two ranges differ in length",

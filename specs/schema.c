@@ -41,7 +41,7 @@ static const struct spec_row link_rows[] = {
     {.key = "address", .type = SPEC_T_ADDRESS, .offset = L(address), .def = "auto", .live = true,
      .doc = "auto, one IPv4 or IPv6 address, or a list of them."},
     {.key = "ports", .type = SPEC_T_PORTS, .offset = L(ports), .live = true,
-     .doc = "Published ports, each [IP:]HOST[-HOST]:ZONE[-ZONE][/udp|/sctp]; localhost is 127.0.0.1."},
+     .doc = "Published ports, each [IP:]HOST[-HOST]:ZONE[-ZONE][/udp|/sctp]; without IP on all addresses, 0.0.0.0 all of IPv4, [::] all of IPv6; localhost is 127.0.0.1."},
     {.key = "rate_in", .type = SPEC_T_RATE, .offset = L(rate_in), .min = 1000, .max = 1000000000000ull, .unset = UNSET, .live = true,
      .doc = "Most that the zone receives, in bits per second."},
     {.key = "rate_out", .type = SPEC_T_RATE, .offset = L(rate_out), .min = 1000, .max = 1000000000000ull, .unset = UNSET, .live = true,

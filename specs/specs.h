@@ -76,7 +76,7 @@ struct spec_io { /* weight 0 = not given; the rest SPEC_UNSET */
 };
 /* "[IP:]HOST[-HOST]:ZONE[-ZONE][/udp|/sctp]"; both ranges have the same length. */
 struct spec_port {
-    char *host_ip; /* NULL = all addresses and localhost */
+    char *host_ip; /* NULL = all addresses and localhost; 0.0.0.0 or :: = those of the family */
     uint16_t host_first, host_last, zone_first;
     enum spec_proto proto;
 };
@@ -228,6 +228,7 @@ void spec_apply_image(struct spec *s, const json *config, char ***env, struct pr
 /* [a-z0-9]([a-z0-9-]{0,30}[a-z0-9])? ; what names the kind of object in the message ("zone", "volume",
  * "network"). */
 int spec_check_name(const char *what, const char *name, struct err *e);
+bool spec_host_ips_meet(const char *a, const char *b);                       /* one packet may be for both */
 int spec_parse_port(const char *text, struct spec_port *out, struct err *e); /* host_ip malloc'd */
 char *spec_print_port(const struct spec_port *p);
 const char *spec_proto_name(enum spec_proto p);

@@ -5,13 +5,17 @@
 #include "zoned/handlers.h"
 #include "zoned/networks.h"
 #include "zoned/zoned.h"
+#include <arpa/inet.h>
 #include <errno.h>
+#include <ifaddrs.h>
 #include <stdio.h>
+#include <string.h>
 
 struct question {
     struct zd *d;
     struct zone *to, *from; /* from NULL: an address, or the host's LAN */
     struct net_addr address;
+    bool host; /* the address is this host's own */
     enum spec_rule_proto proto;
     unsigned port;
 };
@@ -34,6 +38,38 @@ static bool has_label(const struct zone *z, const char *label)
             return true;
     }
     return false;
+}
+
+/* Whose network the zone has: its own, or that of the zone whose it shares. */
+static struct zone *on_network_of(struct zd *d, struct zone *z)
+{
+    for (unsigned hops = 0; hops < 16; hops++) {
+        const struct spec *s = z->plan ? z->plan->spec : z->spec;
+        const char *link = s && s->network.len ? s->network.at[0].link : NULL;
+        struct zone *next = link && str_starts(link, "zone:") ? registry_find(d, link + 5) : NULL;
+        if (!next)
+            break;
+        z = next;
+    }
+    return z;
+}
+
+static bool is_own_address(const struct net_addr *a)
+{
+    struct ifaddrs *all = NULL;
+    bool own = a->family == AF_INET ? a->bytes[0] == 127 : false;
+    if (getifaddrs(&all) < 0)
+        return own;
+    for (const struct ifaddrs *i = all; i && !own; i = i->ifa_next) {
+        if (!i->ifa_addr || i->ifa_addr->sa_family != a->family)
+            continue;
+        const void *bytes = a->family == AF_INET
+                                ? (const void *)&((struct sockaddr_in *)i->ifa_addr)->sin_addr
+                                : &((struct sockaddr_in6 *)i->ifa_addr)->sin6_addr;
+        own = !memcmp(bytes, a->bytes, a->family == AF_INET ? 4 : 16);
+    }
+    freeifaddrs(all);
+    return own;
 }
 
 static bool is_on(const struct zone *z, const char *network)
@@ -134,18 +170,18 @@ static void by_port(const struct question *q, const struct spec_link *l, struct 
 {
     const struct spec_port *p = published(q, l);
     bool local = p && p->host_ip && str_starts(p->host_ip, "127.");
-    if (!p || (local && (q->from || q->address.family)))
+    if (!p || (local && q->from))
         return;
     auto_free char *at = xasprintf("%s%s%u", p->host_ip ? p->host_ip : "", p->host_ip ? ":" : "",
                                    p->host_first + q->port - p->zone_first);
-    if (q->from && only_sealed(q))
+    if (local)
+        decide(a, false, NULL, xasprintf("published on %s, for this host alone", at));
+    else if (q->from && only_sealed(q))
         decide(a, false, NULL,
                xasprintf("published on the host's port %s, which a zone of a sealed network does not reach",
                          at));
     else
-        decide(a, true, NULL,
-               xasprintf("published: through the host's port %s (%s)", at,
-                         local ? "from this host alone" : "from everywhere"));
+        decide(a, true, NULL, xasprintf("published: through the host's port %s (from everywhere)", at));
 }
 
 /* Through one link of the zone. */
@@ -156,6 +192,12 @@ static void through(const struct question *q, const struct spec_link *l, struct 
         return;
     if (spec_network_joins_lan(n->net.type)) {
         decide(a, true, NULL, xasprintf("network %s is a LAN: the LAN decides", n->net.name));
+        return;
+    }
+    if (q->host || q->from == q->to) {
+        decide(a, true, NULL,
+               q->host ? xstrdup("this host itself: rules judge what it forwards")
+                       : xasprintf("both are on the network of zone %s: nothing lies between", q->to->name));
         return;
     }
     bool same = is_on(q->from, n->net.name);
@@ -200,9 +242,14 @@ static int read_from(const char *text, struct question *q, struct err *e)
 {
     if (!text)
         return 0;
-    if (net_addr_parse(text, &q->address) == 0)
+    if (net_addr_parse(text, &q->address) == 0) {
+        q->host = is_own_address(&q->address);
         return 0;
-    return registry_get(q->d, text, &q->from, e);
+    }
+    int r = registry_get(q->d, text, &q->from, e);
+    if (r == 0)
+        q->from = on_network_of(q->d, q->from);
+    return r;
 }
 
 static json *answer_json(struct answer *a, const char *network)
@@ -223,6 +270,8 @@ int h_explain_zone(struct zd *d, struct zd_request *r, struct err *e)
     int k = registry_get(d, zd_param(r, 0), &q.to, e);
     k = k < 0 ? k : read_port(zd_query(r, "port"), &q, e);
     k = k < 0 ? k : read_from(zd_query(r, "from"), &q, e);
+    const char *asked = k < 0 ? NULL : q.to->name;
+    q.to = k < 0 ? NULL : on_network_of(d, q.to);
     const struct spec *s = k < 0 ? NULL : q.to->plan ? q.to->plan->spec : q.to->spec;
     if (k == 0 && !s)
         k = err_set(e, ERR_INVALID, EINVAL, "the spec of zone %s cannot be read", q.to->name);
@@ -240,7 +289,8 @@ int h_explain_zone(struct zd *d, struct zd_request *r, struct err *e)
         allowed |= a.allowed;
         js_add(links, answer_json(&a, s->network.at[i].link));
     }
-    js_set_str(o, "zone", q.to->name);
+    js_set_str(o, "zone", asked);
+    js_set_str(o, "network_of", q.to->name);
     js_set_str(o, "port", zd_query(r, "port"));
     js_set_str(o, "from", zd_query(r, "from"));
     js_set_bool(o, "running", q.to->plan != NULL);

@@ -200,6 +200,22 @@ static void check_controllers(struct zd *d, json *list)
     }
 }
 
+static void check_ports(struct zd *d, json *list)
+{
+    struct err none = {0};
+    size_t before = js_len(list);
+    for (unsigned i = 0; i < d->table_size; i++)
+        for (const struct zone *z = d->table[i]; z; z = z->next) {
+            struct err e = {0};
+            if (!z->plan || net_hold_rest(z->plan->links.at, z->plan->links.len, &e) == 0)
+                continue;
+            err_prefix(&e, "zone %s publishes it", z->name);
+            add_check(list, "network: published ports", &e, NULL);
+        }
+    if (js_len(list) == before)
+        add_check(list, "network: no program of the host is on a published port", &none, NULL);
+}
+
 /* In a worker: the rules of others may be many, and their programs slow. Its netlink sockets are its own. */
 static json *make_doctor(struct zd *d, const char *name, struct err *e)
 {
@@ -224,6 +240,7 @@ static json *make_doctor(struct zd *d, const char *name, struct err *e)
     add_check(list, "dnsmasq: zones that ask get their addresses", &asked, NULL);
     (void)lxcfs_check(d, &le);
     add_check(list, "lxcfs: zones see their own part of CPUs and memory", &le, NULL);
+    check_ports(d, list);
     struct net_pass pass = neighbour_pass(d);
     auto_js json *net = net_doctor(own, &pass);
     neighbour_pass_done(&pass);

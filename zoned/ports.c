@@ -21,8 +21,7 @@ static struct port_claim **bucket(struct zd *d, uint16_t port)
 
 static bool overlap(const struct port_claim *c, const struct spec_port *p, uint16_t port)
 {
-    return c->port == port && c->proto == p->proto &&
-           (!c->host_ip || !p->host_ip || !strcmp(c->host_ip, p->host_ip));
+    return c->port == port && c->proto == p->proto && spec_host_ips_meet(c->host_ip, p->host_ip);
 }
 
 static const struct port_claim *taken(struct zd *d, const struct spec_port *p, uint16_t port,

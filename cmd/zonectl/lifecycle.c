@@ -132,11 +132,35 @@ int ctl_kill(struct ctl *c, int argc, char **argv)
     return first;
 }
 
+static bool shares_network(const json *zones, const char *name)
+{
+    for (size_t i = 0; i < js_len(zones); i++)
+        if (str_eq(js_get_str(js_at(zones, i), "name", NULL), name))
+            return str_starts(js_get_str(js_at(js_get(js_at(zones, i), "network"), 0), "link", ""), "zone:");
+    return false;
+}
+
+/* Of several those go first that live on another's network, in whatever order they are named. */
+static int delete_all(struct ctl *c, char **names, int n, const char *query)
+{
+    int first = 0;
+    auto_js json *zones = NULL;
+    if (n > 1 && (first = ctl_call(c, "GET", "/zones", NULL, &zones, c->called)))
+        return first;
+    for (int sharers = 1; sharers >= 0; sharers--)
+        for (int i = 0; i < n; i++)
+            if (shares_network(zones, names[i]) == sharers) {
+                int status = one(c, "DELETE", names[i], query, NULL, false);
+                first = first ? first : status;
+            }
+    return first;
+}
+
 int ctl_delete(struct ctl *c, int argc, char **argv)
 {
     struct ctl_args a = {.argc = argc, .argv = argv, .opts = c->verb->opts};
     bool force = false;
-    int id, at, status = 0, first = 0;
+    int id, at, status = 0;
     while ((id = ctl_option(c, &a, &at, &status)) != CTL_END) {
         if (id == CTL_BAD)
             return status;
@@ -144,11 +168,7 @@ int ctl_delete(struct ctl *c, int argc, char **argv)
     }
     if (at >= argc)
         return ctl_usage(c, "the zone's name is missing");
-    for (; at < argc; at++) {
-        status = one(c, "DELETE", argv[at], force ? "?force=1" : "", NULL, false);
-        first = first ? first : status;
-    }
-    return first;
+    return delete_all(c, argv + at, argc - at, force ? "?force=1" : "");
 }
 
 int ctl_rename(struct ctl *c, int argc, char **argv)

@@ -264,6 +264,8 @@ static int network_explain(struct ctl *c, char **args)
         return r < 0 ? 0 : r;
     printf("%s reaches port %s of zone %s: %s\n", args[2] ? args[2] : "the LAN", args[1], args[0],
            js_get_bool(answer, "allowed", false) ? "yes" : "no");
+    if (strcmp(js_get_str(answer, "network_of", args[0]), args[0]) != 0)
+        printf("  zone %s is on the network of zone %s\n", args[0], js_get_str(answer, "network_of", ""));
     json *links = js_get(answer, "links");
     for (size_t i = 0; i < js_len(links); i++) {
         json *l = js_at(links, i);

@@ -125,6 +125,9 @@ is "$(zc exec s -- curl -fsS -m 3 http://127.0.0.1/)" f "... and its loopback"
 is "$(zc exec s -- cat /proc/self/uid_map)" "$(zc exec f -- cat /proc/self/uid_map)" "... and has its ids"
 status_is 0 "links come to both" zc set f 'network[1].link=back'
 is "$(zc exec s -- curl -fsS -m 3 "http://$b/")" b "... as it should be"
+zc run -d --name owner host sleep 1000 >/dev/null && zc run -d --name guest1 --network zone:owner host sleep 1000 >/dev/null
+status_is 6 "a zone whose network another has is not deleted" zc delete --force owner
+status_is 0 "... but both at once, in any order" zc delete --force owner guest1
 zc stop -t 0 s && zc create s2 --network zone:nobody --image host -- sleep 9 >/dev/null
 status_is 4 "a zone whose partner does not run does not start" zc start s2
 zc delete --force s s2 >/dev/null

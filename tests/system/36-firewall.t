@@ -48,6 +48,17 @@ like "$(zc network explain db 80 web)" "rule 1 of network app: from label tier=w
 like "$(zc network explain db 80 other)" "no on app: rule 2 of network app" "... that denies"
 is "$(zc network explain db 80 remote -o json | jq -c '[.allowed, .links[0].rule]')" \
     '[true,"from label tier=web to label tier=db allow tcp 80"]' "... as JSON"
+yes_no() { zc network explain "$@" -o json | jq -r 'if .allowed then "yes" else "no" end'; }
+zc create sharer --network zone:web --image host -- sleep 1000 && zc start sharer
+is "$(yes_no db 80 sharer) $(yes_no db 80 web)" "yes yes" "who has another's network is judged as that one"
+like "$(zc network explain sharer 80 other)" "zone sharer is on the network of zone web" "... also where he is asked for"
+is "$(yes_no sharer 80 other) $(yes_no sharer 80 web)" "$(yes_no web 80 other) yes" "... and nothing lies between the two"
+is "$(yes_no db 81 127.0.0.1) $(yes_no db 81 "$(zc network show app -o json | jq -r .gateway4)")" "yes yes" "the host itself is not judged"
+zc delete --force sharer
+zc create local --network app -p 127.0.0.1:7700:70 -p 7701:71 --image host -- sleep 1000 >/dev/null
+is "$(yes_no local 70) $(yes_no local 71) $(yes_no local 72)" "no yes no" "the LAN: a port on localhost, a published one, another"
+like "$(zc network explain local 70)" "127.0.0.1:7700, for this host alone" "... and why"
+zc delete local
 is "$(zc network explain db 81/udp 10.1.2.3 -o json | jq .allowed)" false "... for an address"
 # ---- relabel ----
 status_is 0 "a zone gets another label" zc set other labels.tier=web

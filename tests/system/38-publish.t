@@ -103,6 +103,29 @@ status_is 4 "a port of another zone" zc set v 'network[0].ports=["7300:80"]'
 [ -n "$(lan curl -fs -m 2 http://192.0.2.1:7401/)" ]; ok $? "... leaves what was"
 status_is 4 "a port of a program of the host" zc set v 'network[0].ports=["127.0.0.1:7500:80"]'
 like "$out" "python3" "... by its name"
+for bad in 127.0.0.2:9001:80 224.0.0.1:9001:80 255.255.255.255:9001:80 0.1.2.3:9001:80 "[::1]:9001:80" "[ff02::1]:9001:80"; do
+    status_is 7 "nobody would hear ${bad%:9001:80}" zc set v "network[0].ports=[\"$bad\"]"
+done
+zc set v 'network[0].ports=["0.0.0.0:7402:80", "[::]:7403:81"]' >/dev/null
+nsenter -n -t "$(field v .pid)" "$here/peer.py" :: 81 &
+until_ok curl -fs -m 1 "http://[$(addr v 0 1)]:81/" >/dev/null
+reaches() { [ -n "$(lan curl -fs -m 1 "http://$1/")" ] && echo yes || echo no; }
+is "$(reaches 192.0.2.1:7402) $(reaches '[2001:db8:1::1]:7402')" "yes no" "0.0.0.0 is all of IPv4 and nothing else"
+is "$(reaches 192.0.2.1:7403) $(reaches '[2001:db8:1::1]:7403')" "no yes" "... and :: of IPv6"
+is "$(python3 -c 'import socket; s = socket.create_connection(("127.0.0.1", 7402), 2); print("yes")' 2>&1)" yes "... localhost is of the former"
+status_is 4 "... which another zone cannot publish on an address of it" zc set w 'network=[{link: default, ports: ["192.0.2.1:7402:80"]}]'
+status_is 0 "... but on one of IPv6" zc set w 'network=[{link: default, ports: ["[2001:db8:1::1]:7402:80"]}]'
+# ---- held ----
+zc set w 'network=[{link: default, ports: ["6600-6700:6600-6700", "7404:80"]}]' >/dev/null
+binds() { python3 -c 'import socket, sys; s = socket.socket(); s.bind(("", int(sys.argv[1])))' "$1" 2>&1 | tail -1; }
+like "$(binds 7404)" "in use" "a program of the host cannot take a published port, whatever range stands before it"
+is "$(binds 6690)" "" "... but for those beyond the 64 that are held"
+doctor=$(zc doctor -o json)
+is "$(jq -c "map(select(.check | startswith(\"network: no program\")).ok)" <<<"$doctor")" "[true]" "doctor has looked"
+python3 -m http.server -b 127.0.0.1 6690 >/dev/null 2>&1 &
+until_ok eval '[ -n "$(binds 6690)" ]'
+like "$(zc doctor)" "zone w publishes it: port 6690/tcp is in use by python3" "... and names the program that has taken one since"
+zc set w 'network=[{link: default}]' >/dev/null; zc set v 'network[0].ports=["7401:80"]' >/dev/null
 for bad in 0:80 65536:80 80:0 90-80:90-80 1-100:1-99 "1-2000:3000-4999" x:80 1.2.3:80:80 80:80/icmp; do
     status_is "$([ "$bad" = 1-2000:3000-4999 ] && echo 8 || echo 7)" "port $bad is refused" zc set v "network[0].ports=[\"$bad\"]"
 done

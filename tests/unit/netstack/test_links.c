@@ -239,13 +239,13 @@ static void test_rates(void)
     if (err_is(&e))
         printf("# %s\n", e.text);
     usleep(NUDGE);
-    qdisc(a.link.host_ifname, "rate 20400Kbit", 0);
+    qdisc(a.link.host_ifname, "rate 20700Kbit", 0);
     net_shape_ifb(a.link.host_ifname, ifb);
-    qdisc(ifb, "rate 8160Kbit", 0);
+    qdisc(ifb, "rate 8280Kbit", 0);
     printf("# 20 Mbit/s in: 2.5 MB took %.2f s\n", stream(host, a.ns, a.ip4, 2500000));
     printf("# 8 Mbit/s out: 1 MB took %.2f s\n", stream(a.ns, host, "192.0.2.1", 1000000));
-    qdisc(a.link.host_ifname, "rate 20400Kbit", 2500000);
-    qdisc(ifb, "rate 8160Kbit", 1000000);
+    qdisc(a.link.host_ifname, "rate 20700Kbit", 2500000);
+    qdisc(ifb, "rate 8280Kbit", 1000000);
     struct net_count n[2] = {{.index = 1 << 30}, {.index = net_link_index(ctx, a.link.host_ifname)}};
     is_int(net_count_links(ctx, n, 2, &e), 0, "counters");
     ok(n[0].there && !n[1].there, "of the one that exists");

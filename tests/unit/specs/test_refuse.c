@@ -322,7 +322,7 @@ static void test_network(void)
                  "network[0].ports[1]: \"127.0.0.1:80:81\" takes a host port of \"80:80\" again");
     refused_body("network: [{ports: [\"80-90:80-90\"]}, {ports: [\"85:1\"]}]\n", "network[1].ports[0]");
     taken("network: [{ports: [\"80:80\", \"80:80/udp\"]}]\n", "[\"80:80\",\"80:80/udp\"]");
-    taken("network: [{ports: [\"127.0.0.1:80:80\", \"127.0.0.2:80:80\"]}]\n", "127.0.0.2");
+    taken("network: [{ports: [\"127.0.0.1:80:80\", \"192.0.2.7:80:80\"]}]\n", "192.0.2.7");
     taken("network: [{ports: [\"1000-9000:1000-9000\"]}]\n", "1000-9000");
     struct problems ps = {0};
     auto_spec struct spec *s = parse(HEAD "network: [{ports: [\"1000-2024:2000-3024\"]}]\n", &ps);
