@@ -53,7 +53,7 @@ lan ip route add "$addr/32" via 192.0.2.1
 lan curl -fsS -m 2 "http://$addr/" >/dev/null 2>&1
 [ $? != 0 ]
 ok $? "a LAN host with a route does not reach an unpublished port"
-lan "$here/peer.py" :: 9999 &
+ip netns exec lan "$here/peer.py" :: 9999 & # not lan, a function: what ends with the test is the server
 until_ok curl -fs -m 1 http://192.0.2.2:9999/ >/dev/null
 is "$(zc exec web -- curl -fsS -m 5 http://192.0.2.2:9999/)" 192.0.2.1 "egress to the LAN, by the host's address"
 is "$(zc exec web -- curl -fsS -m 5 'http://[2001:db8:1::2]:9999/')" 2001:db8:1::1 "... (IPv6)"
