@@ -129,8 +129,13 @@ int cg_read(struct cg_group *g, bool brief, struct cg_stats *out, struct err *e)
 bool cg_gone(const struct cg_group *g);
 /* Writes every limit again (after drift). */
 int cg_heal(const struct cg_group *g, const struct cg_limits *l, struct err *e);
+struct cg_io { /* bytes, operations */
+    uint64_t read, write, read_ops, write_ops;
+};
 struct cg_total { /* µs, bytes; UINT64_MAX = this host does not tell */
     uint64_t cpu_machine, cpu_zones, mem_zones, tasks_zones; /* zones: all below the parent, ended ones too */
+    /* Of whole disks that stand on no other. The zones' may step back on v1, where groups take their counts along. */
+    struct cg_io io_machine, io_zones;
 };
 void cg_read_total(const struct cg_host *h, const char *parent, struct cg_total *out);
 /* What the kernel has for each limit key, as the spec would write it: [{key, want, have, file}] where it

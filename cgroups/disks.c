@@ -49,6 +49,22 @@ static bool counts(const char *name)
     return name[0] != '.';
 }
 
+bool cg_disk_is_real(const struct cg_host *h, const char *name)
+{
+    char path[CG_PATH_MAX];
+    snprintf(path, sizeof(path), "%.150s/block/%.64s/slaves", h->sys, name);
+    for (char *p = strstr(path, "/block/") + strlen("/block/"); *p && !str_eq(p, "/slaves"); p++)
+        if (*p == '/') /* as sysfs writes cciss/c0d0 */
+            *p = '!';
+    auto_dir DIR *dir = counts(name) ? opendir(path) : NULL; /* a partition has no folder there */
+    if (!dir)
+        return false;
+    for (struct dirent *de; (de = readdir(dir));)
+        if (de->d_name[0] != '.')
+            return false;
+    return true;
+}
+
 uint64_t cg_io_dev(const char *folder)
 {
     struct stat st;

@@ -159,6 +159,8 @@ void cg_drift_add(json *list, const char *key, const char *want, const char *hav
 bool cg_same_set(const char *have, const char *want);
 
 /* disks.c */
+/* A whole disk that stands on no other (no partition, loop, device mapper, md): NAME of /proc/diskstats. */
+bool cg_disk_is_real(const struct cg_host *h, const char *name);
 unsigned cg_disks(const struct cg_host *h, const struct cg_limits *l, uint64_t disks[CG_DISKS_MAX]);
 enum cg_io_weight { CG_IOW_NONE, CG_IOW_BFQ, CG_IOW_COST };
 enum cg_io_weight cg_io_weight_of(const struct cg_host *h, const struct cg_limits *l);

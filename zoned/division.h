@@ -34,6 +34,10 @@ char *division_pool_of(const struct plan *p);
 int pools_open(struct zd *d, struct err *e);
 void pools_free(struct zd *d);
 struct pool_entry *pool_find(struct zd *d, const char *name);
+char *pool_path(struct zd *d, const char *name); /* malloc'd */
+/* The file is the truth: where no zone runs in the pool it is read again, else it waits for the next start or set. */
+int pool_reread(struct zd *d, const char *name, struct err *e);
+bool pool_pending(struct zd *d, const struct pool_entry *p); /* the file says something else, or is broken */
 /* The name of a zone that is configured or runs in it, or NULL. */
 const char *pool_user(struct zd *d, const char *name);
 int pool_ensure_up(struct zd *d, struct pool_entry *p, struct err *e);

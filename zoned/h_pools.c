@@ -11,13 +11,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 
-static char *pool_path(struct zd *d, const char *name)
-{
-    return xasprintf("%s/pools/%s.yaml", d->etc_dir, name);
-}
-
 static json *pool_json(struct zd *d, struct pool_entry *p)
 {
+    (void)pool_reread(d, p->name, NULL); /* what is wrong with it, who starts in it is told */
     json *o = js_object(), *zones = js_array();
     js_set_str(o, "name", p->name);
     unsigned n;
@@ -27,6 +23,7 @@ static json *pool_json(struct zd *d, struct pool_entry *p)
             js_add(zones, js_string(all[i]->name));
     js_set(o, "zones", zones);
     js_set_bool(o, "up", p->group != NULL);
+    js_set_bool(o, "pending", pool_pending(d, p));
     json *drift = drift_check_shared(d, p);
     js_set_bool(o, "drifted", js_len(drift) > 0);
     js_set(o, "drift", drift);

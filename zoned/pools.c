@@ -88,8 +88,7 @@ void pools_free(struct zd *d)
     vec_done(&d->pools);
 }
 
-static int load(struct zd *d, const char *path, enum spec_party_kind kind, struct spec_party **out,
-                struct err *e)
+static int load(const char *path, enum spec_party_kind kind, struct spec_party **out, struct err *e)
 {
     auto_free char *text = NULL;
     size_t n = 0;
@@ -99,6 +98,58 @@ static int load(struct zd *d, const char *path, enum spec_party_kind kind, struc
         r = problems_to_err(&ps, e, path);
     problems_done(&ps);
     return r;
+}
+
+char *pool_path(struct zd *d, const char *name)
+{
+    return xasprintf("%s/pools/%s.yaml", d->etc_dir, name);
+}
+
+/* What the file of a pool says; -ENOENT without a file, otherwise negative with e. */
+static int load_named(struct zd *d, const char *name, struct spec_party **out, struct err *e)
+{
+    auto_free char *path = pool_path(d, name);
+    int r = load(path, SPEC_PARTY_POOL, out, e);
+    if (r == 0 && strcmp((*out)->name, name)) {
+        r = err_set(e, ERR_INVALID, EINVAL, "%s names pool %s", path, (*out)->name);
+        spec_party_free(*out);
+        *out = NULL;
+    }
+    return r;
+}
+
+int pool_reread(struct zd *d, const char *name, struct err *e)
+{
+    struct err le = {0};
+    struct spec_party *spec = NULL;
+    struct pool_entry *p = pool_find(d, name);
+    if (p && p->group)
+        return 0;
+    int r = load_named(d, name, &spec, &le);
+    if (r == -ENOENT) /* made without one, see adopt_pool; or there is none */
+        return 0;
+    if (r < 0)
+        return err_set(e, le.kind, le.code, "%s", le.text), r;
+    if (p) {
+        spec_party_free(p->spec);
+        p->spec = spec;
+    } else {
+        (void)pool_add(d, name, spec);
+    }
+    return 0;
+}
+
+bool pool_pending(struct zd *d, const struct pool_entry *p)
+{
+    struct err e = {0};
+    auto_of(spec_party_free) struct spec_party *spec = NULL;
+    spec_changes changes = {0};
+    int r = load_named(d, p->name, &spec, &e);
+    if (r == 0)
+        spec_party_diff(SPEC_PARTY_POOL, p->spec, spec, &changes);
+    bool differs = r == 0 ? changes.len > 0 : r != -ENOENT;
+    spec_changes_done(&changes);
+    return differs;
 }
 
 struct pool_entry *pool_add(struct zd *d, const char *name, struct spec_party *spec)
@@ -124,15 +175,10 @@ static void load_pool(struct zd *d, const char *file)
 {
     struct err e = {0};
     struct spec_party *spec = NULL;
-    auto_free char *path = xasprintf("%s/pools/%s", d->etc_dir, file),
-                   *name = xstrndup(file, strlen(file) - strlen(".yaml"));
+    auto_free char *name = xstrndup(file, strlen(file) - strlen(".yaml"));
     int r = spec_check_name("pool", name, &e);
     if (r == 0)
-        r = load(d, path, SPEC_PARTY_POOL, &spec, &e);
-    if (r == 0 && strcmp(spec->name, name)) {
-        r = err_set(&e, ERR_INVALID, EINVAL, "%s names pool %s", path, spec->name);
-        spec_party_free(spec);
-    }
+        r = load_named(d, name, &spec, &e);
     if (r < 0)
         log_error("%s: left alone", e.text);
     else
@@ -162,7 +208,7 @@ int division_open(struct zd *d, struct err *e)
     auto_free char *path = xasprintf("%s/host.yaml", d->etc_dir);
     d->host_in_root = cg_host_in_root(d->cgroups);
     d->exclusive_cpus = cg_can_exclude(d->cgroups);
-    int r = load(d, path, SPEC_PARTY_HOST, &d->host, &le);
+    int r = load(path, SPEC_PARTY_HOST, &d->host, &le);
     if (r == -ENOENT)
         r = spec_party_parse(SPEC_PARTY_HOST, "", 0, path, &d->host, &ps);
     else if (r < 0)

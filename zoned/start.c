@@ -91,7 +91,10 @@ void check_limits(struct zd *d, const struct spec *s, struct problems *ps)
 {
     struct cg_limits l = limits_of(d, s);
     cg_check(d->cgroups, &l, ps);
-    if (s->cpu.pool && !pool_find(d, s->cpu.pool))
+    struct err e = {0};
+    if (s->cpu.pool && pool_reread(d, s->cpu.pool, &e) < 0)
+        problem_add(ps, e.kind, NULL, 0, "cpu.pool", "%s", e.text);
+    else if (s->cpu.pool && !pool_find(d, s->cpu.pool))
         problem_add(ps, ERR_NOT_FOUND, NULL, 0, "cpu.pool", "pool %s does not exist (zonectl pool create %s)",
                     s->cpu.pool, s->cpu.pool);
 }

@@ -226,6 +226,43 @@ static void host_tasks(json *o, const struct cg_total *t)
     js_set(o, "tasks_host", known ? js_int((int64_t)(all - t->tasks_zones)) : js_null());
 }
 
+/* What the groups of ended zones take along on v1 is not taken back. */
+static void go_on(uint64_t *told, uint64_t *seen, uint64_t now)
+{
+    if (now == UINT64_MAX)
+        return;
+    *told += now > *seen ? now - *seen : 0;
+    *seen = now;
+}
+
+static json *io_json(const struct cg_io *io)
+{
+    json *o = js_object();
+    set_known(o, "read", io->read);
+    set_known(o, "write", io->write);
+    set_known(o, "read_ops", io->read_ops);
+    set_known(o, "write_ops", io->write_ops);
+    return o;
+}
+
+static void host_io(struct zd *d, json *o, const struct cg_total *t)
+{
+    struct cg_io *told = &d->io_zones, *seen = &d->io_zones_seen;
+    go_on(&told->read, &seen->read, t->io_zones.read);
+    go_on(&told->write, &seen->write, t->io_zones.write);
+    go_on(&told->read_ops, &seen->read_ops, t->io_zones.read_ops);
+    go_on(&told->write_ops, &seen->write_ops, t->io_zones.write_ops);
+    js_set(o, "io", io_json(&t->io_machine));
+    js_set(o, "io_zones", io_json(t->io_zones.read == UINT64_MAX ? &t->io_zones : told));
+}
+
+static void host_promise(struct zd *d, json *o)
+{
+    double cpus = d->host->cpu.reserved;
+    js_set(o, "cpu_reserved", cpus > 0 ? js_real(cpus) : js_null());
+    set_known(o, "memory_reserved", d->host->memory.reserved);
+}
+
 json *host_stats(struct zd *d)
 {
     struct cg_total t;
@@ -234,6 +271,8 @@ json *host_stats(struct zd *d)
     host_cpu(d, o, &t);
     host_memory(d, o, &t);
     host_tasks(o, &t);
+    host_io(d, o, &t);
+    host_promise(d, o);
     js_set_int(o, "time_us", (int64_t)clock_mono_us());
     return o;
 }

@@ -180,9 +180,10 @@ struct zd {
     struct port_claim *ports[1024];    /* by port modulo 1024 */
     struct alias_claim *aliases[1024]; /* by name */
     int64_t next_id;
-    bool division_moved;    /* since sample_entitle */
-    uint64_t cpu_host_usec; /* what ran outside of zones: the highest told */
-    uint64_t sampled_us;    /* when all zones' statistics were taken last */
+    bool division_moved;                  /* since sample_entitle */
+    struct cg_io io_zones, io_zones_seen; /* told; what the kernel said last */
+    uint64_t cpu_host_usec;               /* what ran outside of zones: the highest told */
+    uint64_t sampled_us;                  /* when all zones' statistics were taken last */
     bool shutting_down, booting, in_boot;
     struct zd_request *shutdown_request;
     int exit_code;

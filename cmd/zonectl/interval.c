@@ -136,11 +136,11 @@ static json *sum_row(const char *name, double cpu, double memory, double tasks)
     return o;
 }
 
-static double sum_of(const json *rows, const char *section)
+static double sum_of(const json *rows, const char *section, const char *key)
 {
     double sum = 0;
     for (size_t i = 0; i < js_len(rows); i++) {
-        double v = number(js_get(js_at(rows, i), section), "used");
+        double v = number(js_get(js_at(rows, i), section), key);
         sum += v > 0 ? v : 0;
     }
     return sum;
@@ -150,6 +150,34 @@ static double sum_of(const json *rows, const char *section)
 static double rest(double whole, double part)
 {
     return whole < 0 ? -1 : whole > part ? whole - part : 0;
+}
+
+/* The disks': [total] of the machine, [others] of what the zones have beyond the listed ones, [host] the rest. */
+static void add_io(json *rows, const json *h0, const json *h1, double seconds, json *others, json *host,
+                   json *total)
+{
+    static const char *const rates[] = {"read", "write", "read_ops", "write_ops"};
+    json *o = js_object(), *h = js_object(), *t = js_object();
+    for (unsigned i = 0; i < ARRAY_LEN(rates); i++) {
+        double all = rate(js_get(h0, "io"), js_get(h1, "io"), rates[i], seconds, 1);
+        double zones = rate(js_get(h0, "io_zones"), js_get(h1, "io_zones"), rates[i], seconds, 1);
+        set_known(o, rates[i], rest(zones, sum_of(rows, "io", rates[i])));
+        set_known(h, rates[i], zones < 0 ? -1 : rest(all, zones));
+        set_known(t, rates[i], all);
+    }
+    js_set(others, "io", o);
+    js_set(host, "io", h);
+    js_set(total, "io", t);
+}
+
+static json *host_row(const json *host, double used)
+{
+    json *o = sum_row("[host]", used, number(host, "memory_host"), number(host, "tasks_host"));
+    double sure = number(host, "cpu_reserved");
+    set_known(js_get(o, "cpu"), "guaranteed", sure);
+    set_known(js_get(o, "cpu"), "percent_guaranteed", percent(used, sure));
+    set_known(js_get(o, "memory"), "reserved", number(host, "memory_reserved"));
+    return o;
 }
 
 static json *total_row(const json *host, double used)
@@ -176,12 +204,14 @@ json *ctl_interval(const json *was, const json *is)
     double busy = rate(h0, h1, "cpu_busy_usec", seconds, 1e-6),
            in_zones = rate(h0, h1, "cpu_zones_usec", seconds, 1e-6);
     double own = in_zones < 0 ? -1 : rest(busy, in_zones); /* not of cpu_host_usec, which may step back */
-    json *others = sum_row("[others]", rest(in_zones, sum_of(rows, "cpu")),
-                           rest(number(h1, "memory_zones"), sum_of(rows, "memory")),
-                           rest(number(h1, "tasks_zones"), sum_of(rows, "tasks")));
+    json *others = sum_row("[others]", rest(in_zones, sum_of(rows, "cpu", "used")),
+                           rest(number(h1, "memory_zones"), sum_of(rows, "memory", "used")),
+                           rest(number(h1, "tasks_zones"), sum_of(rows, "tasks", "used")));
+    json *host = host_row(h1, own), *total = total_row(h1, busy);
+    add_io(rows, h0, h1, seconds, others, host, total);
     js_add(rows, others);
-    js_add(rows, sum_row("[host]", own, number(h1, "memory_host"), number(h1, "tasks_host")));
-    js_add(rows, total_row(h1, busy));
+    js_add(rows, host);
+    js_add(rows, total);
     set_known(o, "seconds", was ? seconds : -1);
     js_set(o, "rows", rows);
     return o;

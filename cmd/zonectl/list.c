@@ -161,7 +161,9 @@ int ctl_show(struct ctl *c, int argc, char **argv)
     if (at < 0)
         return status;
     for (int start = at; at < argc; at++) {
-        auto_free char *path = ctl_zone_path(argv[at], ""), *what = xasprintf("show %s", argv[at]);
+        bool host = str_eq(argv[at], "@host");
+        auto_free char *path = host ? xstrdup("/host") : ctl_zone_path(argv[at], ""),
+                       *what = xasprintf("show %s", argv[at]);
         auto_js json *zone = NULL;
         status = ctl_call(c, "GET", path, NULL, &zone, what);
         first = first ? first : status;

@@ -251,6 +251,18 @@ static int take_option(struct ctl *c, int id, const char *value, struct look *l)
     return 0;
 }
 
+/* As zonestat: `stats 5`, `stats 0.5 3`, `stats 500ms`. 1 taken, 0 a zone's name, < 0 neither. */
+static int take_interval(const char *word, uint64_t *ms)
+{
+    uint64_t given = 0;
+    if (!word || word[0] < '0' || word[0] > '9')
+        return 0;
+    if (ctl_seconds(word, &given) < 0)
+        return str_eq(word, "0") || strchr(word, '.') ? -1 : 0;
+    *ms = given;
+    return 1;
+}
+
 int ctl_stats(struct ctl *c, int argc, char **argv)
 {
     struct ctl_args a = {.argc = argc, .argv = argv, .opts = c->verb->opts, .format = &c->format};
@@ -262,15 +274,13 @@ int ctl_stats(struct ctl *c, int argc, char **argv)
             return status;
         counted |= id == 'n';
     }
-    /* as zonestat: `stats 5`, `stats 5 3`; a zone whose name is a number is meant where -i is given */
-    if (!l.ms && argv[at] && ctl_seconds(argv[at], &l.ms) == 0 &&
-        argv[at][strspn(argv[at], "0123456789")] == 0) {
+    int taken =
+        l.ms ? 0 : take_interval(argv[at], &l.ms); /* a zone of such a name is meant where -i is given */
+    if (taken < 0)
+        return ctl_usage(c, "an interval of %s s: 0.1 s to an hour is wanted (5, 0.5, 500ms)", argv[at]);
+    at += taken;
+    if (taken && !counted && argv[at] && parse_u64(argv[at], 1000000, &l.count) == 0 && l.count)
         at++;
-        if (!counted && argv[at] && parse_u64(argv[at], 1000000, &l.count) == 0 && l.count)
-            at++;
-    } else if (!l.ms && argv[at] && !strcmp(argv[at], "0")) {
-        return ctl_usage(c, "an interval of 0 s: 0.1 s to an hour is wanted");
-    }
     if (!l.ms && (counted || l.reports))
         l.ms = 1000;
     auto_free char *path = stats_path(argv + at);

@@ -176,4 +176,27 @@ zc delete --force astray >/dev/null
 status_is 0 "a pool that nobody names goes" zc pool delete batch
 status_is 3 "... and is gone" zc pool show batch
 zc delete --force $(zc list -q) >/dev/null
+# ---- a pool's file, edited by hand ----
+zc pool create hand cpu.cap=1 >/dev/null
+zc create inside --image host --set cpu.pool=hand -- sleep 1000
+sed -i 's/cap: 1/cap: 0.3/' "$ROOT/etc/pools/hand.yaml"
+is "$(zc pool show hand -o json | jq -c '[.spec.cpu.cap, .pending]')" "[0.3,false]" "the file of a pool at rest is read"
+sed -i 's/cap: 0.3/cap: 0.4/' "$ROOT/etc/pools/hand.yaml"
+zc start inside
+hand=$(find /sys/fs/cgroup -path "*/$inst.slice/hand.pool/cpu.cfs_quota_us" -o -path "*/$inst.slice/hand.pool/cpu.max" | head -1)
+is "$(cut -d' ' -f1 "$hand")" 40000 "... at the start of its first zone, too"
+sed -i 's/cap: 0.4/cap: 0.5/' "$ROOT/etc/pools/hand.yaml"
+is "$(zc pool show hand -o json | jq -c '[.spec.cpu.cap, .pending]') $(cut -d' ' -f1 "$hand")" "[0.4,true] 40000" "while one runs it is pending"
+zc pool set hand cpu.shares=200 >/dev/null
+is "$(zc pool show hand -o json | jq -c '[.spec.cpu.cap, .pending]') $(cut -d' ' -f1 "$hand")" "[0.5,false] 50000" "... and comes with a set"
+zc stop --force inside >/dev/null
+printf 'pool: hand\ncpu: {cap: -1}\n' >"$ROOT/etc/pools/hand.yaml"
+status_is 7 "a broken one refuses the start" zc start inside
+like "$out" "cpu.pool: .*hand.yaml.*cpu.cap" "... says which file and key"
+is "$(zc pool show hand -o json | jq .pending)" true "... and is pending"
+zc delete --force inside >/dev/null
+status_is 0 "... and can be deleted" zc pool delete hand
+printf 'pool: found\ncpu: {cap: 0.2}\n' >"$ROOT/etc/pools/found.yaml"
+status_is 0 "a pool that was made as a file" zc run --rm --set cpu.pool=found host true
+zc pool delete found >/dev/null
 nothing_left

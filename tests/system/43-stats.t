@@ -40,6 +40,25 @@ like "$(zc stats 1 busy)" "^\[others\]|^\[host\] " "... with the host's row"
 like "$(zc stats -r memory)" "^NAME +USED +PEAK" "by resource"
 like "$(zc stats -o yaml busy)" "^ *usage_usec: [0-9]+" "yaml"
 status_is 2 "interval 0 is refused" zc stats 0
+status_is 2 "... and one below a tenth" zc stats 0.05
+like "$(zc stats 0.5 busy -o json | jq .seconds)" "^0\.[56]|^[1-9]" "half a second"
+like "$(zc stats 500ms busy -o json | jq .seconds)" "^0\.[56]|^[1-9]" "... as it is written elsewhere"
+zc create 500ms --image host -- true
+is "$(zc stats -i 0.2 500ms -o json | jq -r '.rows[0].name')" 500ms "a zone of such a name, with -i"
+zc delete 500ms
+zc set @host cpu.reserved=0.5 memory.reserved=10M >/dev/null
+zc create disk --image host -- sleep 1000 && zc start disk
+(sleep 0.5; zc exec disk -- dd if=/dev/zero of=/root/x bs=1M count=8 oflag=direct 2>/dev/null) &
+sums=$(zc stats -i 4 -r io -o json)
+wait $!
+is "$(jq '[.rows[] | select(.name | startswith("[") | not) | .io.write] | add > 1000000' <<<"$sums")" true "a zone writes"
+is "$(jq '(.rows | map({key: .name, value: .io.write}) | from_entries) as $w | ($w["[total]"] - $w["[host]"] - ([.rows[:-2][].io.write] | add)) as $d | $w["[host]"] == 0 or ($d | fabs) < 1' <<<"$sums")" true \
+    "[total] of the disks is [host] and the zones"
+is "$(jq -c '.rows[] | select(.name == "[host]") | [.cpu.guaranteed, .memory.reserved]' <<<"$sums")" "[0.5,10485760]" "the host's own part is sure"
+is "$(zc show @host -o json | jq -c '[.spec.cpu.reserved, .cpus]')" "[0.5,$(nproc)]" "show @host"
+like "$(zc show @host)" "^cgroups: (v1|v2|hybrid)$" "... as lines"
+zc delete --force disk >/dev/null
+zc set @host cpu.reserved= memory.reserved= >/dev/null
 status_is 2 "an unknown report" zc stats 1 -R middle
 status_is 3 "an unknown zone" zc stats 1 nobody
 timeout 3 "$BIN/zonectl" stats --watch -i 500ms -o json >"$T/watch"

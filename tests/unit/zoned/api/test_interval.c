@@ -75,6 +75,21 @@ int main(void)
     ctl_interval_total(i);
     is_near(i, "web", "cpu", "used", 1);
     is_near(i, "web", "network", "received", 400);
+    auto_js json *d0 = answer(
+        "{\"host\": {\"time_us\": 0, \"io\": {\"write\": 100, \"read\": 5}, \"io_zones\": {\"write\": 10, "
+        "\"read\": 0}, \"cpu_reserved\": 0.5}, \"zones\": [{\"name\": \"web\", \"io\": {\"write\": 0, "
+        "\"read\": 0}}]}");
+    auto_js json *d1 = answer(
+        "{\"host\": {\"time_us\": 1000000, \"io\": {\"write\": 1100, \"read\": 10}, \"io_zones\": "
+        "{\"write\": "
+        "710, \"read\": 20}, \"cpu_reserved\": 0.5}, \"zones\": [{\"name\": \"web\", \"io\": {\"write\": "
+        "600, \"read\": 20}}]}");
+    auto_js json *disks = ctl_interval(d0, d1);
+    is_near(disks, "[total]", "io", "write", 1000);
+    is_near(disks, "[others]", "io", "write", 100);
+    is_near(disks, "[host]", "io", "write", 300);
+    is_near(disks, "[host]", "io", "read", 0); /* counted at other moments: never below nothing */
+    is_near(disks, "[host]", "cpu", "guaranteed", 0.5);
     auto_js json *one = ctl_interval(NULL, b);
     ok(js_type_of(js_get(one, "seconds")) == JS_NULL, "one look has no interval");
     is_near(one, "web", "cpu", "used", -1);
