@@ -105,7 +105,7 @@ static int on_pause(sd_event_source *s, uint64_t usec, void *arg)
 }
 
 /* Who turns forwarding on for all wants what is not ours to pass; who turns it off takes it from our links too. */
-static void follow_switches(struct zd *d)
+static void put_right(struct zd *d)
 {
     struct err e = {0};
     int r = 0;
@@ -113,7 +113,7 @@ static void follow_switches(struct zd *d)
         if (d->networks.at[i].up && has_pair(&d->networks.at[i].net))
             r = network_repair(d, &d->networks.at[i], &e);
     if (r < 0)
-        log_error("forwarding: %s", e.text);
+        log_error("networks: %s", e.text);
 }
 
 static int on_change(sd_event_source *s, int fd, uint32_t revents, void *arg)
@@ -123,13 +123,13 @@ static int on_change(sd_event_source *s, int fd, uint32_t revents, void *arg)
     if (found & NET_WATCH_OURS)
         neighbour_repair(d);
     else if (found & NET_WATCH_SWITCHES)
-        follow_switches(d);
+        put_right(d);
     if ((found & NET_WATCH_OTHERS) && !d->net_pause)
         (void)sd_event_add_time_relative(d->event, &d->net_pause, CLOCK_MONOTONIC, PAUSE_US, 0, on_pause, d);
     return 0;
 }
 
-/* After adoption: what was lost while nobody looked is made again first. */
+/* After adoption: what was lost while nobody looked is made again first; a single rule of ours, which nothing tells, too. */
 int neighbour_open(struct zd *d, struct err *e)
 {
     bool lost = false, any = false;
@@ -143,6 +143,7 @@ int neighbour_open(struct zd *d, struct err *e)
     if (lost && any) {
         neighbour_repair(d);
     } else {
+        put_right(d);
         if (firewall_load(d, NULL, &own) < 0)
             log_error("firewall: %s", own.text);
         neighbour_hooks(d); /* of who came or reloaded while nobody looked */

@@ -91,8 +91,8 @@ handle() { nft -a list chain inet "$inst" first | sed -n 's/.*ip daddr 127.0.0.0
 nft delete rule inet "$inst" first handle "$(handle)"
 forge
 is "$(grep -c ^127 "$T/heard")" 2 "... which hears them where our rule is not"
-nft insert rule inet "$inst" first ip daddr 127.0.0.0/8 iifname @bridges drop
 start_zoned
+like "$(nft list chain inet "$inst" first)" "ip daddr 127.0.0.0/8 iifname @bridges drop" "... and the next zoned puts it back"
 kill $hear; wait $hear 2>/dev/null
 status_is 4 "a port that another zone publishes is refused" bash -c "$BIN/zonectl create c3 -p 8080:80 --image host -- sleep 9 && $BIN/zonectl start c3"
 (busybox nc -l -p 8099 >/dev/null 2>&1 & echo $! >"$T/nc2")

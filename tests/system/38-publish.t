@@ -81,8 +81,8 @@ nft delete rule inet "$inst" prerouting handle "$(nft -a list chain inet "$inst"
 forge
 grep -q "\.$((sport + 1)) >" "$T/heard"; ok $? "... and is heard where our rule is not"
 sysctl -qw net.ipv4.conf.up0.route_localnet=0
-nft insert rule inet "$inst" prerouting ip daddr 127.0.0.0/8 return
 start_zoned
+like "$(nft list chain inet "$inst" prerouting)" "ip daddr 127.0.0.0/8 return" "the next zoned puts it back"
 kill $td $td2; wait $td $td2
 # ---- hairpin ----
 zc create v --network app -p 7400:80 --image host -- sleep 1000 && zc create w --image host -- sleep 1000 && zc start v w
