@@ -6,7 +6,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 files=$(cd "$top" && marked)
 put_payload $files
-[ "${V2:-}" != all ] || GUESTS=2
+count=$(wc -w <<<"$files")
+GUESTS=$((count > 1 && $(nproc) > 1 ? 2 : 1))
 n=0
 for f in $files; do
     echo "$f $FILE_MAX" >>"$T/payload/list$((n++ % GUESTS + 1))"
