@@ -5,9 +5,9 @@
 #include "cgroups/internal.h"
 #include <string.h>
 
-/* What every host has; huge.c adds the host's own rows. Order matters: idle before shares (shares of an idle group are EINVAL), period before quota before burst
- * (burst <= quota), cap before swap (v1 memsw >= limit). What an order cannot serve (lowering) cg_apply tries
- * a second time. */
+/* What every host has; huge.c adds the host's own rows. Order matters: idle before shares (shares of an idle
+ * group are EINVAL), period before quota before burst (burst <= quota), cap before swap (v1 memsw >= limit).
+ * What an order cannot serve (lowering) cg_apply tries a second time. */
 const struct cg_key cg_table[] = {
     {"cpu.set", CG_CPUSET, "cpuset.cpus", F_SET, "cpuset.cpus", F_SET, 0},
     {"cpu.dedicated", CG_CPUSET, NULL, F_NONE, "cpuset.cpus.exclusive", F_EXCLUSIVE, 0},

@@ -111,12 +111,13 @@ static void read_disks(const struct cg_host *h, const char *parent, struct cg_to
         return;
     if (hier >= 0) {
         c.bytes = text_at(h, hier, parent, c.v2 ? "io.stat" : "blkio.throttle.io_service_bytes_recursive");
-        c.ops = text_at(h, hier, parent, c.v2 ? "io.stat" : "blkio.throttle.io_serviced_recursive");
+        c.ops = c.v2 ? c.bytes : text_at(h, hier, parent, "blkio.throttle.io_serviced_recursive");
     }
     for (char *save = NULL, *line = strtok_r(stats, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
         take_disk(h, line, &c, out);
+    if (c.ops != c.bytes)
+        free(c.ops);
     free(c.bytes);
-    free(c.ops);
 }
 
 void cg_read_total(const struct cg_host *h, const char *parent, struct cg_total *out)

@@ -132,12 +132,16 @@ int ctl_kill(struct ctl *c, int argc, char **argv)
     return first;
 }
 
-static bool shares_network(const json *zones, const char *name)
+/* Names of the zones that live on another's network: seldom any. strv */
+static char **sharers(const json *zones)
 {
-    for (size_t i = 0; i < js_len(zones); i++)
-        if (str_eq(js_get_str(js_at(zones, i), "name", NULL), name))
-            return str_starts(js_get_str(js_at(js_get(js_at(zones, i), "network"), 0), "link", ""), "zone:");
-    return false;
+    char **names = NULL;
+    for (size_t i = 0; i < js_len(zones); i++) {
+        const json *first = js_at(js_get(js_at(zones, i), "network"), 0);
+        if (str_starts(js_get_str(first, "link", ""), "zone:"))
+            strv_add(&names, js_get_str(js_at(zones, i), "name", ""));
+    }
+    return names;
 }
 
 /* Of several those go first that live on another's network, in whatever order they are named. */
@@ -147,12 +151,14 @@ static int delete_all(struct ctl *c, char **names, int n, const char *query)
     auto_js json *zones = NULL;
     if (n > 1 && (first = ctl_call(c, "GET", "/zones", NULL, &zones, c->called)))
         return first;
-    for (int sharers = 1; sharers >= 0; sharers--)
+    char **before = sharers(zones);
+    for (int pass = 0; pass < 2; pass++)
         for (int i = 0; i < n; i++)
-            if (shares_network(zones, names[i]) == sharers) {
+            if (strv_has(before, names[i]) == (pass == 0)) {
                 int status = one(c, "DELETE", names[i], query, NULL, false);
                 first = first ? first : status;
             }
+    strv_free(before);
     return first;
 }
 
