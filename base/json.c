@@ -100,6 +100,12 @@ void js_add(json *array, json *value)
     (void)json_array_append_new(array, value);
 }
 
+void js_add_all(json *array, const json *more)
+{
+    for (size_t i = 0; i < js_len(more); i++)
+        js_add(array, js_ref(js_at(more, i)));
+}
+
 void js_del(json *obj, const char *key)
 {
     (void)json_object_del(obj, key);

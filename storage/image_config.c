@@ -21,8 +21,7 @@ static json *merge_env(const json *base, const json *said)
         if (!again)
             js_add(out, js_ref(js_at(base, i)));
     }
-    for (size_t k = 0; k < js_len(said); k++)
-        js_add(out, js_ref(js_at(said, k)));
+    js_add_all(out, said);
     return out;
 }
 

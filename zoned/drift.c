@@ -58,8 +58,7 @@ static json *look_at_shared(struct zd *d, const struct pool_entry *p)
     auto_free char *group = division_parent(d, p ? p->name : NULL), *of = shared_name(p);
     json *list = p ? cg_drift(p->group, &l) : js_array();
     auto_js json *more = cg_parent_drift(d->cgroups, group, p ? NULL : &d->part);
-    for (size_t i = 0; i < js_len(more); i++)
-        js_add(list, js_ref(js_at(more, i)));
+    js_add_all(list, more);
     for (size_t i = 0; i < js_len(list); i++)
         js_set_str(js_at(list, i), "of", of);
     return list;
@@ -103,10 +102,8 @@ json *drift_check_around(struct zd *d, struct zone *z)
     struct pool_entry *p = pool_around(d, z);
     json *list = drift_check(d, z);
     auto_js json *all = drift_check_shared(d, NULL), *pool = p ? drift_check_shared(d, p) : js_array();
-    for (size_t i = 0; i < js_len(pool); i++)
-        js_add(list, js_ref(js_at(pool, i)));
-    for (size_t i = 0; i < js_len(all); i++)
-        js_add(list, js_ref(js_at(all, i)));
+    js_add_all(list, pool);
+    js_add_all(list, all);
     return list;
 }
 

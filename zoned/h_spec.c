@@ -171,13 +171,6 @@ static void change_done(struct zone *z, const struct err *e, void *arg)
     free(c);
 }
 
-static void add_all(json *list, json *more)
-{
-    for (size_t i = 0; i < js_len(more); i++)
-        js_add(list, js_ref(js_at(more, i)));
-    js_free(more);
-}
-
 static int send_update(struct zd *d, struct zone *z, struct zd_request *r, json *answer, const char *old_text,
                        struct err *e)
 {
@@ -188,7 +181,8 @@ static int send_update(struct zd *d, struct zone *z, struct zd_request *r, json 
         free(c);
         return k;
     }
-    add_all(js_get(answer, "messages"), plan_remarks(d, z->plan));
+    auto_js json *remarks = plan_remarks(d, z->plan);
+    js_add_all(js_get(answer, "messages"), remarks);
     return 0;
 }
 
@@ -261,8 +255,8 @@ static int change_zone(struct zd *d, struct zone *z, struct zd_request *r, const
         return k;
     }
     if (!sent) {
-        if (!is_running(z))
-            add_all(notes, limits_remarks(d, z->spec));
+        auto_js json *remarks = is_running(z) ? NULL : limits_remarks(d, z->spec);
+        js_add_all(notes, remarks);
         zd_reply_json(r, 200, answer);
         event_publish(d, "changed", z->name, NULL);
     }

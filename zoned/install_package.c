@@ -338,8 +338,7 @@ static void answer(struct look *k, json **out)
         note(k, xasprintf("%s: your own setting is kept over the package's new one",
                           js_str_of(js_at(k->kept, i), "")));
     json *o = zone_to_json(k->d, k->z, true), *all = k->z->messages ? take_ptr(&k->z->messages) : js_array();
-    for (size_t i = 0; i < js_len(k->messages); i++)
-        js_add(all, js_ref(js_at(k->messages, i)));
+    js_add_all(all, k->messages);
     js_set(o, "messages", all);
     *out = o;
 }

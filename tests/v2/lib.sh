@@ -54,7 +54,7 @@ boot() {
     local image console=${V2_CONSOLE:-$T/console}
     image=$("$here/image" "$1" $2) || { echo "Bail out! no image"; exit 1; }
     echo "# image: $image"
-    if guests "$image" "$3" "$console" ${4:-} | "$here/relay" -v guests="$GUESTS"; then return; fi
+    if guests "$image" "$3" "$console" ${4:-} | "$here/relay" "$GUESTS"; then return; fi
     tail -n 60 "$console"* | sed 's/^/# console: /'
     return 1
 }
