@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Handlers around the spec: create, set, edit, apply, verify, export. One way in for every configuration:
+/* Handlers around the spec: create, set, edit, verify, export (apply: h_apply.c). One way in for every configuration:
  * text, edits, parse, check, write, then what is live goes to the supervisor. */
 #include "zoned/h_spec.h"
 #include "base/file.h"
@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <sys/random.h>
 
-static const char *source_file(const json *source)
+const char *spec_source_file(const json *source)
 {
     return js_get_str(source, "file", "(request)");
 }
@@ -33,7 +33,7 @@ static bool names_a_zone(const char *text)
 int spec_text_of(const json *body, const char *name, char **out, struct problems *ps, struct err *e)
 {
     const json *source = js_get(body, "source");
-    const char *text = js_get_str(source, "text", ""), *file = source_file(source);
+    const char *text = js_get_str(source, "text", ""), *file = spec_source_file(source);
     char **edits = js_get_strv(body, "set");
     bool lost;
     if (name && !names_a_zone(text)) {
@@ -83,12 +83,12 @@ int create_from_request(struct zd *d, struct zd_request *r, const char *name, bo
                err_hint(e, "zonectl delete %s first, or zonectl set to change it", name);
     int k = spec_text_of(body, name, &text, zd_problems(r), e);
     if (k == 0)
-        k = settle_name(text, name, source_file(js_get(body, "source")), chosen, zd_problems(r), e);
+        k = settle_name(text, name, spec_source_file(js_get(body, "source")), chosen, zd_problems(r), e);
     auto_js json *notes = js_array();
     k = k < 0 ? k : build_permits(d, r, chosen, e);
     if (k == 0 &&
         !build_is_wanted(d, chosen)) /* a step's changes are a layer, also below an image's volume */
-        k = spec_add_image(d, source_file(js_get(body, "source")), js_get_bool(body, "publish_all", false),
+        k = spec_add_image(d, spec_source_file(js_get(body, "source")), js_get_bool(body, "publish_all", false),
                            &text, notes, zd_problems(r), e);
     if (k == 0)
         k = op_create(d, chosen, text, ephemeral, out, zd_problems(r), e);
@@ -133,7 +133,7 @@ static const char *when_of(const struct spec_change *c, bool running)
     return c->when == SPEC_LIVE ? "live" : "next boot";
 }
 
-static json *changes_to_json(const spec_changes *changes, bool running)
+json *changes_to_json(const spec_changes *changes, bool running)
 {
     json *list = js_array();
     for (unsigned i = 0; i < changes->len; i++) {
@@ -148,7 +148,7 @@ static json *changes_to_json(const spec_changes *changes, bool running)
     return list;
 }
 
-static bool is_running(const struct zone *z)
+bool zone_is_up(const struct zone *z)
 {
     return z->plan && (z->state == ZONE_RUNNING || z->state == ZONE_PAUSED);
 }
@@ -192,7 +192,7 @@ static int write_change(struct zd *d, struct zone *z, const char *text, struct z
     return k < 0 ? k : store_reload(d, z, zd_problems(r), e);
 }
 
-static bool any_live(const spec_changes *c)
+bool changes_any_live(const spec_changes *c)
 {
     for (unsigned i = 0; i < c->len; i++)
         if (c->at[i].when == SPEC_LIVE)
@@ -201,13 +201,13 @@ static bool any_live(const spec_changes *c)
 }
 
 /* Of a running zone the leases stay as they are until the next boot. */
-static int change_at_rest(struct zd *d, struct zone *z, struct problems *ps, struct err *e)
+int change_at_rest(struct zd *d, struct zone *z, struct problems *ps, struct err *e)
 {
     networks_check(d, z->spec, ps);
     if (ps->len)
         return problems_to_err(ps, e, z->name);
-    int k = is_running(z) ? 0 : lease_make(d, z, e);
-    return k < 0 || is_running(z) ? k : lease_save(d, z, e);
+    int k = zone_is_up(z) ? 0 : lease_make(d, z, e);
+    return k < 0 || zone_is_up(z) ? k : lease_save(d, z, e);
 }
 
 /* New text for a zone: checked, written, applied where it is live. Answers r. */
@@ -230,19 +230,19 @@ static int change_zone(struct zd *d, struct zone *z, struct zd_request *r, const
     k = k < 0 ? k : store_read_text(d, z, &old_text, e);
     if (k < 0)
         return k;
-    auto_spec struct spec *old = spec_copy(is_running(z) ? z->plan->spec : z->spec ? z->spec : s);
-    auto_spec struct spec *new = is_running(z) ? zone_effective(d, z, s) : spec_copy(s);
+    auto_spec struct spec *old = spec_copy(zone_is_up(z) ? z->plan->spec : z->spec ? z->spec : s);
+    auto_spec struct spec *new = zone_is_up(z) ? zone_effective(d, z, s) : spec_copy(s);
     spec_diff(old, new, &changes);
-    if (is_running(z))
+    if (zone_is_up(z))
         for (unsigned i = 0; i < changes.len; i++)
             z->pending = z->pending || changes.at[i].when == SPEC_NEXT_BOOT;
     json *answer = js_object(), *notes = js_array();
-    js_set(answer, "changes", changes_to_json(&changes, is_running(z)));
+    js_set(answer, "changes", changes_to_json(&changes, zone_is_up(z)));
     if (lost)
         js_add(notes, js_string("comments in a rewritten part were lost"));
     js_set(answer, "messages", notes);
     k = write_change(d, z, text, r, e);
-    bool written = k == 0, sent = written && is_running(z) && any_live(&changes);
+    bool written = k == 0, sent = written && zone_is_up(z) && changes_any_live(&changes);
     if (sent)
         k = send_update(d, z, r, answer, old_text, e);
     else if (k == 0)
@@ -255,7 +255,7 @@ static int change_zone(struct zd *d, struct zone *z, struct zd_request *r, const
         return k;
     }
     if (!sent) {
-        auto_js json *remarks = is_running(z) ? NULL : limits_remarks(d, z->spec);
+        auto_js json *remarks = zone_is_up(z) ? NULL : limits_remarks(d, z->spec);
         js_add_all(notes, remarks);
         zd_reply_json(r, 200, answer);
         event_publish(d, "changed", z->name, NULL);
@@ -297,7 +297,7 @@ int h_verify_spec(struct zd *d, struct zd_request *r, struct err *e)
     auto_free char *text = NULL;
     auto_spec struct spec *s = NULL;
     const json *body = zd_body_of(r);
-    const char *file = source_file(js_get(body, "source"));
+    const char *file = spec_source_file(js_get(body, "source"));
     int k = spec_text_of(body, NULL, &text, zd_problems(r), e);
     if (k < 0)
         return k;
@@ -315,174 +315,6 @@ int h_verify_spec(struct zd *d, struct zd_request *r, struct err *e)
     js_set_bool(o, "ok", true);
     js_set(o, "spec", spec_to_json(s));
     zd_reply_json(r, 200, o);
-    return 0;
-}
-
-/* ---- apply: several files, created or changed ---- */
-/* The text with what its image adds, so that what apply writes once it finds again. */
-static int complete(struct zd *d, const char *file, char **text, struct problems *ps, struct err *e)
-{
-    auto_js json *notes = js_array();
-    return spec_add_image(d, file, false, text, notes, ps, e);
-}
-
-static json *apply_new(struct zd *d, const char *name, const char *text, bool dry, struct problems *ps,
-                       struct err *e)
-{
-    json *o = js_object();
-    struct zone *z = NULL;
-    js_set_str(o, "name", name);
-    js_set_str(o, "action", "create");
-    if (!dry && op_create(d, name, text, false, &z, ps, e) < 0) {
-        js_free(o);
-        return NULL;
-    }
-    if (z)
-        note_all(z, limits_remarks(d, z->spec));
-    if (z && z->messages) {
-        js_set(o, "messages", z->messages);
-        z->messages = NULL;
-    }
-    return o;
-}
-
-/* Answers when the last supervisor has. */
-struct apply_job {
-    struct zd_request *r;
-    json *list;
-    unsigned pending;
-    struct err e;
-};
-
-static void apply_end(struct apply_job *a)
-{
-    if (a->pending)
-        return;
-    json *o = js_object();
-    js_set(o, "zones", a->list);
-    if (err_is(&a->e)) {
-        zd_reply_error(a->r, &a->e, NULL);
-        js_free(o);
-    } else {
-        zd_reply_json(a->r, 200, o);
-    }
-    free(a);
-}
-
-static void apply_done(struct zone *z, const struct err *e, void *arg)
-{
-    struct apply_job *a = arg;
-    if (err_is(e)) {
-        err_set(&a->e, e->kind, e->code, "zone %s: %s", z->name, e->text);
-        err_hint(&a->e, "%s", e->hint);
-    } else {
-        event_publish(z->d, "changed", z->name, NULL);
-    }
-    a->pending--;
-    apply_end(a);
-}
-
-static int apply_text(struct zd *d, struct zone *z, const char *text, const char *old, bool live,
-                      struct problems *ps, struct apply_job *a, struct err *e)
-{
-    int k = store_write_text(d, z, text, e);
-    bool written = k == 0;
-    if (k == 0)
-        k = store_reload(d, z, ps, e);
-    if (k == 0 && live) {
-        k = zone_update(d, z, old, ps, apply_done, a, e);
-        a->pending += k == 0;
-    } else if (k == 0) {
-        k = change_at_rest(d, z, ps, e);
-    }
-    if (k < 0 && written)
-        zone_put_back(d, z, old);
-    return k;
-}
-
-static json *apply_change(struct zd *d, struct zone *z, const struct spec *s, const char *text, bool dry,
-                          struct problems *ps, struct apply_job *a, struct err *e)
-{
-    spec_changes changes = {0};
-    auto_free char *old = NULL;
-    json *o = js_object();
-    auto_spec struct spec *new = is_running(z) ? zone_effective(d, z, s) : spec_copy(s);
-    spec_diff(is_running(z) ? z->plan->spec : z->spec ? z->spec : s, new, &changes);
-    js_set_str(o, "name", z->name);
-    int k = store_read_text(d, z, &old, e);
-    bool same = k == 0 && !strcmp(old, text) && !changes.len, live = is_running(z) && any_live(&changes);
-    js_set_str(o, "action", same ? "none" : "change");
-    js_set(o, "changes", changes_to_json(&changes, is_running(z)));
-    auto_js json *drift = k == 0 ? drift_check_around(d, z) : NULL;
-    if (js_len(drift)) {
-        js_set(o, "drift", js_ref(drift));
-        if (same)
-            js_set_str(o, "action", "heal");
-        if (!dry)
-            k = drift_heal_around(d, z, e);
-    }
-    if (k == 0 && !dry && !same)
-        k = apply_text(d, z, text, old, live, ps, a, e);
-    spec_changes_done(&changes);
-    if (k == 0)
-        return o;
-    js_free(o);
-    return NULL;
-}
-
-static int apply_one(struct zd *d, const json *source, bool dry, struct apply_job *a, struct problems *ps,
-                     struct err *e)
-{
-    auto_spec struct spec *s = NULL;
-    const char *file = source_file(source);
-    auto_free char *text = xstrdup(js_get_str(source, "text", ""));
-    if (complete(d, file, &text, ps, e) < 0)
-        return -EINVAL;
-    if (spec_parse(text, strlen(text), file, &s, ps) < 0)
-        return problems_to_err(ps, e, file);
-    if (!s->zone) {
-        problem_add(ps, ERR_INVALID, file, 0, "zone", "is missing (the zone's name)");
-        return problems_to_err(ps, e, file);
-    }
-    if (build_zone_check(d, s->zone, s, e) < 0 || build_permits(d, NULL, s->zone, e) < 0)
-        return -ECANCELED;
-    struct zone *z = registry_find(d, s->zone);
-    json *o = z ? apply_change(d, z, s, text, dry, ps, a, e) : apply_new(d, s->zone, text, dry, ps, e);
-    if (!o)
-        return -EINVAL;
-    js_add(a->list, o);
-    return 0;
-}
-
-static int apply_pass(struct zd *d, const json *sources, bool dry, struct apply_job *a, struct problems *ps,
-                      struct err *e)
-{
-    int k = 0;
-    js_free(a->list);
-    a->list = js_array();
-    for (size_t i = 0; i < js_len(sources) && k == 0; i++)
-        k = apply_one(d, js_at(sources, i), dry, a, ps, e);
-    return k;
-}
-
-int h_apply_specs(struct zd *d, struct zd_request *r, struct err *e)
-{
-    const json *body = zd_body_of(r), *sources = js_get(body, "sources");
-    struct apply_job *a = xcalloc(1, sizeof(*a));
-    a->r = r;
-    int k = apply_pass(d, sources, true, a, zd_problems(r), e); /* all are checked before one is changed */
-    if (k == 0 && !js_get_bool(body, "dry_run", false))
-        k = apply_pass(d, sources, false, a, zd_problems(r), e);
-    if (k < 0 && a->pending) { /* some are on their way: the answer waits for them */
-        a->e = *e;
-        return 0;
-    }
-    if (k < 0) {
-        js_free(a->list);
-        free(a);
-        return k;
-    }
-    apply_end(a);
     return 0;
 }
 

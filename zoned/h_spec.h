@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Shared by the handlers that make zones (create, run). */
+/* Shared by the handlers that make and change zones (create, run, set, apply). */
 #pragma once
 #include "zoned/zoned.h"
 int spec_text_of(const json *body, const char *name, char **out, struct problems *ps, struct err *e);
@@ -9,3 +9,10 @@ int create_from_request(struct zd *d, struct zd_request *r, const char *name, bo
 int spec_add_image(struct zd *d, const char *file, bool publish_all, char **text, json *notes,
                    struct problems *ps, struct err *e);
 void make_up_name(struct zd *d, const char *image, char out[SPEC_NAME_MAX + 1]);
+const char *spec_source_file(const json *source); /* borrowed; what errors name where no file was said */
+bool zone_is_up(const struct zone *z);            /* runs or pauses by a plan that can be changed live */
+json *changes_to_json(const spec_changes *changes, bool running);
+bool changes_any_live(const spec_changes *c);
+/* What a written change asks of the host and of the leases when no supervisor is told of it: checked, leases made anew and saved.
+ * 0, or the error with problems added to ps. */
+int change_at_rest(struct zd *d, struct zone *z, struct problems *ps, struct err *e);

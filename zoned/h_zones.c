@@ -31,13 +31,14 @@ int h_list_zones(struct zd *d, struct zd_request *r, struct err *e)
     unsigned n;
     auto_free struct zone **all = registry_sorted(d, &n);
     char *const *labels = zd_query_all(r, "label");
+    bool with_spec = !str_eq(zd_query(r, "spec"), "false"); /* a table of a thousand zones needs none */
     json *list = js_array();
     for (unsigned i = 0; i < n; i++) {
         bool keep = true;
         for (unsigned k = 0; labels && labels[k]; k++)
             keep = keep && has_label(all[i], labels[k]);
         if (keep)
-            js_add(list, zone_to_json(d, all[i], false));
+            js_add(list, zone_view(r, d, all[i], with_spec));
     }
     zd_reply_json(r, 200, list);
     return 0;

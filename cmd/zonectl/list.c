@@ -89,6 +89,8 @@ int ctl_list(struct ctl *c, int argc, char **argv)
             str_addf(&path, "%slabel=%s", strchr(path.p, '?') ? "&" : "?", q);
         }
     }
+    if (quiet || c->format <= CTL_TABLE)
+        str_addf(&path, "%sspec=false", strchr(path.p, '?') ? "&" : "?");
     auto_free char *p = str_take(&path);
     auto_js json *zones = NULL;
     if (at < argc)

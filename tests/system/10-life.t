@@ -6,6 +6,7 @@ begin
 
 status_is 0 "create" zc create web --image host -- sleep 1000
 is "$(zc list -o json | jq -r '.[0].name + " " + .[0].state')" "web installed" "list shows it installed"
+is "$(zc list -o json | jq -c '.[0].spec')" "$(zc show web -o json | jq -c .spec)" "... with its spec, as show does"
 status_is 4 "create again is a conflict" zc create web --image host -- sleep 1
 like "$out" "web exists" "... and says so"
 status_is 0 "start" zc start web

@@ -21,7 +21,7 @@ zones=()
 for z in web db rest; do
     zones+=("GET /v1/zones/$z" "GET /v1/zones/$z/stats" "GET /v1/zones/$z/why?interval_ms=200")
 done
-described "zones" "GET /v1/zones" "${zones[@]}"
+described "zones" "GET /v1/zones" "GET /v1/zones?spec=false" "${zones[@]}"
 described "what a zone holds" "GET /v1/zones/web/ps" "GET /v1/zones/web/holders" "GET /v1/zones/web/diff" "GET /v1/zones/web/wait?for=running" \
     "GET /v1/zones/web/explain?port=18046"
 described "statistics" "GET /v1/stats" "GET /v1/stats?zone=db"
