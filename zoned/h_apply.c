@@ -99,7 +99,8 @@ static json *apply_change(struct zd *d, struct zone *z, const struct spec *s, co
     spec_diff(zone_is_up(z) ? z->plan->spec : z->spec ? z->spec : s, new, &changes);
     js_set_str(o, "name", z->name);
     int k = store_read_text(d, z, &old, e);
-    bool same = k == 0 && !strcmp(old, text) && !changes.len, live = zone_is_up(z) && changes_any_live(&changes);
+    bool same = k == 0 && !strcmp(old, text) && !changes.len,
+         live = zone_is_up(z) && changes_any_live(&changes);
     js_set_str(o, "action", same ? "none" : "change");
     js_set(o, "changes", changes_to_json(&changes, zone_is_up(z)));
     auto_js json *drift = k == 0 ? drift_check_around(d, z) : NULL;

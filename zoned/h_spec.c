@@ -88,8 +88,8 @@ int create_from_request(struct zd *d, struct zd_request *r, const char *name, bo
     k = k < 0 ? k : build_permits(d, r, chosen, e);
     if (k == 0 &&
         !build_is_wanted(d, chosen)) /* a step's changes are a layer, also below an image's volume */
-        k = spec_add_image(d, spec_source_file(js_get(body, "source")), js_get_bool(body, "publish_all", false),
-                           &text, notes, zd_problems(r), e);
+        k = spec_add_image(d, spec_source_file(js_get(body, "source")),
+                           js_get_bool(body, "publish_all", false), &text, notes, zd_problems(r), e);
     if (k == 0)
         k = op_create(d, chosen, text, ephemeral, out, zd_problems(r), e);
     for (size_t i = 0; k == 0 && i < js_len(notes); i++)

@@ -30,6 +30,7 @@ put_payload() {
     cp "$top"/build/release/bin/* "$T/payload/build/release/bin/"
     cp -r "$top/tests/system" "$top/tests/v2" "$T/payload/tests/"
     cp -r "$top/specs" "$T/payload/"
+    echo "export DIVIDE_FULL=${DIVIDE_FULL:-}" >"$T/payload/environment"
     for f in "$@"; do
         case $f in build/*) install -D "$top/$f" "$T/payload/$f" ;; esac
     done

@@ -1,41 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The part that all zones have together, v1 and v2 as folders of plain files: written, compared with what is there,
  * healed; its quota and what that held back. Needs no root and no control groups. */
-#include "base/path.h"
-#include "cgroups/internal.h"
-#include "tests/unit/tap.h"
-#include <fcntl.h>
+#include "tests/unit/cgroups/tree.h"
 
-static char top[] = "/tmp/zoned-cgpart-XXXXXX";
 static struct err e;
-
-/* A file below top with its folders; %s in text is top. */
-static void put(const char *path, const char *text)
-{
-    auto_free char *full = xasprintf("%s/%s", top, path), *dir = xstrdup(full);
-    *strrchr(dir, '/') = 0;
-    path_mkdirs(dir, 0755, &e);
-    FILE *f = fopen(full, "w");
-    for (; f && *text; text++)
-        if (text[0] == '%' && text[1] == 's')
-            fputs(top, f), text++;
-        else
-            fputc(*text, f);
-    if (f)
-        fclose(f);
-}
-
-static struct cg_host *detect(const char *mountinfo)
-{
-    struct cg_host *h = NULL;
-    put("sys/devices/system/cpu/online", "0-3\n");
-    put("proc/swaps", "Filename\n");
-    put("mountinfo", mountinfo);
-    auto_free char *file = path_join(top, "mountinfo"), *sys = path_join(top, "sys"),
-                   *proc = path_join(top, "proc");
-    ok(cg_detect_roots(file, sys, proc, &h, &e) == 0, "detect %s", e.text);
-    return h;
-}
 
 /* A write replaces a kernel's file; of a plain one it changes the beginning. */
 static void empty(const char *folder, const char *const *files, unsigned n)
@@ -118,9 +86,10 @@ int main(void)
 {
     if (!mkdtemp(top))
         return 1;
+    put("sys/devices/system/cpu/online", "0-3\n");
+    put("proc/swaps", "Filename\n");
     test_v2();
     test_v1();
-    auto_fd int tmp = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    path_remove_tree(tmp, top + 5, NULL); /* a name, not a path: it walks beneath */
+    tear_down();
     return done_testing();
 }

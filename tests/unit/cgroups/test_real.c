@@ -3,6 +3,7 @@
 /* The kernel's own groups, as root, below a parent of this test's own that it removes again. No timing
  * decides a result: counters, states and files do. */
 #include "cgroups/internal.h"
+#include "tests/unit/cgroups/limits.h"
 #include "tests/unit/tap.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -16,23 +17,6 @@
 
 static struct cg_host *host;
 static char parent[64];
-static struct spec_cpu cpu;
-static struct spec_memory memory;
-static struct spec_io io;
-static struct cg_limits limits;
-
-static void reset(void)
-{
-    cpu = (struct spec_cpu){.shares = 100, .cap = -1, .burst = -1, .reserved = -1};
-    memory = (struct spec_memory){.cap = SPEC_UNSET,
-                                  .soft = SPEC_UNSET,
-                                  .reserved = SPEC_UNSET,
-                                  .swap = SPEC_UNSET,
-                                  .hugepages = SPEC_UNSET};
-    io = (struct spec_io){
-        .read = SPEC_UNSET, .write = SPEC_UNSET, .read_ops = SPEC_UNSET, .write_ops = SPEC_UNSET};
-    limits = (struct cg_limits){.cpu = &cpu, .memory = &memory, .io = &io, .tasks = 64};
-}
 
 /* The file of a group, v1 or v2 name, as a string without its newline. */
 static const char *value(struct cg_group *g, enum cg_ctrl c, const char *v1, const char *v2)

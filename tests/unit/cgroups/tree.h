@@ -4,30 +4,13 @@
 #pragma GCC diagnostic ignored "-Wunused-function" /* no test needs all of it */
 #include "base/path.h"
 #include "cgroups/internal.h"
+#include "tests/unit/cgroups/limits.h"
 #include "tests/unit/tap.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
 static char top[] = "/tmp/zoned-cgtree-XXXXXX";
-static struct spec_cpu cpu;
-static struct spec_memory memory;
-static struct spec_io io;
-static struct cg_limits limits;
-
-static void reset(void)
-{
-    cpu = (struct spec_cpu){.shares = 100, .cap = -1, .burst = -1, .reserved = -1};
-    memory = (struct spec_memory){.cap = SPEC_UNSET,
-                                  .soft = SPEC_UNSET,
-                                  .reserved = SPEC_UNSET,
-                                  .swap = SPEC_UNSET,
-                                  .hugepages = SPEC_UNSET};
-    io = (struct spec_io){
-        .read = SPEC_UNSET, .write = SPEC_UNSET, .read_ops = SPEC_UNSET, .write_ops = SPEC_UNSET};
-    limits = (struct cg_limits){.cpu = &cpu, .memory = &memory, .io = &io, .tasks = 512};
-}
-
 /* A file below top with its folders; %s in text is top. */
 static void put(const char *path, const char *text)
 {
