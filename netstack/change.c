@@ -172,7 +172,8 @@ int net_zone_change(struct net_ctx *c, const struct net_link_plan *before, unsig
                   back = {c, {after, nafter}, {before, nbefore}, netns_fd};
     struct err own = {0};
     if (nbefore > LINKS_MAX || nafter > LINKS_MAX)
-        return err_set(e, ERR_LIMIT, E2BIG, "a zone has at most %u links", LINKS_MAX);
+        return err_set(e, ERR_LIMIT, E2BIG, "a zone has at most %u links", LINKS_MAX),
+               err_hint(e, "let it leave a network first");
     int r = carry_out(&x, &own);
     if (r == 0)
         return 0;

@@ -75,7 +75,8 @@ int net_choose_free(const char *instance, const char *name, const char *machine_
     }
     if (i == 273)
         return err_set(e, ERR_LIMIT, ENOSPC, "network %s: every private /16 overlaps a route of this host",
-                       name);
+                       name),
+               err_hint(e, "give it a subnet of your own: zonectl network create %s --subnet …", name);
     uint64_t global = mix(machine_id, instance, "ula"), site = mix(instance, name, "subnet6");
     n.subnet6 = (struct net_addr){.family = AF_INET6, .prefix = 64, .bytes = {0xfd}};
     memcpy(n.subnet6.bytes + 1, &global, 5);

@@ -53,11 +53,22 @@ static json *row_with_warnings(struct zd *d, const struct net_entry *n)
     return o;
 }
 
+static int by_name(const void *a, const void *b)
+{
+    const struct net_entry *const *x = a, *const *y = b;
+    return strcmp((*x)->net.name, (*y)->net.name);
+}
+
 int h_list_networks(struct zd *d, struct zd_request *r, struct err *e)
 {
+    unsigned n = d->networks.len;
+    auto_free const struct net_entry **all = xcalloc(n + 1, sizeof(*all));
     json *list = js_array();
-    for (unsigned i = 0; i < d->networks.len; i++)
-        js_add(list, row(d, &d->networks.at[i]));
+    for (unsigned i = 0; i < n; i++)
+        all[i] = &d->networks.at[i];
+    qsort(all, n, sizeof(*all), by_name);
+    for (unsigned i = 0; i < n; i++)
+        js_add(list, row(d, all[i]));
     zd_reply_json(r, 200, list);
     return 0;
 }

@@ -93,7 +93,9 @@ int ports_find_free(struct zd *d, enum spec_proto proto, uint16_t first, uint16_
         *out = (uint16_t)port;
         return 0;
     }
-    return err_set(e, ERR_LIMIT, EADDRNOTAVAIL, "no port of the host from %u to %u is free", first, last);
+    err_set(e, ERR_LIMIT, EADDRNOTAVAIL, "no port of the host from %u to %u is free", first, last);
+    return err_hint(
+        e, "say which port: host port and zone port, as in 8080:80; zonectl list shows those that are given");
 }
 
 int ports_claim(struct zd *d, struct zone *z, const struct spec *s, bool ask_host, struct problems *ps)

@@ -108,6 +108,12 @@ static void own_claim(const struct uid_ranges *r, struct claim *c, unsigned bloc
     snprintf(c->owner, sizeof(c->owner), "%s", r->owner);
 }
 
+static int none_free(struct err *e)
+{
+    err_set(e, ERR_LIMIT, ENOSPC, "no uid range is free on this machine");
+    return err_hint(e, "zones that are deleted give theirs back; %s names who holds blocks", RANGES_FILE);
+}
+
 /* With grow: one block more. Without: only takes back what this owner has already. */
 static int update(struct uid_ranges *r, bool grow, struct err *e)
 {
@@ -133,7 +139,7 @@ static int update(struct uid_ranges *r, bool grow, struct err *e)
             return k < 0 ? err_sysk(e, ERR_LIMIT, -k, RANGES_FILE) : 0;
         }
     if (grow)
-        return err_set(e, ERR_LIMIT, ENOSPC, "no uid range is free on this machine");
+        return none_free(e);
     return write_claims(f, claims, n);
 }
 
@@ -193,7 +199,7 @@ int ranges_take(struct uid_ranges *r, uint32_t *base, struct err *e)
         if (k < 0)
             return k;
     }
-    return err_set(e, ERR_LIMIT, ENOSPC, "no uid range is free");
+    return none_free(e);
 }
 
 int ranges_claim(struct uid_ranges *r, uint32_t base)

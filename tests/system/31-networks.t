@@ -139,6 +139,18 @@ until_ok zc exec f -- true 2>/dev/null
 is "$(from f "http://$b/")" b "the supervisor killed: links live on"
 status_is 0 "... and leave by its successor" zc set f 'network[1]='
 is "$(zc exec f -- sh -c 'ls /sys/class/net')" "$(printf 'eth0\nlo')" "... at once"
+# ---- a bridge that others have filled ----
+bridge=$(zc network show back -o json | jq -r .bridge)
+room=$((1023 - $(ip -o link show master "$bridge" | wc -l)))
+for i in $(seq "$room"); do echo "link add fill$i type veth peer name llif$i"; echo "link set fill$i master $bridge"; done | ip -b -
+zc create last --image host --network back -- sleep 1000
+status_is 8 "a bridge that is full" zc start last
+like "$out" "a bridge takes 1,023 links: take foreign ones off it" "... with the remedy"
+ip link del fill1
+zc clear last
+status_is 0 "one less" zc start last
+for i in $(seq 2 "$room"); do echo "link del fill$i"; done | ip -b -
+zc delete --force last >/dev/null
 # ---- delete ----
 status_is 6 "a network in use is not deleted" zc network delete back
 like "$out" "zone b" "... and says who"
@@ -149,6 +161,9 @@ status_is 0 "networks that nobody uses" zc network delete apps back front
 nothing_left "... are gone, and no zone left anything"
 status_is 3 "... and from zoned" zc network show apps
 status_is 0 "default is deleted" zc network delete default
+zc network create b-side --type sealed >/dev/null && zc network create a-side --type sealed >/dev/null
+is "$(zc network list -o json | jq -r '.[].name' | xargs)" "a-side b-side" "networks are listed by their names"
+zc network delete a-side b-side
 stop_zoned
 start_zoned
 is "$(zc network list -o json | jq -r '.[].name')" default "... and made again"

@@ -92,7 +92,22 @@ more s100 s200
 more s200 s400
 is "$(weight_of s100) $(weight_of s200) $(weight_of s400)" "100 200 400" "shares are the kernel's weights"
 for s in 100 200 400; do near "s$s" "$(of s$s)" "$(awk "BEGIN { print $sum * $s / 700 }")" 2; done
+zc set s400 cpu.idle=true >/dev/null
+got=$(measure "$seconds")
+more s400 s100
+between "$(of s400)" 0 "$(awk "BEGIN { print $(of s200) / 10 }")"
+ok $? "the idle class takes what the others leave, whatever its shares ($(of s400) beside $(of s200))"
 zc delete --force s100 s200 s400 >/dev/null
+zc create bursts --image host --cpu-cap 0.1 --set cpu.burst=0.1 -- python3 -c 'import time
+while True:
+    end = time.process_time() + 0.015
+    while time.process_time() < end: pass
+    time.sleep(0.35)'
+zc start bursts
+bursts() { [ "$(get bursts cpu.stat cpu.stat | awk '$1 == "nr_bursts" { print $2 }')" -gt 0 ]; }
+until_ok bursts
+ok $? "burst: more than the cap in one period, of what was left in those before"
+zc delete --force bursts >/dev/null
 zc create cap --image host --cpu-cap 0.25 -- sh -c "$spinner" && zc start cap
 for cap in 0.25 0.5 1.5; do
     [ "${cap%.*}" -ge "$cpus" ] && continue

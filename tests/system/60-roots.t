@@ -11,6 +11,7 @@ begin
 for i in 1 2; do
     status_is 0 "create ng$i" zc create ng$i --image "tar:$nginx" -p 808$i:80 -- nginx -g 'daemon off;'
 done
+zc set ng2 cpu.set=0 >/dev/null
 status_is 0 "start both at once" zc start ng1 ng2
 is "$(zc df -o json | jq '[.[] | select(.what == "layers" and (.name | startswith("tar-")))] | length')" 1 "unpacked once"
 layer=$(zc df -o json | jq '[.[] | select(.name | startswith("tar-")) | .bytes] | add')
@@ -28,6 +29,9 @@ for i in 1 2; do
     out=$(ab -q -n 10000 -c 20 http://127.0.0.1:808$i/ 2>&1)
     is "$(echo "$out" | awk '/^(Complete|Failed) requests/ {print $3}' | tr '\n' ' ')" "10000 0 " "10,000 requests to ng$i, none failed ($(echo "$out" | awk '/^Requests per/ {print $4}')/s)"
 done
+workers() { zc exec "$1" -- sh -c 'grep -l "^nginx: worker" /proc/[0-9]*/cmdline | wc -l'; }
+is "$(workers ng1) $(workers ng2)" "$(nproc) 1" "nginx starts a worker for each CPU of its zone"
+zc set ng2 cpu.set= >/dev/null
 # 10,000 and more to each while zoned is killed every second, at least four times
 load() {
     while [ ! -e "$T/enough" ]; do ab -q -n 10000 -c 10 "http://127.0.0.1:$1/" 2>&1; done >"$T/ab.$1"
