@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The tests that bear the mark "guest: v2" (V2=all: the whole system suite), run by a Debian 12 kernel with cgroup v2 alone.
-# V2_LIMIT: seconds that each file has (240; V2=all: 1,200).
+# V2_CGROUPS=v1: the same kernel with v1's hierarchies alone. V2_LIMIT: seconds that each file has (240; V2=all: 1,200).
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
@@ -12,4 +12,4 @@ n=0
 for f in $files; do
     echo "$f $FILE_MAX" >>"$T/payload/list$((n++ % GUESTS + 1))"
 done
-boot bookworm "$GUEST_PACKAGES" /payload/tests/v2/guest-init
+boot bookworm "$GUEST_PACKAGES" /payload/tests/v2/guest-init "cgroups=${V2_CGROUPS:-v2}"
