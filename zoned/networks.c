@@ -193,25 +193,6 @@ int network_create(struct zd *d, struct spec_network *spec, struct err *e)
     return 0;
 }
 
-static bool uses(const struct spec *s, const char *network)
-{
-    for (unsigned i = 0; s && i < s->network.len; i++)
-        if (str_eq(s->network.at[i].link, network))
-            return true;
-    return false;
-}
-
-char **network_zones(struct zd *d, const char *name)
-{
-    unsigned n;
-    char **list = NULL;
-    auto_free struct zone **all = registry_sorted(d, &n);
-    for (unsigned i = 0; i < n; i++)
-        if (uses(all[i]->spec, name) || (all[i]->plan && uses(all[i]->plan->spec, name)))
-            strv_add(&list, all[i]->name);
-    return list;
-}
-
 static int check_unused(struct zd *d, const struct net_entry *n, struct err *e)
 {
     char **zones = network_zones(d, n->net.name);
@@ -377,70 +358,6 @@ int network_repair(struct zd *d, struct net_entry *n, struct err *e)
     int r = net_network_up(d->net, &n->net, &d->net_saved, e);
     save_switches(d);
     return r < 0 ? r : set_reach(d, n, true, e);
-}
-
-int networks_needed(struct zd *d, const struct spec *s, struct err *e)
-{
-    for (unsigned i = 0; i < s->network.len; i++) {
-        const char *link = s->network.at[i].link;
-        struct net_entry *n = network_find(d, link);
-        int r = 0;
-        if (n)
-            r = network_ensure_up(d, n, e);
-        else if (network_is_name(link))
-            r = err_set(e, ERR_NOT_FOUND, ENOENT, "network %s does not exist", link);
-        if (r < 0)
-            return r;
-    }
-    return 0;
-}
-
-bool network_is_name(const char *link)
-{
-    return link && strcmp(link, "none") && strcmp(link, "host") && !str_starts(link, "zone:");
-}
-
-/* Who asks needs somebody who answers. */
-static void check_dhcp(struct zd *d, const struct net_entry *n, unsigned link, struct problems *ps)
-{
-    auto_free char *key = xasprintf("network[%u].dhcp", link);
-    if (spec_network_joins_lan(n->net.type))
-        problem_add(
-            ps, ERR_INVALID, NULL, 0, key,
-            "network %s is %s: its LAN's own servers answer (without an address there a zone asks them)",
-            n->net.name, spec_network_type_name(n->net.type));
-    else if (n->net.subnet6.family && n->net.subnet6.prefix != 64)
-        problem_add(
-            ps, ERR_INVALID, NULL, 0, key,
-            "the IPv6 subnet of network %s is a /%u: routers advertise a /64, no other makes an address",
-            n->net.name, n->net.subnet6.prefix);
-    else if (!names_there(d))
-        problem_add(ps, ERR_UNSUPPORTED, NULL, 0, key, "dnsmasq is not there (package dnsmasq-base)");
-}
-
-/* What a network's type cannot do is refused, never ignored. */
-void networks_check(struct zd *d, const struct spec *s, struct problems *ps)
-{
-    for (unsigned i = 0; i < s->network.len; i++) {
-        const struct spec_link *l = &s->network.at[i];
-        const struct net_entry *n = network_find(d, l->link);
-        auto_free char *ports = xasprintf("network[%u].ports", i),
-                       *rates = xasprintf("network[%u].rate_in", i);
-        if (!n)
-            continue;
-        const char *type = spec_network_type_name(n->net.type);
-        if (l->dhcp)
-            check_dhcp(d, n, i, ps);
-        if (l->ports.len && n->net.type != SPEC_NET_NAT && n->net.type != SPEC_NET_ROUTED)
-            problem_add(ps, ERR_INVALID, NULL, 0, ports,
-                        "network %s is %s: the host publishes nothing of it (nat and routed do)", l->link,
-                        type);
-        if ((l->rate_in != SPEC_UNSET || l->rate_out != SPEC_UNSET) && n->net.type == SPEC_NET_MACVLAN)
-            problem_add(ps, ERR_UNSUPPORTED, NULL, 0, rates,
-                        "network %s is macvlan: the host has no end of the link to hold a rate (a bridge "
-                        "network has)",
-                        l->link);
-    }
 }
 
 void networks_down(struct zd *d)

@@ -10,15 +10,17 @@ int network_create(struct zd *d, struct spec_network *spec /* stolen */, struct 
 /* patch: keys of its spec with new values; rules, policy and reach change at once, others are refused. */
 int network_change(struct zd *d, struct net_entry *n, const json *patch, struct problems *ps, struct err *e);
 int network_delete(struct zd *d, struct net_entry *n, struct err *e); /* busy: who uses it */
-char **network_zones(struct zd *d, const char *name);                 /* whose spec or start names it; strv */
 int network_repair(struct zd *d, struct net_entry *n, struct err *e); /* its place in our tables */
 int network_ensure_up(struct zd *d, struct net_entry *n, struct err *e);
+void networks_down(struct zd *d); /* all, when no zone runs */
+void networks_free(struct zd *d);
+
+/* network_use.c: what zones ask of networks */
+char **network_zones(struct zd *d, const char *name); /* whose spec or start names it; strv */
 int networks_needed(struct zd *d, const struct spec *s,
                     struct err *e);     /* up, all that the spec's links join */
 bool network_is_name(const char *link); /* not none, host, zone:NAME */
 void networks_check(struct zd *d, const struct spec *s, struct problems *ps); /* what a type cannot do */
-void networks_down(struct zd *d);                                             /* all, when no zone runs */
-void networks_free(struct zd *d);
 
 /* names.c: zones find each other by name; a dnsmasq for each network, and for each set of networks that zones are on */
 bool names_there(const struct zd *d); /* dnsmasq is installed */
