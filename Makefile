@@ -191,6 +191,7 @@ fuzz:
 	$(Q)for f in $(FUZZERS); do mkdir -p build/fuzz/corpus/$$f tests/fuzz/corpus/$$f; echo "# $$f"; \
 		build/fuzz/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -print_final_stats=0 -verbosity=0 \
 			$$(ls tests/fuzz/$$f.dict 2>/dev/null | sed 's/^/-dict=/') build/fuzz/corpus/$$f tests/fuzz/corpus/$$f || exit 1; done
+bench: PACKAGES = $(BUILD_DEPS) $(TEST_DEPS)
 bench: deps
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)tests/bench/run

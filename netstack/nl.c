@@ -152,10 +152,6 @@ static int batch_error(struct net_batch *b, unsigned i, const struct net_ack *a,
     b->failed = (int)i;
     if (b->lost)
         return err_sysk(e, kind, code, "%s: %s: the kernel's answer was lost", subject, b->what[i]);
-    if (code == EXFULL) {
-        err_sysk(e, kind, code, "%s: %s", subject, b->what[i]);
-        return err_hint(e, "a bridge takes 1,023 links: take foreign ones off it, or use another network");
-    }
     return err_sysk(e, kind, code, "%s: %s%s%s", subject, b->what[i], *a->text ? ": " : "", a->text);
 }
 

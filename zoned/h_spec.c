@@ -2,8 +2,6 @@
 /* Handlers around the spec: create, set, edit, verify, export (apply: h_apply.c). One way in for every configuration:
  * text, edits, parse, check, write, then what is live goes to the supervisor. */
 #include "zoned/h_spec.h"
-#include "base/file.h"
-#include "base/log.h"
 #include "base/str.h"
 #include "zoned/division.h"
 #include "zoned/handlers.h"

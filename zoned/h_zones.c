@@ -31,7 +31,7 @@ int h_list_zones(struct zd *d, struct zd_request *r, struct err *e)
     unsigned n;
     auto_free struct zone **all = registry_sorted(d, &n);
     char *const *labels = zd_query_all(r, "label");
-    bool with_spec = !str_eq(zd_query(r, "spec"), "false"); /* a table of a thousand zones needs none */
+    bool with_spec = !str_eq(zd_query(r, "spec"), "0"); /* a table of a thousand zones needs none */
     json *list = js_array();
     for (unsigned i = 0; i < n; i++) {
         bool keep = true;

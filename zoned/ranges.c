@@ -111,7 +111,7 @@ static void own_claim(const struct uid_ranges *r, struct claim *c, unsigned bloc
 static int none_free(struct err *e)
 {
     err_set(e, ERR_LIMIT, ENOSPC, "no uid range is free on this machine");
-    return err_hint(e, "zones that are deleted give theirs back; %s names who holds blocks", RANGES_FILE);
+    return err_hint(e, "zones that stop give theirs back; %s names who holds blocks", RANGES_FILE);
 }
 
 /* With grow: one block more. Without: only takes back what this owner has already. */

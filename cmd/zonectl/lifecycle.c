@@ -149,7 +149,7 @@ static int delete_all(struct ctl *c, char **names, int n, const char *query)
 {
     int first = 0;
     auto_js json *zones = NULL;
-    if (n > 1 && (first = ctl_call(c, "GET", "/zones?spec=false", NULL, &zones, c->called)))
+    if (n > 1 && (first = ctl_call(c, "GET", "/zones?spec=0", NULL, &zones, c->called)))
         return first;
     char **before = sharers(zones);
     for (int pass = 0; pass < 2; pass++)

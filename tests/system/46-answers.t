@@ -10,6 +10,8 @@ zc create web --image host --memory 256M --cpu-cap 0.5 -p 127.0.0.1:18046:80 -v 
 zc create db --image host --network back --set cpu.pool=batch --set cpu.reserved=0.1 --set depends='[web]' -- sleep 1000
 zc create rest --image host -- false
 status_is 0 "zones, a pool, a volume, networks" zc start web db
+is "$(curl -s --unix-socket "$ZONED_SOCKET" 'http://x/v1/zones?spec=0' | jq -c '[.[] | has("spec") or has("division")] | unique')" "[false]" \
+    "zones without their specs, for who asks so"
 plan='{"source": {"text": "{zone: new, image: host, process: {args: [sleep]}, cpu: {reserved: 0.1, pool: batch}}"}}'
 described() { # NAME REQUEST…: each answer is as the document says
     local name=$1 wrong
@@ -21,7 +23,7 @@ zones=()
 for z in web db rest; do
     zones+=("GET /v1/zones/$z" "GET /v1/zones/$z/stats" "GET /v1/zones/$z/why?interval_ms=200")
 done
-described "zones" "GET /v1/zones" "GET /v1/zones?spec=false" "${zones[@]}"
+described "zones" "GET /v1/zones" "GET /v1/zones?spec=0" "${zones[@]}"
 described "what a zone holds" "GET /v1/zones/web/ps" "GET /v1/zones/web/holders" "GET /v1/zones/web/diff" "GET /v1/zones/web/wait?for=running" \
     "GET /v1/zones/web/explain?port=18046"
 described "statistics" "GET /v1/stats" "GET /v1/stats?zone=db"

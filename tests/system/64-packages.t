@@ -93,6 +93,7 @@ is "$page" site "it serves"
 is "$(zc logs two | head -1)" hi "a parameter's default"
 is "$(zc exec two -- cat /etc/tuned.conf)" tuned "the vendor's tuning"
 is "$(zc show two -o json | jq -c '.package | [.name, .version, .back]')" '["web","1.0",false]' "show names the package"
+is "$(echo "GET /v1/zones" | python3 "$here/answers.py" "$ZONED_SOCKET" 2>&1)" "" "... as the API's document describes it"
 # on a terminal
 asked() { until_ok grep -qsE "$1" "$T/talk"; } # as people do: what is typed is an answer
 rm -f "$T/talk"

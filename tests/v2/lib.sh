@@ -15,7 +15,11 @@ if [ "${V2:-}" = all ]; then
     GUEST_PACKAGES="$GUEST_PACKAGES ${V2_PACKAGES:?run it by make check-v2}"
     SECONDS_MAX=${V2_SECONDS:-10800}
     FILE_MAX=${V2_LIMIT:-1200}
-elif [ -n "${V2:-}" ]; then
+elif [ -n "${DIVIDE_FULL:-}" ]; then
+    SECONDS_MAX=${V2_SECONDS:-5400}
+    FILE_MAX=${V2_LIMIT:-5000}
+fi
+if [ -n "${V2:-}" ] && [ "$V2" != all ]; then
     marked() { printf '%s\n' $V2; }
 fi
 # The files that a guest runs, relative to the repository; unit tests by their programs. Not what builds from Debian's mirror: the

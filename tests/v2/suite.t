@@ -4,6 +4,7 @@
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
+case ${V2_CGROUPS:=v2} in v1 | v2) ;; *) echo "Bail out! V2_CGROUPS: v1 or v2" && exit 1 ;; esac
 files=$(cd "$top" && marked)
 put_payload $files
 count=$(wc -w <<<"$files")
@@ -12,4 +13,4 @@ n=0
 for f in $files; do
     echo "$f $FILE_MAX" >>"$T/payload/list$((n++ % GUESTS + 1))"
 done
-boot bookworm "$GUEST_PACKAGES" /payload/tests/v2/guest-init "cgroups=${V2_CGROUPS:-v2}"
+boot bookworm "$GUEST_PACKAGES" /payload/tests/v2/guest-init "cgroups=$V2_CGROUPS"

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 static char top[] = "/tmp/zoned-cgtree-XXXXXX";
+
 /* A file below top with its folders; %s in text is top. */
 static void put(const char *path, const char *text)
 {
