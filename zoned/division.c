@@ -110,6 +110,29 @@ void division_done(struct division *v)
     free(v->who);
 }
 
+static bool same_section(const struct spec_cpu *a, const struct spec_cpu *b)
+{
+    return a->shares == b->shares && a->idle == b->idle && a->dedicated == b->dedicated &&
+           str_eq(a->set, b->set) && (a->cap == b->cap || (a->cap <= 0 && b->cap <= 0)) &&
+           (a->burst == b->burst || (a->burst <= 0 && b->burst <= 0));
+}
+
+bool division_asks_same(const struct spec *a, const struct spec *b)
+{
+    const struct spec_cpu *x = &a->cpu, *y = &b->cpu;
+    return same_section(x, y) && x->reserved == y->reserved && str_eq(x->pool, y->pool) &&
+           a->memory.reserved == b->memory.reserved;
+}
+
+void division_keep(const struct plan *running, struct plan *p)
+{
+    spec_cpu_done(&p->cpu);
+    spec_cpu_copy(&p->cpu, &running->cpu);
+    p->divided = true;
+    free(p->cgroup_parent);
+    p->cgroup_parent = xstrdup(running->cgroup_parent);
+}
+
 int division_plan(struct zd *d, struct zone *z, struct plan *p, struct problems *ps)
 {
     struct division v;
@@ -141,13 +164,6 @@ struct party {            /* whose section changes */
     bool sets_done,
         rest_done; /* CPUs, and shares and caps: written apart, since each may have to wait for others */
 };
-
-static bool same_section(const struct spec_cpu *a, const struct spec_cpu *b)
-{
-    return a->shares == b->shares && a->idle == b->idle && a->dedicated == b->dedicated &&
-           str_eq(a->set, b->set) && (a->cap == b->cap || (a->cap <= 0 && b->cap <= 0)) &&
-           (a->burst == b->burst || (a->burst <= 0 && b->burst <= 0));
-}
 
 static bool same_part(const struct cg_part *a, const struct cg_part *b)
 {
@@ -293,6 +309,7 @@ int division_apply(struct zd *d, const struct zone *except, struct err *e)
     struct err own = {0};
     e = e ? e : &own;
     d->division_moved = true;
+    d->divisions++;
     int r = division_make(d, NULL, NULL, &v, &ps);
     struct party *at = xcalloc(2 * v.l.n + 1, sizeof(*at));
     unsigned n = r == 0 ? differing(d, except, &v, at) : 0;

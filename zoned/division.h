@@ -47,6 +47,9 @@ void pool_forget(struct zd *d, struct pool_entry *p);
 char *pool_group(const char *name); /* "NAME.pool"; malloc'd */
 
 /* division.c: everybody's part of the machine, and its way into the kernel */
+/* Whether both ask for the same part of the machine: then a change from one to the other divides nothing anew, however many run. */
+bool division_asks_same(const struct spec *a, const struct spec *b);
+void division_keep(const struct plan *running, struct plan *p); /* p->cpu and p->cgroup_parent as they are */
 /* Fills p->cpu and p->cgroup_parent for z with its spec as it is; a promise that would break is a problem. */
 int division_plan(struct zd *d, struct zone *z, struct plan *p, struct problems *ps);
 /* Writes what all running zones but `except`, their pools and the zones' part are to have now. All or nothing. */

@@ -141,7 +141,9 @@ int op_plan(struct zd *d, struct zone *z, const struct plan *running, struct pla
     zone_know_image(z, root.config);
     r = plan_build(&in, &p, ps, e);
     stor_root_done(&root);
-    if (r == 0 && !ps->len)
+    if (r == 0 && running && running->divided && division_asks_same(running->spec, p->spec))
+        division_keep(running, p);
+    else if (r == 0 && !ps->len)
         (void)division_plan(d, z, p, ps);
     if (r == 0 && ps->len)
         r = problems_to_err(ps, e, z->name);

@@ -15,6 +15,8 @@ struct update {
     struct plan *plan; /* the new one; once it is sent, and is the zone's, the old one */
     char *old_text;
     struct lease_change leases;
+    bool divides; /* it asks for another part of the machine than before */
+    uint64_t divisions;
     zone_update_done done;
     void *arg;
 };
@@ -76,7 +78,8 @@ static void finished(struct zone *z, const json *reply, const struct err *e, voi
     sample_stale(z);
     if (z->plan) { /* the supervisor has written the plan as it was sent; who else came meanwhile counts too */
         division_save_plan(z);
-        division_left(z->d);
+        if (u->divides || z->d->divisions != u->divisions)
+            division_left(z->d);
     }
     u->done(z, e, u->arg);
     update_free(u);
@@ -108,7 +111,9 @@ static int send_plan(struct zone *z, struct update *u, struct err *e)
     auto_free char *pool = division_pool_of(z->plan);
     int r = drift_heal_shared(z->d, pool_find(z->d, pool), e);
     swap_plans(z, u);
-    r = r < 0 ? r : division_apply(z->d, z, e);
+    u->divides = !division_asks_same(z->plan->spec, u->plan->spec);
+    r = r < 0 || !u->divides ? r : division_apply(z->d, z, e);
+    u->divisions = z->d->divisions;
     if (r < 0)
         js_free(m);
     else

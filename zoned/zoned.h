@@ -180,6 +180,7 @@ struct zd {
     struct port_claim *ports[1024];    /* by port modulo 1024 */
     struct alias_claim *aliases[1024]; /* by name */
     int64_t next_id;
+    uint64_t divisions;                   /* made so far */
     bool division_moved;                  /* since sample_entitle */
     struct cg_io io_zones, io_zones_seen; /* told; what the kernel said last */
     uint64_t cpu_host_usec;               /* what ran outside of zones: the highest told */
