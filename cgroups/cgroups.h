@@ -16,7 +16,8 @@ void cg_host_free(struct cg_host *h);
 enum cg_layout cg_layout_of(const struct cg_host *h);
 /* Controllers that zones can use here, v1 names ("cpu", "memory", "pids", "blkio"/"io", …); borrowed strv. */
 char *const *cg_controllers(const struct cg_host *h);
-/* The v1 controllers whose own group a zone sees read-only (hybrid and v1); empty on v2. */
+/* The v1 hierarchies whose own group a zone sees read-only (hybrid and v1), each by all of its controllers
+ * ("cpu,cpuacct", "memory"); empty on v2. */
 char *const *cg_v1_view(const struct cg_host *h);
 unsigned cg_online_cpus(const struct cg_host *h);
 const char *cg_online(const struct cg_host *h); /* "0-3" */

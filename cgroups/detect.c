@@ -35,6 +35,20 @@ static unsigned ctrls_of(const char *list, const char *separators, bool v2)
     return bits;
 }
 
+/* The controllers among a v1 mount's options, joined by commas: the kernel shows a hierarchy in a cgroup namespace only to
+ * who asks for exactly its controllers (EPERM for a part of them), zones have no use for some of which. */
+static char *v1_controllers(const struct cg_host *h, const char *options)
+{
+    char **words = str_split(options, ","), **found = NULL;
+    for (unsigned i = 0; words && words[i]; i++)
+        if (strv_has(h->v1_known, words[i]) || ctrls_of(words[i], ",", false))
+            strv_add(&found, words[i]);
+    char *joined = strv_join(found, ",");
+    strv_free(found);
+    strv_free(words);
+    return joined;
+}
+
 /* mountinfo writes blank, tab, newline and backslash as \ooo */
 static void unescape(char *s)
 {
@@ -70,6 +84,8 @@ static void add_hier(struct cg_host *h, const char *point, const char *options, 
         h->v2 = (int)h->n;
     h->at[h->n++] =
         (struct cg_hier){.path = xstrdup(point), .fd = fd, .ctrls = ctrls, .v2 = v2, .used = true};
+    if (!v2)
+        h->at[h->n - 1].v1_names = v1_controllers(h, options);
 }
 
 /* "36 35 98:0 /root /point opts [tags] - type source superopts" */
@@ -101,6 +117,21 @@ static void parse_mountinfo(struct cg_host *h, const char *text)
             parse_line(h, lines[i], pass == 0);
         strv_free(lines);
     }
+}
+
+/* "cpu	3	1	1": every controller of this kernel, those that zones have no use for too. */
+static void read_v1_known(struct cg_host *h)
+{
+    char buf[4096];
+    auto_free char *file = path_join(h->proc, "cgroups");
+    if (cg_read_at(AT_FDCWD, file, buf, sizeof(buf)) <= 0)
+        return;
+    char **lines = str_split(buf, "\n");
+    for (unsigned i = 0; lines && lines[i]; i++) {
+        lines[i][strcspn(lines[i], "\t")] = 0;
+        strv_add(&h->v1_known, lines[i]);
+    }
+    strv_free(lines);
 }
 
 static unsigned count_cpus(const char *list)
@@ -145,12 +176,11 @@ static void settle(struct cg_host *h)
         if (!r->v2 && r->ctrls == CG_BIT(CG_FREEZER) && h->v2 >= 0)
             r->used = false;
         v1 |= !r->v2;
+        if (!r->v2 && r->used)
+            strv_add(&h->view, r->v1_names);
         for (unsigned c = 0; c < CG_CTRL_MAX; c++)
-            if (r->ctrls & CG_BIT(c)) {
+            if (r->ctrls & CG_BIT(c))
                 strv_add(&h->controllers, cg_ctrl_name(c, r->v2));
-                if (!r->v2 && r->used)
-                    strv_add(&h->view, cg_ctrl_name(c, false));
-            }
     }
     h->layout = h->v2 < 0 ? CG_V1 : v1 ? CG_HYBRID : CG_V2;
 }
@@ -167,6 +197,7 @@ int cg_detect_roots(const char *mountinfo, const char *sys, const char *proc, st
     h->real = str_eq(mountinfo, "/proc/self/mountinfo");
     h->sys = xstrdup(sys);
     h->proc = xstrdup(proc);
+    read_v1_known(h);
     parse_mountinfo(h, text);
     if (!h->n) {
         cg_host_free(h);
@@ -194,6 +225,7 @@ void cg_host_free(struct cg_host *h)
         return;
     for (unsigned i = 0; i < h->n; i++) {
         free(h->at[i].path);
+        free(h->at[i].v1_names);
         close_fd(&h->at[i].fd);
     }
     free(h->sys);
@@ -202,6 +234,7 @@ void cg_host_free(struct cg_host *h)
     cg_keys_free(h);
     strv_free(h->controllers);
     strv_free(h->view);
+    strv_free(h->v1_known);
     free(h);
 }
 

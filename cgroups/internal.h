@@ -31,7 +31,8 @@ struct cg_hier {
     int fd;     /* its folder */
     unsigned ctrls;
     bool v2;
-    bool used; /* zones get a group here */
+    bool used;      /* zones get a group here */
+    char *v1_names; /* all controllers of a v1 hierarchy: "cpu,cpuacct" */
 };
 struct cg_host {
     enum cg_layout layout;
@@ -45,6 +46,7 @@ struct cg_host {
     unsigned cpus;
     int fd_keep_max; /* statistics descriptors above this number are not kept */
     char **controllers, **view;
+    char **v1_known; /* the kernel's controllers, v1 names */
     struct cg_key *keys; /* the table, with this host's rows for huge pages */
     unsigned nkeys;
     uint64_t huge_least; /* the smallest huge page, bytes; 0 = none */

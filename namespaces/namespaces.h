@@ -88,7 +88,7 @@ struct nspace_setup {
     int join_pidfd;      /* link: zone:NAME: share user+net namespace of that process; -1 = own */
     int cgroup_fd;       /* v2 folder for CLONE_INTO_CGROUP, or -1 */
     bool cgroup_view_v1; /* /sys/fs/cgroup: own v1 groups read-only; else own cgroup2 */
-    char *const *cgroup_v1_controllers; /* names to mount in the view: "cpu", "cpuacct", "memory", … */
+    char *const *cgroup_v1_controllers; /* hierarchies of the view: "cpu,cpuacct", "memory", … */
     const int *task_fds; /* v1 groups' `tasks`, opened for writing: the child joins them itself */
     unsigned ntask_fds;
     int status_fd; /* zone-init writes its exit status there too (kernels before 6.15), or -1 */

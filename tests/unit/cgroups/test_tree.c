@@ -20,6 +20,8 @@ static void test_detect(void)
     ok(h->of[CG_CPU] == h->of[CG_CPUACCT] && h->of[CG_CPU] >= 0, "cpu and cpuacct share a hierarchy");
     ok(h->of[CG_MEMORY] >= 0, "an escaped mount point");
     ok(!strv_has((char **)cg_v1_view(h), "freezer"), "no v1 freezer beside v2");
+    ok(strv_has((char **)cg_v1_view(h), "cpu,cpuacct") && !strv_has((char **)cg_v1_view(h), "cpu"),
+       "a hierarchy of two controllers is seen as one");
     cg_host_free(h);
 
     h = detect("34 24 0:30 / %s/v1/freezer rw - cgroup cgroup rw,freezer\n36 24 0:32 / %s/v1/pids rw - "
@@ -29,6 +31,12 @@ static void test_detect(void)
     is_int(h->n, 2, "a second mount of a hierarchy is left out");
     ok(h->at[h->of[CG_FREEZER]].used, "the v1 freezer is used");
     is_str(strrchr(h->at[h->of[CG_PIDS]].path, '/'), "/pids", "the whole one is taken");
+    cg_host_free(h);
+
+    h = detect("34 24 0:30 / %s/v1/pids rw - cgroup cgroup rw,pids,net_cls,noprefix,release_agent=/cpu\n");
+    char *view = strv_join((char **)cg_v1_view(h), " ");
+    is_str(view, "pids,net_cls", "a controller that zones have no use for belongs to its hierarchy's name");
+    free(view);
     cg_host_free(h);
 
     struct err e = {0};

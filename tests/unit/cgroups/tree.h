@@ -74,6 +74,7 @@ static void build(void)
     put("sys/kernel/mm/hugepages/hugepages-64kB/nr_hugepages", "0\n");
     put("sys/dev/block/254:0/queue/scheduler", "[mq-deadline] bfq none\n");
     put("proc/swaps", "Filename\tType\tSize\tUsed\tPriority\n/dev/vdb partition 1 0 -2\n");
+    put("proc/cgroups", "#subsys_name\thierarchy\tnum_cgroups\tenabled\npids\t8\t1\t1\nnet_cls\t0\t1\t1\n");
     put("v2/cgroup.controllers", "cpuset cpu io memory hugetlb pids rdma misc\n");
     put("v2/cgroup.subtree_control", "memory pids\n");
     static const char *const v1[] = {"cpu,cpuacct", "mem ory", "cpuset", "freezer",
