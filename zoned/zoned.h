@@ -145,7 +145,7 @@ struct build_job;  /* h_build.c */
 struct zd {
     struct sd_event *event;
     struct sd_event_source *drift;
-    unsigned drift_at, drift_round; /* of the look: which bucket, which second */
+    unsigned drift_at, drift_round; /* of the look: which bucket, how many looks */
     struct sd_event_source *tidy;   /* when idle: deletes folders of ended one-off zones, prepares the next */
     struct sd_event_source *keeper_io; /* the fork server's end */
     struct zd_server *server;

@@ -117,6 +117,16 @@ is "$(zc exec f -- busybox ip -4 -o addr show eth2 | grep -o '10.20.0.[0-9]*/')"
 printf 'zone: f\nimage: host\nprocess: {args: [sh, -c, "%s"]}\nnetwork: [{link: front}]\n' "$serve" >"$T/f.yaml"
 status_is 0 "apply takes links away as well" zc apply -f "$T/f.yaml"
 is "$(zc exec f -- sh -c 'ls /sys/class/net')" "$(printf 'eth0\nlo')" "... at once"
+said=
+for i in $(seq 20); do # the kernel is still busy with the end of the last link when the next one comes, under the same name
+    zc set f 'network[1].link=back' >/dev/null && said+=$(zc exec f -- sh -c 'cd /sys/class/net && echo *')
+    zc set f 'network[1]=' >/dev/null && said+=" $(zc exec f -- sh -c 'cd /sys/class/net && echo *');"
+done
+is "$said" "$(printf 'eth0 eth1 lo eth0 lo;%.0s' $(seq 20))" "twenty joins and leaves in a row"
+sup=$(sup_of f)
+nft_sockets() { awk '$2 == 12 { print "socket:[" $10 "]" }' "/proc/$sup/net/netlink" | grep -cxFf - <(readlink /proc/$sup/fd/*); }
+eventually 0 nft_sockets >/dev/null; ok $? "... of which no socket of nft stays open"
+is "$(ps -o pid= --ppid "$sup" | tr -d ' ')" "$(field f .pid)" "... and no child"
 # ---- shared stacks ----
 zc create s --network zone:f --image host -- sleep 1000 >/dev/null
 status_is 0 "a zone with another's network starts" zc start s

@@ -73,16 +73,14 @@ void refresh_files(struct sup *s, const struct plan *from, const struct plan *to
         return;
     auto_fd int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     exec_setup(s, &n);
-    if (s->state == SUP_PAUSED) { /* in the zone's groups it would be frozen too */
-        n.ntask_fds = 0;
-        n.cgroup_fd = -1;
-    }
+    n.ntask_fds = 0; /* in the groups of a paused zone it would be frozen, in a busy one wait its turn */
+    n.cgroup_fd = -1;
     n.job = refresh_job;
     n.job_arg = &x;
     n.stdio[0] = n.stdio[1] = n.stdio[2] = n.job_fd = null;
     int r = nspace_enter(s->kit, s->rt.pidfd, &n, &c, &e);
     if (r >= 0)
-        r = exec_attach_go(s, &c, s->state != SUP_PAUSED, &e);
+        r = exec_attach_go(s, &c, false, &e);
     if (r < 0)
         log_warning("zone %s: %s", s->zone, e.text);
     else

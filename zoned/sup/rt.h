@@ -130,6 +130,7 @@ struct sup {
     uint64_t warn_next, oom_tell; /* CLOCK_MONOTONIC µs, 0 = none */
     bool warned;
     uint64_t up_since, stop_deadline, restart_at, bye_deadline;
+    uint64_t net_close_at; /* CLOCK_MONOTONIC µs, 0 = none */
     struct sup_health health;
     struct sup_log log;
     VEC(struct session *) sessions;
@@ -163,6 +164,12 @@ int rootfs_open(struct rt *rt, const struct rootfs_want *w, struct err *e);
 void rootfs_release(struct rt *rt);
 /* The beginning of NET's undo, as soon as PID 1 is ending: the kernel takes a millisecond to unmount what it saw. */
 int net_leave(struct sup *s, struct err *e);
+/* The context of the network, made at first use. Its sockets are needed for milliseconds, but who closes an nft socket waits
+ * for the grace period of anybody's last deletion (10 to 30 ms, 6.18: nf_tables flushes its destroy work): so they are closed a
+ * second after the last use, when nobody waits for an answer and nothing is left to flush. */
+int net_open(struct sup *s, struct err *e);
+void net_close_later(struct sup *s);
+void net_tick(struct sup *s, uint64_t now); /* CLOCK_MONOTONIC µs */
 
 /* apply.c */
 int sup_apply(struct sup *s, struct err *e);

@@ -7,6 +7,7 @@
 
 #define GO_TIMEOUT_MS 30000u
 #define KILL_TIMEOUT_MS 10000u
+#define NET_KEPT_US 1000000u
 
 void rt_init(struct rt *rt)
 {
@@ -235,9 +236,24 @@ static int step_spawn_undo(struct sup *s, struct err *e)
 }
 
 /* ---- net ---- */
-static int net_open(struct sup *s, struct err *e)
+int net_open(struct sup *s, struct err *e)
 {
+    s->net_close_at = 0;
     return s->rt.net ? 0 : net_ctx_new(s->plan->instance, &s->rt.net, e);
+}
+
+void net_close_later(struct sup *s)
+{
+    s->net_close_at = clock_mono_us() + NET_KEPT_US;
+}
+
+void net_tick(struct sup *s, uint64_t now)
+{
+    if (!s->net_close_at || now < s->net_close_at)
+        return;
+    s->net_close_at = 0;
+    net_ctx_free(s->rt.net);
+    s->rt.net = NULL;
 }
 
 static int step_net(struct sup *s, struct err *e)
@@ -251,8 +267,7 @@ static int step_net(struct sup *s, struct err *e)
         return r;
     r = net_zone_up(rt->net, p->links.at, p->links.len, rt->child.netns_fd, rt->hold, &rt->nhold, e);
     close_fd(&rt->child.netns_fd);
-    net_ctx_free(rt->net); /* its sockets and buffers are needed for milliseconds only */
-    rt->net = NULL;
+    net_close_later(s);
     return r;
 }
 
@@ -270,8 +285,6 @@ int net_leave(struct sup *s, struct err *e)
     }
     if (r == 0)
         r = net_zone_down(rt->net, s->plan->links.at, s->plan->links.len, e);
-    /* Its nft socket stays open until we exit or start again: closing it after a deletion waits for a grace
-     * period (9 ms, 6.18, nf_tables flushes its destroy work), and nobody need wait for that. */
     rt->net_left = r == 0;
     return r;
 }

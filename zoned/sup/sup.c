@@ -80,6 +80,7 @@ static int next_timeout(const struct sup *s)
     earlier(&at, s->state == SUP_RESTARTING ? s->restart_at : 0);
     earlier(&at, s->bye_deadline);
     earlier(&at, s->oom_tell);
+    earlier(&at, s->net_close_at);
     earlier(&at, s->state == SUP_RUNNING ? s->warn_next : 0);
     earlier(&at, s->state == SUP_RUNNING && !s->health.busy ? s->health.next : 0);
     for (unsigned i = 0; i < s->jobs.len; i++)
@@ -108,6 +109,7 @@ static void run_timers(struct sup *s)
     }
     if (s->state == SUP_RESTARTING && now >= s->restart_at)
         sup_begin(s);
+    net_tick(s, now);
     memory_tick(s, now);
     if (s->state == SUP_RUNNING)
         health_tick(s, now);
