@@ -32,6 +32,13 @@ static struct cg_group *group_new(const struct cg_host *h, const char *parent, c
     return g;
 }
 
+void cg_forget_kept(struct cg_group *g)
+{
+    for (unsigned i = 0; i < g->nkept; i++)
+        close_fd(&g->kept[i].fd);
+    g->nkept = 0;
+}
+
 void cg_close(struct cg_group *g)
 {
     if (!g)
@@ -40,8 +47,7 @@ void cg_close(struct cg_group *g)
     close_fd(&g->exec_fd);
     for (unsigned i = 0; i < g->njoin; i++)
         close_fd(&g->join[i]);
-    for (unsigned i = 0; i < g->nkept; i++)
-        close_fd(&g->kept[i].fd);
+    cg_forget_kept(g);
     close_fd(&g->oom->control_fd);
     free(g->oom);
     free(g->parent);

@@ -20,35 +20,44 @@ static struct cg_kept *kept_find(struct cg_group *g, int hier, const char *file)
     return NULL;
 }
 
+/* The descriptor, or -errno; *kept tells whether it stays. That a file is missing is kept too (-1: not of this kernel), but
+ * not of a group that somebody has removed, which a restart may make again. */
+static int open_file(struct cg_group *g, int hier, const char *file, bool *kept)
+{
+    const struct cg_kept *k = kept_find(g, hier, file);
+    char path[CG_PATH_MAX];
+    *kept = k;
+    if (k)
+        return k->fd < 0 ? -ENOENT : k->fd;
+    if (cg_path(path, g->parent, g->name, file) < 0)
+        return -ENAMETOOLONG;
+    int fd = openat(g->h->at[hier].fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int err = errno;
+    bool keep = (fd >= 0 && fd < g->h->fd_keep_max) || (fd < 0 && err == ENOENT && !cg_gone(g));
+    *kept = keep && g->nkept < ARRAY_LEN(g->kept);
+    if (*kept)
+        g->kept[g->nkept++] = (struct cg_kept){.file = file, .hier = hier, .fd = fd};
+    return fd < 0 ? -err : fd;
+}
+
 /* file must be a string constant of this room: it is compared by address. */
 static ssize_t get(struct cg_group *g, int hier, const char *file, char *buf, size_t size)
 {
-    struct cg_kept *k = kept_find(g, hier, file);
-    int fd = k ? k->fd : -1;
-    if (!k) {
-        char path[CG_PATH_MAX];
-        if (cg_path(path, g->parent, g->name, file) < 0)
-            return -ENAMETOOLONG;
-        fd = openat(g->h->at[hier].fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-        int err = errno;
-        bool keep = (fd >= 0 && fd < g->h->fd_keep_max) || (fd < 0 && err == ENOENT);
-        if (keep && g->nkept < ARRAY_LEN(g->kept)) {
-            k = &g->kept[g->nkept++];
-            *k =
-                (struct cg_kept){.file = file, .hier = hier, .fd = fd}; /* -1: this kernel has no such file */
-        }
+    ssize_t n = -ENODEV;
+    for (int tries = 0; tries < 2 && n == -ENODEV; tries++) {
+        bool kept;
+        int fd = open_file(g, hier, file, &kept);
         if (fd < 0)
-            return -err;
+            return fd;
+        n = pread(fd, buf, size - 1, 0);
+        n = n < 0 ? -errno : n;
+        if (!kept)
+            close(fd);
+        if (n == -ENODEV) /* removed; who has the name now is read by new descriptors */
+            cg_forget_kept(g);
     }
-    if (fd < 0)
-        return -ENOENT;
-    ssize_t n = pread(fd, buf, size - 1, 0);
-    int err = errno;
-    if (!k)
-        close(fd);
-    if (n < 0)
-        return -err;
-    buf[n] = 0;
+    if (n >= 0)
+        buf[n] = 0;
     return n;
 }
 

@@ -194,7 +194,11 @@ static int write_half(struct zd *d, const struct party *w, const struct cg_part 
     before.cpu = &w->before;
     after.cpu = &to;
     struct cg_group *g = w->z ? w->z->group : w->p->group;
-    return back ? cg_update(g, &after, &before, e) : cg_update(g, &before, &after, e);
+    int r = back ? cg_update(g, &after, &before, e) : cg_update(g, &before, &after, e);
+    if (r == 0 || !w->z || !cg_gone(g))
+        return r;
+    err_clear(e); /* it ends, and its supervisor's word is on the way: no concern of the others */
+    return 0;
 }
 
 /* Some go only after others (a pool's CPUs shrink after its zones', grow before them; v1 wants no cap above the

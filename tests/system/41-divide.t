@@ -204,6 +204,29 @@ ok $? "one less: $(weight_of b3)"
 zc start b2 >/dev/null
 is "$(weight_of b3)" "$w" "and again"
 is "$(weight_of b1)" 100 "who has no promise keeps his shares"
+sup=$(sup_of b3)
+kill -STOP "$sup" # whoever ends has no groups any more before zoned hears of it
+kill -9 "$(field b3 .pid)"
+for g in /sys/fs/cgroup/*/"$inst.slice/b3" "/sys/fs/cgroup/$inst.slice/b3"; do [ ! -d "$g" ] || until_ok rmdir "$g" 2>/dev/null || echo "# $g stays"; done
+status_is 0 "one starts while another, whose weight would follow, ends" zc run -d --name late host sleep 100000
+is "$(weight_of b3) $(state b3)" "(none) running" "... of whose end zoned knew nothing"
+kill -CONT "$sup"
+eventually "running true" field b3 '"\(.state) \(.restarts > 0)"' >/dev/null
+zc delete --force late >/dev/null
+is "$(weight_of b3)" "$w" "and it starts again by its policy, with its promise"
+sup=$(sup_of b3)
+kill -STOP "$sup"
+zc set b3 tasks=300 >/dev/null & # a change that asks for nothing of the division; while it is on its way nobody divides for b3
+change=$!
+eventually 300 field b3 .spec.tasks >/dev/null
+zc run -d --name late host sleep 100000 >/dev/null
+is "$(weight_of b3)" "$w" "one starts while another, whose weight follows, is being changed"
+kill -CONT "$sup"
+wait "$change"
+[ "$(weight_of b3)" -gt "$w" ]
+ok $? "... which has followed when that is done: $(weight_of b3)"
+zc delete --force late >/dev/null
+is "$(weight_of b3)" "$w" "... and back"
 got=$(measure "$seconds")
 figure "half of the CPUs for one of $many" "$(of b3)" "$(part "$half")"
 status_is 0 "the host's part" zc set @host cpu.reserved=0.5
