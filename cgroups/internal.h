@@ -46,7 +46,7 @@ struct cg_host {
     unsigned cpus;
     int fd_keep_max; /* statistics descriptors above this number are not kept */
     char **controllers, **view;
-    char **v1_known; /* the kernel's controllers, v1 names */
+    char **v1_known;     /* the kernel's controllers, v1 names */
     struct cg_key *keys; /* the table, with this host's rows for huge pages */
     unsigned nkeys;
     uint64_t huge_least; /* the smallest huge page, bytes; 0 = none */
