@@ -14,7 +14,7 @@ GUESTS=1 # a guest has one thread of the host
 if [ "${V2:-}" = all ]; then
     GUEST_PACKAGES="$GUEST_PACKAGES ${V2_PACKAGES:?run it by make check-v2}"
     SECONDS_MAX=${V2_SECONDS:-10800}
-    FILE_MAX=${V2_LIMIT:-1200}
+    FILE_MAX=${V2_LIMIT:-1800}
 elif [ -n "${DIVIDE_FULL:-}" ]; then
     SECONDS_MAX=${V2_SECONDS:-5400}
     FILE_MAX=${V2_LIMIT:-5000}

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The tests that bear the mark "guest: v2" (V2=all: the whole system suite), run by a Debian 12 kernel with cgroup v2 alone.
-# V2_CGROUPS=v1: the same kernel with v1's hierarchies alone. V2_LIMIT: seconds that each file has (240; V2=all: 1,200).
+# V2_CGROUPS=v1: the same kernel with v1's hierarchies alone. V2_LIMIT: seconds that each file has (240; V2=all: 1,800).
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
