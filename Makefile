@@ -178,7 +178,7 @@ export V2_PACKAGES = $(filter-out clang% libclang%,$(TEST_DEPS))
 check-v2: deps
 	$(Q)$(MAKE) --no-print-directory WERROR=1 all unit-progs
 	$(if $(V2),$(Q)$(MAKE) --no-print-directory VARIANT=debug $(addprefix build/debug/bin/,$(PROGRAMS)))
-	$(PROVE) -j2 $(GUEST)
+	$(PROVE) $(if $(V2)$(DIVIDE_FULL),,-j2) $(GUEST)
 ASAN_SYSTEM := tests/system/10-life.t tests/system/20-crash.t tests/system/50-bad-input.t tests/system/70-verbs.t
 asan: $(HOSTILE)
 	$(Q)$(MAKE) --no-print-directory VARIANT=asan all unit-progs

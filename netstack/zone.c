@@ -239,23 +239,31 @@ static int del_elements(struct net_ctx *c, const struct net_link_plan *links, un
     return r;
 }
 
-static void del_batch(struct net_batch *b, const struct net_link_plan *links, unsigned n)
+/* By index: a name may be another link's by the time that a child who deletes behind our back gets on. */
+static void del_one(struct net_batch *b, struct nl_sock *s, const char *name)
+{
+    int index = net_ifindex(nl_socket_get_fd(s), name);
+    if (index > 0)
+        net_msg_del_index(b, index);
+}
+
+static void del_batch(struct net_batch *b, struct nl_sock *s, const struct net_link_plan *links, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
         char ifb[16];
         if (!net_has_pair(&links[i])) /* goes with the namespace, or by net_zone_leave */
             continue;
-        net_msg_del(b, links[i].host_ifname);
+        del_one(b, s, links[i].host_ifname);
         net_shape_ifb(links[i].host_ifname, ifb);
         if (links[i].rate_out != SPEC_UNSET)
-            net_msg_del(b, ifb);
+            del_one(b, s, ifb);
     }
 }
 
 static int del_links(struct nl_sock *s, const struct net_link_plan *links, unsigned n, struct err *e)
 {
     struct net_batch b = {0};
-    del_batch(&b, links, n);
+    del_batch(&b, s, links, n);
     return net_batch_send(s, &b, "links", e);
 }
 
@@ -269,7 +277,7 @@ static int del_links_behind(struct net_ctx *c, struct nl_sock *s, const struct n
     struct clone_args args = {.exit_signal = 0};
     struct net_batch b = {0};
     net_reap(c, true);
-    del_batch(&b, links, n);
+    del_batch(&b, s, links, n);
     pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
     if (pid < 0) {
         net_batch_done(&b);

@@ -162,7 +162,8 @@ struct party {            /* whose section changes */
     struct pool_entry *p; /* or the parent */
     struct spec_cpu before, after;
     bool sets_done,
-        rest_done; /* CPUs, and shares and caps: written apart, since each may have to wait for others */
+        rest_done;  /* CPUs, and shares and caps: written apart, since each may have to wait for others */
+    bool unwritten; /* its group is gone */
 };
 
 static bool same_part(const struct cg_part *a, const struct cg_part *b)
@@ -179,7 +180,7 @@ static struct spec_cpu mixed(const struct spec_cpu *sets, const struct spec_cpu 
     return c;
 }
 
-static int write_half(struct zd *d, const struct party *w, const struct cg_part *part, bool sets, bool back,
+static int write_half(struct zd *d, struct party *w, const struct cg_part *part, bool sets, bool back,
                       struct err *e)
 {
     if (!w->z && !w->p)
@@ -195,9 +196,12 @@ static int write_half(struct zd *d, const struct party *w, const struct cg_part 
     after.cpu = &to;
     struct cg_group *g = w->z ? w->z->group : w->p->group;
     int r = back ? cg_update(g, &after, &before, e) : cg_update(g, &before, &after, e);
-    if (r == 0 || !w->z || !cg_gone(g))
+    if ((r != -ENOENT && r != -ENODEV) || !w->z || !cg_gone(g))
         return r;
-    err_clear(e); /* it ends, and its supervisor's word is on the way: no concern of the others */
+    if (cg_populated(g) == 1) /* else it ends, and its supervisor's word is on the way */
+        log_warning("zone %s: %s", w->z->name, e->text);
+    err_clear(e); /* no concern of the others */
+    w->unwritten = true;
     return 0;
 }
 
@@ -238,11 +242,12 @@ void division_save_plan(struct zone *z)
         log_warning("zone %s: %s", z->name, e.text);
 }
 
-/* The supervisor keeps its plan true, for its own next start of the zone. */
-static void tell(struct zone *z)
+/* The supervisor keeps its plan true, for its own next start of the zone; which may be under way where the group was gone. */
+static void tell(struct zone *z, bool unwritten)
 {
     json *m = js_object();
     js_set_str(m, "op", "divide");
+    js_set_bool(m, "unwritten", unwritten);
     js_set(m, "cpu", spec_cpu_to_json(&z->plan->cpu));
     (void)sup_request(z, m, NULL, 0, NULL, NULL, NULL);
 }
@@ -262,7 +267,7 @@ static void take_over(struct zd *d, struct party *at, unsigned n, const struct c
         if (at[i].z) {
             at[i].z->plan->divided = true;
             division_save_plan(at[i].z);
-            tell(at[i].z);
+            tell(at[i].z, at[i].unwritten);
         }
     }
 }

@@ -159,6 +159,12 @@ static unsigned looks_a_second(const struct zd *d)
     return d->table_size / ROUND / AT_ONCE + 1;
 }
 
+/* Its timer's accuracy follows it: with a second's sd-event would make it one look a second. */
+static uint64_t period(const struct zd *d)
+{
+    return SECOND / looks_a_second(d);
+}
+
 static void look_at_zones(struct zd *d)
 {
     unsigned least = d->table_size / ROUND < AT_ONCE ? d->table_size / ROUND + 1 : AT_ONCE;
@@ -179,13 +185,14 @@ static int look(sd_event_source *s, uint64_t usec, void *arg)
         for (unsigned i = 0; i <= d->pools.len; i++)
             js_free(drift_check_shared(d, i ? d->pools.at[i - 1] : NULL));
     }
-    (void)sd_event_source_set_time_relative(s, SECOND / looks_a_second(d));
+    (void)sd_event_source_set_time_relative(s, period(d));
+    (void)sd_event_source_set_time_accuracy(s, period(d) / 4);
     (void)sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
     return 0;
 }
 
 int drift_watch(struct zd *d, struct err *e)
 {
-    int r = sd_event_add_time_relative(d->event, &d->drift, CLOCK_MONOTONIC, SECOND, SECOND, look, d);
+    int r = sd_event_add_time_relative(d->event, &d->drift, CLOCK_MONOTONIC, SECOND, SECOND / 4, look, d);
     return r < 0 ? err_sysk(e, ERR_INTERNAL, -r, "timer") : 0;
 }

@@ -8,6 +8,7 @@
 #include "zoned/images.h"
 #include "zoned/networks.h"
 #include "zoned/op.h"
+#include "zoned/statistics.h"
 #include <errno.h>
 #include <fcntl.h>
 
@@ -330,6 +331,7 @@ void op_running(struct zone *z)
     if (!z->group && z->plan)
         (void)cg_open(z->d->cgroups, z->plan->cgroup_parent, z->plan->cgroup_name, &z->group, &e);
     zone_set_state(z, ZONE_RUNNING);
+    sample_stale(z); /* a restart makes new links under the same names */
     names_publish(z);
     if (z->op == OP_START || z->op == OP_RESTART)
         op_end(z, NULL, NULL);

@@ -13,7 +13,7 @@ eventually 2 in_zone a sleep >/dev/null
 sleep 0.5
 kill -9 $client
 wait $client 2>/dev/null
-sleep 0.3
+sleep 1.5 # a second after the start it closes its sockets of the network
 is "$(strace -f -qq -e trace=poll -p "$sup" 2>&1 & s=$!; sleep 1; kill $s; wait $s 2>/dev/null)" "" \
     "a client that vanished while its program reads nothing: the supervisor sleeps"
 zc exec a -- pkill sleep -x -n
@@ -57,6 +57,20 @@ tries=300 until_ok eval '[ "$(field r .restarts)" -gt "$n1" ]'
 [ "$(field r .restarts)" -gt "$n1" ]
 ok $? "... and starts it"
 zc delete --force r >/dev/null
+
+zc create w --image host --restart always --set restart.backoff=100ms -- sleep 1000
+zc start w
+sup=$(sup_of w) pid=$(field w .pid)
+printf x >"/proc/$pid/fd/4" # what PID 1 says at its end, and zone-init's root could say falsely
+until_ok eval '[ -z "$(ls /proc/$pid/root/sys/class/net | grep eth0)" ]'
+is "$(state w)" running "a zone whose PID 1 says that it ends, and does not, runs on without its link"
+zc set w 'network[0].rate_in=10M' >/dev/null 2>&1 # whatever comes of it
+sleep 1.5
+kill -9 "$pid"
+eventually "running true" field w '"\(.state) \(.restarts > 0)"' >/dev/null
+is "$(sup_of w) $(state w)" "$sup running" "... and is started again by the same supervisor when it does"
+zc exec w -- busybox ip addr show eth0 | grep -q "inet $(addr w)/"; ok $? "... with its link"
+zc delete --force w >/dev/null
 
 zc run -d --rm --name once host -- sleep 1000 >/dev/null
 status_is 0 "restart of a one-off zone" zc restart once

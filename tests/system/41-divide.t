@@ -212,8 +212,14 @@ status_is 0 "one starts while another, whose weight would follow, ends" zc run -
 is "$(weight_of b3) $(state b3)" "(none) running" "... of whose end zoned knew nothing"
 kill -CONT "$sup"
 eventually "running true" field b3 '"\(.state) \(.restarts > 0)"' >/dev/null
+[ "$(weight_of b3)" -gt "$w" ]
+ok $? "it comes again with what the other's start gave it: $(weight_of b3)"
+spent() { zc stats b3 -o json | jq '.zones[0].cpu.usage_usec'; }
+used=$(spent)
+until_ok eval '[ "$(spent)" -gt "$used" ]'
+ok $? "... and its use is told on"
 zc delete --force late >/dev/null
-is "$(weight_of b3)" "$w" "and it starts again by its policy, with its promise"
+is "$(weight_of b3)" "$w" "... and its promise follows"
 sup=$(sup_of b3)
 kill -STOP "$sup"
 zc set b3 tasks=300 >/dev/null & # a change that asks for nothing of the division; while it is on its way nobody divides for b3

@@ -85,6 +85,17 @@ sent=$((3 * (1000 + 8 + 20 + 14))) # three frames of Ethernet, IPv4 and ICMP; be
 ok $? "bytes sent are counted ($((tx2 - tx)) for $sent)"
 [ $((rx2 - rx)) -ge $sent ] && [ $((rx2 - rx)) -lt $((sent + 1000)) ]
 ok $? "and bytes received ($((rx2 - rx)))"
+zc run -d --restart always --set restart.backoff=100ms --name again host sleep 100000 >/dev/null
+received() { zc stats again -o json | jq '.zones[0].network[0].rx_bytes // 0'; }
+received >/dev/null
+kill -9 "$(field again .pid)"
+eventually "running true" field again '"\(.state) \(.restarts > 0)"' >/dev/null
+rx=$(received)
+zc exec again -- ping -q -c 3 -i 0.2 -s 1000 -W 5 "$gateway" >/dev/null 2>&1
+rx2=$(received)
+[ $((rx2 - rx)) -ge $sent ]
+ok $? "... over a restart by policy, which makes new links under the same names ($((rx2 - rx)))"
+zc delete --force again >/dev/null
 
 # why
 provoked() { # provoked ZONE SECONDS WANT NAME

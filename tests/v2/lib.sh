@@ -26,7 +26,7 @@ fi
 # guest has no way out, and the commands of packages would take an hour.
 type marked >/dev/null 2>&1 || marked() {
     if [ "${V2:-}" = all ]; then grep -L door.py tests/system/*.t; else grep -lE '^# guest: v2' tests/system/*.t; fi
-    if [ "${V2_CGROUPS:-v2}" = v1 ]; then grep -L 'cgroup v2' tests/v2/guest/*.t; else ls tests/v2/guest/*.t; fi
+    if [ "${V2_CGROUPS:-v2}" = v1 ]; then grep -L '^# cgroups: v2' tests/v2/guest/*.t; else ls tests/v2/guest/*.t; fi
     grep -lE '^/\* guest: v2' tests/unit/*/test_*.c tests/unit/*/*/test_*.c 2>/dev/null | sed 's|\(.*\)\.c$|build/release/\1|'
 }
 put_payload() {

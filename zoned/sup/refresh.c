@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #define TEXT_MAX (1u << 16)
+#define DEADLINE_US 10000000u /* the zone's root may stop it */
 
 struct refresh {
     const struct plan *from, *to;
@@ -84,5 +85,5 @@ void refresh_files(struct sup *s, const struct plan *from, const struct plan *to
     if (r < 0)
         log_warning("zone %s: %s", s->zone, e.text);
     else
-        job_add(s, c.pid, c.pidfd, refreshed, NULL);
+        job_add(s, c.pid, c.pidfd, refreshed, NULL)->deadline = clock_mono_us() + DEADLINE_US;
 }

@@ -129,17 +129,24 @@ static int op_update(struct sup *s, struct request *r, struct err *e)
     return x;
 }
 
-/* zoned has written another cpu section into the group; the plan follows, for our own next start. */
+/* zoned has written another cpu section into the group, or found none; the plan follows, for our own next start. */
 static int op_divide(struct sup *s, struct request *r, struct err *e)
 {
     struct spec_cpu cpu;
     int x = spec_cpu_from_json(js_get(r->m, "cpu"), &cpu, e);
     if (x < 0)
         return x;
-    spec_cpu_done(&s->plan->cpu);
+    struct cg_limits before, after;
+    struct spec_cpu was = s->plan->cpu;
+    plan_limits(s->plan, &before);
+    before.cpu = s->plan->divided ? &was : before.cpu;
     s->plan->cpu = cpu;
     s->plan->divided = true;
-    return 0;
+    plan_limits(s->plan, &after);
+    if (s->rt.cg && js_get_bool(r->m, "unwritten", false))
+        x = cg_update(s->rt.cg, &before, &after, e);
+    spec_cpu_done(&was);
+    return x;
 }
 
 static int op_archive(struct sup *s, struct request *r, struct err *e)

@@ -52,7 +52,8 @@ struct rt {
     bool reaped;   /* PID 1 has ended and was waited for: nobody to look for */
     bool adopted;  /* PID 1 is not our child */
     struct net_ctx *net;
-    bool net_left; /* the links are being deleted */
+    uint64_t net_close_at; /* CLOCK_MONOTONIC µs, 0 = none */
+    bool net_left;         /* the links are being deleted */
     int hold[64];
     unsigned nhold;
 };
@@ -130,7 +131,6 @@ struct sup {
     uint64_t warn_next, oom_tell; /* CLOCK_MONOTONIC µs, 0 = none */
     bool warned;
     uint64_t up_since, stop_deadline, restart_at, bye_deadline;
-    uint64_t net_close_at; /* CLOCK_MONOTONIC µs, 0 = none */
     struct sup_health health;
     struct sup_log log;
     VEC(struct session *) sessions;
@@ -166,7 +166,7 @@ void rootfs_release(struct rt *rt);
 int net_leave(struct sup *s, struct err *e);
 /* The context of the network, made at first use. Its sockets are needed for milliseconds, but who closes an nft socket waits
  * for the grace period of anybody's last deletion (10 to 30 ms, 6.18: nf_tables flushes its destroy work): so they are closed a
- * second after the last use, when nobody waits for an answer and nothing is left to flush. */
+ * second after the last use, when nobody waits for an answer. */
 int net_open(struct sup *s, struct err *e);
 void net_close_later(struct sup *s);
 void net_tick(struct sup *s, uint64_t now); /* CLOCK_MONOTONIC µs */

@@ -238,20 +238,20 @@ static int step_spawn_undo(struct sup *s, struct err *e)
 /* ---- net ---- */
 int net_open(struct sup *s, struct err *e)
 {
-    s->net_close_at = 0;
+    s->rt.net_close_at = 0;
     return s->rt.net ? 0 : net_ctx_new(s->plan->instance, &s->rt.net, e);
 }
 
 void net_close_later(struct sup *s)
 {
-    s->net_close_at = clock_mono_us() + NET_KEPT_US;
+    s->rt.net_close_at = clock_mono_us() + NET_KEPT_US;
 }
 
 void net_tick(struct sup *s, uint64_t now)
 {
-    if (!s->net_close_at || now < s->net_close_at)
+    if (!s->rt.net_close_at || now < s->rt.net_close_at)
         return;
-    s->net_close_at = 0;
+    s->rt.net_close_at = 0;
     net_ctx_free(s->rt.net);
     s->rt.net = NULL;
 }
@@ -292,9 +292,10 @@ int net_leave(struct sup *s, struct err *e)
 static int step_net_undo(struct sup *s, struct err *e)
 {
     int r = net_leave(s, e);
-    if (r == 0 && s->rt.net_left)
+    if (r == 0 && s->rt.net_left && (r = net_open(s, e)) == 0)
         r = net_zone_gone(s->rt.net, s->plan->links.at, s->plan->links.len, e);
     s->rt.net_left = false;
+    net_close_later(s);
     return r;
 }
 

@@ -80,7 +80,7 @@ static int next_timeout(const struct sup *s)
     earlier(&at, s->state == SUP_RESTARTING ? s->restart_at : 0);
     earlier(&at, s->bye_deadline);
     earlier(&at, s->oom_tell);
-    earlier(&at, s->net_close_at);
+    earlier(&at, s->rt.net_close_at);
     earlier(&at, s->state == SUP_RUNNING ? s->warn_next : 0);
     earlier(&at, s->state == SUP_RUNNING && !s->health.busy ? s->health.next : 0);
     for (unsigned i = 0; i < s->jobs.len; i++)

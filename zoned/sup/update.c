@@ -27,6 +27,21 @@ static int zone_netns(const struct sup *s, struct err *e)
     return r < 0 ? err_sysk(e, ERR_INTERNAL, -r, "network namespace of zone %s", s->zone) : take_fd(&fd);
 }
 
+static int change_links(struct sup *s, const struct plan *from, const struct plan *to, struct err *e)
+{
+    if (s->rt.pidfd < 0 || s->rt.pid <= 0 || (!from->links.len && !to->links.len))
+        return 0;
+    auto_fd int ns = zone_netns(s, e);
+    int r = ns < 0 ? ns : net_open(s, e);
+    if (r < 0)
+        return r;
+    s->rt.net_left =
+        false; /* PID 1 may have said that it ends, and does not: what comes now is taken away again */
+    r = net_zone_change(s->rt.net, from->links.at, from->links.len, to->links.at, to->links.len, ns, e);
+    net_close_later(s);
+    return r;
+}
+
 static bool same_links(const struct plan *a, const struct plan *b)
 {
     auto_js json *x = js_array();
@@ -37,18 +52,6 @@ static bool same_links(const struct plan *a, const struct plan *b)
         js_add(y, net_link_to_json(&b->links.at[i]));
     auto_free char *p = js_dump(x, false), *q = js_dump(y, false);
     return !strcmp(p, q);
-}
-
-static int change_links(struct sup *s, const struct plan *from, const struct plan *to, struct err *e)
-{
-    if (s->rt.pidfd < 0 || s->rt.pid <= 0 || same_links(from, to))
-        return 0;
-    auto_fd int ns = zone_netns(s, e);
-    int r = ns < 0 ? ns : net_open(s, e);
-    if (r == 0)
-        r = net_zone_change(s->rt.net, from->links.at, from->links.len, to->links.at, to->links.len, ns, e);
-    net_close_later(s);
-    return r;
 }
 
 void hold_again(struct sup *s)

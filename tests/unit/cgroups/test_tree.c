@@ -37,6 +37,10 @@ static void test_detect(void)
     char *view = strv_join((char **)cg_v1_view(h), " ");
     is_str(view, "pids,net_cls", "a controller that zones have no use for belongs to its hierarchy's name");
     free(view);
+    limits.system = true;
+    is_int(complaints(h, "init", ERR_UNSUPPORTED), 1, "a system zone without cgroup2");
+    limits.system = false;
+    is_int(complaints(h, "init", ERR_UNSUPPORTED), 0, "another needs none");
     cg_host_free(h);
 
     struct err e = {0};

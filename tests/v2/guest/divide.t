@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The machine divided on Linux 6.1 with cgroup v2 alone, as the kernel's files tell it: CPUs of a zone's own (no partition below the
 # top before 6.7: exclusive among zones), a pool, a promise that is refused, drift healed, the host's part. Runs in the guest only.
+# cgroups: v2
 . "$(dirname "$0")/../../system/lib.sh"
 begin
 P=/sys/fs/cgroup/$inst.slice

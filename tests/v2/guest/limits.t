@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What only cgroup v2 has, on a host that has nothing else: soft and reserved memory, both kinds of out-of-memory, rates and weight
 # of a disk, freezing, what a zone sees of its group, a subtree that a zone divides itself. Runs in the guest only.
+# cgroups: v2
 . "$(dirname "$0")/../../system/lib.sh"
 begin
 P=/sys/fs/cgroup/$inst.slice
