@@ -129,6 +129,7 @@ static void look_at_self(const struct asking *a, const struct zone *z, struct wh
     cg_read_held(a->d->cgroups, z->plan->cgroup_parent, z->plan->cgroup_name, &kernel);
     to->cap = kernel.cap > 0 ? kernel.cap : to->cap; /* somebody else may have written it */
     to->throttled = part(was->cpu_throttled, is->cpu_throttled, 1);
+    to->blind = is->psi_cpu_some == UINT64_MAX;
     to->wait_cpu = part(was->psi_cpu_some, is->psi_cpu_some, seconds);
     to->wait_mem = part(was->psi_mem_some, is->psi_mem_some, seconds);
     to->wait_io = part(was->psi_io_some, is->psi_io_some, seconds);

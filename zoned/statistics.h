@@ -46,6 +46,7 @@ struct why_zone {
     double read, write, refaults;       /* bytes a second */
     uint64_t mem, mem_cap, oom_kills;   /* mem_cap: SPEC_UNSET = none */
     bool io_capped;
+    bool blind; /* nobody counts what its tasks wait for: wait_… say nothing */
 };
 enum why_bound { WHY_SET, WHY_DEDICATED, WHY_POOL, WHY_OTHERS }; /* whose doing a zone's set is */
 struct why_facts {
@@ -62,5 +63,5 @@ struct why_facts {
     bool pool_foreign, all_foreign; /* somebody else wrote that cap */
 };
 /* {zone, cause, neighbour, text, seconds, counters}: cap, pool, reserved, memory, io, set, dedicated, machine,
- * neighbour, host, none, paused, not_running, no_groups. */
+ * neighbour, host, none, unknown, paused, not_running, no_groups. */
 json *why_decide(const struct why_facts *f);

@@ -237,6 +237,20 @@ static json *cpu_wait(const struct why_facts *f)
         z->name, f->host_used, f->cpus, percent(z->wait_cpu), z->name, z->used);
 }
 
+/* cgroup v1 counts no pressure, nor does a kernel that was started with psi=0. */
+static json *unknown(const struct why_facts *f)
+{
+    const struct why_zone *z = &f->self;
+    return answer(f, "unknown", NULL,
+                  "No cap holds zone %s back (%.0f %% of the periods): it used %.2f CPUs of the %.2f that it "
+                  "is entitled to. "
+                  "Whether its tasks wait for a CPU, memory or I/O is not counted here: that needs cgroup2 "
+                  "(mount -t cgroup2 none /sys/fs/cgroup/unified, then restart zoned) and a kernel that "
+                  "counts pressure "
+                  "(psi=1).",
+                  z->name, percent(z->held), z->used, z->entitled);
+}
+
 static json *none(const struct why_facts *f)
 {
     const struct why_zone *z = &f->self;
@@ -274,7 +288,12 @@ static json *decide(const struct why_facts *f)
         return by_pool(f);
     if (all)
         return by_all(f);
-    return wait ? cpu_wait(f) : none(f);
+    return wait ? cpu_wait(f) : z->blind ? unknown(f) : none(f);
+}
+
+static json *waited(const struct why_zone *z, double part)
+{
+    return z->blind ? js_null() : js_real(part);
 }
 
 json *why_decide(const struct why_facts *f)
@@ -287,11 +306,11 @@ json *why_decide(const struct why_facts *f)
     js_set_real(c, "throttled_seconds", z->throttled);
     js_set(c, "pool_periods_held", f->pool ? js_real(f->pool_held) : js_null());
     js_set_real(c, "all_periods_held", f->all_held);
-    js_set_real(c, "cpu_waiting", z->wait_cpu);
-    js_set_real(c, "memory_waiting", z->wait_mem);
+    js_set(c, "cpu_waiting", waited(z, z->wait_cpu));
+    js_set(c, "memory_waiting", waited(z, z->wait_mem));
     js_set_real(c, "refault_bytes", z->refaults);
     js_set_real(c, "read_bytes", z->read);
-    js_set_real(c, "io_waiting", z->wait_io);
+    js_set(c, "io_waiting", waited(z, z->wait_io));
     js_set_int(c, "memory", (int64_t)z->mem);
     js_set(c, "memory_cap", z->mem_cap == SPEC_UNSET ? js_null() : js_int((int64_t)z->mem_cap));
     js_set_int(c, "oom_kills", (int64_t)z->oom_kills);

@@ -98,7 +98,10 @@ ok $? "... over a restart by policy, which makes new links under the same names 
 zc delete --force again >/dev/null
 
 # why
+# With v1 alone nobody counts what tasks wait for: only what a cap did is known, and why says so.
+counted=$(zc stats calm -o json | jq '.zones[0].cpu.psi_some_usec != null')
 provoked() { # provoked ZONE SECONDS WANT NAME
+    case $counted$3 in true* | false"cap -" | false"pool tight") ;; *) set -- "$1" "$2" "unknown -" "$4" ;; esac
     for _ in 1 2 3 4 5 6; do
         why "$1" "$2"
         [ "$out" = "$3" ] && break
@@ -109,7 +112,7 @@ why() { zc why "$1" -i ${2:-1} -o json >"$T/why"; out=$(jq -r '.cause + " " + (.
 tell() { TAP_LINES=6 is "$out" "$1" "$2"; jq -r '"#   " + .text' "$T/why"; }
 provoked busy 1 "cap -" "why: its own cap"
 provoked calm 1 "none -" "why: not slow at all"
-like "$(zc why calm)" "^Zone calm is not slow" "... in words"
+like "$(zc why calm)" "^Zone calm is not slow|^No cap holds zone calm back" "... in words"
 zc pause calm
 why calm 0.2
 tell "paused -" "why: paused"

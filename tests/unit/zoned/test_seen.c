@@ -113,6 +113,12 @@ static void test_why_limits(void)
     f.pool_held = 0.05;
     f.self.wait_cpu = 0.05;
     says(&f, "none", NULL, "is not slow");
+    f.self.blind = true;
+    f.self.wait_cpu = 0;
+    says(&f, "unknown", NULL, "is not counted here");
+    f.self.cap = 0.5;
+    f.self.held = 0.9;
+    says(&f, "cap", NULL, "nr_throttled");
 }
 
 static void test_why_memory(void)
