@@ -39,7 +39,7 @@ static bool may_lack(const struct cg_key *k, enum cg_val val)
     return val == CG_VAL_DEFAULT || k->v1_fmt == F_MEMSW || k->v2_fmt == F_OOM;
 }
 
-static bool is_gone(const struct cg_group *g, int hier)
+bool cg_gone_in(const struct cg_group *g, int hier)
 {
     char path[CG_PATH_MAX];
     return cg_path(path, g->parent, g->name, NULL) == 0 &&
@@ -49,7 +49,7 @@ static bool is_gone(const struct cg_group *g, int hier)
 bool cg_gone(const struct cg_group *g)
 {
     for (unsigned i = 0; i < g->h->n; i++)
-        if (g->h->at[i].used && is_gone(g, (int)i))
+        if (g->h->at[i].used && cg_gone_in(g, (int)i))
             return true;
     return false;
 }
@@ -72,7 +72,7 @@ static int fail(const struct cg_group *g, const struct cg_key *k, int hier, cons
     char shown[80];
     snprintf(shown, sizeof(shown), "%.60s", value);
     shown[strcspn(shown, "\n")] = 0;
-    if (r == -ENOENT && is_gone(g, hier)) {
+    if (r == -ENOENT && cg_gone_in(g, hier)) {
         err_set(e, ERR_CONFLICT, ENOENT, "%s: the group %s/%s/%s is gone: somebody has removed it", k->key,
                 g->h->at[hier].path, g->parent, g->name);
         return err_hint(e, "the zone runs without limits until it is started again");

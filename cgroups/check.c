@@ -223,9 +223,8 @@ void cg_check(const struct cg_host *h, const struct cg_limits *l, struct problem
         NO(ps, ERR_INVALID, "tasks", "0: no program could start");
     if (l->system && h->v2 < 0)
         NO(ps, ERR_UNSUPPORTED, "init",
-           "system: its PID 1 gets a cgroup2 group of its own, and no cgroup2 is mounted here (mount -t "
-           "cgroup2 none "
-           "/sys/fs/cgroup/unified, then restart zoned)");
+           "system: its PID 1 gets a cgroup2 group of its own, and no cgroup2 is mounted here "
+           "(mount -t cgroup2 none /sys/fs/cgroup/unified, then restart zoned)");
     if (!have(h, CG_DEVICES) && h->v2 < 0)
         NO(ps, ERR_UNSUPPORTED, "devices",
            "neither the v1 devices controller nor cgroup2 is mounted (mount -t cgroup2 none /sys/fs/cgroup)");

@@ -85,7 +85,8 @@ const char *cg_name_of_folder(const char *folder);
 int cg_write_at(int dirfd, const char *path, const char *text);
 ssize_t cg_read_at(int dirfd, const char *path, char *buf, size_t size);
 int cg_group_write(const struct cg_group *g, int hier, const char *file, const char *text);
-void cg_forget_kept(struct cg_group *g); /* the descriptors of statistics; idempotent */
+bool cg_gone_in(const struct cg_group *g, int hier); /* its folder is not in that hierarchy (any more) */
+void cg_forget_kept(struct cg_group *g);             /* the descriptors of statistics; idempotent */
 ssize_t cg_group_read(const struct cg_group *g, int hier, const char *file, char *buf, size_t size);
 /* "KEY VALUE" lines as in memory.stat; UINT64_MAX if not there. */
 uint64_t cg_field(const char *text, const char *key);

@@ -33,7 +33,7 @@ static int open_file(struct cg_group *g, int hier, const char *file, bool *kept)
         return -ENAMETOOLONG;
     int fd = openat(g->h->at[hier].fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     int err = errno;
-    bool keep = (fd >= 0 && fd < g->h->fd_keep_max) || (fd < 0 && err == ENOENT && !cg_gone(g));
+    bool keep = (fd >= 0 && fd < g->h->fd_keep_max) || (fd < 0 && err == ENOENT && !cg_gone_in(g, hier));
     *kept = keep && g->nkept < ARRAY_LEN(g->kept);
     if (*kept)
         g->kept[g->nkept++] = (struct cg_kept){.file = file, .hier = hier, .fd = fd};

@@ -243,11 +243,9 @@ static json *unknown(const struct why_facts *f)
     const struct why_zone *z = &f->self;
     return answer(f, "unknown", NULL,
                   "No cap holds zone %s back (%.0f %% of the periods): it used %.2f CPUs of the %.2f that it "
-                  "is entitled to. "
-                  "Whether its tasks wait for a CPU, memory or I/O is not counted here: that needs cgroup2 "
-                  "(mount -t cgroup2 none /sys/fs/cgroup/unified, then restart zoned) and a kernel that "
-                  "counts pressure "
-                  "(psi=1).",
+                  "is entitled to. Whether its tasks wait for a CPU, memory or I/O is not counted here: that "
+                  "needs cgroup2 (mount -t cgroup2 none /sys/fs/cgroup/unified, then restart zoned) and a "
+                  "kernel that counts pressure (psi=1).",
                   z->name, percent(z->held), z->used, z->entitled);
 }
 

@@ -129,6 +129,15 @@ static int op_update(struct sup *s, struct request *r, struct err *e)
     return x;
 }
 
+static int write_section(const struct sup *s, const struct spec_cpu *was, struct err *e)
+{
+    struct cg_limits before, after;
+    plan_limits(s->plan, &after);
+    before = after;
+    before.cpu = was;
+    return cg_update(s->rt.cg, &before, &after, e);
+}
+
 /* zoned has written another cpu section into the group, or found none; the plan follows, for our own next start. */
 static int op_divide(struct sup *s, struct request *r, struct err *e)
 {
@@ -136,15 +145,12 @@ static int op_divide(struct sup *s, struct request *r, struct err *e)
     int x = spec_cpu_from_json(js_get(r->m, "cpu"), &cpu, e);
     if (x < 0)
         return x;
-    struct cg_limits before, after;
     struct spec_cpu was = s->plan->cpu;
-    plan_limits(s->plan, &before);
-    before.cpu = s->plan->divided ? &was : before.cpu;
+    bool divided = s->plan->divided;
     s->plan->cpu = cpu;
     s->plan->divided = true;
-    plan_limits(s->plan, &after);
     if (s->rt.cg && js_get_bool(r->m, "unwritten", false))
-        x = cg_update(s->rt.cg, &before, &after, e);
+        x = write_section(s, divided ? &was : &s->plan->spec->cpu, e);
     spec_cpu_done(&was);
     return x;
 }

@@ -165,7 +165,7 @@ void rootfs_release(struct rt *rt);
 /* The beginning of NET's undo, as soon as PID 1 is ending: the kernel takes a millisecond to unmount what it saw. */
 int net_leave(struct sup *s, struct err *e);
 /* The context of the network, made at first use. Its sockets are needed for milliseconds, but who closes an nft socket waits
- * for the grace period of anybody's last deletion (10 to 30 ms, 6.18: nf_tables flushes its destroy work): so they are closed a
+ * for the grace period of an earlier deletion, another socket's too (10 to 30 ms, 6.18: nf_tables flushes its destroy work): so they are closed a
  * second after the last use, when nobody waits for an answer. */
 int net_open(struct sup *s, struct err *e);
 void net_close_later(struct sup *s);

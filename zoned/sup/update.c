@@ -35,8 +35,8 @@ static int change_links(struct sup *s, const struct plan *from, const struct pla
     int r = ns < 0 ? ns : net_open(s, e);
     if (r < 0)
         return r;
-    s->rt.net_left =
-        false; /* PID 1 may have said that it ends, and does not: what comes now is taken away again */
+    /* PID 1 may have said that it ends, and does not: what comes now is taken away again. */
+    s->rt.net_left = false;
     r = net_zone_change(s->rt.net, from->links.at, from->links.len, to->links.at, to->links.len, ns, e);
     net_close_later(s);
     return r;
