@@ -41,11 +41,9 @@ static void put_end(struct nl_msg *m, const struct net_network *n)
         nla_put_u32(m, GSO_IPV4_MAX_SIZE, NET_BIG_TCP);
 }
 
-/* One request bears both ends: the peer with its name, MAC and namespace, already up; the host end in its
- * bridge, still down. The host end goes up by a later message of the same batch, because the kernel looks at
- * the addrgen mode only in a change of an existing link (6.18: rtnl_newlink ignores IFLA_AF_SPEC), and up
- * without it means a link-local address, multicast reports and DAD on a port that needs none. Undo:
- * net_msg_del of the host end. */
+/* One request bears both ends: the peer with its name, MAC and namespace, already up; the host end in its bridge, still down: it
+ * goes up by a later message, when its IPv6 is off, because up with it means a link-local address, multicast reports, DAD and a
+ * route on a port that needs none. Undo: net_msg_del of the host end. */
 void net_msg_veth(struct net_batch *b, const struct net_link_plan *l, int bridge, int ns)
 {
     struct ifinfomsg i = {.ifi_family = AF_UNSPEC};
@@ -69,6 +67,7 @@ void net_msg_veth(struct net_batch *b, const struct net_link_plan *l, int bridge
     nla_nest_end(m, info);
 }
 
+/* The kernel looks at it only in a change of a link that is there (6.18: rtnl_newlink ignores IFLA_AF_SPEC). */
 void net_msg_no_addrconf(struct net_batch *b, const char *ifname)
 {
     struct ifinfomsg i = {.ifi_family = AF_UNSPEC};

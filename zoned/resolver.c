@@ -31,9 +31,19 @@ int resolver_folders(const char *dir, int *hosts_fd, struct err *e)
     return *hosts_fd < 0 ? err_sys(e, "%s", hosts) : 0;
 }
 
-/* Made outside the folder and moved in: the process would also learn the name of a file that is being written. */
+static bool says_already(int hosts_fd, const char *file, const char *text)
+{
+    auto_free char *have = NULL;
+    struct err ignored = {0}; /* not there, or not to be read: written anew */
+    return file_read(hosts_fd, file, strlen(text), &have, NULL, &ignored) == 0 && !strcmp(have, text);
+}
+
+/* Made outside the folder and moved in: the process would also learn the name of a file that is being written. What is moved in
+ * wakes each process that reads the folder, so not what it says already. */
 int resolver_put(int hosts_fd, const char *file, const char *text, struct err *e)
 {
+    if (says_already(hosts_fd, file, text))
+        return 0;
     auto_fd int shown = openat(hosts_fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
     (void)unlinkat(shown, file, 0);
     int r = file_create(shown, file, text, strlen(text), 0644, e);

@@ -86,6 +86,9 @@ forge() { # frames to the loopback, one behind them to the gateway, until that i
 }
 forge; ok $? "a zone's frame to a service at the gateway's address is heard (control)" "$(cat "$T/heard")"
 is "$(grep -c ^127 "$T/heard")" 0 "... and none to the host's loopback, at any of its addresses"
+port=$(ip -br link | awk '/^vz/ { sub("@.*", "", $1); print $1; exit }')
+is "$(cat "/proc/sys/net/ipv6/conf/$port/disable_ipv6") $(ip -6 route show table all dev "$port" | wc -l)" "1 0" \
+    "the host's end of a zone's link has no IPv6 of its own, nor a route in its table"
 kill9_zoned # nobody mends its table now
 handle() { nft -a list chain inet "$inst" first | sed -n 's/.*ip daddr 127.0.0.0\/8 iifname @bridges drop # handle //p'; }
 nft delete rule inet "$inst" first handle "$(handle)"

@@ -56,6 +56,19 @@ comes web db "$(addr db)"; ok $? "the first network left: names of the second ar
 like "$(zc exec web -- cat /etc/resolv.conf)" "nameserver $(zc network show back -o json | jq -r .gateway4)" "... its resolv.conf follows"
 gone app web.nowhere; gone db www; ok $? "... an alias that went is gone"
 is "$(ask web host.example.test)" "" "... and there is no way out"
+networks() { printf '{"set": ["network=[%s]"]}' "$1"; }
+# whoever rewrites /etc/hosts is held up: neither a change behind it nor who enters the zone comes before it
+sup=$(awk '/^PPid/ { print $2 }' "/proc/$(field web .pid)/status")
+strace -f -qq -o "$T/slow" -e trace=pwrite64 -e inject=pwrite64:delay_enter=300000 -p "$sup" & slow=$!
+until_ok grep -q TracerPid:.*[1-9] "/proc/$sup/status"
+curl -sS --unix-socket "$ZONED_SOCKET" -X PATCH -d "$(networks '{link: default}')" -o /dev/null http://x/v1/zones/web \
+    --next -sS --unix-socket "$ZONED_SOCKET" -X PATCH -d "$(networks '{link: default}, {link: back}')" -o /dev/null http://x/v1/zones/web
+hosts=$(zc exec web -- cat /etc/hosts)
+like "$hosts" "$(addr web)	web" "two changes close behind each other: who enters the zone then reads the last in /etc/hosts"
+like "$hosts" "$(addr web 1)	web" "... all of it"
+[ "$(grep -c "pwrite64.*DELAYED" "$T/slow")" -ge 2 ]; ok $? "(both were held up)"
+kill $slow; wait $slow 2>/dev/null
+zc set web 'network=[{link: back}]' >/dev/null
 zc exec web -- sh -c 'echo nameserver 192.0.2.9 >/etc/resolv.conf'
 zc set web 'network=[{link: default}]' >/dev/null
 is "$(zc exec web -- cat /etc/resolv.conf)" "nameserver 192.0.2.9" "what a zone wrote itself stays"

@@ -6,10 +6,12 @@
 #include "base/log.h"
 #include "zoned/sup/rt.h"
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 
 #define TEXT_MAX (1u << 16)
 #define DEADLINE_US 10000000u /* the zone's root may stop it */
+#define AWAIT_MS 1000
 
 struct refresh {
     const struct plan *from, *to;
@@ -64,6 +66,15 @@ static void refreshed(struct sup *s, struct job *j, int wait_status)
         log_warning("zone %s: its etc/hosts and etc/resolv.conf were not rewritten", s->zone);
 }
 
+void refresh_await(struct sup *s)
+{
+    for (unsigned i = 0; i < s->jobs.len; i++) {
+        struct pollfd p = {.fd = s->jobs.at[i]->pidfd, .events = POLLIN};
+        if (s->jobs.at[i]->done == refreshed)
+            (void)poll(&p, 1, AWAIT_MS);
+    }
+}
+
 void refresh_files(struct sup *s, const struct plan *from, const struct plan *to)
 {
     struct refresh x = {from, to};
@@ -72,6 +83,7 @@ void refresh_files(struct sup *s, const struct plan *from, const struct plan *to
     struct err e = {0};
     if (s->rt.pidfd < 0 || !differ(from, to))
         return;
+    refresh_await(s); /* or this one would meet the text before the last, and leave it alone */
     auto_fd int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     exec_setup(s, &n);
     n.ntask_fds = 0; /* in the groups of a paused zone it would be frozen, in a busy one wait its turn */

@@ -98,6 +98,7 @@ static int op_exec(struct sup *s, struct request *r, struct err *e)
     bool detach = js_get_bool(r->m, "detach", false);
     if (x == 0 && !detach && r->nfds < 1)
         x = err_set(e, ERR_INVALID, EPROTO, "exec: no session given");
+    refresh_await(s);
     if (x == 0)
         x = exec_request(s, r->m, detach ? -1 : take_fd(&r->fds[0]), &pid, e);
     if (x < 0)
@@ -119,14 +120,22 @@ static int op_attach(struct sup *s, struct request *r, struct err *e)
     return 0;
 }
 
+/* Files in the zone follow behind the answer: who is to rewrite them takes longer to be born than a link to be made, and nobody
+ * waits for him. */
 static int op_update(struct sup *s, struct request *r, struct err *e)
 {
-    int x = sup_update(s, js_get(r->m, "plan"), e);
-    if (x == 0 && s->state == SUP_RUNNING)
+    struct plan *was auto_of(plan_free) = NULL;
+    int x = sup_update(s, js_get(r->m, "plan"), &was, e);
+    if (x < 0)
+        return x;
+    if (s->state == SUP_RUNNING)
         health_start(s);
-    if (x == 0)
-        memory_start(s);
-    return x;
+    memory_start(s);
+    sup_reply(s, r->id, NULL, NULL, NULL, 0);
+    r->later = true;
+    if (s->state != SUP_RESTARTING)
+        refresh_files(s, was, s->plan);
+    return 0;
 }
 
 static int write_section(const struct sup *s, const struct spec_cpu *was, struct err *e)
@@ -160,6 +169,7 @@ static int op_archive(struct sup *s, struct request *r, struct err *e)
     int x = s->state == SUP_PAUSED && s->rt.pidfd >= 0 ? 0 : need_running(s, e);
     if (x == 0 && r->nfds < 1)
         x = err_set(e, ERR_INVALID, EPROTO, "archive: no data descriptor given");
+    refresh_await(s);
     if (x == 0)
         x = archive_request(s, r->m, r->fds[0], r->id, e);
     r->later = x == 0;

@@ -91,7 +91,7 @@ static int carry_out(struct sup *s, const struct plan *p, struct err *e)
     return r;
 }
 
-int sup_update(struct sup *s, const json *plan, struct err *e)
+int sup_update(struct sup *s, const json *plan, struct plan **was, struct err *e)
 {
     struct plan *p auto_of(plan_free) = NULL;
     int r = plan_from_json(plan, &p, e);
@@ -109,9 +109,7 @@ int sup_update(struct sup *s, const json *plan, struct err *e)
         return r;
     }
     bool links = !same_links(s->plan, p);
-    if (s->state != SUP_RESTARTING)
-        refresh_files(s, s->plan, p);
-    plan_free(s->plan);
+    *was = s->plan;
     s->plan = take_ptr(&p);
     if (s->rt.pool) /* an adopted zone's is open still */
         stor_pool_never(s->rt.pool, s->plan->own_dirs);
