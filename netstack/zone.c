@@ -61,7 +61,8 @@ static int without_ipv6(int procfs, const char *ifname, struct err *e)
     struct err own = {0};
     snprintf(path, sizeof(path), "sys/net/ipv6/conf/%.15s/disable_ipv6", ifname);
     int r = procfs_write(procfs, path, "1", &own);
-    return r < 0 && r != -ENOENT ? err_set(e, own.kind, own.code, "%s", own.text) : 0; /* a kernel without IPv6 */
+    return r < 0 && r != -ENOENT ? err_set(e, own.kind, own.code, "%s", own.text)
+                                 : 0; /* a kernel without IPv6 */
 }
 
 /* Host side: each pair, then its host end quiet and up. made: how many were born, or may have been. */

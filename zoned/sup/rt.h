@@ -277,7 +277,8 @@ void sup_stop(struct sup *s, bool force, uint64_t timeout_ms);
 
 /* refresh.c: files of ours in a running zone, where they differ; does not wait */
 void refresh_files(struct sup *s, const struct plan *from, const struct plan *to);
-void refresh_await(struct sup *s); /* what is being rewritten is, a second at most: before anybody enters to read it */
+void refresh_await(
+    struct sup *s); /* what is being rewritten is, a second at most: before anybody enters to read it */
 
 /* update.c: a new plan for a running zone; the one before, which is the caller's, where it was carried out */
 int sup_update(struct sup *s, const json *plan, struct plan **was, struct err *e);
