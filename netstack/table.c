@@ -43,6 +43,7 @@ static const char skeleton[] =
     "add chain inet $ ask\n"
     "add chain inet $ judge\n" /* of rules.c: what operators allow and deny */
     "add chain inet $ from_zone\n"
+    "add chain inet $ asked\n"
     "add chain inet $ to_host\n"
     "add chain inet $ to_zone\n"
     "add chain inet $ to_zone_source\n"
@@ -56,7 +57,8 @@ static const char skeleton[] =
     "flush chain inet $ ask\nflush chain inet $ publish\nflush chain inet $ to_zone\nflush chain inet $ "
     "to_zone_source\n"
     "flush chain inet $ strangers\nflush chain inet $ first\nflush chain inet $ prerouting\n"
-    "flush chain inet $ from_zone\nflush chain inet $ to_host\nflush chain inet $ input\n"
+    "flush chain inet $ from_zone\nflush chain inet $ asked\nflush chain inet $ to_host\nflush chain inet $ "
+    "input\n"
     "flush chain inet $ output\nflush chain inet $ forward\nflush chain inet $ postrouting\n"
     "add rule inet $ publish dnat ip to ip daddr . meta l4proto . th dport map @one4\n"
     "add rule inet $ publish dnat ip6 to ip6 daddr . meta l4proto . th dport map @one6\n"
@@ -99,12 +101,16 @@ static const char skeleton[] =
     "add rule inet $ postrouting iifname @natted masquerade\n"
     /* Of the host a sealed network has the addresses and the names, and nothing else; so have those whom another firewall
      * trusts because it knows nothing less that lets forwarded packets pass. */
-    "add rule inet $ input ct state established,related accept\n" /* before any set is asked: the host's own packets pass here */
+    /* Answers to the host before any set is asked, since all of the host's packets pass here; not what a zone began, lest a
+     * conversation that was let in once, while the sets were being filled, is let in for ever. */
+    "add rule inet $ input ct state established,related ct direction reply accept\n"
     "add rule inet $ input iifname @bridges jump from_zone\n"
-    "add rule inet $ from_zone meta l4proto { tcp, udp } th dport @askers ct status dnat accept\n"
-    "add rule inet $ from_zone meta l4proto { tcp, udp } th dport @askers drop\n"
+    "add rule inet $ from_zone meta l4proto { tcp, udp } th dport @askers goto asked\n"
+    "add rule inet $ asked ct status dnat accept\n"
+    "add rule inet $ asked drop\n"
     "add rule inet $ from_zone iifname @sealed goto to_host\n"
     "add rule inet $ from_zone iifname @guarded goto to_host\n"
+    "add rule inet $ to_host ct state established,related accept\n"
     "add rule inet $ to_host meta l4proto { icmp, icmpv6 } accept\n"
     "add rule inet $ to_host udp dport { 53, 67, 547 } accept\n"
     "add rule inet $ to_host tcp dport 53 accept\n"
@@ -163,9 +169,12 @@ static const char skeleton[] =
     "add rule bridge $ first iifname != \"%*\" accept\n"
     /* most packets: a zone's own, that are not of a protocol in which more is looked at */
     "add rule bridge $ first meta l4proto udp jump dhcp\n"
-    "add rule bridge $ first iifname . ether saddr . ip saddr @src4 accept\n"
-    "add rule bridge $ first meta l4proto != icmpv6 iifname . ether saddr . ip6 saddr @src6 accept\n"
+    "add rule bridge $ first ether type ip iifname . ether saddr . ip saddr @src4 accept\n"
+    "add rule bridge $ first ether type ip6 meta l4proto != icmpv6 iifname . ether saddr . ip6 saddr @src6 "
+    "accept\n"
     "add rule bridge $ first iifname @trusted accept\n"
+    /* whose address a tagged frame bears is read behind its tag, but which VLAN it reaches is not the zone's choice */
+    "add rule bridge $ first ether type { 8021q, 8021ad } drop\n"
     "add rule bridge $ first iifname @free iifname . ether saddr @macs accept\n"
     "add rule bridge $ first iifname . ether saddr . arp saddr ip @src4 iifname . arp saddr ether . arp "
     "saddr ip @src4"
@@ -177,8 +186,10 @@ static const char skeleton[] =
     "add rule bridge $ dhcp udp dport 67 iifname != @trusted iifname != @free goto client\n"
     /* A zone's own DHCP client, with an address or before it has one, asks for its own hardware address. What is too short
      * to tell (a fragment) matches neither. */
-    "add rule bridge $ client iifname . ether saddr . ip saddr @src4 iifname . @th,288,48 @asks accept\n"
-    "add rule bridge $ client iifname . ether saddr @macs ip saddr 0.0.0.0 iifname . @th,288,48 @asks "
+    "add rule bridge $ client ether type ip iifname . ether saddr . ip saddr @src4 iifname . @th,288,48 "
+    "@asks accept\n"
+    "add rule bridge $ client ether type ip iifname . ether saddr @macs ip saddr 0.0.0.0 iifname . "
+    "@th,288,48 @asks "
     "accept\n"
     "add rule bridge $ client drop\n";
 

@@ -96,6 +96,7 @@ static int host_links(struct net_ctx *c, struct nl_sock *s, const struct net_lin
             return r;
         if ((r = without_ipv6(procfs, l->host_ifname, e)) < 0)
             return r;
+        net_msg_no_addrconf(&b, l->host_ifname); /* for the day on which somebody turns IPv6 on everywhere */
         if (hairpin)
             net_msg_hairpin(&b, l->host_ifname);
         net_msg_up(&b, l->host_ifname, 0);

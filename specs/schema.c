@@ -47,7 +47,7 @@ static const struct spec_row link_rows[] = {
     {.key = "rate_out", .type = SPEC_T_RATE, .offset = L(rate_out), .min = 1000, .max = 1000000000000ull, .unset = UNSET, .live = true,
      .doc = "Most that the zone sends, in bits per second."},
     {.key = "trusted", .type = SPEC_T_BOOL, .offset = L(trusted), .def = "false", .live = true,
-     .doc = "The zone may send from other MACs and addresses than its own, announce routes and answer DHCP: for a zone that is a router. Otherwise what it pretends is dropped at the host's end of its link."},
+     .doc = "The zone may send from other MACs and addresses than its own, tag its frames with a VLAN, announce routes and answer DHCP: for a zone that is a router. Otherwise what it pretends is dropped at the host's end of its link."},
     {.key = "dhcp", .type = SPEC_T_BOOL, .offset = L(dhcp), .def = "false", .live = true,
      .doc = "The zone sets its addresses itself: its DHCP client gets the IPv4 address that it would have had, gateway, resolver and MTU; router advertisements give the network's /64, in which its IPv6 address follows from its MAC. Any other address stays refused. For networks that the host routes (nat, sealed, routed); the client needs NET_ADMIN and NET_RAW in an application zone."},
     {.key = "aliases", .type = SPEC_T_STRV, .offset = L(aliases), .check = spec_check_hostname, .live = true,

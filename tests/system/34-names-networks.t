@@ -37,6 +37,12 @@ is "$(dig_of web "@$gw" db.zone.internal)" "" "a zone of one network asks the sa
 port=$(ls "$ROOT/run/names" | sed -n 's/^+\([0-9]*\)+.*/\1/p')
 like "$(dig_of web -p "$port" "@$gw" db.zone.internal)" "timed out|no servers" "... nor at the port behind it"
 like "$(ip netns exec lan dig +time=1 +tries=1 -p "$port" @192.0.2.1 db.zone.internal)" "timed out|refused|no servers" "... and nor does the LAN"
+# A conversation with that port that was let in once is not let in for ever: askers are away while zoned adopts its zones.
+asked() { dig_of web -b "$(addr web)#40123" -p "$port" "@$gw" db.zone.internal; }
+nft flush set inet "$inst" askers
+is "$(asked)" "$(addr db)" "(control: without the rule's set the port answers)"
+nft add element inet "$inst" askers "{ $port }"
+like "$(asked)" "timed out|no servers" "a conversation that was let in once is not let in for ever"
 # ---- sealed ----
 : >"$T/upstream.log"
 s=$(date +%s%N)
@@ -59,15 +65,25 @@ is "$(ask web host.example.test)" "" "... and there is no way out"
 networks() { printf '{"set": ["network=[%s]"]}' "$1"; }
 # whoever rewrites /etc/hosts is held up: neither a change behind it nor who enters the zone comes before it
 sup=$(awk '/^PPid/ { print $2 }' "/proc/$(field web .pid)/status")
-strace -f -qq -o "$T/slow" -e trace=pwrite64 -e inject=pwrite64:delay_enter=300000 -p "$sup" & slow=$!
-until_ok grep -q TracerPid:.*[1-9] "/proc/$sup/status"
+hold_up() { # MICROSECONDS
+    strace -f -qq -o "$T/slow" -e trace=pwrite64 -e inject=pwrite64:delay_enter="$1" -p "$sup" & slow=$!
+    until_ok grep -q TracerPid:.*[1-9] "/proc/$sup/status"
+}
+hold_up 100000
 curl -sS --unix-socket "$ZONED_SOCKET" -X PATCH -d "$(networks '{link: default}')" -o /dev/null http://x/v1/zones/web \
     --next -sS --unix-socket "$ZONED_SOCKET" -X PATCH -d "$(networks '{link: default}, {link: back}')" -o /dev/null http://x/v1/zones/web
 hosts=$(zc exec web -- cat /etc/hosts)
 like "$hosts" "$(addr web)	web" "two changes close behind each other: who enters the zone then reads the last in /etc/hosts"
 like "$hosts" "$(addr web 1)	web" "... all of it"
-[ "$(grep -c "pwrite64.*DELAYED" "$T/slow")" -ge 2 ]; ok $? "(both were held up)"
+is "$(awk '/pwrite64.*DELAYED/ { print $1 }' "$T/slow" | sort -u | wc -l)" 2 "(both were held up)"
 kill $slow; wait $slow 2>/dev/null
+hold_up 8000000
+zc set web 'network=[{link: back}, {link: default}]' >/dev/null
+s=$(date +%s)
+is "$(zc exec web -- echo in)" in "one that never ends"
+[ $(($(date +%s) - s)) -lt 6 ]; ok $? "... holds nobody up for long"
+kill $slow; wait $slow 2>/dev/null
+zc restart -t 0 web >/dev/null
 zc set web 'network=[{link: back}]' >/dev/null
 zc exec web -- sh -c 'echo nameserver 192.0.2.9 >/etc/resolv.conf'
 zc set web 'network=[{link: default}]' >/dev/null

@@ -162,7 +162,9 @@ forged=("icmp and src $gw|hping3 -1 -c 1 -a $gw $db|a forged IPv4 source"
     "ether src 02:00:00:00:00:77|nping -c 1 -e eth0 --source-mac 02:00:00:00:00:77 --dest-mac $mac --icmp $db|a foreign MAC"
     "icmp6 and ip6[40] == 134 and ether src $its|python3 $T/ra.py ra|a router advertisement"
     "icmp6 and ip6[40] == 136 and ether src $its|python3 $T/ra.py na $gw6|a neighbour advertisement for the gateway"
-    "udp src port 67|python3 $T/ra.py dhcp $db|a DHCP server's offer")
+    "udp src port 67|python3 $T/ra.py dhcp $db|a DHCP server's offer"
+    "vlan 7|$here/frame.py $mac $(addr web) $db 7007 7007 7|a frame with a VLAN's tag (IPv4)"
+    "vlan 8|$here/frame.py $mac $(addr web 0 1) $db6 7008 7008 8|... (IPv6)")
 pretend() { # pretend 0|1 WORD: all of them; 0: each must be heard
     local filter command name heard
     for each in "${forged[@]}"; do

@@ -11,7 +11,7 @@
 
 #define TEXT_MAX (1u << 16)
 #define DEADLINE_US 10000000u /* the zone's root may stop it */
-#define AWAIT_MS 1000
+#define AWAIT_US 1000000u
 
 struct refresh {
     const struct plan *from, *to;
@@ -66,12 +66,16 @@ static void refreshed(struct sup *s, struct job *j, int wait_status)
         log_warning("zone %s: its etc/hosts and etc/resolv.conf were not rewritten", s->zone);
 }
 
+/* The zone's root may have stopped him: what does not end in time is ended, so that it is waited for once. */
 void refresh_await(struct sup *s)
 {
+    uint64_t now = clock_mono_us(), until = now + AWAIT_US;
     for (unsigned i = 0; i < s->jobs.len; i++) {
-        struct pollfd p = {.fd = s->jobs.at[i]->pidfd, .events = POLLIN};
-        if (s->jobs.at[i]->done == refreshed)
-            (void)poll(&p, 1, AWAIT_MS);
+        struct job *j = s->jobs.at[i];
+        struct pollfd p = {.fd = j->pidfd, .events = POLLIN};
+        if (j->done == refreshed && poll(&p, 1, until > now ? (int)((until - now) / 1000) : 0) == 0)
+            (void)pidfd_kill(j->pidfd, SIGKILL);
+        now = clock_mono_us();
     }
 }
 
