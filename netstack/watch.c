@@ -98,12 +98,14 @@ static bool is_table(const struct net_watch *w, const struct nlmsghdr *h)
     return str_eq(text_of(h, 1), w->instance);
 }
 
-/* By the process's name: its number is the kernel's, which differs from ours in a pid namespace. */
+/* By the process's name: its number is the kernel's, which differs from ours in a pid namespace. Supervisors put in and take away
+ * what is their zones'. */
 static bool by_us(const struct nlmsghdr *h)
 {
     char name[16] = "";
+    const char *who = text_of(h, NFTA_GEN_PROC_NAME);
     (void)prctl(PR_GET_NAME, name, 0, 0, 0);
-    return str_eq(text_of(h, NFTA_GEN_PROC_NAME), name);
+    return str_eq(who, name) || (who && str_starts(who, NET_SUPERVISOR));
 }
 
 static unsigned take(struct net_watch *w, const struct nlmsghdr *h)
@@ -117,6 +119,9 @@ static unsigned take(struct net_watch *w, const struct nlmsghdr *h)
             w->ours = true;
         else
             w->others = true;
+        break;
+    case NFT_MSG_DELSETELEM:
+        w->ours |= is_table(w, h);
         break;
     case NFT_MSG_NEWCHAIN:
         w->others |= !is_table(w, h);

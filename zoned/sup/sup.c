@@ -351,7 +351,7 @@ _Noreturn void sup_main(struct nspace_kit *kit, struct cg_host *cgh, enum sup_mo
     s->exit_status = s->health.value = -1;
     rt_init(&s->rt);
     char title[16];
-    snprintf(title, sizeof(title), "sup:%s", s->zone);
+    snprintf(title, sizeof(title), NET_SUPERVISOR "%s", s->zone);
     (void)prctl(PR_SET_NAME, title);
     first_session(s, m, session_fd);
     s->rows = (unsigned)js_get_int(m, "rows", 0);
