@@ -200,7 +200,8 @@ int net_guard_set(struct net_ctx *c, char *const *bridges, struct err *e);
 /* What other programs do to nftables: readable when there is something; read takes all of it and tells what it was. What a
  * process of our name does is ours. */
 struct net_watch;
-#define NET_SUPERVISOR "sup:" /* so begin the names of processes whose changes of our tables are no foreigner's */
+#define NET_SUPERVISOR                                                                                       \
+    "sup:" /* so begin the names of processes whose changes of our tables are no foreigner's */
 enum {
     NET_WATCH_OURS = 1 /* our tables lost something */,
     NET_WATCH_OTHERS = 2,  /* chains or rules of others */
