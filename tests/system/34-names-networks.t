@@ -38,11 +38,15 @@ port=$(ls "$ROOT/run/names" | sed -n 's/^+\([0-9]*\)+.*/\1/p')
 like "$(dig_of web -p "$port" "@$gw" db.zone.internal)" "timed out|no servers" "... nor at the port behind it"
 like "$(ip netns exec lan dig +time=1 +tries=1 -p "$port" @192.0.2.1 db.zone.internal)" "timed out|refused|no servers" "... and nor does the LAN"
 # A conversation with that port that was let in once is not let in for ever: askers are away while zoned adopts its zones.
-asked() { dig_of web -b "$(addr web)#40123" -p "$port" "@$gw" db.zone.internal; }
+pid=$(field web .pid) from=$(addr web)
+asked() { nsenter -n -t "$pid" dig +short +time=1 +tries=1 -b "$from#40123" -p "$port" "@$gw" db.zone.internal 2>&1; }
+want=$(addr db)
+kill -STOP "$zoned_pid" # it would put them back
 nft flush set inet "$inst" askers
-is "$(asked)" "$(addr db)" "(control: without the rule's set the port answers)"
+is "$(asked)" "$want" "(control: without the rule's set the port answers)"
 nft add element inet "$inst" askers "{ $port }"
 like "$(asked)" "timed out|no servers" "a conversation that was let in once is not let in for ever"
+kill -CONT "$zoned_pid"
 # ---- sealed ----
 : >"$T/upstream.log"
 s=$(date +%s%N)
