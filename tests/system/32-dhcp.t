@@ -160,7 +160,7 @@ like "$(lease h)" "^$da/.* hostname=h " "... is leased it"
 zc stop -t 0 h >/dev/null && zc start h >/dev/null
 like "$(lease h)" "^$da/" "... and again after a restart"
 # ---- refused ----
-zc network create long --subnet 10.98.0.0/16 --subnet fd98::/112
+zc network create long --subnet 10.38.0.0/16 --subnet fd98::/112
 status_is 7 "a fixed IPv6 address follows from the MAC" zc create x --set 'network=[{link: app, dhcp: true, address: "fd00::5"}]' --image host -- true
 like "$out" "network\[0\].address.*MAC" "... says so"
 status_is 7 "no network, no DHCP" zc create x --set 'network=[{link: none, dhcp: true}]' --image host -- true

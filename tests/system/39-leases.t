@@ -7,13 +7,13 @@ begin
 RANDOM=${SEED:=$(($(date +%s) % 32768))}
 echo "# SEED=$SEED"
 # ---- random verbs ----
-zc network create app --subnet 10.77.0.0/28 --subnet fd77::/64 # eleven addresses and the gateway's: it fills
+zc network create app --subnet 10.37.0.0/28 --subnet fd77::/64 # eleven addresses and the gateway's: it fills
 bridge_mac() { ip -j link show "$(zc network show "$1" -o json | jq -r .bridge)" | jq -r '.[0].address'; }
 zc run --rm --network app host true
 before_mac=$(bridge_mac app) some_mac=
 leases() { zc list -o json | jq -r '.[] | .name as $z | .network | to_entries[] | "\($z) \(.key) \(.value.link) \(.value.addresses | join(" "))"' | sort | sed "/^$/d"; }
 zone() { echo "z$((RANDOM % 9))"; }
-address() { case $((RANDOM % 3)) in 0) echo auto ;; *) echo "10.77.0.$((RANDOM % 13 + 2))" ;; esac; }
+address() { case $((RANDOM % 3)) in 0) echo auto ;; *) echo "10.37.0.$((RANDOM % 13 + 2))" ;; esac; }
 verb() { # verb A B: one of them, over these zones
     case $((RANDOM % 10)) in
         0 | 1) zc create "$1" --image host --set "network=[{link: app, address: $(address)}]" -- sleep 1000 ;;

@@ -4,7 +4,7 @@
 begin
 zc pool create batch cpu.cap=0.5 cpu.reserved=0.2 >/dev/null
 zc volume create data >/dev/null
-zc network create back --type sealed --subnet 10.213.7.0/24 >/dev/null
+zc network create back --type sealed --subnet 10.39.7.0/24 >/dev/null
 zc create web --image host --memory 256M --cpu-cap 0.5 -p 127.0.0.1:18046:80 -v data:/srv --network default -e A=b -l tier=web \
     --set restart.policy=always --set memory.warn=80% --set io.write=50M -- sleep 1000
 zc create db --image host --network back --set cpu.pool=batch --set cpu.reserved=0.1 --set depends='[web]' -- sleep 1000

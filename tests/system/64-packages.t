@@ -172,7 +172,7 @@ denied spoof '{network: [{link: default, trusted: true}]}' "trust: sends as anyb
 denied whole '{init: system}' "init: a whole system" capabilities
 denied dumper '{limits: {core: 1M}}' "core dumps: where the host" privileges
 denied thief '{filesystems: [{target: /loot, volume: pages}]}' "another zone's volume: pages, of web" volumes
-zc network create ruled --subnet 10.88.7.0/24 >/dev/null 2>&1
+zc network create ruled --subnet 10.40.7.0/24 >/dev/null 2>&1
 zc network set ruled --rule "from label tier=web to any allow tcp 5432" >/dev/null 2>&1
 denied label '{labels: {tier: web}}' "a rule's label: tier=web, on ruled" network
 zc network set ruled --rule "from zone named to any allow tcp 5433" >/dev/null 2>&1
