@@ -197,11 +197,12 @@ int net_hooks_set(struct net_ctx *c, const struct net_pass *pass, struct err *e)
 /* From these bridges, and from no other, the host is asked for names and addresses and nothing else, whatever another firewall lets
  * in. While our tables are there. */
 int net_guard_set(struct net_ctx *c, char *const *bridges, struct err *e);
+/* So begin the names of supervisors, whose changes of our tables are no foreigner's. */
+#define NET_SUPERVISOR "sup:"
+
 /* What other programs do to nftables: readable when there is something; read takes all of it and tells what it was. What a
- * process of our name does is ours. */
+ * process of our name or a supervisor does is ours. */
 struct net_watch;
-#define NET_SUPERVISOR                                                                                       \
-    "sup:" /* so begin the names of processes whose changes of our tables are no foreigner's */
 enum {
     NET_WATCH_OURS = 1 /* our tables lost something */,
     NET_WATCH_OTHERS = 2,  /* chains or rules of others */

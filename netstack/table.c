@@ -99,17 +99,17 @@ static const char skeleton[] =
     "add rule inet $ to_zone_source ct status dnat oifname . ip6 saddr @near6 masquerade\n"
     "add rule inet $ postrouting oifname @bridges goto to_zone_source\n"
     "add rule inet $ postrouting iifname @natted masquerade\n"
-    /* Of the host a sealed network has the addresses and the names, and nothing else; so have those whom another firewall
-     * trusts because it knows nothing less that lets forwarded packets pass. */
     /* Answers to the host before any set is asked, since all of the host's packets pass here; not what a zone began, lest a
      * conversation that was let in once, while the sets were being filled, is let in for ever. */
     "add rule inet $ input ct state established,related ct direction reply accept\n"
     "add rule inet $ input iifname @bridges jump from_zone\n"
     "add rule inet $ from_zone meta l4proto { tcp, udp } th dport @askers goto asked\n"
-    "add rule inet $ asked ct status dnat accept\n"
-    "add rule inet $ asked drop\n"
     "add rule inet $ from_zone iifname @sealed goto to_host\n"
     "add rule inet $ from_zone iifname @guarded goto to_host\n"
+    "add rule inet $ asked ct status dnat accept\n"
+    "add rule inet $ asked drop\n"
+    /* Of the host a sealed network has the addresses and the names, and nothing else; so have those whom another firewall
+     * trusts because it knows nothing less that lets forwarded packets pass. */
     "add rule inet $ to_host ct state established,related accept\n"
     "add rule inet $ to_host meta l4proto { icmp, icmpv6 } accept\n"
     "add rule inet $ to_host udp dport { 53, 67, 547 } accept\n"
@@ -144,7 +144,7 @@ static const char skeleton[] =
     "flush chain bridge $ opened\nflush chain bridge $ six\nflush chain bridge $ first\nflush chain bridge $ "
     "forward\n"
     "flush chain bridge $ dhcp\nflush chain bridge $ client\nflush chain bridge $ output\n"
-    /* What most packets are not is asked first, and sets last: a set costs as much as five comparisons. */
+    /* What most packets are not is asked first, and sets last. */
     "add rule bridge $ output icmpv6 type nd-router-advert oifname \"%*\" oifname != @hear drop\n"
     "add rule bridge $ output udp sport { 67, 547 } oifname \"%*\" oifname != @hear drop\n"
     /* out where it came in: only what the bridge itself translated to this zone (see net_msg_hairpin) */

@@ -55,11 +55,14 @@ static int macvlan(struct nl_sock *s, const struct net_link_plan *l, int ns, uns
 /* A port of a bridge needs no IPv6 of its own. With it each port that is up has a route to ff00::/8, all of them in one list of the
  * host's table, which the kernel walks whenever a link comes or goes: a millisecond and a half among a thousand (6.18). It would
  * also announce itself. While down, because going up makes the route; no netlink message says this. */
-static int without_ipv6(int procfs, const char *ifname, struct err *e)
+static int without_ipv6(struct net_ctx *c, const char *ifname, struct err *e)
 {
     char path[64];
     struct err own = {0};
     snprintf(path, sizeof(path), "sys/net/ipv6/conf/%.15s/disable_ipv6", ifname);
+    int procfs = net_ctx_procfs(c, e);
+    if (procfs < 0)
+        return procfs;
     int r = procfs_write(procfs, path, "1", &own);
     return r < 0 && r != -ENOENT ? err_set(e, own.kind, own.code, "%s", own.text)
                                  : 0; /* a kernel without IPv6 */
@@ -70,10 +73,7 @@ static int host_links(struct net_ctx *c, struct nl_sock *s, const struct net_lin
                       int ns, unsigned *made, struct err *e)
 {
     bool hairpin = n && net_bridge_nf(c);
-    int procfs = net_ctx_procfs(c, e);
     *made = 0;
-    if (procfs < 0)
-        return procfs;
     for (unsigned i = 0; i < n; i++) {
         const struct net_link_plan *l = &links[i];
         struct net_batch b = {0};
@@ -94,7 +94,7 @@ static int host_links(struct net_ctx *c, struct nl_sock *s, const struct net_lin
             err_hint(e, "a bridge holds 1,023 ports: put the zone on another network");
         if (r < 0)
             return r;
-        if ((r = without_ipv6(procfs, l->host_ifname, e)) < 0)
+        if ((r = without_ipv6(c, l->host_ifname, e)) < 0)
             return r;
         net_msg_no_addrconf(&b, l->host_ifname); /* for the day on which somebody turns IPv6 on everywhere */
         if (hairpin)

@@ -25,7 +25,7 @@ nft delete table bridge "$inst"; back; ok $? "one table deleted"
 nft flush table inet "$inst"; back; ok $? "one table emptied"
 nft flush chain inet "$inst" postrouting; back; ok $? "one chain emptied"
 for set in any4 ask4 same bridges; do nft flush set inet "$inst" $set 2>/dev/null || nft flush map inet "$inst" $set; done
-[ "$(ours)" != "$full" ]; back; ok $? "sets and maps emptied" "$(diff <(echo "$full") <(ours 2>&1))"
+back; ok $? "sets and maps emptied" "$(diff <(echo "$full") <(ours 2>&1))"
 nft flush set bridge "$inst" src4; back; ok $? "... what a zone may send from"
 nft delete element inet "$inst" any4 "$(nft list map inet "$inst" any4 | sed -n 's/.*\(tcp . 8080 : [^,}]*\).*/{ \1 }/p')"
 back; ok $? "one element deleted: the port is published again" "$(diff <(echo "$full") <(ours 2>&1))"

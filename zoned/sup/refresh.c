@@ -69,13 +69,14 @@ static void refreshed(struct sup *s, struct job *j, int wait_status)
 /* The zone's root may have stopped him: what does not end in time is ended, so that it is waited for once. */
 void refresh_await(struct sup *s)
 {
-    uint64_t now = clock_mono_us(), until = now + AWAIT_US;
+    uint64_t until = clock_mono_us() + AWAIT_US;
     for (unsigned i = 0; i < s->jobs.len; i++) {
-        struct job *j = s->jobs.at[i];
-        struct pollfd p = {.fd = j->pidfd, .events = POLLIN};
-        if (j->done == refreshed && poll(&p, 1, until > now ? (int)((until - now) / 1000) : 0) == 0)
-            (void)pidfd_kill(j->pidfd, SIGKILL);
-        now = clock_mono_us();
+        if (s->jobs.at[i]->done != refreshed)
+            continue;
+        uint64_t now = clock_mono_us();
+        struct pollfd p = {.fd = s->jobs.at[i]->pidfd, .events = POLLIN};
+        if (poll(&p, 1, now < until ? (int)((until - now) / 1000) : 0) == 0)
+            (void)pidfd_kill(p.fd, SIGKILL);
     }
 }
 

@@ -98,10 +98,10 @@ static int op_exec(struct sup *s, struct request *r, struct err *e)
     bool detach = js_get_bool(r->m, "detach", false);
     if (x == 0 && !detach && r->nfds < 1)
         x = err_set(e, ERR_INVALID, EPROTO, "exec: no session given");
-    if (x == 0)
-        refresh_await(s);
-    if (x == 0)
-        x = exec_request(s, r->m, detach ? -1 : take_fd(&r->fds[0]), &pid, e);
+    if (x < 0)
+        return x;
+    refresh_await(s);
+    x = exec_request(s, r->m, detach ? -1 : take_fd(&r->fds[0]), &pid, e);
     if (x < 0)
         return x;
     r->extra = js_object();
@@ -170,10 +170,10 @@ static int op_archive(struct sup *s, struct request *r, struct err *e)
     int x = s->state == SUP_PAUSED && s->rt.pidfd >= 0 ? 0 : need_running(s, e);
     if (x == 0 && r->nfds < 1)
         x = err_set(e, ERR_INVALID, EPROTO, "archive: no data descriptor given");
-    if (x == 0)
-        refresh_await(s);
-    if (x == 0)
-        x = archive_request(s, r->m, r->fds[0], r->id, e);
+    if (x < 0)
+        return x;
+    refresh_await(s);
+    x = archive_request(s, r->m, r->fds[0], r->id, e);
     r->later = x == 0;
     return x;
 }

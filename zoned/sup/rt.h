@@ -165,8 +165,8 @@ void rootfs_release(struct rt *rt);
 /* The beginning of NET's undo, as soon as PID 1 is ending: the kernel takes a millisecond to unmount what it saw. */
 int net_leave(struct sup *s, struct err *e);
 /* The context of the network, made at first use. Its sockets are needed for milliseconds, but who closes an nft socket waits
- * for the grace period of an earlier deletion, another socket's too (10 to 30 ms, 6.18: nf_tables flushes its destroy work): so they are closed a
- * second after the last use, when nobody waits for an answer. */
+ * for the grace period of an earlier deletion, another socket's too (10 to 30 ms, 6.18: nf_tables flushes its destroy work): so
+ * they are closed a second after the last use, when nobody waits for an answer. */
 int net_open(struct sup *s, struct err *e);
 void net_close_later(struct sup *s);
 void net_tick(struct sup *s, uint64_t now); /* CLOCK_MONOTONIC µs */
@@ -277,8 +277,8 @@ void sup_stop(struct sup *s, bool force, uint64_t timeout_ms);
 
 /* refresh.c: files of ours in a running zone, where they differ; does not wait */
 void refresh_files(struct sup *s, const struct plan *from, const struct plan *to);
-void refresh_await(
-    struct sup *s); /* what is being rewritten is, a second at most: before anybody enters to read it */
+/* What is being rewritten is, a second at most: before anybody enters to read it. */
+void refresh_await(struct sup *s);
 
 /* update.c: a new plan for a running zone; the one before, which is the caller's, where it was carried out */
 int sup_update(struct sup *s, const json *plan, struct plan **was, struct err *e);
