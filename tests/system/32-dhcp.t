@@ -123,6 +123,9 @@ is "$(forge e discover "$dm" "$da" "$dm" "$gw")" "" "... nor from another's MAC"
 is "$(forge e discover-24 "$dm" "$da" "$em" "$gw" "$ea")" "" "... nor in fragments of which the first does not tell"
 is "$(forge e discover-64 "$dm" "$da" "$em" "$gw" "$ea")" "" "... or does"
 is "$(forge e discover-64 "$em" "$ea" "$em" "$gw" "$ea")" "$ea" "(control: fragments are put together)"
+question() { ns e "$here/frame.py" ffffffffffff 0.0.0.0 255.255.255.255 68 67 "$@"; } # [VLAN]
+hears d "udp dst port 67" question; ok $? "(control: a question is heard by all)"
+hears d "vlan 9 and udp dst port 67" question 9; [ $? != 0 ]; ok $? "... but with a VLAN's tag by nobody" "$(cat "$T/heard.d")"
 is "$(forge p discover "$dm" "$da" "$pm" "$gw" "$(addr p)")" "" "... nor from who does not ask"
 is "$(forge p discover "$pm" "$(addr p)" "$pm" "$gw")" "" "... even for itself"
 forge e decline "$dm" "$da" "$em" "$gw" >/dev/null; forge p decline "$dm" "$da" "$pm" "$gw" "$(addr p)" >/dev/null; forge e release "$dm" "$da" "$em" "$gw" >/dev/null
