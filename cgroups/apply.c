@@ -97,13 +97,16 @@ int cg_apply(const struct cg_group *g, const struct cg_limits *l, bool fresh, st
         char value[CG_VALUE_MAX];
         const char *file;
         int hier;
-        if (fresh && g->h->keys[i].ctrl == CG_BLKIO && !cg_io_asked(l->io))
+        bool counts = cg_counts_io(g->h, &g->h->keys[i]);
+        if (fresh && g->h->keys[i].ctrl == CG_BLKIO && !counts && !cg_io_asked(l->io))
             continue;
         enum cg_val val = cg_value(g->h, &g->h->keys[i], l, value, &hier, &file);
-        if (val == CG_VAL_NONE || (val == CG_VAL_DEFAULT && fresh))
+        if (val == CG_VAL_NONE || (val == CG_VAL_DEFAULT && fresh && !counts))
             continue;
         int r = write_value(g, hier, file, value);
         if (r == -ENOENT && may_lack(&g->h->keys[i], val))
+            continue;
+        if (r < 0 && counts && val == CG_VAL_DEFAULT) /* a disk without counters is no reason not to start */
             continue;
         if (r < 0)
             return fail(g, &g->h->keys[i], hier, file, value, r, e);

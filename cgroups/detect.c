@@ -185,6 +185,17 @@ static void settle(struct cg_host *h)
     h->layout = h->v2 < 0 ? CG_V1 : v1 ? CG_HYBRID : CG_V2;
 }
 
+/* The root's own I/O is never 0 once a machine is up, but where the kernel counts below throttle rules alone (v1 before Linux
+ * 6.5). The last line has the sum. */
+static bool counts_by_rule(const struct cg_host *h)
+{
+    auto_free char *text = NULL;
+    int hier = h->of[CG_BLKIO];
+    return hier >= 0 && !h->at[hier].v2 &&
+           file_read(h->at[hier].fd, "blkio.throttle.io_service_bytes", 1u << 20, &text, NULL, NULL) == 0 &&
+           (str_starts(text, "Total 0\n") || strstr(text, "\nTotal 0\n"));
+}
+
 int cg_detect_roots(const char *mountinfo, const char *sys, const char *proc, struct cg_host **out,
                     struct err *e)
 {
@@ -206,6 +217,7 @@ int cg_detect_roots(const char *mountinfo, const char *sys, const char *proc, st
     }
     read_cpus(h);
     settle(h);
+    h->io_by_rule = counts_by_rule(h);
     cg_keys_make(h);
     struct rlimit lim = {0};
     getrlimit(RLIMIT_NOFILE, &lim);

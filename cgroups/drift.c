@@ -21,8 +21,9 @@ static void disk_line(const char *have, const char *dev, char *out, size_t size)
 /* want: "MAJ:MIN VALUE" (v1) or "MAJ:MIN KEY=VALUE" (v2), one line a disk. v1 shows no line for no limit. */
 static bool same_io(const char *have, const char *want)
 {
-    char **lines = str_split(want, "\n");
+    char **lines = str_split(want, "\n"), never[32];
     bool same = true;
+    snprintf(never, sizeof(never), "%llu", CG_IO_NEVER);
     for (unsigned i = 0; lines && lines[i]; i++) {
         char *value = strchr(lines[i], ' '), got[256];
         if (!value)
@@ -30,7 +31,7 @@ static bool same_io(const char *have, const char *want)
         *value++ = 0;
         disk_line(have, lines[i], got, sizeof(got));
         char **words = str_split(got, " ");
-        bool none = str_eq(value, "0") || str_ends(value, "=max");
+        bool none = str_eq(value, "0") || str_ends(value, "=max") || str_eq(value, never);
         same &= words && words[0]
                     ? strv_has(words, value) || (none && !strchr(value, '=') && str_eq(got, "0"))
                     : none;

@@ -11,6 +11,7 @@
 #define CG_DISKS_MAX 16
 #define CG_PATH_MAX 512
 #define CG_VALUE_MAX 1024
+#define CG_IO_NEVER (1ull << 40) /* bytes a second, which no disk reaches */
 
 enum cg_ctrl {
     CG_CPU,
@@ -50,6 +51,7 @@ struct cg_host {
     struct cg_key *keys; /* the table, with this host's rows for huge pages */
     unsigned nkeys;
     uint64_t huge_least; /* the smallest huge page, bytes; 0 = none */
+    bool io_by_rule; /* v1 before Linux 6.5: a group's I/O is counted only below a throttle rule of its own */
 };
 
 struct cg_kept {
@@ -155,6 +157,7 @@ bool cg_is_partition_file(const char *file);
 int cg_partition_name(const struct cg_host *h, const char *parent, const char *cpus, struct err *e);
 /* Any key of io given? Only then /sys is asked for disks. */
 bool cg_io_asked(const struct spec_io *io);
+bool cg_counts_io(const struct cg_host *h, const struct cg_key *k); /* this rule is needed for counting */
 /* v2: the parent's memory.min is the sum of its children's, else a child's protection is void. */
 int cg_parent_reserve(const struct cg_host *h, const char *parent, struct err *e);
 uint64_t cg_reserved_below(const struct cg_host *h, const char *parent); /* that sum; 0 on v1 */

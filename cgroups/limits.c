@@ -137,15 +137,20 @@ static enum cg_val value_memory(enum cg_fmt f, uint64_t unit, const struct spec_
     }
 }
 
-/* One line per disk; no limit is 0 on v1 and max on v2. */
-static enum cg_val value_io_max(const struct cg_host *h, const char *v2_key, uint64_t v,
+bool cg_counts_io(const struct cg_host *h, const struct cg_key *k)
+{
+    return h->io_by_rule && (k->v1_fmt == F_RBPS || k->v1_fmt == F_WBPS);
+}
+
+/* One line per disk; no limit is 0 on v1 (or the one that only makes the kernel count) and max on v2. */
+static enum cg_val value_io_max(const struct cg_host *h, const char *v2_key, uint64_t v, uint64_t none,
                                 const struct cg_limits *l, char *buf)
 {
     uint64_t disks[CG_DISKS_MAX];
     unsigned n = cg_disks(h, l, disks), len = 0;
     for (unsigned i = 0; i < n && len < CG_VALUE_MAX; i++) {
         char num[32];
-        snprintf(num, sizeof(num), "%llu", (unsigned long long)(v == SPEC_UNSET ? 0 : v));
+        snprintf(num, sizeof(num), "%llu", (unsigned long long)(v == SPEC_UNSET ? none : v));
         len += (unsigned)snprintf(buf + len, CG_VALUE_MAX - len, "%s%u:%u %s%s%s", i ? "\n" : "",
                                   (unsigned)(disks[i] >> 32), (unsigned)disks[i], v2_key ? v2_key : "",
                                   v2_key ? "=" : "", v2_key && v == SPEC_UNSET ? "max" : num);
@@ -163,15 +168,16 @@ static enum cg_val value_io(const struct cg_host *h, enum cg_fmt f, const struct
                             char *buf)
 {
     const struct spec_io *io = l->io;
+    uint64_t none = h->io_by_rule ? CG_IO_NEVER : 0;
     switch (f) {
     case F_RBPS:
-        return value_io_max(h, v2 ? "rbps" : NULL, io->read, l, buf);
+        return value_io_max(h, v2 ? "rbps" : NULL, io->read, none, l, buf);
     case F_WBPS:
-        return value_io_max(h, v2 ? "wbps" : NULL, io->write, l, buf);
+        return value_io_max(h, v2 ? "wbps" : NULL, io->write, none, l, buf);
     case F_RIOPS:
-        return value_io_max(h, v2 ? "riops" : NULL, io->read_ops, l, buf);
+        return value_io_max(h, v2 ? "riops" : NULL, io->read_ops, 0, l, buf);
     case F_WIOPS:
-        return value_io_max(h, v2 ? "wiops" : NULL, io->write_ops, l, buf);
+        return value_io_max(h, v2 ? "wiops" : NULL, io->write_ops, 0, l, buf);
     default:
         break;
     }

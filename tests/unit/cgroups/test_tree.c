@@ -355,6 +355,55 @@ static void test_division(void)
 }
 
 /* The parent stops naming CPUs: only who has them is a partition no more (6.12 would lose them for ever). */
+/* v1 before Linux 6.5: a group's I/O is counted below a throttle rule alone, so each zone has one that never limits. */
+static void test_counted(void)
+{
+    static const char mounts[] = "37 24 0:33 / %s/v1/blkio rw - cgroup cgroup rw,blkio\n"
+                                 "38 24 0:34 / %s/v1/devices rw - cgroup cgroup rw,devices\n";
+    static const char *const files[] = {"v1/devices/c.slice/web/devices.deny",
+                                        "v1/devices/c.slice/web/devices.allow",
+                                        "v1/devices/c.slice/db/devices.deny",
+                                        "v1/devices/c.slice/db/devices.allow",
+                                        "v1/blkio/c.slice/web/blkio.throttle.read_bps_device",
+                                        "v1/blkio/c.slice/web/blkio.throttle.write_bps_device"};
+    struct err e = {0};
+    struct cg_group *g = NULL;
+    enum cg_val val;
+    reset();
+    put("v1/blkio/blkio.throttle.io_service_bytes", "254:0 Read 7\n254:0 Total 0\nTotal 7\n");
+    struct cg_host *h = detect(mounts);
+    is_str(value(h, "blkio.throttle.write_bps_device", &val), "254:0 0", "no limit where the kernel counts");
+    cg_host_free(h);
+    put("v1/blkio/blkio.throttle.io_service_bytes", "254:0 Read 0\n254:0 Total 0\nTotal 0\n");
+    h = detect(mounts);
+    is_str(value(h, "blkio.throttle.write_bps_device", &val), "254:0 1099511627776",
+           "a rule that never limits");
+    is_int(val, CG_VAL_DEFAULT, "is no limit");
+    is_str(value(h, "blkio.throttle.write_iops_device", &val), "254:0 0", "one rule for each way is enough");
+    for (unsigned i = 0; i < ARRAY_LEN(files); i++)
+        put(files[i], "");
+    ok(cg_parent_ensure(h, "c.slice", &e) == 0 && cg_create(h, "c.slice", "web", &limits, &g, &e) == 0,
+       "a zone %s", e.text);
+    is_str(got("v1/blkio/c.slice/web/blkio.throttle.read_bps_device"), "254:0 1099511627776",
+           "has it for what it reads");
+    is_str(got("v1/blkio/c.slice/web/blkio.throttle.write_bps_device"), "254:0 1099511627776", "and writes");
+    is_str(got("v1/blkio/c.slice/web/blkio.throttle.write_iops_device"), "(missing)", "and nothing else");
+    auto_free char *kept = drifted(g);
+    ok(!strstr(kept, "io."), "as the spec says: %s", kept);
+    put("v1/blkio/c.slice/web/blkio.throttle.write_bps_device", "254:0 4096\n");
+    auto_free char *foreign = drifted(g);
+    ok(strstr(foreign, "io.write"), "a foreign limit is told: %s", foreign);
+    put("v1/blkio/c.slice/web/blkio.throttle.write_bps_device", "");
+    auto_free char *without = drifted(g);
+    ok(!strstr(without, "io."), "a rule that is not there limits nothing: %s", without);
+    cg_close(g);
+    auto_free char *file = xasprintf("%s/v1/blkio/c.slice/db/blkio.throttle.read_bps_device", top);
+    ok(path_mkdirs(file, 0755, &e) == 0 && cg_create(h, "c.slice", "db", &limits, &g, &e) == 0,
+       "a disk that takes no rule is no reason not to start %s", e.text);
+    cg_close(g);
+    cg_host_free(h);
+}
+
 static void test_partitions(void)
 {
     static const struct {
@@ -411,6 +460,7 @@ int main(void)
     test_lacking();
     test_v2_files();
     test_division();
+    test_counted();
     test_partitions();
     test_name();
     tear_down();
