@@ -125,6 +125,29 @@ static int rest(const struct change *x, struct err *e)
     return r;
 }
 
+/* What lies between two links of the zone, one of which may have stayed. */
+static int selves(const struct change *x, struct err *e)
+{
+    struct net_nft *nft;
+    net_elems old = {0}, new = {0}, gone = {0};
+    int busy, r = 0;
+    net_elems_of_self(&old, x->before.at, x->before.n);
+    net_elems_of_self(&new, x->after.at, x->after.n);
+    for (unsigned i = 0; i < old.len; i++)
+        if (!net_elems_find(&new, &old.at[i]))
+            *vec_add(&gone) = old.at[i];
+    if (new.len || gone.len)
+        r = net_ctx_nft(x->c, &nft, e);
+    if (r == 0 && new.len)
+        r = net_nft_add(nft, x->c->instance, &new, &busy, e);
+    if (r == 0 && gone.len)
+        r = net_nft_del(nft, x->c->instance, &gone, e);
+    vec_done(&old);
+    vec_done(&new);
+    vec_done(&gone);
+    return r;
+}
+
 static void msg_no_default(struct net_batch *b, const struct net_link_plan *l, int index)
 {
     if (l->addr4.family && l->network.gateway4.family)
@@ -162,6 +185,7 @@ static int carry_out(const struct change *x, struct err *e)
     int r = leave(x, e);
     r = r < 0 ? r : join(x, e);
     r = r < 0 ? r : rest(x, e);
+    r = r < 0 ? r : selves(x, e);
     return r < 0 ? r : routes(x, e);
 }
 

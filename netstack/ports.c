@@ -121,6 +121,37 @@ void net_elems_of_source(net_elems *v, const struct net_link_plan *l)
     }
 }
 
+static void pair_elem(net_elems *v, const struct net_addr *from, const struct net_addr *to)
+{
+    if (!from->family || from->family != to->family)
+        return;
+    struct net_elem *x = vec_add(v);
+    x->family = NFPROTO_INET;
+    x->set = from->family == AF_INET6 ? "self6" : "self4";
+    key_part(x, from->bytes, (unsigned)net_addr_len(from));
+    key_part(x, to->bytes, (unsigned)net_addr_len(to));
+}
+
+void net_elems_of_self(net_elems *v, const struct net_link_plan *links, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        for (unsigned k = 0; k < n; k++)
+            if (i != k && links[k].ports.len)
+                pair_elem(v, &links[i].addr4, &links[k].addr4);
+    for (unsigned i = 0; i < n; i++)
+        for (unsigned k = 0; k < n; k++)
+            if (i != k && links[k].ports.len)
+                pair_elem(v, &links[i].addr6, &links[k].addr6);
+}
+
+const struct net_elem *net_elems_find(const net_elems *v, const struct net_elem *x)
+{
+    for (unsigned i = 0; i < v->len; i++)
+        if (!strcmp(v->at[i].set, x->set) && !memcmp(v->at[i].key, x->key, sizeof(x->key)))
+            return &v->at[i];
+    return NULL;
+}
+
 void net_elem_describe(const struct net_elem *x, char *buf, size_t size)
 {
     char addr[INET6_ADDRSTRLEN] = "";

@@ -153,7 +153,11 @@ int net_nft_del(struct net_nft *n, const char *table, const net_elems *v, struct
 int net_nft_names(struct net_nft *n, const char *table, const char *set, char ***out, struct err *e);
 /* The elements of a zone's links. */
 void net_elems_of_ports(net_elems *v, const struct net_link_plan *l);
+const struct net_elem *net_elems_find(const net_elems *v,
+                                      const struct net_elem *x); /* by set and key; NULL */
 void net_elems_of_source(net_elems *v, const struct net_link_plan *l);
+void net_elems_of_self(net_elems *v, const struct net_link_plan *links,
+                       unsigned n); /* all links of the zone */
 void net_elem_describe(const struct net_elem *x, char *buf, size_t size);
 
 /* ---- forward ---- */

@@ -4,14 +4,6 @@
  * before is put back. */
 #include "netstack/priv.h"
 
-static const struct net_elem *with_key(const net_elems *v, const struct net_elem *x)
-{
-    for (unsigned i = 0; i < v->len; i++)
-        if (!strcmp(v->at[i].set, x->set) && !memcmp(v->at[i].key, x->key, sizeof(x->key)))
-            return &v->at[i];
-    return NULL;
-}
-
 static int change(struct net_nft *nft, const char *table, const net_elems *old, const net_elems *new,
                   const net_elems *changed, const net_elems *gone, struct err *e)
 {
@@ -43,7 +35,7 @@ int net_zone_ports(struct net_ctx *c, const struct net_link_plan *before, const 
         net_elems_of_ports(&new, &after[i]);
     }
     for (unsigned i = 0; i < old.len; i++) {
-        const struct net_elem *same = with_key(&new, &old.at[i]);
+        const struct net_elem *same = net_elems_find(&new, &old.at[i]);
         if (!same)
             *vec_add(&gone) = old.at[i];
         else if (memcmp(same->data, old.at[i].data, sizeof(same->data)) != 0)

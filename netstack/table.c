@@ -10,7 +10,7 @@
 #include <nftables/libnftables.h>
 #include <sys/select.h>
 
-#define NET_LAYOUT "4" /* counted up with every change of the skeleton */
+#define NET_LAYOUT "5" /* counted up with every change of the skeleton */
 
 /* $ stands for the instance, % for the prefix of its links. */
 static const char skeleton[] =
@@ -27,6 +27,9 @@ static const char skeleton[] =
     "add set inet $ same { type ifname . ifname; }\n" /* from . to: itself, and what it may reach */
     "add set inet $ near4 { type ifname . ipv4_addr; flags interval; }\n"
     "add set inet $ near6 { type ifname . ipv6_addr; flags interval; }\n"
+    /* from . to: addresses of one zone, which would not answer itself from another link */
+    "add set inet $ self4 { type ipv4_addr . ipv4_addr; }\n"
+    "add set inet $ self6 { type ipv6_addr . ipv6_addr; }\n"
     "add map inet $ any4 { type inet_proto . inet_service : ipv4_addr . inet_service; }\n"
     "add map inet $ any6 { type inet_proto . inet_service : ipv6_addr . inet_service; }\n"
     "add map inet $ one4 { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }\n"
@@ -85,6 +88,9 @@ static const char skeleton[] =
     "add rule inet $ first ip daddr 127.0.0.0/8 iifname @bridges drop\n"
     "add rule inet $ first ip saddr 127.0.0.0/8 iifname @bridges drop\n"
     "add rule inet $ to_zone ct state established,related accept\n"
+    /* Where bridged frames come here too (br_netfilter), neighbours still find each other: no connection, so nothing to judge. */
+    "add rule inet $ to_zone icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } ip6 hoplimit 255 "
+    "accept\n"
     "add rule inet $ to_zone jump judge\n"
     "add rule inet $ to_zone iifname . oifname @same accept\n"
     "add rule inet $ to_zone iifname @sealed drop\n"
@@ -97,6 +103,8 @@ static const char skeleton[] =
     "add rule inet $ to_zone_source ip saddr 127.0.0.0/8 masquerade\n"
     "add rule inet $ to_zone_source ct status dnat oifname . ip saddr @near4 masquerade\n"
     "add rule inet $ to_zone_source ct status dnat oifname . ip6 saddr @near6 masquerade\n"
+    "add rule inet $ to_zone_source ct status dnat ip saddr . ip daddr @self4 masquerade\n"
+    "add rule inet $ to_zone_source ct status dnat ip6 saddr . ip6 daddr @self6 masquerade\n"
     "add rule inet $ postrouting oifname @bridges goto to_zone_source\n"
     "add rule inet $ postrouting iifname @natted masquerade\n"
     /* Answers to the host before any set is asked, since all of the host's packets pass here; not what a zone began, lest a

@@ -230,6 +230,7 @@ int net_zone_elements(struct net_ctx *c, const struct net_link_plan *links, unsi
         net_elems_of_source(&v, &links[i]);
     for (unsigned i = 0; i < n; i++)
         net_elems_of_ports(&v, &links[i]);
+    net_elems_of_self(&v, links, n);
     if (r == 0 && v.len) {
         struct err own = {0};
         r = net_nft_add(nft, c->instance, &v, &busy, &own);
@@ -254,6 +255,7 @@ static int del_elements(struct net_ctx *c, const struct net_link_plan *links, un
         net_elems_of_source(&v, &links[i]);
     for (unsigned i = 0; i < n; i++)
         net_elems_of_ports(&v, &links[i]);
+    net_elems_of_self(&v, links, n);
     if (r == 0 && v.len)
         r = net_nft_del(nft, c->instance, &v, e);
     vec_done(&v);

@@ -27,6 +27,8 @@ status_is 0 "rules by label" zc network set app --rule "from label tier=web to l
     --rule "to label tier=db deny"
 is "$(from web "http://$db/")" db "who is meant is let in (IPv4)"
 is "$(from web "http://[$db6]/")" db "... (IPv6)"
+for z in web db; do ns $z ip -6 neigh flush all; done
+is "$(from web "http://[$db6]/")" db "... also when they have to find each other first"
 closed web "http://$db:81/" "... to that port alone"
 closed other "http://$db/" "who is not is kept out (IPv4)"
 closed other "http://[$db6]/" "... (IPv6)"
@@ -81,6 +83,8 @@ is "$(from web "http://$db/")" db "... for both"
 zc network set app --rule "from zone other to zone db allow udp 5000-5010" --rule "from network far to zone web allow" --policy deny
 is "$(udp other "$db" 5000)" hi "a zone by its name, a range of ports"
 closed web "http://$db/" "policy deny: nothing else within the network"
+for z in other db; do ns $z ip -6 neigh flush all; done
+is "$(udp other "[$db6]" 5000)" hi "... and who is allowed finds the other"
 is "$(from remote "http://$(addr web)/")" web "a whole network by its name"
 zc network set app --rule "from $(addr web)/32 allow icmp" --rule "from $(addr web 0 1)/128 allow icmp" --policy deny
 for to in "$db" "$db6"; do

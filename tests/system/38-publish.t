@@ -93,6 +93,20 @@ is "$(ns v curl -fs -m 2 http://192.0.2.1:7400/)" "$gw" "a zone reaches its own 
 is "$(ns u curl -fs -m 2 http://192.0.2.1:7400/)" "$gw" "... and another's on its network"
 is "$(ns w curl -fs -m 2 http://192.0.2.1:7400/)" "$(addr w)" "... and one of another network, from its own address"
 ns w curl -fs -m 0.6 "http://$(addr v)/" >/dev/null; [ $? = 28 ]; ok $? "... which it does not reach directly"
+zc create two --set 'network=[{link: default}, {link: app, ports: ["7450:80"]}]' --image host -- sleep 1000 && zc start two
+nsenter -n -t "$(field two .pid)" "$here/peer.py" :: 80 &
+until_ok lan curl -fs -m 1 -o /dev/null http://192.0.2.1:7450/
+gw6=$(zc network show app -o json | jq -r .gateway6)
+is "$(ns two curl -fs -m 2 http://192.0.2.1:7450/)" "$gw" "a zone reaches its own port on another link than that by which it asks (from the gateway)"
+is "$(ns two curl -fs -m 2 'http://[2001:db8:1::1]:7450/')" "$gw6" "... over IPv6"
+selves() { nft -j list ruleset | jq '[.nftables[].set? // empty | select(.name | test("^self[46]$")) | .elem // [] | length] | add'; }
+is "$(selves)" 2 "... which is known by one pair of addresses for each family"
+zc set two 'network=[{link: app, ports: ["7450:80"]}]' >/dev/null
+is "$(selves)" 0 "... no more when it leaves that link"
+zc set two 'network=[{link: default}, {link: app, ports: ["7450:80"]}]' >/dev/null
+is "$(selves) $(ns two curl -fs -m 2 http://192.0.2.1:7450/)" "2 $gw" "... and again when it joins"
+zc delete --force two
+is "$(selves)" 0 "... nor after it is gone"
 (cd "$T" && exec python3 -m http.server -b 127.0.0.1 7500 >/dev/null 2>&1) >/dev/null 2>&1 & # for below
 until_ok curl -fs -m 1 -o /dev/null http://127.0.0.1:7500/
 # ---- live ----
