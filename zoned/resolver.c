@@ -105,11 +105,23 @@ static char **command(const struct resolver *r)
         resolver_word(&argv, xasprintf("--interface=%s", r->bridges[i]));
         resolver_word(&argv, xasprintf("--hostsdir=" RESOLVER_SHOWN "/%s/hosts", r->networks[i]));
     }
+    for (unsigned i = 0; i < strv_len(r->subnets); i++)
+        resolver_word(&argv,
+                      xasprintf("--rev-server=%s", r->subnets[i])); /* and no server: nobody is asked */
     if (!r->forwards) { /* what is not ours is not there: said at once, not after the asker's patience */
         strv_add(&argv, "--no-resolv");
         strv_add(&argv, "--address=/#/");
     }
     return argv;
+}
+
+static void add_subnet(struct resolver *r, const struct net_addr *subnet)
+{
+    char text[64];
+    if (!subnet->family)
+        return;
+    net_addr_print(subnet, true, text);
+    strv_add(&r->subnets, text);
 }
 
 struct resolver *resolver_make(struct zd *d, const char *kind, const char *dir, struct net_entry *const *nets,
@@ -120,6 +132,8 @@ struct resolver *resolver_make(struct zd *d, const char *kind, const char *dir, 
         strv_add(&r->networks, nets[i]->net.name);
         strv_add(&r->bridges, nets[i]->net.bridge);
         resolver_word(&r->shown, xasprintf("%s/%s/%s/shown", d->run_dir, kind, nets[i]->net.name));
+        add_subnet(r, &nets[i]->net.subnet4);
+        add_subnet(r, &nets[i]->net.subnet6);
         r->forwards |= nets[i]->net.type != SPEC_NET_SEALED;
     }
     r->process = (struct service){.d = d,
@@ -148,6 +162,7 @@ void resolver_close(struct resolver *r, bool end)
     strv_free(r->networks);
     strv_free(r->bridges);
     strv_free(r->shown);
+    strv_free(r->subnets);
     free(r);
 }
 

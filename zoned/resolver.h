@@ -12,6 +12,7 @@ struct resolver {
     struct service process;
     char **networks;         /* sorted */
     char **bridges, **shown; /* of each: its link, the folder with hosts/ in it */
+    char **subnets;          /* their addresses' names are ours to know */
     bool forwards;           /* one of them has a way out */
     unsigned port;           /* 53, or one of its own, where zones on these networks are sent */
 };

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$here/lan.sh"
 ip netns exec lan dnsmasq -k -C /dev/null --no-resolv --no-hosts --user=root --pid-file= --address=/example.test/198.51.100.7 \
-    --bind-interfaces --interface=eth0 --except-interface=lo 2>"$T/upstream.log" &
+    --log-queries --log-facility=- --bind-interfaces --interface=eth0 --except-interface=lo 2>"$T/upstream.log" &
 printf 'nameserver 192.0.2.2\nsearch corp.test\noptions timeout:1\n' >"$T/resolv.conf"
 mount --bind "$T/resolv.conf" "$(readlink -f /etc/resolv.conf)"
 begin
@@ -36,8 +36,13 @@ is "$(zc exec a -- getent hosts "$b6" | awk '{ print $2 }')" b.zone.internal "ba
 is "$(zc exec b -- getent hosts b | awk '{ print $1 }' | head -1)" "$b6" "a zone knows itself"
 is "$(zc exec a -- getent ahostsv4 host.example.test | awk 'NR == 1 { print $1 }')" 198.51.100.7 "other names: the host's resolver"
 is "$(zc exec a -- getent ahostsv4 nobody.zone.internal)" "" "a name of ours that is not there is not asked elsewhere"
-! grep -q "nobody" "$T/upstream.log"
-ok $? "(the LAN's resolver never heard of it)"
+gw=$(zc network show default -o json | jq -r .gateway4) gw6=$(zc network show default -o json | jq -r .gateway6)
+for name in "$gw" "$gw6" "${gw%.*}.251"; do
+    zc exec a -- getent hosts "$name"
+    is $? 2 "an address of ours without a name: $name"
+done
+grep -q "host.example.test" "$T/upstream.log" && ! grep -E "nobody.zone.internal from|PTR" "$T/upstream.log"
+ok $? "(the LAN's resolver never heard of any of them)"
 is "$(zc exec a -- sh -c 'grep -c . /etc/resolv.conf; grep -o corp.test /etc/resolv.conf' | xargs)" "3 corp.test" "resolv.conf: the network's resolver, the host's search and options"
 zc stop -t 0 b >/dev/null
 gone b
