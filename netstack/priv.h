@@ -135,6 +135,11 @@ int net_table_try(const char *text, struct err *e); /* once; busy: "not now", or
 int net_table_down(struct net_ctx *c, struct err *e);
 
 /* An element: key and data are what the kernel compares, each part padded to 4 bytes. */
+/* A bit of the packet's mark, set in the inet table for the bridge's, which cannot ask conntrack: the host translated this packet
+ * to a published port. No mark enters a zone. */
+#define NET_TRANSLATED "0x00800000"
+#define NET_NOT_TRANSLATED "0xff7fffff"
+
 struct net_elem {
     const char *set;                          /* a literal */
     int family;                               /* NFPROTO_INET or NFPROTO_BRIDGE: which of the two tables */

@@ -114,11 +114,14 @@ static void guard(struct text *t, const struct net_guard *g)
     for (unsigned i = 0; i < g->nrules; i++)
         rule(t, chain, &g->rules[i]);
     if (bridge)
-        str_addf(&t->s, "add rule bridge %s %s %s\n", t->instance, chain, g->deny ? "drop" : "goto opened");
+        str_addf(&t->s,
+                 "add rule bridge %s %s meta mark & " NET_TRANSLATED " != 0 goto translated\n"
+                 "add rule bridge %s %s %s\n",
+                 t->instance, chain, t->instance, chain, g->deny ? "drop" : "goto opened");
     else if (g->deny) /* what the host sends back into the network it came from: only what is published */
         str_addf(&t->s,
-                 "add rule inet %s %s iifname \"%s\" ct status dnat accept\nadd rule inet %s %s iifname "
-                 "\"%s\" drop\n",
+                 "add rule inet %s %s iifname \"%s\" ct status dnat meta mark set meta mark | " NET_TRANSLATED
+                 " accept\nadd rule inet %s %s iifname \"%s\" drop\n",
                  t->instance, chain, g->net->bridge, t->instance, chain, g->net->bridge);
     const struct net_addr *subnets[] = {&g->net->subnet4, &g->net->subnet6};
     for (unsigned i = 0; i < 2; i++) {
@@ -153,9 +156,9 @@ static const char bridge_head[] =
     "add rule bridge $ judge icmp type != echo-request return\n"
     "add rule bridge $ judge icmpv6 type != echo-request return\n"
     "add rule bridge $ judge meta l4proto { udp, sctp } ip saddr . th sport . ip daddr . th dport @flows4 "
-    "return\n"
+    "update @flows4 { ip saddr . th sport . ip daddr . th dport } return\n"
     "add rule bridge $ judge meta l4proto { udp, sctp } ip6 saddr . th sport . ip6 daddr . th dport @flows6 "
-    "return\n";
+    "update @flows6 { ip6 saddr . th sport . ip6 daddr . th dport } return\n";
 
 static bool active(const struct net_guard *g)
 {

@@ -13,9 +13,9 @@
 
 struct question {
     struct zd *d;
-    struct zone *to, *from; /* from NULL: an address, or the host's LAN */
-    struct net_addr address;
-    bool host; /* the address is this host's own */
+    struct zone *to, *from;  /* from NULL: an address, or the host's LAN */
+    struct net_addr address; /* given: of a zone too, which is from then; family 0: not given */
+    bool host;               /* the address is this host's own */
     enum spec_rule_proto proto;
     unsigned port;
 };
@@ -81,13 +81,13 @@ static bool is_on(const struct zone *z, const char *network)
     return false;
 }
 
-/* Addresses of the zone: those of its leases, which it has from its creation. */
+/* The address that is given, else those of the zone's leases, which it has from its creation. */
 static bool within(const struct zone *z, const struct net_addr *given, const char *subnet)
 {
     struct net_addr net;
     if (net_addr_parse(subnet, &net) < 0)
         return false;
-    if (!z)
+    if (given->family || !z)
         return given->family && net_addr_in(given, &net);
     for (unsigned i = 0; i < z->lease.nlinks; i++)
         if (net_addr_in(&z->lease.links[i].addr4, &net) || net_addr_in(&z->lease.links[i].addr6, &net))
@@ -130,6 +130,14 @@ static void by_rules(const struct question *q, const struct net_entry *n, struct
                    xasprintf("rule %u of network %s", i + 1, n->net.name));
 }
 
+/* 0.0.0.0 is all of IPv4, :: of IPv6, and no address is both. */
+static bool of_family(const struct question *q, const struct spec_port *p)
+{
+    struct net_addr at;
+    return !q->address.family || !p->host_ip || net_addr_parse(p->host_ip, &at) < 0 ||
+           at.family == q->address.family;
+}
+
 static const struct spec_port *published(const struct question *q, const struct spec_link *l)
 {
     for (unsigned i = 0; i < l->ports.len; i++) {
@@ -138,7 +146,7 @@ static const struct spec_port *published(const struct question *q, const struct 
         bool proto = (p->proto == SPEC_TCP && q->proto == SPEC_RULE_TCP) ||
                      (p->proto == SPEC_UDP && q->proto == SPEC_RULE_UDP) ||
                      (p->proto == SPEC_SCTP && q->proto == SPEC_RULE_SCTP);
-        if (proto && q->port >= p->zone_first && q->port <= last)
+        if (proto && q->port >= p->zone_first && q->port <= last && of_family(q, p))
             return p;
     }
     return NULL;
@@ -172,8 +180,9 @@ static void by_port(const struct question *q, const struct spec_link *l, struct 
     bool local = p && p->host_ip && str_starts(p->host_ip, "127.");
     if (!p || (local && q->from))
         return;
-    auto_free char *at = xasprintf("%s%s%u", p->host_ip ? p->host_ip : "", p->host_ip ? ":" : "",
-                                   p->host_first + q->port - p->zone_first);
+    bool six = p->host_ip && strchr(p->host_ip, ':');
+    auto_free char *at = xasprintf("%s%s%s%s%u", six ? "[" : "", p->host_ip ? p->host_ip : "", six ? "]" : "",
+                                   p->host_ip ? ":" : "", p->host_first + q->port - p->zone_first);
     if (local)
         decide(a, false, NULL, xasprintf("published on %s, for this host alone", at));
     else if (q->from && only_sealed(q))
@@ -202,6 +211,8 @@ static void through(const struct question *q, const struct spec_link *l, struct 
     }
     bool same = is_on(q->from, n->net.name);
     by_rules(q, n, a);
+    if (!a->decided && same && n->spec->deny)
+        by_port(q, l, a);
     if (!a->decided && same)
         decide(a, !n->spec->deny, NULL,
                xasprintf("no rule fits: the policy of network %s is %s", n->net.name,
@@ -238,14 +249,33 @@ static int read_port(const char *text, struct question *q, struct err *e)
     return 0;
 }
 
+static bool has_address(const struct zone *z, const struct net_addr *a)
+{
+    for (unsigned i = 0; i < z->lease.nlinks; i++)
+        if (net_addr_eq(&z->lease.links[i].addr4, a) || net_addr_eq(&z->lease.links[i].addr6, a))
+            return true;
+    return false;
+}
+
+static struct zone *zone_at(struct zd *d, const struct net_addr *a)
+{
+    for (unsigned i = 0; i < d->table_size; i++)
+        for (struct zone *z = d->table[i]; z; z = z->next)
+            if (has_address(z, a))
+                return z;
+    return NULL;
+}
+
 static int read_from(const char *text, struct question *q, struct err *e)
 {
     if (!text)
         return 0;
     if (net_addr_parse(text, &q->address) == 0) {
-        q->host = is_own_address(&q->address);
+        q->from = zone_at(q->d, &q->address);
+        q->host = !q->from && is_own_address(&q->address);
         return 0;
     }
+    q->address = (struct net_addr){0};
     int r = registry_get(q->d, text, &q->from, e);
     if (r == 0)
         q->from = on_network_of(q->d, q->from);

@@ -266,6 +266,8 @@ static int network_explain(struct ctl *c, char **args)
            js_get_bool(answer, "allowed", false) ? "yes" : "no");
     if (strcmp(js_get_str(answer, "network_of", args[0]), args[0]) != 0)
         printf("  zone %s is on the network of zone %s\n", args[0], js_get_str(answer, "network_of", ""));
+    if (!js_get_bool(answer, "running", true))
+        printf("  zone %s does not run: so it is when it does\n", js_get_str(answer, "network_of", args[0]));
     json *links = js_get(answer, "links");
     for (size_t i = 0; i < js_len(links); i++) {
         json *l = js_at(links, i);

@@ -60,7 +60,16 @@ zc delete --force sharer
 zc create local --network app -p 127.0.0.1:7700:70 -p 7701:71 --image host -- sleep 1000 >/dev/null
 is "$(yes_no local 70) $(yes_no local 71) $(yes_no local 72)" "no yes no" "the LAN: a port on localhost, a published one, another"
 like "$(zc network explain local 70)" "127.0.0.1:7700, for this host alone" "... and why"
+like "$(zc network explain local 71)" "zone local does not run" "... and that it does not run"
+zc set local 'network[0].ports=["0.0.0.0:7702:72", "[::]:7703:73", "7704:74"]' >/dev/null
+is "$(for p in 72 73 74; do yes_no local $p 192.0.2.9; yes_no local $p 2001:db8::9; done | xargs)" "yes no no yes yes yes" \
+    "an address asks by its own family"
+like "$(zc network explain local 73)" "\\[::\\]:7703" "... and an IPv6 address stands in brackets"
 zc delete local
+is "$(yes_no db 80 "$(addr other)") $(yes_no db 80 "$(addr web)") $(yes_no db 80 "$(addr web 0 1)")" "no yes yes" "a zone's address is that zone"
+zc network set app --rule "from $(addr web)/32 to zone db deny" >/dev/null
+is "$(yes_no db 80 web) $(yes_no db 80 "$(addr web)") $(yes_no db 80 "$(addr web 0 1)")" "no no yes" "... and no more than that address"
+zc network set app --rule "from label tier=web to label tier=db allow tcp 80" --rule "to label tier=db deny" >/dev/null
 is "$(zc network explain db 81/udp 10.1.2.3 -o json | jq .allowed)" false "... for an address"
 # ---- relabel ----
 status_is 0 "a zone gets another label" zc set other labels.tier=web

@@ -107,6 +107,25 @@ zc set two 'network=[{link: default}, {link: app, ports: ["7450:80"]}]' >/dev/nu
 is "$(selves) $(ns two curl -fs -m 2 http://192.0.2.1:7450/)" "2 $gw" "... and again when it joins"
 zc delete --force two
 is "$(selves)" 0 "... nor after it is gone"
+# ... and published ports are open to the network's own zones whatever its policy, and whoever carries the packet (br_netfilter)
+zc network set app --policy deny >/dev/null
+for z in u v; do ns $z ip neigh flush all; done
+is "$(ns u curl -fs -m 2 http://192.0.2.1:7400/)" "$gw" "policy deny: another's published port is reached"
+is "$(ns u curl -fs -m 2 'http://[2001:db8:1::1]:7300/')" "$gw6" "... and one's own, over IPv6"
+ns u curl -fs -m 0.6 "http://$(addr v)/" >/dev/null; [ $? = 28 ]; ok $? "... and not the zone itself"
+is "$(ns v python3 "$T/ask.py" 192.0.2.1 7003)" "8003 " "... UDP"
+ns v python3 - <<'P'; ok $? "... a conversation of it"
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(2)
+for i in range(5):
+    s.sendto(b"x", ("192.0.2.1", 7003))
+    s.recv(100)
+P
+is "$(ns v python3 "$T/ask.py" "$(addr u)" 8003)" "none " "... and not directly"
+like "$(zc network explain v 80 u)" "yes on app: published" "explain knows"
+like "$(zc network explain v 81 u)" "no on app: .*policy" "... and what is not"
+zc network set app --policy allow >/dev/null
 (cd "$T" && exec python3 -m http.server -b 127.0.0.1 7500 >/dev/null 2>&1) >/dev/null 2>&1 & # for below
 until_ok curl -fs -m 1 -o /dev/null http://127.0.0.1:7500/
 # ---- live ----
@@ -195,5 +214,6 @@ is "$(zc network list -o json | jq '[.[].addresses_used] | add')" "$(wc -l <"$T/
 is "$(uniq -d "$T/all")" "" "... none of them twice"
 zc delete --force $(zc list -q) >/dev/null
 zc network delete app
+for f in 4 6; do nft flush set bridge "$inst" flows$f; done # ways back that time out by themselves
 nothing_left
 finish
