@@ -72,15 +72,6 @@ static bool is_own_address(const struct net_addr *a)
     return own;
 }
 
-static bool is_on(const struct zone *z, const char *network)
-{
-    const struct spec *s = z && z->plan ? z->plan->spec : z ? z->spec : NULL;
-    for (unsigned i = 0; s && i < s->network.len; i++)
-        if (str_eq(s->network.at[i].link, network))
-            return true;
-    return false;
-}
-
 /* The address that is given, else those of the zone's leases, which it has from its creation. */
 static bool within(const struct zone *z, const struct net_addr *given, const char *subnet)
 {
@@ -105,7 +96,7 @@ static bool side_is(const struct spec_rule_side *s, const struct zone *z, const 
     case SPEC_SIDE_ZONE:
         return z && !strcmp(z->name, s->name);
     case SPEC_SIDE_NETWORK:
-        return is_on(z, s->name);
+        return zone_is_on(z, s->name);
     default:
         return within(z, a, s->name);
     }
@@ -156,7 +147,7 @@ static bool reaches(const struct question *q, const struct net_entry *n)
 {
     for (unsigned i = 0; i < q->d->networks.len; i++) {
         const struct net_entry *other = &q->d->networks.at[i];
-        if (is_on(q->from, other->net.name) && strv_has(other->spec->reach, n->net.name))
+        if (zone_is_on(q->from, other->net.name) && strv_has(other->spec->reach, n->net.name))
             return true;
     }
     return false;
@@ -166,7 +157,7 @@ static bool only_sealed(const struct question *q)
 {
     bool some = false;
     for (unsigned i = 0; i < q->d->networks.len; i++)
-        if (is_on(q->from, q->d->networks.at[i].net.name)) {
+        if (zone_is_on(q->from, q->d->networks.at[i].net.name)) {
             some = true;
             if (q->d->networks.at[i].net.type != SPEC_NET_SEALED)
                 return false;
@@ -209,7 +200,7 @@ static void through(const struct question *q, const struct spec_link *l, struct 
                        : xasprintf("both are on the network of zone %s: nothing lies between", q->to->name));
         return;
     }
-    bool same = is_on(q->from, n->net.name);
+    bool same = zone_is_on(q->from, n->net.name);
     by_rules(q, n, a);
     if (!a->decided && same && n->spec->deny)
         by_port(q, l, a);

@@ -177,46 +177,89 @@ void firewall_follow(struct zone *z)
         log_error("firewall: %s", e.text);
 }
 
-/* ---- what a rule names and nobody is ---- */
-static bool somebody(struct zd *d, const char *who)
+/* ---- what a rule names and nobody is, and what never comes this way ---- */
+static bool is_who(const struct zone *z, const char *who)
 {
-    for (unsigned i = 0; i < d->table_size; i++)
-        for (const struct zone *z = d->table[i]; z; z = z->next) {
-            if (str_starts(who, "zone ") && !strcmp(z->name, who + 5))
-                return true;
-            for (unsigned k = 0; z->spec && k < z->spec->labels.len; k++) {
-                auto_free char *is =
-                    xasprintf("label %s=%s", z->spec->labels.at[k].key, z->spec->labels.at[k].value);
-                if (!strcmp(is, who))
-                    return true;
-            }
-        }
+    if (str_starts(who, "zone ") && !strcmp(z->name, who + 5))
+        return true;
+    for (unsigned k = 0; z->spec && k < z->spec->labels.len; k++) {
+        auto_free char *is = xasprintf("label %s=%s", z->spec->labels.at[k].key, z->spec->labels.at[k].value);
+        if (!strcmp(is, who))
+            return true;
+    }
     return false;
 }
 
-static void warn_side(struct zd *d, const char *rule, const struct spec_rule_side *s, json *out)
+/* network: on which; NULL: on any. */
+static bool somebody(struct zd *d, const char *who, const char *network)
+{
+    for (unsigned i = 0; i < d->table_size; i++)
+        for (const struct zone *z = d->table[i]; z; z = z->next)
+            if (is_who(z, who) && (!network || zone_is_on(z, network)))
+                return true;
+    return false;
+}
+
+static char *unnamed(struct zd *d, const struct spec_rule_side *s)
 {
     auto_free char *who = net_rule_who(s);
-    auto_free char *text = NULL;
-    if (who && !somebody(d, who))
-        text = xasprintf("rule \"%s\": no zone is %s", rule, who);
-    else if (s->kind == SPEC_SIDE_NETWORK && !network_find(d, s->name))
-        text = xasprintf("rule \"%s\": network %s does not exist", rule, s->name);
-    if (text)
-        js_add(out, js_string(text));
+    if (who && !somebody(d, who, NULL))
+        return xasprintf("no zone is %s", who);
+    if (s->kind == SPEC_SIDE_NETWORK && !network_find(d, s->name))
+        return xasprintf("network %s does not exist", s->name);
+    return NULL;
+}
+
+static bool overlap(const struct net_addr *a, const struct net_addr *b)
+{
+    return net_addr_in(a, b) || net_addr_in(b, a);
+}
+
+/* A network's rules judge what reaches its own zones. */
+static char *reached(struct zd *d, const struct net_entry *n, const struct spec_rule_side *to)
+{
+    auto_free char *who = net_rule_who(to);
+    struct net_addr a;
+    if (who && !somebody(d, who, n->net.name))
+        return xasprintf("no zone on network %s is %s, and its rules are about what reaches its own zones",
+                         n->net.name, who);
+    if (to->kind == SPEC_SIDE_NETWORK && strcmp(to->name, n->net.name) != 0)
+        return xasprintf("rules of network %s are about what reaches its own zones, not those of network %s",
+                         n->net.name, to->name);
+    if (to->kind == SPEC_SIDE_ADDRESS && net_addr_parse(to->name, &a) == 0 && !overlap(&a, &n->net.subnet4) &&
+        !overlap(&a, &n->net.subnet6))
+        return xasprintf("%s lies outside of network %s, whose zones its rules are about", to->name,
+                         n->net.name);
+    return NULL;
+}
+
+static char *families(const struct spec_rule *r)
+{
+    struct net_addr from, to;
+    if (r->from.kind != SPEC_SIDE_ADDRESS || r->to.kind != SPEC_SIDE_ADDRESS ||
+        net_addr_parse(r->from.name, &from) < 0 || net_addr_parse(r->to.name, &to) < 0 ||
+        from.family == to.family)
+        return NULL;
+    return xstrdup("one address is IPv4 and the other IPv6: no packet has both");
 }
 
 #define WARNINGS_MAX 20u
 
-json *firewall_warnings(struct zd *d, const struct spec_network *s)
+json *firewall_warnings(struct zd *d, const struct net_entry *n)
 {
     json *out = js_array();
-    for (char **t = s->rules; t && *t && js_len(out) < WARNINGS_MAX; t++) {
+    for (char **t = n->spec->rules; t && *t && js_len(out) < WARNINGS_MAX; t++) {
         struct spec_rule r;
         if (spec_rule_parse(*t, &r))
             continue;
-        warn_side(d, *t, &r.from, out);
-        warn_side(d, *t, &r.to, out);
+        char *from = unnamed(d, &r.from), *to = unnamed(d, &r.to);
+        char *why[] = {from, to ? to : reached(d, n, &r.to), families(&r)};
+        for (unsigned i = 0; i < ARRAY_LEN(why); i++) {
+            auto_free char *text = why[i] ? xasprintf("rule \"%s\": %s", *t, why[i]) : NULL;
+            if (text)
+                js_add(out, js_string(text));
+            free(why[i]);
+        }
     }
     return out;
 }

@@ -49,7 +49,7 @@ static json *row(struct zd *d, const struct net_entry *n)
 static json *row_with_warnings(struct zd *d, const struct net_entry *n)
 {
     json *o = row(d, n);
-    js_set(o, "messages", firewall_warnings(d, n->spec));
+    js_set(o, "messages", firewall_warnings(d, n));
     return o;
 }
 

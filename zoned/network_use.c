@@ -87,3 +87,8 @@ void networks_check(struct zd *d, const struct spec *s, struct problems *ps)
                         l->link);
     }
 }
+
+bool zone_is_on(const struct zone *z, const char *network)
+{
+    return z && uses(z->plan ? z->plan->spec : z->spec, network);
+}

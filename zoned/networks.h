@@ -55,11 +55,12 @@ void firewalld_close(struct zd *d); /* what it was asked for stays */
 
 /* firewall.c: rules of networks */
 int firewall_load(struct zd *d, const char *without,
-                  struct err *e);                 /* all rules, all running zones, at once */
-int firewall_join(struct zone *z, struct err *e); /* before a start: z->plan */
-void firewall_leave(struct zone *z);              /* after the end; idempotent */
-void firewall_follow(struct zone *z);             /* its labels or links changed */
-json *firewall_warnings(struct zd *d, const struct spec_network *s);         /* rules that name nobody */
+                  struct err *e);                                 /* all rules, all running zones, at once */
+int firewall_join(struct zone *z, struct err *e);                 /* before a start: z->plan */
+void firewall_leave(struct zone *z);                              /* after the end; idempotent */
+void firewall_follow(struct zone *z);                             /* its labels or links changed */
+json *firewall_warnings(struct zd *d, const struct net_entry *n); /* rules that name nobody, or never fit */
+bool zone_is_on(const struct zone *z, const char *network);       /* as it runs; at rest, by its spec */
 struct spec_rule *firewall_rules(const struct spec_network *s, unsigned *n); /* free() */
 
 /* ports.c: which zone publishes what; refuses a conflict before the start */

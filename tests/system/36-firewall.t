@@ -104,6 +104,15 @@ closed web "http://$db/" "... nor by anything but ping"
 zc network set app --policy allow
 status_is 0 "a rule that names nobody is taken" zc network set app --rule "from label tier=nowhere to zone db allow tcp 1"
 like "$out" "no zone is label tier=nowhere" "... with a warning"
+zc network show app -o json | jq .rules >"$T/rules"
+never() { like "$(zc network set app --rule "$1" 2>&1)" "$2" "never fits, with a warning: $1"; }
+never "to zone remote allow tcp 1" "no zone on network app is zone remote"
+never "to label tier=none deny" "no zone is label tier=none"
+never "to network far deny" "not those of network far"
+never "to 10.1.2.3 deny" "10.1.2.3 lies outside of network app"
+never "from 192.0.2.2 to $db6 allow" "one address is IPv4 and the other IPv6"
+is "$(zc network set app --rule "from 0.0.0.0/0 to $db allow" --rule "to network app allow" --rule "from network far to label tier=db allow" 2>&1 | grep -c rule)" 0 "no warning where a rule may fit"
+zc network set app --rule "$(jq -r '.[0]' "$T/rules")" >/dev/null
 is "$(zc network show app -o json | jq -c .rules)" '["from label tier=nowhere to zone db allow tcp 1"]' "show has the rules"
 for bad in "allow tcp 0" "allow tcp 65536" "allow tcp 90-80" "from label tier allow" "from nobody allow" "permit tcp 80" \
     "allow icmp 8" "allow tcp 80 81" "from zone Db allow" ""; do
