@@ -115,7 +115,8 @@ static void settle_part(struct ledger *l)
         l->zones = apart + cpus * (double)l->part.weight / ((double)l->part.weight + tops);
 }
 
-/* v1 refuses a cap above the parent's (tg_cfs_schedulable_down), where it would mean nothing anyway. */
+/* v1 refuses a cap above that of any group around it (tg_cfs_schedulable_down), where it would mean nothing anyway: who lies in a
+ * pool without a cap is held by the parent's. */
 static void settle_caps(struct ledger *l)
 {
     for (int inner = 0; inner < 2; inner++)
@@ -123,7 +124,7 @@ static void settle_caps(struct ledger *l)
             struct ledger_entry *e = &l->at[i];
             if ((e->up >= 0) != inner)
                 continue;
-            double bound = e->up >= 0 ? l->at[e->up].cap : l->part.cap;
+            double bound = e->up >= 0 && l->at[e->up].cap > 0 ? l->at[e->up].cap : l->part.cap;
             e->cap = e->cpu->cap > 0 ? e->cpu->cap : -1;
             if (e->cap > 0 && bound > 0 && bound < e->cap)
                 e->cap = bound;

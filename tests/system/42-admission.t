@@ -176,6 +176,44 @@ zc delete --force astray >/dev/null
 status_is 0 "a pool that nobody names goes" zc pool delete batch
 status_is 3 "... and is gone" zc pool show batch
 zc delete --force $(zc list -q) >/dev/null
+# ---- caps below the host's part, which v1 takes in one order only: parents go up first, and down last ----
+quota_of() { # that of a group of ours: CPUs, or none
+    local q p
+    q=$(cat /sys/fs/cgroup/*/"$inst.slice/$1/cpu.cfs_quota_us" 2>/dev/null) p=$(cat /sys/fs/cgroup/*/"$inst.slice/$1/cpu.cfs_period_us" 2>/dev/null)
+    [ "$q" ] || read -r q p <"/sys/fs/cgroup/$inst.slice/$1/cpu.max"
+    case $q in max | -1) echo none ;; *) awk "BEGIN { print $q / $p }" ;; esac
+}
+quotas() { echo "$(quota_of .) $(quota_of free.pool) $(quota_of free.pool/capped) $(quota_of beside)"; }
+left=$(awk "BEGIN { print $cpus - 0.5 }")
+bound=$left # of whoever asks for more
+[ $in_root = 1 ] || bound=$cpus left=none
+zc pool create free >/dev/null
+zc create capped --image host --set cpu.pool=free -- sleep 1000
+zc create beside --image host --cpu-cap $cpus -- sleep 1000
+zc start capped beside
+zc set @host cpu.reserved=0.5 >/dev/null
+status_is 0 "a cap above what the host leaves, in a pool without a cap" zc set capped cpu.cap=$cpus
+is "$(quotas)" "$left none $bound $bound" "... is what the host leaves"
+zc stop --force capped >/dev/null
+status_is 0 "... at a start, too" zc start capped
+is "$(quotas)" "$left none $bound $bound" "... the same"
+status_is 0 "the host's part goes" zc set @host cpu.reserved=
+is "$(quotas)" "none none $cpus $cpus" "... and the caps are as they were asked for"
+status_is 0 "and comes" zc set @host cpu.reserved=0.5
+is "$(quotas)" "$left none $bound $bound" "... and holds them again"
+status_is 0 "less for the host" zc set @host cpu.reserved=0.25
+[ $in_root = 0 ] || is "$(quotas)" "$(awk "BEGIN { print $cpus - 0.25, \"none\", $cpus - 0.25, $cpus - 0.25 }")" "... more for all"
+status_is 0 "more for the host" zc set @host cpu.reserved=0.5
+status_is 0 "a cap of the pool" zc pool set free cpu.cap=$cpus
+is "$(quotas)" "$left $bound $bound $bound" "... is within the host's, too"
+status_is 0 "a smaller one" zc pool set free cpu.cap=0.5
+is "$(quotas)" "$left 0.5 0.5 $bound" "... holds its zone"
+status_is 0 "none" zc pool set free cpu.cap=
+is "$(quotas)" "$left none $bound $bound" "... and what the host leaves does"
+zc set @host cpu.reserved= >/dev/null
+zc delete --force capped beside >/dev/null
+zc pool delete free
+
 # ---- a pool's file, edited by hand ----
 zc pool create hand cpu.cap=1 >/dev/null
 zc create inside --image host --set cpu.pool=hand -- sleep 1000

@@ -267,6 +267,22 @@ static void test_pools(void)
        "a pool that is not there");
 }
 
+/* v1 takes no cap above that of any group around it. */
+static void test_caps(void)
+{
+    reset("0-1");
+    struct ledger_entry *p = add_pool("free"), *in = add("in"), *out = add("out");
+    in->pool = "free";
+    of(in)->cap = of(out)->cap = 2;
+    host.cpu.reserved = 0.5;
+    ok(divide() == 0 && out->cap == 1.5, "a cap is not above what the host leaves");
+    ok(p->cap < 0 && in->cap == 1.5, "nor in a pool that has no cap");
+    of(p)->cap = 2;
+    ok(divide() == 0 && p->cap == 1.5 && in->cap == 1.5, "nor in one whose cap is above it, too");
+    of(p)->cap = 1;
+    ok(divide() == 0 && p->cap == 1 && in->cap == 1, "nor above its pool's");
+}
+
 static void test_memory(void)
 {
     reset("0-1");
@@ -419,6 +435,7 @@ int main(void)
     test_reserved();
     test_dedicated();
     test_pools();
+    test_caps();
     test_memory();
     test_part();
     test_partition();
