@@ -149,13 +149,6 @@ int division_plan(struct zd *d, struct zone *z, struct plan *p, struct problems 
     return r;
 }
 
-json *plan_remarks(struct zd *d, const struct plan *p)
-{
-    struct cg_limits l;
-    plan_limits(p, &l);
-    return cg_remarks(d->cgroups, &l);
-}
-
 /* ---- into the kernel ---- */
 struct party {            /* whose section changes */
     struct zone *z;       /* one of these, */

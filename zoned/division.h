@@ -62,10 +62,15 @@ void division_save_plan(struct zone *z);        /* the running plan, for whoever
 int division_open(struct zd *d, struct err *e); /* host.yaml, pools */
 void division_adopted(struct zd *d);            /* what ran before us is known */
 void division_free(struct zd *d);
-json *plan_remarks(struct zd *d, const struct plan *p);                     /* cg_remarks of it */
+struct cg_limits limits_of(struct zd *d, const struct spec *s);
 void check_limits(struct zd *d, const struct spec *s, struct problems *ps); /* and the pool */
-json *limits_remarks(struct zd *d, const struct spec *s);                   /* the same of a zone at rest */
 void note_all(struct zone *z, json *sentences);                             /* to whoever asked; frees them */
+
+/* remarks.c: what is kept less well than its key says; arrays of sentences */
+json *plan_remarks(struct zd *d, const struct plan *p);
+json *limits_remarks(struct zd *d, const struct spec *s); /* of a zone at rest */
+json *pool_remarks(struct zd *d, const struct spec_party *p);
+json *host_remarks(struct zd *d); /* its part as it is now */
 
 /* drift.c: what the kernel has against what the specs say. Each sets what is remembered as drifted and tells of a
  * change by an event; arrays as of cg_drift, with `of` for groups that zones share. */

@@ -160,11 +160,14 @@ static int change(struct zd *d, struct zd_request *r, enum spec_party_kind kind,
     } else {
         k = exchange(d, at, p, path, now, e);
     }
-    if (k < 0)
+    if (k < 0) {
         js_free(answer);
-    else
-        zd_reply_json(r, 200, answer);
-    return k;
+        return k;
+    }
+    auto_js json *remarks = kind == SPEC_PARTY_POOL ? pool_remarks(d, *at) : host_remarks(d);
+    js_add_all(js_get(answer, "messages"), remarks);
+    zd_reply_json(r, 200, answer);
+    return 0;
 }
 
 int h_patch_pool(struct zd *d, struct zd_request *r, struct err *e)
@@ -264,7 +267,7 @@ static json *row(const struct ledger_entry *e, const struct division *before, bo
     return o;
 }
 
-static json *answer(const struct division *before, const struct division *after)
+static json *answer(const struct division *before, const struct division *after, json *messages)
 {
     json *o = js_object(), *list = js_array();
     for (unsigned i = 0; i < after->l.n; i++)
@@ -275,6 +278,7 @@ static json *answer(const struct division *before, const struct division *after)
     js_set(o, "host_reserved", h->cpu.reserved > 0 ? js_real(h->cpu.reserved) : js_null());
     js_set_bool(o, "host_counted", h->cpu.reserved > 0 || !after->l.host_in_root);
     js_set(o, "zones", list);
+    js_set(o, "messages", messages);
     return o;
 }
 
@@ -299,7 +303,7 @@ int h_plan(struct zd *d, struct zd_request *r, struct err *e)
     if (k == 0) {
         ledger_worst(&before.l);
         ledger_worst(&after.l);
-        zd_reply_json(r, 200, answer(&before, &after));
+        zd_reply_json(r, 200, answer(&before, &after, limits_remarks(d, s)));
     } else {
         k = problems_to_err(ps, e, file);
     }

@@ -64,7 +64,7 @@ static void join_target(struct zd *d, const struct spec *s, char **run_dir)
     }
 }
 
-static struct cg_limits limits_of(struct zd *d, const struct spec *s)
+struct cg_limits limits_of(struct zd *d, const struct spec *s)
 {
     return (struct cg_limits){.cpu = &s->cpu,
                               .memory = &s->memory,
@@ -73,12 +73,6 @@ static struct cg_limits limits_of(struct zd *d, const struct spec *s)
                               .devices = s->devices,
                               .system = s->init == SPEC_INIT_SYSTEM,
                               .io_dev = cg_io_dev(d->lib_dir)};
-}
-
-json *limits_remarks(struct zd *d, const struct spec *s)
-{
-    struct cg_limits l = limits_of(d, s);
-    return cg_remarks(d->cgroups, &l);
 }
 
 void note_all(struct zone *z, json *sentences)

@@ -214,6 +214,42 @@ zc set @host cpu.reserved= >/dev/null
 zc delete --force capped beside >/dev/null
 zc pool delete free
 
+# ---- what a quota of all zones does to whole CPUs, and what goes before the host: told, and reckoned with ----
+each=$(awk "BEGIN { print ($cpus - 0.5) / $cpus }") # of every CPU's time
+zc create whole --image host --set cpu.dedicated=1 -- sleep 1000
+zc create some --image host -- sleep 1000
+zc start some
+sure_of() { zc stats -o json | jq -c --arg z "$1" '.zones[] | select(.name == $z) | .cpu | [.entitled, .guaranteed] | map(. * 100 | round)'; }
+status_is 0 "a dedicated CPU" zc start whole
+if [ $in_root = 1 ]; then
+    [ "$v2" = true ] || like "$out" "^cpu.dedicated: while this is promised all zones go before the host's own programs.*zonectl set @host cpu.reserved=" \
+        "... goes before the host, and says so"
+    status_is 0 "the host's part" zc set @host cpu.reserved=0.5
+    like "$out" "^cpu.reserved: kept by a quota on all zones together, .* each CPU gives them $(printf %.2f "$each") of its time, and one thread gets no more" \
+        "... says how it is kept"
+    is "$(sure_of whole)" "$(awk "BEGIN { x = int($each * 100 + 0.5); print \"[\" x \",\" x \"]\" }")" "a dedicated CPU is what that leaves of it"
+    zc stop --force whole >/dev/null
+    status_is 0 "it starts" zc start whole
+    like "$out" "^cpu.dedicated: @host cpu.reserved=0.5 is kept by a quota on all zones together, .* a dedicated one, too, gives them $(printf %.2f "$each") of its time" \
+        "... and says so"
+    status_is 0 "a promise beside it" zc set some cpu.reserved=0.1
+    like "$out" "^cpu.reserved: @host cpu.reserved=0.5 is kept by a quota.* one thread gets no more" "... says so, too"
+    spec "cpu: {reserved: 0.1}"
+    status_is 0 "a plan" zc plan -f "$T/n.yaml"
+    like "$out" "^cpu.reserved: @host cpu.reserved=0.5 is kept by a quota" "... says so, too"
+    like "$out" "^whole +zone +$(printf %.2f "$each") +$(printf %.2f "$each") +1" "... what the dedicated CPU is"
+    status_is 0 "the host's part is given back" zc set @host cpu.reserved=
+    like "$out" "^cpu.reserved: while zones are promised CPUs all zones go before the host's own programs" "... before whom all zones go again"
+    status_is 0 "a plan without a promise" zc plan -f "$T/n.yaml" --set cpu.reserved=
+    is "$(head -1 <<<"$out" | cut -d' ' -f1)" NAME "... has nothing to say"
+fi
+status_is 0 "memory of the host" zc set @host memory.reserved=1M
+like "$out" "^memory.reserved: promised to no zone; .* memory.cap" "... says what that is"
+zc set @host memory.reserved= >/dev/null
+status_is 0 "a cap of a dedicated CPU" zc set whole cpu.cap=0.3
+is "$(sure_of whole)" "[30,30]" "... is all that it is sure of"
+zc delete --force whole some >/dev/null
+
 # ---- a pool's file, edited by hand ----
 zc pool create hand cpu.cap=1 >/dev/null
 zc create inside --image host --set cpu.pool=hand -- sleep 1000
