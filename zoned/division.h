@@ -20,8 +20,8 @@ struct division { /* one ledger with what its entries are */
     int self; /* the index of the zone that was asked for, or -1 */
 };
 
-/* The running zones, and z as `spec` would have it (in its running pool if it runs, else in the spec's); z may be
- * NULL; a spec whose zone is not known is given as `spec` alone. To be ended in either case. */
+/* The running zones, and z as `spec` has it, in the spec's pool; z may be NULL; a spec whose zone is not known is given as
+ * `spec` alone. To be ended in either case. */
 int division_make(struct zd *d, struct zone *z, const struct spec *spec, struct division *out,
                   struct problems *ps);
 void division_done(struct division *v);
@@ -49,8 +49,10 @@ char *pool_group(const char *name); /* "NAME.pool"; malloc'd */
 /* division.c: everybody's part of the machine, and its way into the kernel */
 /* Whether both ask for the same part of the machine: then a change from one to the other divides nothing anew, however many run. */
 bool division_asks_same(const struct spec *a, const struct spec *b);
+/* z's spec as it can be carried out now: of a zone that runs, in the pool that it runs in. To be ended with spec_free. */
+struct spec *division_spec(const struct zone *z, const struct plan *running);
 void division_keep(const struct plan *running, struct plan *p); /* p->cpu and p->cgroup_parent as they are */
-/* Fills p->cpu and p->cgroup_parent for z with its spec as it is; a promise that would break is a problem. */
+/* Fills p->cpu and p->cgroup_parent for z with the plan's spec; a promise that would break is a problem. */
 int division_plan(struct zd *d, struct zone *z, struct plan *p, struct problems *ps);
 /* Writes what all running zones but `except`, their pools and the zones' part are to have now. All or nothing. */
 int division_apply(struct zd *d, const struct zone *except, struct err *e);

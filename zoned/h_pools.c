@@ -282,6 +282,19 @@ static json *answer(const struct division *before, const struct division *after,
     return o;
 }
 
+static json *plan_messages(struct zd *d, const struct zone *z, const struct spec *s)
+{
+    json *list = limits_remarks(d, s);
+    auto_free char *pool = z && z->plan ? division_pool_of(z->plan) : NULL;
+    if (!z || !z->plan || str_eq(pool, s->cpu.pool))
+        return list;
+    auto_free char *text =
+        xasprintf("cpu.pool: %s runs %s%s, and goes over at its next start: AFTER is what it has then",
+                  z->name, pool ? "in pool " : "outside of pools", pool ? pool : "");
+    js_add(list, js_string(text));
+    return list;
+}
+
 int h_plan(struct zd *d, struct zd_request *r, struct err *e)
 {
     auto_free char *text = NULL;
@@ -303,7 +316,7 @@ int h_plan(struct zd *d, struct zd_request *r, struct err *e)
     if (k == 0) {
         ledger_worst(&before.l);
         ledger_worst(&after.l);
-        zd_reply_json(r, 200, answer(&before, &after, limits_remarks(d, s)));
+        zd_reply_json(r, 200, answer(&before, &after, plan_messages(d, z, s)));
     } else {
         k = problems_to_err(ps, e, file);
     }

@@ -106,6 +106,7 @@ int op_plan(struct zd *d, struct zone *z, const struct plan *running, struct pla
 {
     struct stor_root_plan root = {0};
     auto_free char *join = NULL;
+    auto_spec struct spec *spec = division_spec(z, running);
     if (running) /* the others ask for their root */
         closed_folders_refresh(d, z->spec);
     check_limits(d, z->spec, ps);
@@ -120,7 +121,7 @@ int op_plan(struct zd *d, struct zone *z, const struct plan *running, struct pla
                              .own_dirs = d->closed_folders,
                              .keeper_socket = d->keeper_socket,
                              .cgroup_parent = d->cgroup_parent,
-                             .spec = z->spec,
+                             .spec = spec,
                              .lease = &z->lease,
                              .networks = d->networks.at,
                              .nnetworks = d->networks.len,

@@ -250,6 +250,35 @@ status_is 0 "a cap of a dedicated CPU" zc set whole cpu.cap=0.3
 is "$(sure_of whole)" "[30,30]" "... is all that it is sure of"
 zc delete --force whole some >/dev/null
 
+# ---- a running zone goes over to another pool at its next boot ----
+zc pool create half cpu.cap=0.5 >/dev/null
+zc pool create plain >/dev/null
+zc create goes --image host --set cpu.pool=plain --set process.stop_timeout=1s -- sleep 1000
+zc create stays --image host --set process.stop_timeout=1s -- sleep 1000
+zc start goes stays
+spec_of() { zc export "$1" >"$T/$1.yaml"; }
+after() { zc plan -f "$T/$1.yaml" "${@:2}" -o json 2>/dev/null | jq -c --arg z "$1" '.zones[] | select(.name == $z) | [.pool, .after]'; }
+spec_of goes
+spec_of stays
+is "$(after goes --set cpu.pool=half)" '["half",0.5]' "a plan of a running zone with another pool is of that pool"
+status_is 0 "... it fits" zc plan -f "$T/goes.yaml" --set cpu.pool=half
+like "$out" "^cpu.pool: goes runs in pool plain, and goes over at its next start: AFTER is what it has then" "... and says when"
+refused 8 "the zones of pool plain would be promised 0.5 CPUs together, the pool has 0" "a promise that the other pool has not" \
+    zc plan -f "$T/stays.yaml" --set cpu.pool=plain --set cpu.reserved=0.5
+status_is 0 "a promise outside of its present pool" zc plan -f "$T/goes.yaml" --set cpu.pool= --set cpu.reserved=0.5
+status_is 0 "... is accepted with the change of the pool" zc set goes cpu.pool= cpu.reserved=0.5 cpu.shares=300
+like "$out" "^cpu.reserved: - -> 0.5 \(at next boot\)" "... and waits with it"
+like "$out" "^cpu.shares: 100 -> 300 \(applied live\)" "... alone"
+status_is 0 "... as it does when something else is set" zc set goes cpu.shares=200
+is "$(zc plan -f "$T/stays.yaml" -o json 2>/dev/null | jq -c '.zones[] | select(.name == "goes") | [.pool, .reserved]')" '["plain",null]' "until then it has none"
+zc restart goes >/dev/null
+is "$(zc plan -f "$T/stays.yaml" -o json 2>/dev/null | jq -c '.zones[] | select(.name == "goes") | [.pool, .reserved]')" '[null,0.5]' "... and then it has"
+status_is 0 "a promise is given back at once" zc set goes cpu.pool=plain cpu.reserved=
+like "$out" "^cpu.reserved: 0.5 -> - \(applied live\)" "... whatever the pool"
+zc delete --force goes stays >/dev/null
+zc pool delete half
+zc pool delete plain
+
 # ---- a pool's file, edited by hand ----
 zc pool create hand cpu.cap=1 >/dev/null
 zc create inside --image host --set cpu.pool=hand -- sleep 1000
