@@ -173,6 +173,14 @@ zc pool set batch cpu.reserved= cpu.set=0
 zc create astray --image host --set cpu.pool=batch --set cpu.set=$last -- sleep 1000
 [ "$last" = 0 ] || refused 8 "none of the CPUs $last of zone astray is left to it \(the pool has others\)" "a set outside of its pool's" zc start astray
 zc delete --force astray >/dev/null
+# CPUs of a pool's own, and where its zone may run
+zc pool set batch cpu.set= cpu.dedicated=1 >/dev/null
+zc create astray --image host --set cpu.pool=batch --set cpu.set=0 -- sleep 1000
+status_is 0 "a pool's own CPU is one that its zone may run on" zc start astray
+[ "$last" = 0 ] || refused 8 "none of the CPUs $last of zone astray is left to it \(the pool has others\)" "... and stays" zc set astray cpu.set=$last
+like "$out" "^hint: choose among 0: cpu.set=0" "... which it says"
+status_is 0 "... truly" zc set astray cpu.set=0
+zc delete --force astray >/dev/null
 status_is 0 "a pool that nobody names goes" zc pool delete batch
 status_is 3 "... and is gone" zc pool show batch
 zc delete --force $(zc list -q) >/dev/null

@@ -256,6 +256,28 @@ static void test_pools(void)
                    "SPEC tells "
                    "beforehand what fits"),
        "the first zone of a pool brings the pool's promise");
+    of(out)->reserved = -1;
+    of(in)->set = (char *)"0";
+    ok(divide() == 0 && set_is(p, "0,3") && set_is(in, "0"), "its own zone's CPU is among them");
+    of(in2)->set = (char *)"3";
+    ok(divide() == 0 && set_is(p, "0,3") && set_is(in2, "3"), "... each one's");
+    p->held = "2-3";
+    ok(divide() < 0 && says("none of the CPUs 0 of zone in is left to it (the pool has others)") &&
+           advises("choose among 2-3: cpu.set=2-3"),
+       "what it has it keeps, and says which");
+    of(in)->set = (char *)"2";
+    ok(divide() == 0 && set_is(in, "2"), "... and one of these is taken");
+    of(p)->dedicated = of(out)->dedicated = 1;
+    of(in2)->set = of(out)->set = NULL;
+    p->held = "2";
+    ok(divide() == 0 && set_is(p, "2") && set_is(out, "3"), "another finds whole CPUs beside it");
+    p->held = NULL;
+    of(in)->set = (char *)"3";
+    ok(divide() == 0 && set_is(p, "3") && set_is(out, "2"), "... but not that of the pool's zone");
+    of(p)->dedicated = 2;
+    of(out)->dedicated = 0;
+    of(in)->set = NULL;
+    of(out)->reserved = 2.5;
     of(p)->dedicated = 0;
     of(p)->reserved = 1.75;
     l.asks = 0;
