@@ -38,8 +38,9 @@ char *pool_path(struct zd *d, const char *name); /* malloc'd */
 /* The file is the truth: where no zone runs in the pool it is read again, else it waits for the next start or set. */
 int pool_reread(struct zd *d, const char *name, struct err *e);
 bool pool_pending(struct zd *d, const struct pool_entry *p); /* the file says something else, or is broken */
-/* The name of a zone that is configured or runs in it, or NULL. */
-const char *pool_user(struct zd *d, const char *name);
+/* A zone that changes its pool runs in the old one until its next start. */
+bool pool_runs(const struct zone *z, const char *pool);
+bool pool_is_named(const struct zone *z, const char *pool); /* by its spec */
 int pool_ensure_up(struct zd *d, struct pool_entry *p, struct err *e);
 void pools_tidy(struct zd *d); /* takes down those without a running zone */
 struct pool_entry *pool_add(struct zd *d, const char *name, struct spec_party *spec /* taken */);

@@ -19,7 +19,7 @@ static json *pool_json(struct zd *d, struct pool_entry *p)
     unsigned n;
     auto_free struct zone **all = registry_sorted(d, &n);
     for (unsigned i = 0; i < n; i++)
-        if (all[i]->spec && str_eq(all[i]->spec->cpu.pool, p->name))
+        if (pool_is_named(all[i], p->name) || pool_runs(all[i], p->name))
             js_add(zones, js_string(all[i]->name));
     js_set(o, "zones", zones);
     js_set_bool(o, "up", p->group != NULL);
@@ -223,17 +223,32 @@ int h_create_pool(struct zd *d, struct zd_request *r, struct err *e)
     return 0;
 }
 
+static int check_unused(struct zd *d, const char *name, struct err *e)
+{
+    unsigned n;
+    auto_free struct zone **all = registry_sorted(d, &n);
+    for (unsigned i = 0; i < n; i++) {
+        const char *zone = all[i]->name;
+        if (pool_is_named(all[i], name)) {
+            err_set(e, ERR_BUSY, EBUSY, "pool %s is used by zone %s", name, zone);
+            return err_hint(e, "zonectl set %s cpu.pool= first (and restart it), or delete the zone", zone);
+        }
+        if (pool_runs(all[i], name)) {
+            err_set(e, ERR_BUSY, EBUSY, "pool %s is used by zone %s, which runs in it", name, zone);
+            return err_hint(e, "%s leaves it at its next start: zonectl restart %s, or stop it", zone, zone);
+        }
+    }
+    return 0;
+}
+
 int h_delete_pool(struct zd *d, struct zd_request *r, struct err *e)
 {
     struct pool_entry *p;
     int k = get_pool(d, zd_param(r, 0), &p, e);
     if (k < 0)
         return k;
-    const char *user = pool_user(d, p->name);
-    if (user) {
-        err_set(e, ERR_BUSY, EBUSY, "pool %s is used by zone %s", p->name, user);
-        return err_hint(e, "zonectl set %s cpu.pool= first (and restart it), or delete the zone", user);
-    }
+    if ((k = check_unused(d, p->name, e)) < 0)
+        return k;
     auto_free char *path = pool_path(d, p->name);
     if (unlink(path) < 0 && errno != ENOENT)
         return err_sys(e, "%s", path);

@@ -283,6 +283,14 @@ zc restart goes >/dev/null
 is "$(zc plan -f "$T/stays.yaml" -o json 2>/dev/null | jq -c '.zones[] | select(.name == "goes") | [.pool, .reserved]')" '[null,0.5]' "... and then it has"
 status_is 0 "a promise is given back at once" zc set goes cpu.pool=plain cpu.reserved=
 like "$out" "^cpu.reserved: 0.5 -> - \(applied live\)" "... whatever the pool"
+zc restart goes >/dev/null
+zc set goes cpu.pool=half >/dev/null
+is "$(zc pool show plain -o json | jq -c .zones) $(zc pool show half -o json | jq -c .zones)" '["goes"] ["goes"]' \
+    "a pool's zones: that name it, and that run in it"
+refused 6 "pool plain is used by zone goes, which runs in it" "a pool is not deleted below a zone" zc pool delete plain
+like "$out" "^hint: goes leaves it at its next start: zonectl restart goes, or stop it" "... which need not be told again to leave it"
+refused 6 "pool half is used by zone goes" "nor one that a zone goes over to" zc pool delete half
+like "$out" "^hint: zonectl set goes cpu.pool= first" "... until it is told not to"
 zc delete --force goes stays >/dev/null
 zc pool delete half
 zc pool delete plain
