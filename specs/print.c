@@ -131,10 +131,37 @@ static bool foreign_stack(const struct spec *s)
     return link && (!strcmp(link, "host") || str_starts(link, "zone:"));
 }
 
+/* What is asked of the pool to come waits with it; what is given back is given back at once. */
+static bool waits_for_pool(const struct spec *a, const struct spec *b, const char *key)
+{
+    if (str_eq(a->cpu.pool, b->cpu.pool))
+        return false;
+    return str_eq(key, "cpu.set") || (str_eq(key, "cpu.reserved") && b->cpu.reserved > a->cpu.reserved) ||
+           (str_eq(key, "cpu.dedicated") && b->cpu.dedicated > a->cpu.dedicated);
+}
+
+void spec_stay(const struct spec *running, struct spec *s)
+{
+    const struct spec_cpu *was = &running->cpu;
+    if (waits_for_pool(running, s, "cpu.reserved"))
+        s->cpu.reserved = was->reserved;
+    if (waits_for_pool(running, s, "cpu.dedicated"))
+        s->cpu.dedicated = was->dedicated;
+    if (waits_for_pool(running, s, "cpu.set")) {
+        free(s->cpu.set);
+        s->cpu.set = xstrdup(was->set);
+    }
+    free(s->cpu.pool);
+    s->cpu.pool = xstrdup(was->pool);
+}
+
 void spec_diff(const struct spec *a, const struct spec *b, spec_changes *out)
 {
     unsigned first = out->len;
     spec_diff_table(&spec_table_zone, a, b, out);
+    for (unsigned i = first; i < out->len; i++)
+        if (waits_for_pool(a, b, out->at[i].key))
+            out->at[i].when = SPEC_NEXT_BOOT;
     if (!foreign_stack(a) && !foreign_stack(b))
         return;
     for (unsigned i = first; i < out->len; i++)

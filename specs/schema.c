@@ -206,9 +206,9 @@ static const struct spec_row host_rows[] = {
     {.key = "cpu.shares", .type = SPEC_T_INT, .offset = P(cpu.shares), .min = 1, .max = 10000, .unset = UNSET, .live = true,
      .doc = "The host's weight against the zones; refused (9) where host tasks sit in the root control group."},
     {.key = "cpu.reserved", .type = SPEC_T_CPUS, .offset = P(cpu.reserved), .max = CPUS_MAX * 100, .live = true,
-     .doc = "CPUs that the zones leave to the host."},
+     .doc = "CPUs that the zones leave to the host; where host tasks sit in the root control group this is a quota on all zones, of which each CPU, a dedicated one too, feels its part."},
     {.key = "memory.reserved", .type = SPEC_T_SIZE, .offset = P(memory.reserved), .max = SIZE_MAX_ALLOWED, .unset = UNSET, .live = true,
-     .doc = "Memory that is promised to no zone."},
+     .doc = "Memory that is promised to no zone. Does not hold what zones use beyond their promises (memory.cap does)."},
 };
 const struct spec_table spec_table_host = ROWS(host_rows, struct spec_party);
 

@@ -87,7 +87,7 @@ int division_make(struct zd *d, struct zone *z, const struct spec *spec, struct 
                 add_zone(v, o, o->plan->spec, division_pool_of(o->plan));
     if (spec) {
         v->self = (int)v->l.n;
-        add_zone(v, z, spec, z && z->plan ? division_pool_of(z->plan) : xstrdup(spec->cpu.pool));
+        add_zone(v, z, spec, xstrdup(spec->cpu.pool));
     }
     v->l.asks = v->self;
     add_pools(d, v);
@@ -124,6 +124,17 @@ bool division_asks_same(const struct spec *a, const struct spec *b)
            a->memory.reserved == b->memory.reserved;
 }
 
+struct spec *division_spec(const struct zone *z, const struct plan *running)
+{
+    struct spec *s = spec_copy(z->spec);
+    if (!running)
+        return s;
+    spec_stay(running->spec, s);
+    free(s->cpu.pool); /* a plan of an older zoned has that of the file */
+    s->cpu.pool = division_pool_of(running);
+    return s;
+}
+
 void division_keep(const struct plan *running, struct plan *p)
 {
     spec_cpu_done(&p->cpu);
@@ -136,7 +147,7 @@ void division_keep(const struct plan *running, struct plan *p)
 int division_plan(struct zd *d, struct zone *z, struct plan *p, struct problems *ps)
 {
     struct division v;
-    int r = division_make(d, z, z->spec, &v, ps);
+    int r = division_make(d, z, p->spec, &v, ps);
     if (r == 0) {
         const struct ledger_entry *e = &v.l.at[v.self];
         spec_cpu_done(&p->cpu);
@@ -147,13 +158,6 @@ int division_plan(struct zd *d, struct zone *z, struct plan *p, struct problems 
     }
     division_done(&v);
     return r;
-}
-
-json *plan_remarks(struct zd *d, const struct plan *p)
-{
-    struct cg_limits l;
-    plan_limits(p, &l);
-    return cg_remarks(d->cgroups, &l);
 }
 
 /* ---- into the kernel ---- */

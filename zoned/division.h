@@ -20,8 +20,8 @@ struct division { /* one ledger with what its entries are */
     int self; /* the index of the zone that was asked for, or -1 */
 };
 
-/* The running zones, and z as `spec` would have it (in its running pool if it runs, else in the spec's); z may be
- * NULL; a spec whose zone is not known is given as `spec` alone. To be ended in either case. */
+/* The running zones, and z as `spec` has it, in the spec's pool; z may be NULL; a spec whose zone is not known is given as
+ * `spec` alone. To be ended in either case. */
 int division_make(struct zd *d, struct zone *z, const struct spec *spec, struct division *out,
                   struct problems *ps);
 void division_done(struct division *v);
@@ -38,8 +38,9 @@ char *pool_path(struct zd *d, const char *name); /* malloc'd */
 /* The file is the truth: where no zone runs in the pool it is read again, else it waits for the next start or set. */
 int pool_reread(struct zd *d, const char *name, struct err *e);
 bool pool_pending(struct zd *d, const struct pool_entry *p); /* the file says something else, or is broken */
-/* The name of a zone that is configured or runs in it, or NULL. */
-const char *pool_user(struct zd *d, const char *name);
+/* A zone that changes its pool runs in the old one until its next start. */
+bool pool_runs(const struct zone *z, const char *pool);
+bool pool_is_named(const struct zone *z, const char *pool); /* by its spec */
 int pool_ensure_up(struct zd *d, struct pool_entry *p, struct err *e);
 void pools_tidy(struct zd *d); /* takes down those without a running zone */
 struct pool_entry *pool_add(struct zd *d, const char *name, struct spec_party *spec /* taken */);
@@ -49,8 +50,10 @@ char *pool_group(const char *name); /* "NAME.pool"; malloc'd */
 /* division.c: everybody's part of the machine, and its way into the kernel */
 /* Whether both ask for the same part of the machine: then a change from one to the other divides nothing anew, however many run. */
 bool division_asks_same(const struct spec *a, const struct spec *b);
+/* z's spec as it can be carried out now: of a zone that runs, in the pool that it runs in. To be ended with spec_free. */
+struct spec *division_spec(const struct zone *z, const struct plan *running);
 void division_keep(const struct plan *running, struct plan *p); /* p->cpu and p->cgroup_parent as they are */
-/* Fills p->cpu and p->cgroup_parent for z with its spec as it is; a promise that would break is a problem. */
+/* Fills p->cpu and p->cgroup_parent for z with the plan's spec; a promise that would break is a problem. */
 int division_plan(struct zd *d, struct zone *z, struct plan *p, struct problems *ps);
 /* Writes what all running zones but `except`, their pools and the zones' part are to have now. All or nothing. */
 int division_apply(struct zd *d, const struct zone *except, struct err *e);
@@ -62,10 +65,15 @@ void division_save_plan(struct zone *z);        /* the running plan, for whoever
 int division_open(struct zd *d, struct err *e); /* host.yaml, pools */
 void division_adopted(struct zd *d);            /* what ran before us is known */
 void division_free(struct zd *d);
-json *plan_remarks(struct zd *d, const struct plan *p);                     /* cg_remarks of it */
+struct cg_limits limits_of(struct zd *d, const struct spec *s);
 void check_limits(struct zd *d, const struct spec *s, struct problems *ps); /* and the pool */
-json *limits_remarks(struct zd *d, const struct spec *s);                   /* the same of a zone at rest */
 void note_all(struct zone *z, json *sentences);                             /* to whoever asked; frees them */
+
+/* remarks.c: what is kept less well than its key says; arrays of sentences */
+json *plan_remarks(struct zd *d, const struct plan *p);
+json *limits_remarks(struct zd *d, const struct spec *s); /* of a zone at rest */
+json *pool_remarks(struct zd *d, const struct spec_party *p);
+json *host_remarks(struct zd *d); /* its part as it is now */
 
 /* drift.c: what the kernel has against what the specs say. Each sets what is remembered as drifted and tells of a
  * change by an event; arrays as of cg_drift, with `of` for groups that zones share. */

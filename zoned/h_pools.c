@@ -19,7 +19,7 @@ static json *pool_json(struct zd *d, struct pool_entry *p)
     unsigned n;
     auto_free struct zone **all = registry_sorted(d, &n);
     for (unsigned i = 0; i < n; i++)
-        if (all[i]->spec && str_eq(all[i]->spec->cpu.pool, p->name))
+        if (pool_is_named(all[i], p->name) || pool_runs(all[i], p->name))
             js_add(zones, js_string(all[i]->name));
     js_set(o, "zones", zones);
     js_set_bool(o, "up", p->group != NULL);
@@ -160,11 +160,14 @@ static int change(struct zd *d, struct zd_request *r, enum spec_party_kind kind,
     } else {
         k = exchange(d, at, p, path, now, e);
     }
-    if (k < 0)
+    if (k < 0) {
         js_free(answer);
-    else
-        zd_reply_json(r, 200, answer);
-    return k;
+        return k;
+    }
+    auto_js json *remarks = kind == SPEC_PARTY_POOL ? pool_remarks(d, *at) : host_remarks(d);
+    js_add_all(js_get(answer, "messages"), remarks);
+    zd_reply_json(r, 200, answer);
+    return 0;
 }
 
 int h_patch_pool(struct zd *d, struct zd_request *r, struct err *e)
@@ -220,17 +223,32 @@ int h_create_pool(struct zd *d, struct zd_request *r, struct err *e)
     return 0;
 }
 
+static int check_unused(struct zd *d, const char *name, struct err *e)
+{
+    unsigned n;
+    auto_free struct zone **all = registry_sorted(d, &n);
+    for (unsigned i = 0; i < n; i++) {
+        const char *zone = all[i]->name;
+        if (pool_is_named(all[i], name)) {
+            err_set(e, ERR_BUSY, EBUSY, "pool %s is used by zone %s", name, zone);
+            return err_hint(e, "zonectl set %s cpu.pool= first (and restart it), or delete the zone", zone);
+        }
+        if (pool_runs(all[i], name)) {
+            err_set(e, ERR_BUSY, EBUSY, "pool %s is used by zone %s, which runs in it", name, zone);
+            return err_hint(e, "%s leaves it at its next start: zonectl restart %s, or stop it", zone, zone);
+        }
+    }
+    return 0;
+}
+
 int h_delete_pool(struct zd *d, struct zd_request *r, struct err *e)
 {
     struct pool_entry *p;
     int k = get_pool(d, zd_param(r, 0), &p, e);
     if (k < 0)
         return k;
-    const char *user = pool_user(d, p->name);
-    if (user) {
-        err_set(e, ERR_BUSY, EBUSY, "pool %s is used by zone %s", p->name, user);
-        return err_hint(e, "zonectl set %s cpu.pool= first (and restart it), or delete the zone", user);
-    }
+    if ((k = check_unused(d, p->name, e)) < 0)
+        return k;
     auto_free char *path = pool_path(d, p->name);
     if (unlink(path) < 0 && errno != ENOENT)
         return err_sys(e, "%s", path);
@@ -264,7 +282,7 @@ static json *row(const struct ledger_entry *e, const struct division *before, bo
     return o;
 }
 
-static json *answer(const struct division *before, const struct division *after)
+static json *answer(const struct division *before, const struct division *after, json *messages)
 {
     json *o = js_object(), *list = js_array();
     for (unsigned i = 0; i < after->l.n; i++)
@@ -275,7 +293,21 @@ static json *answer(const struct division *before, const struct division *after)
     js_set(o, "host_reserved", h->cpu.reserved > 0 ? js_real(h->cpu.reserved) : js_null());
     js_set_bool(o, "host_counted", h->cpu.reserved > 0 || !after->l.host_in_root);
     js_set(o, "zones", list);
+    js_set(o, "messages", messages);
     return o;
+}
+
+static json *plan_messages(struct zd *d, const struct zone *z, const struct spec *s)
+{
+    json *list = limits_remarks(d, s);
+    auto_free char *pool = z && z->plan ? division_pool_of(z->plan) : NULL;
+    if (!z || !z->plan || str_eq(pool, s->cpu.pool))
+        return list;
+    auto_free char *text =
+        xasprintf("cpu.pool: %s runs %s%s, and goes over at its next start: AFTER is what it has then",
+                  z->name, pool ? "in pool " : "outside of pools", pool ? pool : "");
+    js_add(list, js_string(text));
+    return list;
 }
 
 int h_plan(struct zd *d, struct zd_request *r, struct err *e)
@@ -299,7 +331,7 @@ int h_plan(struct zd *d, struct zd_request *r, struct err *e)
     if (k == 0) {
         ledger_worst(&before.l);
         ledger_worst(&after.l);
-        zd_reply_json(r, 200, answer(&before, &after));
+        zd_reply_json(r, 200, answer(&before, &after, plan_messages(d, z, s)));
     } else {
         k = problems_to_err(ps, e, file);
     }

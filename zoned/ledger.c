@@ -299,21 +299,40 @@ static void check_sets(struct ledger *l, struct problems *ps)
 }
 
 /* ---- dedicated CPUs ---- */
-/* Would somebody with a set of his own be left without a CPU? */
+/* Would somebody else with a set of his own be left without a CPU? */
 static bool starves(struct ledger *l, unsigned self, unsigned cpu)
 {
     for (unsigned i = 0; i < l->n; i++) {
-        if (i == self || l->at[i].cpu->dedicated || !l->at[i].cpu->set)
+        int up = l->at[i].up;
+        if (i == self || up == (int)self || l->at[i].cpu->dedicated || !l->at[i].cpu->set)
             continue;
         uint64_t *set = SCRATCH(l);
         memset(set, 0, l->words * sizeof(*set));
         parse(l, l->at[i].cpu->set, set);
         unsigned left = 0;
         for (unsigned w = 0; w < l->words; w++)
-            set[w] &= ONLINE(l)[w] & ~TAKEN(l)[w];
+            set[w] &= (ONLINE(l)[w] & ~TAKEN(l)[w]) | (up >= 0 ? l->at[up].cpus[w] : 0);
         set[cpu / 64] &= ~(UINT64_C(1) << (cpu % 64));
         left = count(l, set);
         if (!left)
+            return true;
+    }
+    return false;
+}
+
+/* Has a zone in this pool a set with this CPU, and none of the pool's in it yet? */
+static bool wanted_inside(struct ledger *l, unsigned self, unsigned cpu)
+{
+    for (unsigned i = 0; i < l->n; i++) {
+        if (l->at[i].up != (int)self || !l->at[i].cpu->set)
+            continue;
+        uint64_t *set = SCRATCH(l);
+        memset(set, 0, l->words * sizeof(*set));
+        parse(l, l->at[i].cpu->set, set);
+        bool met = false;
+        for (unsigned w = 0; w < l->words; w++)
+            met = met || (set[w] & l->at[self].cpus[w]);
+        if (!met && has(set, cpu))
             return true;
     }
     return false;
@@ -338,10 +357,11 @@ static void dedicate(struct ledger *l, unsigned self, bool keep, struct problems
     else
         memcpy(may, ONLINE(l), l->words * sizeof(*may));
     parse(l, e->held, held);
-    for (unsigned c = l->words * 64; c-- > 0 && missing;)
-        if (has(may, c) && has(ONLINE(l), c) && !has(TAKEN(l), c) && (!keep || has(held, c)) &&
-            !starves(l, self, c))
-            take(l, e, c, &missing);
+    for (int inside = e->is_pool; inside >= 0; inside--) /* first what its zones can run on */
+        for (unsigned c = l->words * 64; c-- > 0 && missing;)
+            if (has(may, c) && has(ONLINE(l), c) && !has(TAKEN(l), c) && (!keep || has(held, c)) &&
+                (!inside || wanted_inside(l, self, c)) && !starves(l, self, c))
+                take(l, e, c, &missing);
     if (keep || !missing)
         return;
     problem_add(

@@ -22,10 +22,32 @@ static double host_reserved(const struct ledger *l)
     return l->host && l->host->cpu.reserved > 0 ? l->host->cpu.reserved : 0;
 }
 
-/* What a pool is sure of: a reservation inside it is a part of that. */
-static double pool_sure(const struct ledger *l, const struct ledger_entry *p)
+/* A quota on all zones stops them on all CPUs alike: while they want all CPUs, this is what each of them has of its time. */
+static double part_of_cpu(const struct ledger *l)
+{
+    return l->part.cap > 0 ? l->part.cap / l->cpus : 1;
+}
+
+static double capped(const struct ledger_entry *e, double cpus)
+{
+    return e->cap > 0 && e->cap < cpus ? e->cap : cpus;
+}
+
+/* What a party with CPUs of its own has of them. */
+static double own_cpus(const struct ledger *l, const struct ledger_entry *e)
+{
+    return capped(e, ledger_cpus(l, e) * part_of_cpu(l));
+}
+
+/* What a pool was promised, and what it is sure of: a reservation inside it is a part of that. */
+static double pool_promised(const struct ledger *l, const struct ledger_entry *p)
 {
     return p->cpu->dedicated ? (double)ledger_cpus(l, p) : reserved(p);
+}
+
+static double pool_sure(const struct ledger *l, const struct ledger_entry *p)
+{
+    return p->cpu->dedicated ? own_cpus(l, p) : capped(p, reserved(p));
 }
 
 /* In a partition. The kernel gives a group's weight to each CPU by the load that the group has there: what such a party weighed
@@ -36,17 +58,13 @@ static bool on_its_own(const struct ledger *l, const struct ledger_entry *e)
 }
 
 /* Siblings compete with each other: those outside of pools (up = -1), those of one pool. Who has CPUs of his own
- * competes with nobody. */
-static void weigh_level(struct ledger *l, int up, struct problems *ps)
+ * competes with nobody. `scale`: CPUs that they weigh for, for one that they get. -EDOM: a promise cannot be kept so. */
+static int weigh_level(struct ledger *l, int up, double scale, struct problems *ps)
 {
     auto_free struct weigh_party *party = xcalloc(l->n + 1, sizeof(*party));
     auto_free unsigned *who = xcalloc(l->n + 1, sizeof(*who));
     unsigned n = 0;
-    double scale = 1;
-    if (up >= 0 && pool_sure(l, &l->at[up]) > 0)
-        scale = ledger_cpus(l, &l->at[up]) / pool_sure(l, &l->at[up]);
-    else if (up < 0 && l->zones > l->dedicated)
-        scale = (l->cpus - l->dedicated) / (l->zones - l->dedicated);
+    int r = 0;
     for (unsigned i = 0; i < l->n; i++) {
         struct ledger_entry *e = &l->at[i];
         e->weight = e->up != up ? e->weight : on_its_own(l, e) ? 1 : e->cpu->shares;
@@ -60,15 +78,37 @@ static void weigh_level(struct ledger *l, int up, struct problems *ps)
     for (unsigned k = 0; k < n; k++) {
         const struct ledger_entry *e = &l->at[who[k]];
         l->at[who[k]].weight = party[k].weight;
-        if (party[k].wants > 0 && party[k].gets < party[k].wants * SLACK) {
-            problem_add(
-                ps, ERR_LIMIT, NULL, 0, "cpu.reserved",
-                "%s %s is promised %g CPUs and would get %.2f: on the CPUs of its set too much is promised "
-                "to others",
-                e->is_pool ? "pool" : "zone", e->name, reserved(e), party[k].gets / scale);
-            problem_hint(ps, "give all of them the same cpu.set, or it dedicated CPUs");
-        }
+        if (party[k].wants <= 0 || party[k].gets >= party[k].wants * SLACK)
+            continue;
+        r = -EDOM;
+        if (!ps)
+            continue;
+        problem_add(
+            ps, ERR_LIMIT, NULL, 0, "cpu.reserved",
+            "%s %s is promised %g CPUs and would get %.2f: on the CPUs of its set too much is promised "
+            "to others",
+            e->is_pool ? "pool" : "zone", e->name, reserved(e), party[k].gets / scale);
+        problem_hint(ps, "give all of them the same cpu.set, or it dedicated CPUs");
     }
+    return r;
+}
+
+static void weigh_outside(struct ledger *l, struct problems *ps)
+{
+    double scale = 1 / part_of_cpu(l);
+    if (l->part.cap <= 0 && l->zones > l->dedicated)
+        scale = (l->cpus - l->dedicated) / (l->zones - l->dedicated);
+    (void)weigh_level(l, -1, scale, ps);
+}
+
+/* Promises inside go by what the pool was promised; where it has less (a cap, a quota on all zones) they are weighed for that, if
+ * they can be kept so. */
+static void weigh_pool(struct ledger *l, unsigned pool, struct problems *ps)
+{
+    const struct ledger_entry *p = &l->at[pool];
+    double cpus = ledger_cpus(l, p), promised = pool_promised(l, p), sure = pool_sure(l, p);
+    if (sure <= 0 || sure >= promised || weigh_level(l, (int)pool, cpus / sure, NULL) < 0)
+        (void)weigh_level(l, (int)pool, promised > 0 ? cpus / promised : 1, ps);
 }
 
 static uint64_t clamp(double weight, double low, double high)
@@ -115,7 +155,8 @@ static void settle_part(struct ledger *l)
         l->zones = apart + cpus * (double)l->part.weight / ((double)l->part.weight + tops);
 }
 
-/* v1 refuses a cap above the parent's (tg_cfs_schedulable_down), where it would mean nothing anyway. */
+/* v1 refuses a cap above that of any group around it (tg_cfs_schedulable_down), where it would mean nothing anyway: who lies in a
+ * pool without a cap is held by the parent's. */
 static void settle_caps(struct ledger *l)
 {
     for (int inner = 0; inner < 2; inner++)
@@ -123,7 +164,7 @@ static void settle_caps(struct ledger *l)
             struct ledger_entry *e = &l->at[i];
             if ((e->up >= 0) != inner)
                 continue;
-            double bound = e->up >= 0 ? l->at[e->up].cap : l->part.cap;
+            double bound = e->up >= 0 && l->at[e->up].cap > 0 ? l->at[e->up].cap : l->part.cap;
             e->cap = e->cpu->cap > 0 ? e->cpu->cap : -1;
             if (e->cap > 0 && bound > 0 && bound < e->cap)
                 e->cap = bound;
@@ -137,14 +178,12 @@ int ledger_weigh(struct ledger *l, struct problems *ps)
 {
     unsigned before = ps->len;
     settle_part(l);
-    weigh_level(l, -1, ps);
+    settle_caps(l);
+    weigh_outside(l, ps);
     for (unsigned i = 0; i < l->n; i++)
         if (l->at[i].is_pool)
-            weigh_level(l, (int)i, ps);
-    if (ps->len > before)
-        return -ENOSPC;
-    settle_caps(l);
-    return 0;
+            weigh_pool(l, i, ps);
+    return ps->len > before ? -ENOSPC : 0;
 }
 
 /* ---- if everybody wanted all ---- */
@@ -157,9 +196,8 @@ static void share_out(struct ledger *l, int up, double cpus, bool sure)
         const struct ledger_entry *e = &l->at[i];
         if (e->up != up || e->cpu->dedicated)
             continue;
-        double limit = ledger_cpus(l, e);
         at[i].weight = e->weight;
-        at[i].limit = e->cap > 0 && e->cap < limit ? e->cap : limit;
+        at[i].limit = capped(e, ledger_cpus(l, e));
         at[i].set = ledger_set(l, e);
     }
     /* entitle spreads the whole over all CPUs; sets say which of them are meant here */
@@ -168,7 +206,7 @@ static void share_out(struct ledger *l, int up, double cpus, bool sure)
         struct ledger_entry *e = &l->at[i];
         if (e->up != up)
             continue;
-        double gets = e->cpu->dedicated ? ledger_cpus(l, e) : at[i].cpus;
+        double gets = e->cpu->dedicated ? own_cpus(l, e) : at[i].cpus;
         if (!sure)
             e->worst = gets;
         else if (gets > e->sure)
@@ -179,9 +217,12 @@ static void share_out(struct ledger *l, int up, double cpus, bool sure)
 
 void ledger_worst(struct ledger *l)
 {
-    share_out(l, -1, l->zones > l->dedicated ? l->zones - l->dedicated : 0, false);
+    double shared = l->part.cap > 0           ? (l->cpus - l->dedicated) * part_of_cpu(l)
+                    : l->zones > l->dedicated ? l->zones - l->dedicated
+                                              : 0;
+    share_out(l, -1, shared, false);
     for (unsigned i = 0; i < l->n; i++)
-        l->at[i].sure = l->at[i].cpu->dedicated ? (double)l->at[i].cpu->dedicated : reserved(&l->at[i]);
+        l->at[i].sure = l->at[i].cpu->dedicated ? own_cpus(l, &l->at[i]) : reserved(&l->at[i]);
     for (unsigned i = 0; i < l->n; i++) {
         if (!l->at[i].is_pool)
             continue;
@@ -189,4 +230,7 @@ void ledger_worst(struct ledger *l)
         if (pool_sure(l, &l->at[i]) > 0)
             share_out(l, (int)i, pool_sure(l, &l->at[i]), true);
     }
+    for (unsigned i = 0; i < l->n; i++) /* a cap around it, or a quota, may leave less than was promised */
+        if (l->at[i].sure * SLACK > l->at[i].worst)
+            l->at[i].sure = l->at[i].worst;
 }

@@ -16,25 +16,23 @@ struct pool_entry *pool_find(struct zd *d, const char *name)
     return NULL;
 }
 
-const char *pool_user(struct zd *d, const char *name)
+bool pool_runs(const struct zone *z, const char *pool)
 {
-    for (unsigned i = 0; i < d->table_size; i++)
-        for (struct zone *z = d->table[i]; z; z = z->next) {
-            auto_free char *runs_in = z->plan ? division_pool_of(z->plan) : NULL;
-            if ((z->spec && str_eq(z->spec->cpu.pool, name)) || str_eq(runs_in, name))
-                return z->name;
-        }
-    return NULL;
+    auto_free char *runs_in = z->plan ? division_pool_of(z->plan) : NULL;
+    return str_eq(runs_in, pool);
+}
+
+bool pool_is_named(const struct zone *z, const char *pool)
+{
+    return z->spec && str_eq(z->spec->cpu.pool, pool);
 }
 
 static bool runs(struct zd *d, const char *name)
 {
     for (unsigned i = 0; i < d->table_size; i++)
-        for (struct zone *z = d->table[i]; z; z = z->next) {
-            auto_free char *pool = z->plan ? division_pool_of(z->plan) : NULL;
-            if (str_eq(pool, name))
+        for (struct zone *z = d->table[i]; z; z = z->next)
+            if (pool_runs(z, name))
                 return true;
-        }
     return false;
 }
 

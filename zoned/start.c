@@ -64,7 +64,7 @@ static void join_target(struct zd *d, const struct spec *s, char **run_dir)
     }
 }
 
-static struct cg_limits limits_of(struct zd *d, const struct spec *s)
+struct cg_limits limits_of(struct zd *d, const struct spec *s)
 {
     return (struct cg_limits){.cpu = &s->cpu,
                               .memory = &s->memory,
@@ -73,12 +73,6 @@ static struct cg_limits limits_of(struct zd *d, const struct spec *s)
                               .devices = s->devices,
                               .system = s->init == SPEC_INIT_SYSTEM,
                               .io_dev = cg_io_dev(d->lib_dir)};
-}
-
-json *limits_remarks(struct zd *d, const struct spec *s)
-{
-    struct cg_limits l = limits_of(d, s);
-    return cg_remarks(d->cgroups, &l);
 }
 
 void note_all(struct zone *z, json *sentences)
@@ -112,6 +106,7 @@ int op_plan(struct zd *d, struct zone *z, const struct plan *running, struct pla
 {
     struct stor_root_plan root = {0};
     auto_free char *join = NULL;
+    auto_spec struct spec *spec = division_spec(z, running);
     if (running) /* the others ask for their root */
         closed_folders_refresh(d, z->spec);
     check_limits(d, z->spec, ps);
@@ -126,7 +121,7 @@ int op_plan(struct zd *d, struct zone *z, const struct plan *running, struct pla
                              .own_dirs = d->closed_folders,
                              .keeper_socket = d->keeper_socket,
                              .cgroup_parent = d->cgroup_parent,
-                             .spec = z->spec,
+                             .spec = spec,
                              .lease = &z->lease,
                              .networks = d->networks.at,
                              .nnetworks = d->networks.len,

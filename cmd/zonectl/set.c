@@ -251,8 +251,11 @@ int ctl_plan(struct ctl *c, int argc, char **argv)
     if (!body)
         return status;
     auto_free char *what = xasprintf("plan %s", file);
-    if ((status = ctl_call(c, "POST", "/plan", body, &answer, what)) || ctl_print_data(c, answer))
+    if ((status = ctl_call(c, "POST", "/plan", body, &answer, what)))
         return status;
+    ctl_messages(answer);
+    if (ctl_print_data(c, answer))
+        return 0;
     struct ctl_table t = {.columns = 5};
     static const char *const heads[] = {"NAME", "KIND", "NOW", "AFTER", "PROMISED"};
     for (unsigned i = 0; i < 5; i++)

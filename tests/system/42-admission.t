@@ -173,9 +173,128 @@ zc pool set batch cpu.reserved= cpu.set=0
 zc create astray --image host --set cpu.pool=batch --set cpu.set=$last -- sleep 1000
 [ "$last" = 0 ] || refused 8 "none of the CPUs $last of zone astray is left to it \(the pool has others\)" "a set outside of its pool's" zc start astray
 zc delete --force astray >/dev/null
+# CPUs of a pool's own, and where its zone may run
+zc pool set batch cpu.set= cpu.dedicated=1 >/dev/null
+zc create astray --image host --set cpu.pool=batch --set cpu.set=0 -- sleep 1000
+status_is 0 "a pool's own CPU is one that its zone may run on" zc start astray
+[ "$last" = 0 ] || refused 8 "none of the CPUs $last of zone astray is left to it \(the pool has others\)" "... and stays" zc set astray cpu.set=$last
+like "$out" "^hint: choose among 0: cpu.set=0" "... which it says"
+status_is 0 "... truly" zc set astray cpu.set=0
+zc delete --force astray >/dev/null
 status_is 0 "a pool that nobody names goes" zc pool delete batch
 status_is 3 "... and is gone" zc pool show batch
 zc delete --force $(zc list -q) >/dev/null
+# ---- caps below the host's part, which v1 takes in one order only: parents go up first, and down last ----
+quota_of() { # that of a group of ours: CPUs, or none
+    local q p
+    q=$(cat /sys/fs/cgroup/*/"$inst.slice/$1/cpu.cfs_quota_us" 2>/dev/null) p=$(cat /sys/fs/cgroup/*/"$inst.slice/$1/cpu.cfs_period_us" 2>/dev/null)
+    [ "$q" ] || read -r q p <"/sys/fs/cgroup/$inst.slice/$1/cpu.max"
+    case $q in max | -1) echo none ;; *) awk "BEGIN { print $q / $p }" ;; esac
+}
+quotas() { echo "$(quota_of .) $(quota_of free.pool) $(quota_of free.pool/capped) $(quota_of beside)"; }
+left=$(awk "BEGIN { print $cpus - 0.5 }")
+bound=$left # of whoever asks for more
+[ $in_root = 1 ] || bound=$cpus left=none
+zc pool create free >/dev/null
+zc create capped --image host --set cpu.pool=free -- sleep 1000
+zc create beside --image host --cpu-cap $cpus -- sleep 1000
+zc start capped beside
+zc set @host cpu.reserved=0.5 >/dev/null
+status_is 0 "a cap above what the host leaves, in a pool without a cap" zc set capped cpu.cap=$cpus
+is "$(quotas)" "$left none $bound $bound" "... is what the host leaves"
+zc stop --force capped >/dev/null
+status_is 0 "... at a start, too" zc start capped
+is "$(quotas)" "$left none $bound $bound" "... the same"
+status_is 0 "the host's part goes" zc set @host cpu.reserved=
+is "$(quotas)" "none none $cpus $cpus" "... and the caps are as they were asked for"
+status_is 0 "and comes" zc set @host cpu.reserved=0.5
+is "$(quotas)" "$left none $bound $bound" "... and holds them again"
+status_is 0 "less for the host" zc set @host cpu.reserved=0.25
+[ $in_root = 0 ] || is "$(quotas)" "$(awk "BEGIN { print $cpus - 0.25, \"none\", $cpus - 0.25, $cpus - 0.25 }")" "... more for all"
+status_is 0 "more for the host" zc set @host cpu.reserved=0.5
+status_is 0 "a cap of the pool" zc pool set free cpu.cap=$cpus
+is "$(quotas)" "$left $bound $bound $bound" "... is within the host's, too"
+status_is 0 "a smaller one" zc pool set free cpu.cap=0.5
+is "$(quotas)" "$left 0.5 0.5 $bound" "... holds its zone"
+status_is 0 "none" zc pool set free cpu.cap=
+is "$(quotas)" "$left none $bound $bound" "... and what the host leaves does"
+zc set @host cpu.reserved= >/dev/null
+zc delete --force capped beside >/dev/null
+zc pool delete free
+
+# ---- what a quota of all zones does to whole CPUs, and what goes before the host: told, and reckoned with ----
+each=$(awk "BEGIN { print ($cpus - 0.5) / $cpus }") # of every CPU's time
+zc create whole --image host --set cpu.dedicated=1 -- sleep 1000
+zc create some --image host -- sleep 1000
+zc start some
+sure_of() { zc stats -o json | jq -c --arg z "$1" '.zones[] | select(.name == $z) | .cpu | [.entitled, .guaranteed] | map(. * 100 | round)'; }
+status_is 0 "a dedicated CPU" zc start whole
+if [ $in_root = 1 ]; then
+    [ "$v2" = true ] || like "$out" "^cpu.dedicated: while this is promised all zones go before the host's own programs.*zonectl set @host cpu.reserved=" \
+        "... goes before the host, and says so"
+    status_is 0 "the host's part" zc set @host cpu.reserved=0.5
+    like "$out" "^cpu.reserved: kept by a quota on all zones together, .* each CPU gives them $(printf %.2f "$each") of its time, and one thread gets no more" \
+        "... says how it is kept"
+    is "$(sure_of whole)" "$(awk "BEGIN { x = int($each * 100 + 0.5); print \"[\" x \",\" x \"]\" }")" "a dedicated CPU is what that leaves of it"
+    zc stop --force whole >/dev/null
+    status_is 0 "it starts" zc start whole
+    like "$out" "^cpu.dedicated: @host cpu.reserved=0.5 is kept by a quota on all zones together, .* a dedicated one, too, gives them $(printf %.2f "$each") of its time" \
+        "... and says so"
+    status_is 0 "a promise beside it" zc set some cpu.reserved=0.1
+    like "$out" "^cpu.reserved: @host cpu.reserved=0.5 is kept by a quota.* one thread gets no more" "... says so, too"
+    spec "cpu: {reserved: 0.1}"
+    status_is 0 "a plan" zc plan -f "$T/n.yaml"
+    like "$out" "^cpu.reserved: @host cpu.reserved=0.5 is kept by a quota" "... says so, too"
+    like "$out" "^whole +zone +$(printf %.2f "$each") +$(printf %.2f "$each") +1" "... what the dedicated CPU is"
+    status_is 0 "the host's part is given back" zc set @host cpu.reserved=
+    like "$out" "^cpu.reserved: while zones are promised CPUs all zones go before the host's own programs" "... before whom all zones go again"
+    status_is 0 "a plan without a promise" zc plan -f "$T/n.yaml" --set cpu.reserved=
+    is "$(head -1 <<<"$out" | cut -d' ' -f1)" NAME "... has nothing to say"
+fi
+status_is 0 "memory of the host" zc set @host memory.reserved=1M
+like "$out" "^memory.reserved: promised to no zone; .* memory.cap" "... says what that is"
+zc set @host memory.reserved= >/dev/null
+status_is 0 "a cap of a dedicated CPU" zc set whole cpu.cap=0.3
+is "$(sure_of whole)" "[30,30]" "... is all that it is sure of"
+zc delete --force whole some >/dev/null
+
+# ---- a running zone goes over to another pool at its next boot ----
+zc pool create half cpu.cap=0.5 >/dev/null
+zc pool create plain >/dev/null
+zc create goes --image host --set cpu.pool=plain --set process.stop_timeout=1s -- sleep 1000
+zc create stays --image host --set process.stop_timeout=1s -- sleep 1000
+zc start goes stays
+spec_of() { zc export "$1" >"$T/$1.yaml"; }
+after() { zc plan -f "$T/$1.yaml" "${@:2}" -o json 2>/dev/null | jq -c --arg z "$1" '.zones[] | select(.name == $z) | [.pool, .after]'; }
+spec_of goes
+spec_of stays
+is "$(after goes --set cpu.pool=half)" '["half",0.5]' "a plan of a running zone with another pool is of that pool"
+status_is 0 "... it fits" zc plan -f "$T/goes.yaml" --set cpu.pool=half
+like "$out" "^cpu.pool: goes runs in pool plain, and goes over at its next start: AFTER is what it has then" "... and says when"
+refused 8 "the zones of pool plain would be promised 0.5 CPUs together, the pool has 0" "a promise that the other pool has not" \
+    zc plan -f "$T/stays.yaml" --set cpu.pool=plain --set cpu.reserved=0.5
+status_is 0 "a promise outside of its present pool" zc plan -f "$T/goes.yaml" --set cpu.pool= --set cpu.reserved=0.5
+status_is 0 "... is accepted with the change of the pool" zc set goes cpu.pool= cpu.reserved=0.5 cpu.shares=300
+like "$out" "^cpu.reserved: - -> 0.5 \(at next boot\)" "... and waits with it"
+like "$out" "^cpu.shares: 100 -> 300 \(applied live\)" "... alone"
+status_is 0 "... as it does when something else is set" zc set goes cpu.shares=200
+is "$(zc plan -f "$T/stays.yaml" -o json 2>/dev/null | jq -c '.zones[] | select(.name == "goes") | [.pool, .reserved]')" '["plain",null]' "until then it has none"
+zc restart goes >/dev/null
+is "$(zc plan -f "$T/stays.yaml" -o json 2>/dev/null | jq -c '.zones[] | select(.name == "goes") | [.pool, .reserved]')" '[null,0.5]' "... and then it has"
+status_is 0 "a promise is given back at once" zc set goes cpu.pool=plain cpu.reserved=
+like "$out" "^cpu.reserved: 0.5 -> - \(applied live\)" "... whatever the pool"
+zc restart goes >/dev/null
+zc set goes cpu.pool=half >/dev/null
+is "$(zc pool show plain -o json | jq -c .zones) $(zc pool show half -o json | jq -c .zones)" '["goes"] ["goes"]' \
+    "a pool's zones: that name it, and that run in it"
+refused 6 "pool plain is used by zone goes, which runs in it" "a pool is not deleted below a zone" zc pool delete plain
+like "$out" "^hint: goes leaves it at its next start: zonectl restart goes, or stop it" "... which need not be told again to leave it"
+refused 6 "pool half is used by zone goes" "nor one that a zone goes over to" zc pool delete half
+like "$out" "^hint: zonectl set goes cpu.pool= first" "... until it is told not to"
+zc delete --force goes stays >/dev/null
+zc pool delete half
+zc pool delete plain
+
 # ---- a pool's file, edited by hand ----
 zc pool create hand cpu.cap=1 >/dev/null
 zc create inside --image host --set cpu.pool=hand -- sleep 1000

@@ -256,6 +256,28 @@ static void test_pools(void)
                    "SPEC tells "
                    "beforehand what fits"),
        "the first zone of a pool brings the pool's promise");
+    of(out)->reserved = -1;
+    of(in)->set = (char *)"0";
+    ok(divide() == 0 && set_is(p, "0,3") && set_is(in, "0"), "its own zone's CPU is among them");
+    of(in2)->set = (char *)"3";
+    ok(divide() == 0 && set_is(p, "0,3") && set_is(in2, "3"), "... each one's");
+    p->held = "2-3";
+    ok(divide() < 0 && says("none of the CPUs 0 of zone in is left to it (the pool has others)") &&
+           advises("choose among 2-3: cpu.set=2-3"),
+       "what it has it keeps, and says which");
+    of(in)->set = (char *)"2";
+    ok(divide() == 0 && set_is(in, "2"), "... and one of these is taken");
+    of(p)->dedicated = of(out)->dedicated = 1;
+    of(in2)->set = of(out)->set = NULL;
+    p->held = "2";
+    ok(divide() == 0 && set_is(p, "2") && set_is(out, "3"), "another finds whole CPUs beside it");
+    p->held = NULL;
+    of(in)->set = (char *)"3";
+    ok(divide() == 0 && set_is(p, "3") && set_is(out, "2"), "... but not that of the pool's zone");
+    of(p)->dedicated = 2;
+    of(out)->dedicated = 0;
+    of(in)->set = NULL;
+    of(out)->reserved = 2.5;
     of(p)->dedicated = 0;
     of(p)->reserved = 1.75;
     l.asks = 0;
@@ -265,6 +287,111 @@ static void test_pools(void)
     in->pool = "nope";
     ok(divide() < 0 && ps.at[0].kind == ERR_NOT_FOUND && says("pool nope does not exist"),
        "a pool that is not there");
+}
+
+/* v1 takes no cap above that of any group around it. */
+static void test_caps(void)
+{
+    reset("0-1");
+    struct ledger_entry *p = add_pool("free"), *in = add("in"), *out = add("out");
+    in->pool = "free";
+    of(in)->cap = of(out)->cap = 2;
+    host.cpu.reserved = 0.5;
+    ok(divide() == 0 && out->cap == 1.5, "a cap is not above what the host leaves");
+    ok(p->cap < 0 && in->cap == 1.5, "nor in a pool that has no cap");
+    of(p)->cap = 2;
+    ok(divide() == 0 && p->cap == 1.5 && in->cap == 1.5, "nor in one whose cap is above it, too");
+    of(p)->cap = 1;
+    ok(divide() == 0 && p->cap == 1 && in->cap == 1, "nor above its pool's");
+}
+
+static bool near(const char *what, double got, double want)
+{
+    bool same = got > want - 0.005 && got < want + 0.005;
+    if (!same)
+        printf("# %s is %.3f, not %.3f\n", what, got, want);
+    return same;
+}
+
+static bool all_have(const struct ledger_entry *e, double cpus)
+{
+    return near("worst", e->worst, cpus) && near("sure", e->sure, cpus);
+}
+
+/* A quota on all zones stops every CPU alike. */
+static void test_quota(void)
+{
+    reset("0-1");
+    struct ledger_entry *a = add("a"), *b = add("b"), *c = add("c");
+    of(b)->dedicated = 1;
+    host.cpu.reserved = 1;
+    ok(divide() == 0, "half of the machine is the host's, and one CPU dedicated");
+    ledger_worst(&l);
+    ok(all_have(b, 0.5), "... which gives its zone half of its time");
+    ok(near("a", a->worst, 0.25) && near("c", c->worst, 0.25),
+       "... and the other CPU the others half of its own");
+    of(b)->cap = 0.2;
+    ok(divide() == 0, "a cap below that");
+    ledger_worst(&l);
+    ok(all_have(b, 0.2), "... is what it is sure of");
+    reset("0-3");
+    of(add("own"))->dedicated = 1;
+    of(add("sure"))->reserved = 1;
+    for (unsigned i = 0; i < 5; i++)
+        add("other");
+    host.cpu.reserved = 2;
+    good = divide() == 0;
+    double part = gets(&entry[1]) / 2;
+    ok(good && part >= 0.99 && part < 1.05, "a promise is weighed for the half of each CPU (%.3f)", part);
+    ledger_worst(&l);
+    ok(near("worst", entry[1].worst, 1) && entry[2].worst > 0.09, "... and the others have the rest");
+    reset("0-1");
+    struct ledger_entry *p = add_pool("whole"), *in = add("in"), *in2 = add("in2");
+    in->pool = in2->pool = "whole";
+    of(p)->dedicated = 1;
+    of(in)->reserved = 0.3;
+    host.cpu.reserved = 1;
+    ok(divide() == 0, "a dedicated CPU of a pool");
+    ledger_worst(&l);
+    ok(all_have(p, 0.5) && near("worst", in->worst, 0.3) && near("sure", in2->sure, 0.2),
+       "... half of it is its zones', and a promise in it is kept");
+    of(in)->reserved = 0.7;
+    ok(divide() == 0, "a promise that fits the CPU, and not what is left of it, is taken as ever");
+    ledger_worst(&l);
+    ok(in->sure <= 0.5 && near("both", in->worst + in2->worst, 0.5), "... and told as what there is (%.2f)",
+       in->sure);
+}
+
+/* Whoever has a cap is not sure of more, whatever else he was promised. */
+static void test_capped_promises(void)
+{
+    reset("0-1");
+    struct ledger_entry *c = add("c");
+    of(c)->dedicated = 1;
+    of(c)->cap = 0.5;
+    ok(divide() == 0, "a dedicated CPU with a cap");
+    ledger_worst(&l);
+    ok(all_have(c, 0.5), "... is half a one");
+    struct ledger_entry *p = add_pool("p"), *in = add("in"), *in2 = add("in2");
+    in->pool = in2->pool = "p";
+    of(c)->dedicated = 0;
+    of(p)->dedicated = 1;
+    of(p)->cap = 0.5;
+    ok(divide() == 0, "a pool of one CPU with a cap");
+    ledger_worst(&l);
+    ok(all_have(p, 0.5) && all_have(in, 0.25) && all_have(in2, 0.25),
+       "... has half a one for both of its zones");
+    of(in)->reserved = 0.3;
+    ok(divide() == 0, "a promise in it");
+    ledger_worst(&l);
+    ok(all_have(in, 0.3) && all_have(in2, 0.2), "... comes out of that half");
+    of(p)->dedicated = 0;
+    of(p)->reserved = 1;
+    of(in)->reserved = 0.8;
+    ok(divide() == 0, "a pool whose cap is below its promise, and a promise in it above it");
+    ledger_worst(&l);
+    ok(near("sure", p->sure, 0.5) && in->sure <= 0.5 && near("both", in->sure + in2->sure, 0.5),
+       "... are sure of the cap together");
 }
 
 static void test_memory(void)
@@ -419,6 +546,9 @@ int main(void)
     test_reserved();
     test_dedicated();
     test_pools();
+    test_caps();
+    test_quota();
+    test_capped_promises();
     test_memory();
     test_part();
     test_partition();

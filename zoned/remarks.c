@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What is kept less well than its key says, in sentences for people: of a zone's limits on this host (cg_remarks), and
+ * of promises beside the host's part. Says only; what is refused is said elsewhere. */
+#include "base/cpus.h"
+#include "zoned/division.h"
+
+static void add(json *list, char *sentence)
+{
+    js_add(list, js_string(sentence));
+    free(sentence);
+}
+
+/* Of each CPU's time, what the quota on all zones lets them have while they want all CPUs; 1 without one. */
+static double part_of_cpu(const struct zd *d)
+{
+    unsigned cpus = cpus_in_set(cg_online(d->cgroups));
+    return d->part.cap > 0 && d->part.cap < cpus ? d->part.cap / cpus : 1;
+}
+
+/* Is the host without a part beside these promises, and without a weight? No lesser weight of the zones' would keep them: a zone's
+ * part is reckoned of what all zones have, and each task of the host's takes from that. */
+static bool outweighs_host(const struct zd *d, const struct spec_cpu *c)
+{
+    return d->host_in_root && d->host->cpu.reserved <= 0 &&
+           (c->reserved > 0 || (c->dedicated && !d->exclusive_cpus));
+}
+
+static void add_promise(struct zd *d, const struct spec_cpu *c, json *list)
+{
+    const char *key = c->dedicated ? "cpu.dedicated" : "cpu.reserved";
+    double part = part_of_cpu(d);
+    if (!c->dedicated && c->reserved <= 0)
+        return;
+    if (part < 1)
+        add(list,
+            xasprintf(
+                "%s: @host cpu.reserved=%g is kept by a quota on all zones together, which stops them on "
+                "all CPUs alike: when they want all CPUs each%s gives them %.2f of its time, and one "
+                "thread gets no more",
+                key, d->host->cpu.reserved, c->dedicated ? ", a dedicated one, too," : "", part));
+    if (outweighs_host(d, c))
+        add(list, xasprintf("%s: while this is promised all zones go before the host's own programs, those "
+                            "without a promise, too: these programs sit in the root control group, where no "
+                            "weight holds them (zonectl set @host cpu.reserved=… keeps CPUs for them)",
+                            key));
+}
+
+/* In a pool the pool's promise is what others give up. */
+static json *with_promise(struct zd *d, const struct spec_cpu *c, json *list)
+{
+    const struct pool_entry *p = pool_find(d, c->pool);
+    add_promise(d, p ? &p->spec->cpu : c, list);
+    return list;
+}
+
+json *plan_remarks(struct zd *d, const struct plan *p)
+{
+    struct cg_limits l;
+    plan_limits(p, &l);
+    return with_promise(d, &p->spec->cpu, cg_remarks(d->cgroups, &l));
+}
+
+json *limits_remarks(struct zd *d, const struct spec *s)
+{
+    struct cg_limits l = limits_of(d, s);
+    return with_promise(d, &s->cpu, cg_remarks(d->cgroups, &l));
+}
+
+json *pool_remarks(struct zd *d, const struct spec_party *p)
+{
+    json *list = js_array();
+    add_promise(d, &p->cpu, list);
+    return list;
+}
+
+json *host_remarks(struct zd *d)
+{
+    json *list = js_array();
+    const struct spec_party *h = d->host;
+    double part = part_of_cpu(d);
+    if (part < 1)
+        add(list,
+            xasprintf("cpu.reserved: kept by a quota on all zones together, which stops them on all CPUs "
+                      "alike: when they want all CPUs, dedicated ones among them, each CPU gives them "
+                      "%.2f of its time, and one thread gets no more",
+                      part));
+    else if (d->host_in_root && d->part.weight)
+        add(list, xasprintf("cpu.reserved: while zones are promised CPUs all zones go before the host's own "
+                            "programs, which sit in the root control group, where no weight holds them"));
+    if (h->memory.reserved != SPEC_UNSET && h->memory.reserved)
+        add(list,
+            xasprintf("memory.reserved: promised to no zone; what zones use beyond their own promises is "
+                      "held by their memory.cap alone"));
+    return list;
+}
