@@ -174,6 +174,7 @@ static int take_range(struct zone *z, struct plan *p, struct err *e)
         return ranges_take(z->d->ranges, &p->uid_base, e);
     if (!other || !other->plan)
         return err_set(e, ERR_CONFLICT, ESRCH, "zone %s does not run", p->join_zone);
+    other->shared = true;
     p->uid_base = other->plan->uid_base;
     int r = ranges_claim(z->d->ranges, p->uid_base);
     return r < 0 ? err_set(e, ERR_LIMIT, -r, "zone %s shares its network with too many", p->join_zone) : r;
@@ -333,6 +334,7 @@ void op_running(struct zone *z)
     zone_set_state(z, ZONE_RUNNING);
     sample_stale(z); /* a restart makes new links under the same names */
     names_publish(z);
+    sharers_follow(z);
     if (z->op == OP_START || z->op == OP_RESTART)
         op_end(z, NULL, NULL);
     boot_shutdown_step(z->d); /* it was let finish its start, no more */

@@ -104,6 +104,7 @@ struct zone {
     struct waiters waiters; /* for its end */
     struct json_t *messages;
     bool dry_run, updating;
+    bool shared;                   /* sharers.c: another zone has joined its network */
     bool judged;                   /* firewall.c: its addresses are in the sets of rules */
     struct session_start *session; /* run: the stream to hand over */
     VEC(struct sup_reply) replies; /* requests sent to the supervisor that wait for an answer */
