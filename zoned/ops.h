@@ -19,9 +19,10 @@ void op_lost(struct zone *z);                       /* the supervisor's connecti
 const char *sharer_owner(const struct spec *s);        /* zone:NAME; NULL: has its own */
 char *sharer_lost(struct zd *d, const struct zone *z); /* why it runs without one, or NULL; malloc'd */
 int sharers_refuse(struct zd *d, const struct zone *z, const char *hint,
-                   struct err *e);       /* busy: who shares */
-void sharers_lose(struct zone *z);       /* its stack has ended: they are told of */
-void sharers_follow(struct zone *owner); /* it runs: who had an older stack is restarted */
+                   struct err *e);        /* busy: who shares */
+void sharers_lose(struct zone *z);        /* its stack has ended: they are told of */
+void sharers_follow(struct zone *owner);  /* it runs: who had an older stack is restarted */
+void sharers_refresh(struct zone *owner); /* its links are others */
 void sharers_adopt(struct zd *d);
 int sharers_doctor(struct zd *d, struct err *e);
 /* Files of the zone are read (shared: several may) or written by a worker: no other operation begins until unhold. */

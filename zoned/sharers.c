@@ -110,6 +110,35 @@ void sharers_follow(struct zone *owner)
     strv_free(list);
 }
 
+static void refreshed(struct zone *z, const struct err *e, void *arg)
+{
+    if (err_is(e))
+        log_warning("zone %s: its etc/hosts and etc/resolv.conf: %s", z->name, e->text);
+}
+
+/* Their files say what the owner's links are: the update of a spec that is as it was. */
+static int refresh(struct zone *z, struct err *e)
+{
+    auto_free char *text = NULL;
+    struct problems ps = {0};
+    int r = store_read_text(z->d, z, &text, e);
+    r = r < 0 ? r : zone_update(z->d, z, text, &ps, refreshed, NULL, e);
+    problems_done(&ps);
+    return r;
+}
+
+void sharers_refresh(struct zone *owner)
+{
+    char **list = sharers_of(owner->d, owner);
+    for (char **name = list; name && *name; name++) {
+        struct zone *z = registry_find(owner->d, *name);
+        struct err e = {0};
+        if (runs(z) && refresh(z, &e) < 0)
+            refreshed(z, &e, NULL);
+    }
+    strv_free(list);
+}
+
 void sharers_adopt(struct zd *d)
 {
     unsigned n;

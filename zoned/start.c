@@ -53,15 +53,10 @@ void start_failed(struct zone *z, const struct err *e, const struct problems *ps
         (void)op_delete(d, z, NULL, true, NULL);
 }
 
-static void join_target(struct zd *d, const struct spec *s, char **run_dir)
+static const struct plan *join_target(struct zd *d, const struct spec *s)
 {
-    for (unsigned i = 0; i < s->network.len; i++) {
-        if (!str_starts(s->network.at[i].link, "zone:"))
-            continue;
-        struct zone *other = registry_find(d, s->network.at[i].link + 5);
-        if (other && other->state == ZONE_RUNNING)
-            *run_dir = xasprintf("%s/zones/%s", d->run_dir, other->name);
-    }
+    const struct zone *owner = registry_find(d, sharer_owner(s));
+    return owner && owner->state == ZONE_RUNNING ? owner->plan : NULL;
 }
 
 static struct cg_limits limits_of(struct zd *d, const struct spec *s)
@@ -111,12 +106,10 @@ int op_plan(struct zd *d, struct zone *z, const struct plan *running, struct pla
             struct err *e)
 {
     struct stor_root_plan root = {0};
-    auto_free char *join = NULL;
     if (running) /* the others ask for their root */
         closed_folders_refresh(d, z->spec);
     check_limits(d, z->spec, ps);
     networks_check(d, z->spec, ps);
-    join_target(d, z->spec, &join);
     int r = running ? running_root(running, &root, e) : zone_root(d, z, &root, e);
     if (r < 0)
         return r;
@@ -137,7 +130,7 @@ int op_plan(struct zd *d, struct zone *z, const struct plan *running, struct pla
                              .remove = z->remove,
                              .part = lxcfs_there(d),
                              .names = names_there(d),
-                             .join_run_dir = join};
+                             .join = join_target(d, z->spec)};
     struct plan *p = NULL;
     zone_know_image(z, root.config);
     r = plan_build(&in, &p, ps, e);

@@ -145,6 +145,13 @@ zc create p --network zone:o --set process.stop_timeout=1s --image host -- sleep
 zc events -f -o json >"$T/shared" 2>/dev/null & watch=$!
 told() { jq -c 'select(.event == "network-lost") | [.zone, .of]' "$T/shared" | xargs; }
 both() { [ -n "$(zc exec p -- cat /sys/class/net/eth0/address 2>/dev/null)" ] && ! [ "$(field p .pid)" = "$1" ] && [ "$(field p .network_lost)" = null ]; }
+like "$(zc exec p -- cat /etc/hosts)" "^$(addr o | sed 's/\./\\./g')[[:space:]].*\bo\b" "who shares knows the owner's address by name"
+same "$(zc exec p -- cat /etc/resolv.conf)" "$(zc exec o -- cat /etc/resolv.conf)" "... and asks whom the owner asks"
+is "$(zc exec p -- getent hosts f | awk '{ print $1 }' | head -1)" "$(zc exec o -- getent hosts f | awk '{ print $1 }' | head -1)" "... with the same answers"
+zc set o 'network[1].link=back' >/dev/null
+like "$(zc exec p -- cat /etc/hosts)" "^$(addr o 1 | sed 's/\./\\./g')[[:space:]]" "... of a link that comes while they run, too"
+zc set o 'network[1]=' >/dev/null
+is "$(zc exec p -- grep -c '^10\..*\bp o$' /etc/hosts)" 1 "... and goes"
 status_is 6 "a zone whose network another has is not stopped" zc stop -t 0 o
 like "$out" "p shares its network" "... and who it is, is said"
 like "$out" "zonectl stop p first, or --force" "... with the remedy"
