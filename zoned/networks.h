@@ -59,7 +59,9 @@ int firewall_load(struct zd *d, const char *without,
 int firewall_join(struct zone *z, struct err *e); /* before a start: z->plan */
 void firewall_leave(struct zone *z);              /* after the end; idempotent */
 void firewall_follow(struct zone *z);             /* its labels or links changed */
-json *firewall_warnings(struct zd *d, const struct spec_network *s);         /* rules that name nobody */
+json *firewall_warnings(struct zd *d, const struct spec_network *s); /* rules that name nobody */
+char **firewall_naming(struct zd *d, enum spec_side_kind kind,
+                       const char *name); /* networks whose rules name that zone or network; strv */
 struct spec_rule *firewall_rules(const struct spec_network *s, unsigned *n); /* free() */
 
 /* ports.c: which zone publishes what; refuses a conflict before the start */
