@@ -116,6 +116,9 @@ static int conflict(const struct net_addr *host, enum spec_proto proto, unsigned
     net_addr_print(host, false, addr);
     err_set(e, ERR_CONFLICT, EADDRINUSE, "port %s%s%u/%s is in use by %s", addr, *addr ? ":" : "", port,
             spec_proto_name(proto), holder);
+    if (port == 53 && !*addr) /* on the bridges' addresses, which nobody outside has */
+        return err_hint(e, "zones' own names are answered at port 53: publish it on one address of the host "
+                           "(ADDRESS:53:53)");
     return err_hint(e, "stop that program, or publish another port of the host");
 }
 

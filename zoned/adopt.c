@@ -302,6 +302,7 @@ int adopt_all(struct zd *d, struct err *e)
     strv_free(names);
     names_adopt(d);
     dhcp_adopt(d);
+    sharers_adopt(d);
     drop_half_created(d);
     return 0;
 }

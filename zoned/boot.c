@@ -17,26 +17,44 @@ static bool ready(struct zd *d, const char *name)
     return !z->spec || z->spec->health.kind == SPEC_HEALTH_NONE || z->healthy == 1;
 }
 
+/* Whose network a zone has is one of those that it depends on. */
+static bool needs(const struct zone *z, const char *name)
+{
+    return z->spec && (strv_has(z->spec->depends, name) || str_eq(sharer_owner(z->spec), name));
+}
+
+static char **needed(const struct zone *z)
+{
+    char **list = z->spec ? strv_copy(z->spec->depends) : NULL;
+    if (sharer_owner(z->spec))
+        strv_add(&list, sharer_owner(z->spec));
+    return list;
+}
+
 bool boot_dependencies_ready(struct zd *d, const struct zone *z)
 {
-    for (char **n = z->spec ? z->spec->depends : NULL; n && *n; n++)
-        if (!ready(d, *n))
-            return false;
-    return true;
+    char **list = needed(z);
+    bool all = true;
+    for (char **n = list; n && *n; n++)
+        all = all && ready(d, *n);
+    strv_free(list);
+    return all;
 }
 
 /* A dependency that nobody will start, or that waits for us in a circle, would hold the zone for ever. */
 static bool hopeless(struct zd *d, const struct zone *z, unsigned depth)
 {
-    for (char **n = z->spec ? z->spec->depends : NULL; n && *n; n++) {
+    char **list = needed(z);
+    bool never = false;
+    for (char **n = list; n && *n && !never; n++) {
         const struct zone *o = registry_find(d, *n);
-        if (!o || depth > d->nzones)
-            return true;
-        bool up = o->state == ZONE_RUNNING || o->state == ZONE_READY;
-        if (!up && (!o->spec || !o->spec->autoboot || o->state == ZONE_FAILED || hopeless(d, o, depth + 1)))
-            return true;
+        bool up = o && (o->state == ZONE_RUNNING || o->state == ZONE_READY);
+        never =
+            !o || depth > d->nzones ||
+            (!up && (!o->spec || !o->spec->autoboot || o->state == ZONE_FAILED || hopeless(d, o, depth + 1)));
     }
-    return false;
+    strv_free(list);
+    return never;
 }
 
 static bool wants_boot(struct zd *d, const struct zone *z)
@@ -93,8 +111,7 @@ static bool alive(const struct zone *z)
 static bool needed_by_living(struct zd *d, struct zone **all, unsigned n, const struct zone *z)
 {
     for (unsigned i = 0; i < n; i++)
-        if (all[i] != z && alive(all[i]) && all[i]->spec && strv_has(all[i]->spec->depends, z->name) &&
-            !strv_has(z->spec ? z->spec->depends : NULL, all[i]->name))
+        if (all[i] != z && alive(all[i]) && needs(all[i], z->name) && !needs(z, all[i]->name))
             return true;
     return false;
 }

@@ -94,17 +94,6 @@ int op_create(struct zd *d, const char *name, const char *text, bool ephemeral, 
     return 0;
 }
 
-static const char *user_of(struct zd *d, const struct zone *z)
-{
-    auto_free char *link = xasprintf("zone:%s", z->name);
-    for (unsigned i = 0; i < d->table_size; i++)
-        for (struct zone *o = d->table[i]; o; o = o->next)
-            for (unsigned k = 0; o->plan && k < o->spec->network.len; k++)
-                if (str_eq(o->spec->network.at[k].link, link))
-                    return o->name;
-    return NULL;
-}
-
 int op_delete(struct zd *d, struct zone *z, struct zd_request *r, bool force, struct err *e)
 {
     struct err own = {0};
@@ -119,9 +108,8 @@ int op_delete(struct zd *d, struct zone *z, struct zd_request *r, bool force, st
         state_allows(z->state, VERB_DELETE, z->name, e);
         return -EBUSY;
     }
-    const char *user = user_of(d, z);
-    if (user)
-        return err_set(e, ERR_BUSY, EBUSY, "zone %s shares its network: stop %s first", user, user);
+    if (sharers_refuse(d, z, "", e) < 0)
+        return -EBUSY;
     if (alive) {
         int k = op_begin(z, OP_DELETE, r, e);
         return k != 0 ? (k < 0 ? k : 0) : ask_to_stop(z, 0, true, e);

@@ -177,6 +177,27 @@ void firewall_follow(struct zone *z)
         log_error("firewall: %s", e.text);
 }
 
+/* ---- whom rules name ---- */
+static bool rules_name(const struct spec_network *s, enum spec_side_kind kind, const char *name)
+{
+    unsigned n;
+    bool is = false;
+    auto_free struct spec_rule *rules = firewall_rules(s, &n);
+    for (unsigned i = 0; i < n && !is; i++)
+        is = (rules[i].from.kind == kind && !strcmp(rules[i].from.name, name)) ||
+             (rules[i].to.kind == kind && !strcmp(rules[i].to.name, name));
+    return is;
+}
+
+char **firewall_naming(struct zd *d, enum spec_side_kind kind, const char *name)
+{
+    char **list = NULL;
+    for (unsigned i = 0; i < d->networks.len; i++)
+        if (rules_name(d->networks.at[i].spec, kind, name))
+            strv_add(&list, d->networks.at[i].net.name);
+    return list;
+}
+
 /* ---- what a rule names and nobody is, and what never comes this way ---- */
 static bool is_who(const struct zone *z, const char *who)
 {

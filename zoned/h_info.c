@@ -8,6 +8,7 @@
 #include "zoned/division.h"
 #include "zoned/handlers.h"
 #include "zoned/networks.h"
+#include "zoned/ops.h"
 #include "zoned/statistics.h"
 #include "zoned/zoned.h"
 #include <dirent.h>
@@ -240,6 +241,9 @@ static json *make_doctor(struct zd *d, const char *name, struct err *e)
     add_check(list, "dnsmasq: zones that ask get their addresses", &asked, NULL);
     (void)lxcfs_check(d, &le);
     add_check(list, "lxcfs: zones see their own part of CPUs and memory", &le, NULL);
+    struct err shared = {0};
+    (void)sharers_doctor(d, &shared);
+    add_check(list, "network: zones that share another's have it", &shared, NULL);
     check_ports(d, list);
     struct net_pass pass = neighbour_pass(d);
     auto_js json *net = net_doctor(own, &pass);

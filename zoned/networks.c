@@ -193,6 +193,21 @@ int network_create(struct zd *d, struct spec_network *spec, struct err *e)
     return 0;
 }
 
+/* Rules that name a network would be those of the next one of that name. */
+static int check_unnamed(struct zd *d, const char *name, struct err *e)
+{
+    char **naming = firewall_naming(d, SPEC_SIDE_NETWORK, name);
+    int r = 0;
+    for (char **n = naming; n && *n && r == 0; n++) {
+        if (!strcmp(*n, name))
+            continue;
+        r = err_set(e, ERR_BUSY, EBUSY, "network %s is in use: rules of network %s name it", name, *n);
+        err_hint(e, "zonectl network set %s with a --rule for each of its rules that shall stay", *n);
+    }
+    strv_free(naming);
+    return r;
+}
+
 static int check_unused(struct zd *d, const struct net_entry *n, struct err *e)
 {
     char **zones = network_zones(d, n->net.name);
@@ -209,7 +224,7 @@ static int check_unused(struct zd *d, const struct net_entry *n, struct err *e)
             err_set(e, ERR_BUSY, EBUSY, "network %s is in use: network %s may reach it", n->net.name,
                     d->networks.at[i].net.name);
         }
-    return count ? -EBUSY : 0;
+    return count ? -EBUSY : check_unnamed(d, n->net.name, e);
 }
 
 static bool others_up(const struct zd *d, const struct net_entry *n)

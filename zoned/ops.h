@@ -15,6 +15,16 @@ void op_tidy_soon(struct zd *d);
 void op_running(struct zone *z);                    /* the supervisor says so */
 void op_stopped(struct zone *z, const json *event); /* … */
 void op_lost(struct zone *z);                       /* the supervisor's connection ended */
+/* sharers.c: zones that have another's network */
+const char *sharer_owner(const struct spec *s);        /* zone:NAME; NULL: has its own */
+char *sharer_lost(struct zd *d, const struct zone *z); /* why it runs without one, or NULL; malloc'd */
+int sharers_refuse(struct zd *d, const struct zone *z, const char *hint,
+                   struct err *e);        /* busy: who shares */
+void sharers_lose(struct zone *z);        /* its stack has ended: they are told of */
+void sharers_follow(struct zone *owner);  /* it runs: who had an older stack is restarted */
+void sharers_refresh(struct zone *owner); /* its links are others */
+void sharers_adopt(struct zd *d);
+int sharers_doctor(struct zd *d, struct err *e);
 /* Files of the zone are read (shared: several may) or written by a worker: no other operation begins until unhold. */
 int op_hold(struct zone *z, enum op_kind kind, bool shared, struct err *e);
 void op_unhold(struct zone *z);

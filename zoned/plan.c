@@ -154,8 +154,9 @@ static void add_links(const struct plan_inputs *in, struct plan *p, struct probl
             p->host_network = true;
         else if (str_starts(link, "zone:")) {
             p->join_zone = xstrdup(link + 5);
-            p->join_run_dir = xstrdup(in->join_run_dir);
-            if (!in->join_run_dir)
+            if (in->join)
+                p->join_run_dir = xstrdup(in->join->run_dir);
+            else
                 problem_add(ps, ERR_CONFLICT, NULL, 0, "network", "zone %s does not run", link + 5);
         }
     }
@@ -167,15 +168,23 @@ static void add_file(struct plan *p, const char *path, char *text)
     *vec_add(&p->files) = (struct stor_file){xstrdup(path), text, 0644};
 }
 
+static const char *host_name(const struct spec *s)
+{
+    return s->hostname ? s->hostname : s->zone;
+}
+
+/* Who has another's network is at its addresses, beside it, and asks whom it asks. */
 static void add_files(const struct plan_inputs *in, struct plan *p)
 {
-    const char *host = in->spec->hostname ? in->spec->hostname : in->spec->zone;
+    const struct plan *net = in->join ? in->join : p;
+    const char *host = host_name(in->spec);
+    auto_free char *hosts = in->join ? xasprintf("%s %s", host, host_name(net->spec)) : xstrdup(host);
     add_file(p, "etc/hostname", xasprintf("%s\n", host));
-    add_file(p, "etc/hosts", net_hosts_text(host, p->links.at, p->links.len));
+    add_file(p, "etc/hosts", net_hosts_text(hosts, net->links.at, net->links.len));
     add_file(p, "etc/machine-id", xasprintf("%s\n", in->lease->machine_id));
-    if (p->links.len || p->host_network)
+    if (net->links.len || net->host_network)
         add_file(p, "etc/resolv.conf",
-                 net_resolv_of_zone(in->host_resolv, p->links.at, in->names ? p->links.len : 0));
+                 net_resolv_of_zone(in->host_resolv, net->links.at, in->names ? net->links.len : 0));
 }
 
 static void check_capabilities(const struct spec *s, struct problems *ps)

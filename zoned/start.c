@@ -53,15 +53,10 @@ void start_failed(struct zone *z, const struct err *e, const struct problems *ps
         (void)op_delete(d, z, NULL, true, NULL);
 }
 
-static void join_target(struct zd *d, const struct spec *s, char **run_dir)
+static const struct plan *join_target(struct zd *d, const struct spec *s)
 {
-    for (unsigned i = 0; i < s->network.len; i++) {
-        if (!str_starts(s->network.at[i].link, "zone:"))
-            continue;
-        struct zone *other = registry_find(d, s->network.at[i].link + 5);
-        if (other && other->state == ZONE_RUNNING)
-            *run_dir = xasprintf("%s/zones/%s", d->run_dir, other->name);
-    }
+    const struct zone *owner = registry_find(d, sharer_owner(s));
+    return owner && owner->state == ZONE_RUNNING ? owner->plan : NULL;
 }
 
 struct cg_limits limits_of(struct zd *d, const struct spec *s)
@@ -105,13 +100,11 @@ int op_plan(struct zd *d, struct zone *z, const struct plan *running, struct pla
             struct err *e)
 {
     struct stor_root_plan root = {0};
-    auto_free char *join = NULL;
     auto_spec struct spec *spec = division_spec(z, running);
     if (running) /* the others ask for their root */
         closed_folders_refresh(d, z->spec);
     check_limits(d, z->spec, ps);
     networks_check(d, z->spec, ps);
-    join_target(d, z->spec, &join);
     int r = running ? running_root(running, &root, e) : zone_root(d, z, &root, e);
     if (r < 0)
         return r;
@@ -132,7 +125,7 @@ int op_plan(struct zd *d, struct zone *z, const struct plan *running, struct pla
                              .remove = z->remove,
                              .part = lxcfs_there(d),
                              .names = names_there(d),
-                             .join_run_dir = join};
+                             .join = join_target(d, z->spec)};
     struct plan *p = NULL;
     zone_know_image(z, root.config);
     r = plan_build(&in, &p, ps, e);
@@ -169,6 +162,7 @@ static int take_range(struct zone *z, struct plan *p, struct err *e)
         return ranges_take(z->d->ranges, &p->uid_base, e);
     if (!other || !other->plan)
         return err_set(e, ERR_CONFLICT, ESRCH, "zone %s does not run", p->join_zone);
+    other->shared = true;
     p->uid_base = other->plan->uid_base;
     int r = ranges_claim(z->d->ranges, p->uid_base);
     return r < 0 ? err_set(e, ERR_LIMIT, -r, "zone %s shares its network with too many", p->join_zone) : r;
@@ -328,6 +322,7 @@ void op_running(struct zone *z)
     zone_set_state(z, ZONE_RUNNING);
     sample_stale(z); /* a restart makes new links under the same names */
     names_publish(z);
+    sharers_follow(z);
     if (z->op == OP_START || z->op == OP_RESTART)
         op_end(z, NULL, NULL);
     boot_shutdown_step(z->d); /* it was let finish its start, no more */

@@ -46,6 +46,9 @@ int op_stop(struct zd *d, struct zone *z, struct zd_request *r, uint64_t timeout
     enum verb_answer v = state_allows(z->state, kind == OP_RESTART ? VERB_RESTART : VERB_STOP, z->name, e);
     if (v == VERB_REFUSED)
         return -EBUSY;
+    if (kind == OP_STOP && v == VERB_OK && !force && !d->shutting_down &&
+        sharers_refuse(d, z, ", or --force: then they have none until it starts again", e) < 0)
+        return -EBUSY;
     if (kind == OP_STOP && z->op == OP_START && force) /* halt cuts a start short */
         return ask_to_stop(z, 0, true, e) < 0 ? -EBUSY
                                               : (zd_reply_json(r, 202, zone_to_json(d, z, false)), 0);
@@ -138,6 +141,7 @@ void op_stopped(struct zone *z, const json *event)
     dhcp_withdraw(z);
     if (z->state != ZONE_DOWN)
         zone_set_state(z, ZONE_DOWN);
+    sharers_lose(z);
     if (remove) {
         gone_with_its_end(z, failed ? &e : NULL);
         boot_shutdown_step(d);

@@ -87,9 +87,10 @@ static void take_event(struct zone *z, const json *m)
         zone_set_state(z, ZONE_PAUSED);
     else if (!strcmp(ev, "resumed"))
         zone_set_state(z, ZONE_RUNNING);
-    else if (!strcmp(ev, "restarting"))
+    else if (!strcmp(ev, "restarting")) {
         zone_set_state(z, ZONE_READY);
-    else if (!strcmp(ev, "stopping"))
+        sharers_lose(z);
+    } else if (!strcmp(ev, "stopping"))
         zone_set_state(z, ZONE_SHUTTING_DOWN);
     else if (!strcmp(ev, "oom"))
         z->oom = true;

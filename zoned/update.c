@@ -73,6 +73,7 @@ static void finished(struct zone *z, const json *reply, const struct err *e, voi
             names_follow(z, u->plan);
             dhcp_follow(z, u->plan);
             firewall_follow(z);
+            sharers_refresh(z);
         }
     }
     sample_stale(z);

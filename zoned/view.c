@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "zoned/division.h"
 #include "zoned/images.h"
+#include "zoned/ops.h"
 #include "zoned/package.h"
 #include "zoned/statistics.h"
 #include <stdio.h>
@@ -105,6 +106,8 @@ json *zone_to_json(struct zd *d, struct zone *z, bool with_spec)
     if (with_spec)
         js_set(o, "division", z->plan && z->plan->divided ? spec_cpu_to_json(&z->plan->cpu) : js_null());
     js_set_bool(o, "drifted", z->drifted);
+    auto_free char *lost = sharer_lost(d, z);
+    js_set_str(o, "network_lost", lost);
     js_set_int(o, "restarts", (int64_t)z->restarts);
     js_set_str(o, "error", z->error);
     add_use(z, o);

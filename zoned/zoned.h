@@ -104,6 +104,7 @@ struct zone {
     struct waiters waiters; /* for its end */
     struct json_t *messages;
     bool dry_run, updating;
+    bool shared;                   /* sharers.c: another zone has joined its network */
     bool judged;                   /* firewall.c: its addresses are in the sets of rules */
     struct session_start *session; /* run: the stream to hand over */
     VEC(struct sup_reply) replies; /* requests sent to the supervisor that wait for an answer */
@@ -244,9 +245,9 @@ struct plan_inputs {
     uint64_t start_no;
     uint32_t uid_base;
     bool remove;
-    bool part;  /* lxcfs is there */
-    bool names; /* the networks have a resolver of their own */
-    const char *join_run_dir;
+    bool part;                  /* lxcfs is there */
+    bool names;                 /* the networks have a resolver of their own */
+    const struct plan *join;    /* of the zone whose network it shares, while that runs */
     const struct plan *running; /* an update: links that stay keep their names and MACs */
 };
 int plan_build(const struct plan_inputs *in, struct plan **out, struct problems *ps, struct err *e);

@@ -72,12 +72,48 @@ int ctl_start(struct ctl *c, int argc, char **argv)
     return first;
 }
 
+/* Names of the zones that live on another's network: seldom any. strv */
+static char **sharers(const json *zones)
+{
+    char **names = NULL;
+    for (size_t i = 0; i < js_len(zones); i++) {
+        const json *first = js_at(js_get(js_at(zones, i), "network"), 0);
+        if (str_starts(js_get_str(first, "link", ""), "zone:"))
+            strv_add(&names, js_get_str(js_at(zones, i), "name", ""));
+    }
+    return names;
+}
+
+struct asked_of_each {
+    const char *method, *tail;
+    json *body;
+    bool data;
+};
+
+/* Of several those go first that live on another's network, in whatever order they are named. */
+static int sharers_first(struct ctl *c, char **names, int n, const struct asked_of_each *what)
+{
+    int first = 0;
+    auto_js json *zones = NULL;
+    if (n > 1 && (first = ctl_call(c, "GET", "/zones?spec=0", NULL, &zones, c->called)))
+        return first;
+    char **before = sharers(zones);
+    for (int pass = 0; pass < 2; pass++)
+        for (int i = 0; i < n; i++)
+            if (strv_has(before, names[i]) == (pass == 0)) {
+                int status = one(c, what->method, names[i], what->tail, js_ref(what->body), what->data);
+                first = first ? first : status;
+            }
+    strv_free(before);
+    return first;
+}
+
 /* stop and restart. */
 int ctl_stop(struct ctl *c, int argc, char **argv)
 {
     struct ctl_args a = {.argc = argc, .argv = argv, .opts = c->verb->opts, .format = &c->format};
     bool force = !strcmp(c->called, "halt");
-    int id, at, status = 0, first = 0;
+    int id, at, status = 0;
     uint64_t ms = UINT64_MAX;
     while ((id = ctl_option(c, &a, &at, &status)) != CTL_END) {
         if (id == CTL_BAD)
@@ -88,15 +124,14 @@ int ctl_stop(struct ctl *c, int argc, char **argv)
     }
     if (at >= argc)
         return ctl_usage(c, "the zone's name is missing");
-    for (; at < argc; at++) {
-        json *body = js_object();
-        js_set(body, "timeout_ms", ms == UINT64_MAX ? js_null() : js_int((int64_t)ms));
-        if (force)
-            js_set_bool(body, "force", true);
-        status = one(c, "POST", argv[at], c->verb->name, body, true);
-        first = first ? first : status;
-    }
-    return first;
+    json *body = js_object();
+    js_set(body, "timeout_ms", ms == UINT64_MAX ? js_null() : js_int((int64_t)ms));
+    if (force)
+        js_set_bool(body, "force", true);
+    const struct asked_of_each what = {"POST", c->verb->name, body, true};
+    status = sharers_first(c, argv + at, argc - at, &what);
+    js_free(body);
+    return status;
 }
 
 int ctl_simple(struct ctl *c, int argc, char **argv)
@@ -132,36 +167,6 @@ int ctl_kill(struct ctl *c, int argc, char **argv)
     return first;
 }
 
-/* Names of the zones that live on another's network: seldom any. strv */
-static char **sharers(const json *zones)
-{
-    char **names = NULL;
-    for (size_t i = 0; i < js_len(zones); i++) {
-        const json *first = js_at(js_get(js_at(zones, i), "network"), 0);
-        if (str_starts(js_get_str(first, "link", ""), "zone:"))
-            strv_add(&names, js_get_str(js_at(zones, i), "name", ""));
-    }
-    return names;
-}
-
-/* Of several those go first that live on another's network, in whatever order they are named. */
-static int delete_all(struct ctl *c, char **names, int n, const char *query)
-{
-    int first = 0;
-    auto_js json *zones = NULL;
-    if (n > 1 && (first = ctl_call(c, "GET", "/zones?spec=0", NULL, &zones, c->called)))
-        return first;
-    char **before = sharers(zones);
-    for (int pass = 0; pass < 2; pass++)
-        for (int i = 0; i < n; i++)
-            if (strv_has(before, names[i]) == (pass == 0)) {
-                int status = one(c, "DELETE", names[i], query, NULL, false);
-                first = first ? first : status;
-            }
-    strv_free(before);
-    return first;
-}
-
 int ctl_delete(struct ctl *c, int argc, char **argv)
 {
     struct ctl_args a = {.argc = argc, .argv = argv, .opts = c->verb->opts};
@@ -174,7 +179,8 @@ int ctl_delete(struct ctl *c, int argc, char **argv)
     }
     if (at >= argc)
         return ctl_usage(c, "the zone's name is missing");
-    return delete_all(c, argv + at, argc - at, force ? "?force=1" : "");
+    const struct asked_of_each what = {"DELETE", force ? "?force=1" : "", NULL, false};
+    return sharers_first(c, argv + at, argc - at, &what);
 }
 
 int ctl_rename(struct ctl *c, int argc, char **argv)

@@ -138,7 +138,48 @@ is "$(zc exec s -- curl -fsS -m 3 "http://$b/")" b "... as it should be"
 zc run -d --name owner host sleep 1000 >/dev/null && zc run -d --name guest1 --network zone:owner host sleep 1000 >/dev/null
 status_is 6 "a zone whose network another has is not deleted" zc delete --force owner
 status_is 0 "... but both at once, in any order" zc delete --force owner guest1
-zc stop -t 0 s && zc create s2 --network zone:nobody --image host -- sleep 9 >/dev/null
+zc stop -t 0 s
+# ---- a shared stack ends ----
+zc create o --network front --image host --restart on-failure --set restart.backoff=500ms -- sleep 1000 && zc start o
+zc create p --network zone:o --set process.stop_timeout=1s --image host -- sleep 1000 && zc start p
+zc events -f -o json >"$T/shared" 2>/dev/null & watch=$!
+told() { jq -c 'select(.event == "network-lost") | [.zone, .of]' "$T/shared" | xargs; }
+both() { [ -n "$(zc exec p -- cat /sys/class/net/eth0/address 2>/dev/null)" ] && ! [ "$(field p .pid)" = "$1" ] && [ "$(field p .network_lost)" = null ]; }
+like "$(zc exec p -- cat /etc/hosts)" "^$(addr o | sed 's/\./\\./g')[[:space:]].*\bo\b" "who shares knows the owner's address by name"
+same "$(zc exec p -- cat /etc/resolv.conf)" "$(zc exec o -- cat /etc/resolv.conf)" "... and asks whom the owner asks"
+is "$(zc exec p -- getent hosts f | awk '{ print $1 }' | head -1)" "$(zc exec o -- getent hosts f | awk '{ print $1 }' | head -1)" "... with the same answers"
+zc set o 'network[1].link=back' >/dev/null
+like "$(zc exec p -- cat /etc/hosts)" "^$(addr o 1 | sed 's/\./\\./g')[[:space:]]" "... of a link that comes while they run, too"
+zc set o 'network[1]=' >/dev/null
+is "$(zc exec p -- grep -c '^10\..*\bp o$' /etc/hosts)" 1 "... and goes"
+status_is 6 "a zone whose network another has is not stopped" zc stop -t 0 o
+like "$out" "p shares its network" "... and who it is, is said"
+like "$out" "zonectl stop p first, or --force" "... with the remedy"
+pid=$(field p .pid)
+status_is 0 "it is restarted" zc restart -t 0 o
+like "$out" "zone p shares its network: it is restarted, too" "... and says who with it"
+until_ok both "$pid"; ok $? "... who then has the new stack"
+pid=$(field p .pid)
+kill -9 "$(field o .pid)"
+until_ok both "$pid"; ok $? "the death of its PID 1: both come again"
+pid=$(field p .pid)
+until_ok [ "$(told)" != "" ]
+status_is 0 "by force it is stopped" zc stop --force o
+is "$(field p '[.state, .network_lost] | join(": ")')" "running: zone o, whose network it has, does not run" "... and the other shows that it has none"
+like "$(zc doctor)" "zone p has no network: zone o, whose network it has, does not run" "... doctor too"
+kill9_zoned; start_zoned
+is "$(field p .network_lost)" "zone o, whose network it has, does not run" "... over the death of zoned"
+zc start o >/dev/null
+until_ok both "$pid"; ok $? "the owner's next start mends it"
+pid=$(field p .pid)
+kill9_zoned
+start_zoned
+is "$(field p .pid)" "$pid" "what is well is left alone"
+status_is 0 "both are stopped by one command, in any order" zc stop -t 0 o p
+like "$(told)" "\[p,o\] \[p,o\]" "each loss was an event"
+kill "$watch"
+zc delete o p >/dev/null
+zc create s2 --network zone:nobody --image host -- sleep 9 >/dev/null
 status_is 4 "a zone whose partner does not run does not start" zc start s2
 zc delete --force s s2 >/dev/null
 # ---- a crash of the supervisor ----

@@ -215,8 +215,31 @@ status_is 1 "the zone's nft does not see the host's tables" zc exec own -- nft l
 status_is 1 "a zone without NET_ADMIN has no such say" zc exec remote -- nft add table inet mine
 zc restart -t 0 own >/dev/null
 is "$(eventually own from remote "http://$(addr own)/")" own "a restart of the zone begins without them"
+# ---- names that rules know ----
 zc delete --force $(zc list -q) >/dev/null
-zc network delete app far many
+zc create web --network app --image host -- sleep 1000 && zc create db --network app --set 'depends=[web]' --image host -- sleep 1000
+zc create shared --network zone:web --image host -- sleep 1000
+zc network set app --rule "from zone web to zone db deny" >/dev/null
+status_is 6 "a zone that rules name is not renamed" zc rename web www
+like "$out" "rules of network app name it" "... which, is said"
+like "$out" "hint: zonectl network set app with a --rule" "... with the remedy"
+status_is 0 "... and has its name" zc start web
+is "$(zc network explain db 80 web -o json | jq .allowed)" false "... which the deny holds for" && zc stop -t 0 web
+status_is 6 "nor on the other side" zc rename db data
+zc network set app --rule "from network far allow" >/dev/null
+status_is 6 "nor one on which another depends" zc rename web www
+like "$out" "depends of zone db names it" "... which, is said"
+zc set db depends= >/dev/null
+status_is 6 "nor one whose network another has" zc rename web www
+like "$out" "hint: zonectl set shared network= first" "... with the remedy"
+zc set shared network= >/dev/null
+status_is 0 "without them it is" zc rename web www
+status_is 6 "a network that rules of another name is not deleted" zc network delete far
+like "$out" "rules of network app name it" "... which, is said"
+zc network set app --rule "from network app allow" >/dev/null
+status_is 0 "without them it is" zc network delete far
+zc delete --force $(zc list -q) >/dev/null
+zc network delete app many
 for f in 4 6; do nft flush set bridge "$inst" flows$f; done # ways back that time out by themselves
 nothing_left
 finish

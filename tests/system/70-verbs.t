@@ -119,6 +119,7 @@ chmod 711 "$T"
 is "$(setpriv --reuid 65533 --regid 65533 --clear-groups "$BIN/zonectl" list 2>&1 >/dev/null | head -1 | grep -c 'may not')" 1 "a stranger is told so"
 zc create boot --image host --autoboot --set 'depends=[base]' -- sleep 1000
 zc create base --image host --autoboot -- sleep 1000
+zc create also --image host --autoboot --network zone:base -- sleep 1000
 zc delete --force mark second >/dev/null
 "$BIN/zoned" --root "$ROOT" --shutdown
 wait "$zoned_pid"
@@ -126,7 +127,8 @@ start_zoned
 status_is 0 "autoboot starts a zone and what it depends on" zc wait boot --for running
 is "$(state base)" running "... in order"
 is "$(zc list -o json | jq '[.[] | {(.name): .uptime}] | add | .base >= .boot')" true "... the dependency first"
-zc delete --force boot base web >/dev/null
+tries=30 eventually running state also >/dev/null; is "$(state also)" running "who has its network starts after it, too"
+zc delete --force also boot base web >/dev/null
 same "$(picture "$inst" | sed '/^\[links\]/,/^\[cgroups\]/d')" "$(echo "$before" | sed '/^\[links\]/,/^\[cgroups\]/d')" "nothing is left"
 stop_zoned
 eventually "" pgrep -f "zone-sup --server $ROOT" >/dev/null
