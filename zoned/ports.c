@@ -52,7 +52,7 @@ static void add(struct zd *d, struct zone *z, const struct spec_port *p)
 }
 
 /* A program of the host on one of the ports that are new. */
-static void check_host(struct zd *d, struct zone *z, const struct spec_port *p, const char *key,
+static void check_host(struct zd *d, const struct zone *z, const struct spec_port *p, const char *key,
                        struct problems *ps)
 {
     for (unsigned port = p->host_first; port <= p->host_last; port++) {
@@ -67,7 +67,7 @@ static void check_host(struct zd *d, struct zone *z, const struct spec_port *p, 
 }
 
 /* A conflict with another zone, or with a program of the host. */
-static void check(struct zd *d, struct zone *z, const struct spec_port *p, unsigned link, bool ask_host,
+static void check(struct zd *d, const struct zone *z, const struct spec_port *p, unsigned link, bool ask_host,
                   struct problems *ps)
 {
     auto_free char *key = xasprintf("network[%u].ports", link);
@@ -98,14 +98,20 @@ int ports_find_free(struct zd *d, enum spec_proto proto, uint16_t first, uint16_
         e, "say which port: host port and zone port, as in 8080:80; zonectl list shows those that are given");
 }
 
-int ports_claim(struct zd *d, struct zone *z, const struct spec *s, bool ask_host, struct problems *ps)
+int ports_check(struct zd *d, const struct zone *z, const struct spec *s, bool ask_host, struct problems *ps)
 {
     unsigned before = ps->len;
     for (unsigned i = 0; i < s->network.len; i++)
         for (unsigned k = 0; k < s->network.at[i].ports.len; k++)
             check(d, z, &s->network.at[i].ports.at[k], i, ask_host, ps);
-    if (ps->len > before)
-        return -EADDRINUSE;
+    return ps->len > before ? -EADDRINUSE : 0;
+}
+
+int ports_claim(struct zd *d, struct zone *z, const struct spec *s, bool ask_host, struct problems *ps)
+{
+    int r = ports_check(d, z, s, ask_host, ps);
+    if (r < 0)
+        return r;
     ports_release(d, z);
     for (unsigned i = 0; i < s->network.len; i++)
         for (unsigned k = 0; k < s->network.at[i].ports.len; k++)

@@ -3,6 +3,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "namespaces/namespaces.h"
 #include "zoned/api/api.h"
 #include "zoned/division.h"
 #include "zoned/images.h"
@@ -92,6 +93,7 @@ void check_limits(struct zd *d, const struct spec *s, struct problems *ps)
 {
     struct cg_limits l = limits_of(d, s);
     cg_check(d->cgroups, &l, ps);
+    nspace_check_limits(&s->limits, ps);
     struct err e = {0};
     if (s->cpu.pool && pool_reread(d, s->cpu.pool, &e) < 0)
         problem_add(ps, e.kind, NULL, 0, "cpu.pool", "%s", e.text);
@@ -107,19 +109,13 @@ static int running_root(const struct plan *running, struct stor_root_plan *out, 
     return stor_root_from_json(j, out, e);
 }
 
-int op_plan(struct zd *d, struct zone *z, const struct plan *running, struct plan **out, struct problems *ps,
-            struct err *e)
+int plan_on(struct zd *d, struct zone *z, const struct plan *running, const struct stor_root_plan *root,
+            struct plan **out, struct problems *ps, struct err *e)
 {
-    struct stor_root_plan root = {0};
     auto_free char *join = NULL;
-    if (running) /* the others ask for their root */
-        closed_folders_refresh(d, z->spec);
     check_limits(d, z->spec, ps);
     networks_check(d, z->spec, ps);
     join_target(d, z->spec, &join);
-    int r = running ? running_root(running, &root, e) : zone_root(d, z, &root, e);
-    if (r < 0)
-        return r;
     struct plan_inputs in = {.instance = d->instance,
                              .run_dir = d->run_dir,
                              .data_dir = d->lib_dir,
@@ -130,7 +126,7 @@ int op_plan(struct zd *d, struct zone *z, const struct plan *running, struct pla
                              .lease = &z->lease,
                              .networks = d->networks.at,
                              .nnetworks = d->networks.len,
-                             .root = &root,
+                             .root = root,
                              .host_resolv = d->facts.host_resolv,
                              .start_no = running ? running->start_no : z->start_no + 1,
                              .running = running,
@@ -139,9 +135,7 @@ int op_plan(struct zd *d, struct zone *z, const struct plan *running, struct pla
                              .names = names_there(d),
                              .join_run_dir = join};
     struct plan *p = NULL;
-    zone_know_image(z, root.config);
-    r = plan_build(&in, &p, ps, e);
-    stor_root_done(&root);
+    int r = plan_build(&in, &p, ps, e);
     if (r == 0 && running && running->divided && division_asks_same(running->spec, p->spec))
         division_keep(running, p);
     else if (r == 0 && !ps->len)
@@ -152,6 +146,21 @@ int op_plan(struct zd *d, struct zone *z, const struct plan *running, struct pla
         plan_free(p);
     else
         *out = p;
+    return r;
+}
+
+int op_plan(struct zd *d, struct zone *z, const struct plan *running, struct plan **out, struct problems *ps,
+            struct err *e)
+{
+    struct stor_root_plan root = {0};
+    if (running) /* the others ask for their root */
+        closed_folders_refresh(d, z->spec);
+    int r = running ? running_root(running, &root, e) : zone_root(d, z, &root, e);
+    if (r < 0)
+        return r;
+    zone_know_image(z, root.config);
+    r = plan_on(d, z, running, &root, out, ps, e);
+    stor_root_done(&root);
     return r;
 }
 
