@@ -70,6 +70,8 @@ int ports_find_free(struct zd *d, enum spec_proto proto, uint16_t first, uint16_
                     struct err *e); /* of the host; limit */
 int ports_check(struct zd *d, const struct zone *z, const struct spec *s, bool ask_host, struct problems *ps);
 int ports_claim(struct zd *d, struct zone *z, const struct spec *s, bool ask_host, struct problems *ps);
+void ports_check_host(struct zd *d, const struct spec *s,
+                      struct problems *ps); /* for programs of the host alone, of ports that no zone has */
 void ports_release(struct zd *d, struct zone *z);
 
 /* aliases.c: which running zone answers to which name on a network; refuses a clash before the start */

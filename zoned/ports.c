@@ -33,11 +33,11 @@ static const struct port_claim *taken(struct zd *d, const struct spec_port *p, u
     return NULL;
 }
 
-/* Published by this zone already, on the same address: its supervisor holds it. */
-static bool own(struct zd *d, const struct spec_port *p, uint16_t port, const struct zone *z)
+/* Published by this zone already, on the same address: its supervisor holds it. z NULL: by whichever. */
+static bool held(struct zd *d, const struct spec_port *p, uint16_t port, const struct zone *z)
 {
     for (const struct port_claim *c = *bucket(d, port); c; c = c->next)
-        if (c->zone == z && overlap(c, p, port) && (!c->host_ip || str_eq(c->host_ip, p->host_ip)))
+        if (overlap(c, p, port) && (!z || (c->zone == z && (!c->host_ip || str_eq(c->host_ip, p->host_ip)))))
             return true;
     return false;
 }
@@ -59,7 +59,7 @@ static void check_host(struct zd *d, const struct zone *z, const struct spec_por
         struct spec_port one = *p;
         struct err e = {0};
         one.host_first = one.host_last = (uint16_t)port;
-        if (own(d, p, (uint16_t)port, z) || net_port_check(&one, &e) == 0)
+        if (held(d, p, (uint16_t)port, z) || net_port_check(&one, &e) == 0)
             continue;
         problem_add(ps, e.kind, NULL, 0, key, "%s", e.text);
         return;
@@ -117,6 +117,15 @@ int ports_claim(struct zd *d, struct zone *z, const struct spec *s, bool ask_hos
         for (unsigned k = 0; k < s->network.at[i].ports.len; k++)
             add(d, z, &s->network.at[i].ports.at[k]);
     return 0;
+}
+
+void ports_check_host(struct zd *d, const struct spec *s, struct problems *ps)
+{
+    for (unsigned i = 0; i < s->network.len; i++) {
+        auto_free char *key = xasprintf("network[%u].ports", i);
+        for (unsigned k = 0; k < s->network.at[i].ports.len; k++)
+            check_host(d, NULL, &s->network.at[i].ports.at[k], key, ps);
+    }
 }
 
 static void unlink_claim(struct zd *d, const struct port_claim *c)
