@@ -10,10 +10,10 @@ struct apply_item {
     const char *file;
     char *text, *old; /* what its file is to say, and says; old NULL: a zone that is new */
     struct spec *spec;
-    json *view;         /* its line of the answer; the job's list holds it */
-    bool same, live;    /* nothing to write; a running zone changes at once */
-    bool takes, gives;  /* something that only one zone can have, or a promise */
-    bool lessened;      /* what it gives up is given up, the rest has to follow */
+    json *view;        /* its line of the answer; the job's list holds it */
+    bool same, live;   /* nothing to write; a running zone changes at once */
+    bool takes, gives; /* something that only one zone can have, or a promise */
+    bool lessened;     /* what it gives up is given up, the rest has to follow */
     bool done;
     struct lease_change lease; /* while all are checked */
     bool leased;

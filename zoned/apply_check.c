@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Everything that can refuse an apply and can be known beforehand. What zones hold against each other (ports, names, addresses,
  * promises) is judged as it will be when all is applied: our own tables are set to that, asked, and set back, all in one go. */
-#include "zoned/apply.h"
 #include "base/str.h"
+#include "zoned/apply.h"
 #include "zoned/division.h"
 #include "zoned/h_spec.h"
 #include "zoned/handlers.h"

@@ -59,6 +59,7 @@ int restart_check(struct zd *d, struct zone *z, struct problems *ps, struct err 
     int r = store_reload(d, z, ps, e);
     r = r < 0 ? r : check_spec(d, z, ps, e);
     if (r < 0) {
+        store_locate(d, z, ps);
         spec_free(z->spec);
         z->spec = take_ptr(&before);
     }

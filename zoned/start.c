@@ -265,7 +265,10 @@ static void continue_start(struct zone *z)
 {
     struct err e = {0};
     struct problems ps = {0};
-    if (op_may_start(z->d, &e) < 0 || prepare_start(z, &ps, &e) < 0)
+    int r = op_may_start(z->d, &e);
+    r = r < 0 ? r : prepare_start(z, &ps, &e);
+    store_locate(z->d, z, &ps);
+    if (r < 0)
         start_failed(z, &e, &ps);
     else if (z->session && z->session->request)
         zd_reply_upgrade(z->session->request, session_upgraded, z);
