@@ -156,6 +156,8 @@ int nspace_visit(const struct nspace_kit *k, const struct nspace_visit *v, struc
 bool nspace_capability_known(const char *name);
 /* Is this sysctl the zone's own? 0, or invalid with the allowed families named. */
 int nspace_check_sysctl(const char *key, struct err *e);
+/* Limits above what the caller may give; each with its key and the remedy. */
+void nspace_check_limits(const struct spec_limits *l, struct problems *ps);
 /* A device path that may be given to a zone: exists, is a character or block device below /dev. */
 int nspace_check_device(const char *path, struct err *e);
 /* Kernel facts: user namespaces, openat2, idmapped mounts on the filesystem of dirfd. unsupported with a

@@ -38,7 +38,7 @@ static const struct alias_claim *taken(struct zd *d, const char *network, const 
     return NULL;
 }
 
-static void check(struct zd *d, struct zone *z, const struct spec_link *l, unsigned i, const char *name,
+static void check(struct zd *d, const struct zone *z, const struct spec_link *l, unsigned i, const char *name,
                   struct problems *ps)
 {
     auto_free char *key = xasprintf("network[%u].aliases", i), *n = plain(name);
@@ -60,7 +60,7 @@ static void add(struct zd *d, struct zone *z, const char *network, const char *n
     *b = z->aliases = c;
 }
 
-int aliases_claim(struct zd *d, struct zone *z, const struct spec *s, struct problems *ps)
+int aliases_check(struct zd *d, const struct zone *z, const struct spec *s, struct problems *ps)
 {
     unsigned before = ps->len;
     for (unsigned i = 0; i < s->network.len; i++) {
@@ -71,8 +71,14 @@ int aliases_claim(struct zd *d, struct zone *z, const struct spec *s, struct pro
         for (char **a = l->aliases; a && *a; a++)
             check(d, z, l, i, *a, ps);
     }
-    if (ps->len > before)
-        return -EEXIST;
+    return ps->len > before ? -EEXIST : 0;
+}
+
+int aliases_claim(struct zd *d, struct zone *z, const struct spec *s, struct problems *ps)
+{
+    int r = aliases_check(d, z, s, ps);
+    if (r < 0)
+        return r;
     aliases_release(d, z);
     for (unsigned i = 0; i < s->network.len; i++) {
         const struct spec_link *l = &s->network.at[i];

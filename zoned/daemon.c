@@ -145,14 +145,17 @@ static void gather_facts(struct zd *d)
  * capability by inheritance: some of it, mmdebstrap, is root with a bounding set that would not hold those. */
 static void harden(void)
 {
-    struct rlimit core = {0, 0}, files;
+    struct rlimit core, files;
     cap_t caps = cap_get_proc();
     if (caps && cap_clear_flag(caps, CAP_INHERITABLE) == 0)
         (void)cap_set_proc(caps);
     cap_free(caps);
     umask(077);
     prctl(PR_SET_DUMPABLE, 0);
-    setrlimit(RLIMIT_CORE, &core);
+    if (getrlimit(RLIMIT_CORE, &core) == 0) { /* the hard one stays: zones are given theirs below it */
+        core.rlim_cur = 0;
+        setrlimit(RLIMIT_CORE, &core);
+    }
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max;
         setrlimit(RLIMIT_NOFILE, &files);

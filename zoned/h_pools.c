@@ -322,6 +322,7 @@ int h_plan(struct zd *d, struct zd_request *r, struct err *e)
         return k;
     if (spec_parse(text, strlen(text), file, &s, ps) == 0)
         check_limits(d, s, ps);
+    spec_locate(text, file, ps);
     if (ps->len)
         return problems_to_err(ps, e, file);
     struct division before, after;
@@ -333,6 +334,7 @@ int h_plan(struct zd *d, struct zd_request *r, struct err *e)
         ledger_worst(&after.l);
         zd_reply_json(r, 200, answer(&before, &after, plan_messages(d, z, s)));
     } else {
+        spec_locate(text, file, ps);
         k = problems_to_err(ps, e, file);
     }
     division_done(&before);

@@ -90,6 +90,9 @@ int create_from_request(struct zd *d, struct zd_request *r, const char *name, bo
                            js_get_bool(body, "publish_all", false), &text, notes, zd_problems(r), e);
     if (k == 0)
         k = op_create(d, chosen, text, ephemeral, out, zd_problems(r), e);
+    const char *file = js_get_str(js_get(body, "source"), "file", NULL);
+    if (k < 0 && text && file) /* lines of a text that nobody wrote say nothing */
+        spec_locate(text, file, zd_problems(r));
     for (size_t i = 0; k == 0 && i < js_len(notes); i++)
         zone_note(*out, "%s", js_str_of(js_at(notes, i), ""));
     return k;
@@ -222,6 +225,7 @@ static int change_zone(struct zd *d, struct zone *z, struct zd_request *r, const
         return err_set(e, ERR_INVALID, EINVAL, "zone: a change of the name is zonectl rename %s %s", z->name,
                        s->zone);
     check_limits(d, s, zd_problems(r));
+    spec_locate(text, path, zd_problems(r));
     if (zd_problems(r)->len)
         return problems_to_err(zd_problems(r), e, z->name);
     k = build_zone_check(d, z->name, s, e);
@@ -306,7 +310,8 @@ int h_verify_spec(struct zd *d, struct zd_request *r, struct err *e)
     /* whether a file is there is told to those alone who could look for themselves */
     bool of_host = str_starts(s->image, "dir:") || str_starts(s->image, "tar:");
     if ((!of_host || zd_role_of(r) == ROLE_ADMIN) && stor_image_check(d->pool, s->image, &ie) < 0)
-        problem_add(zd_problems(r), ie.kind, file, 0, "image", "%s", ie.text);
+        problem_add(zd_problems(r), ie.kind, NULL, 0, "image", "%s", ie.text);
+    spec_locate(text, file, zd_problems(r));
     if (zd_problems(r)->len)
         return problems_to_err(zd_problems(r), e, file);
     json *o = js_object();

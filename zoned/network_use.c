@@ -24,20 +24,36 @@ char **network_zones(struct zd *d, const char *name)
     return list;
 }
 
-int networks_needed(struct zd *d, const struct spec *s, struct err *e)
+static int each_network(struct zd *d, const struct spec *s,
+                        int (*of)(struct zd *d, struct net_entry *n, struct err *e), struct err *e)
 {
     for (unsigned i = 0; i < s->network.len; i++) {
         const char *link = s->network.at[i].link;
         struct net_entry *n = network_find(d, link);
         int r = 0;
         if (n)
-            r = network_ensure_up(d, n, e);
+            r = of(d, n, e);
         else if (network_is_name(link))
             r = err_set(e, ERR_NOT_FOUND, ENOENT, "network %s does not exist", link);
         if (r < 0)
             return r;
     }
     return 0;
+}
+
+int networks_needed(struct zd *d, const struct spec *s, struct err *e)
+{
+    return each_network(d, s, network_ensure_up, e);
+}
+
+static int has_parent(struct zd *d, struct net_entry *n, struct err *e)
+{
+    return net_network_attach(d->net, &n->net, e);
+}
+
+int networks_there(struct zd *d, const struct spec *s, struct err *e)
+{
+    return each_network(d, s, has_parent, e);
 }
 
 bool network_is_name(const char *link)

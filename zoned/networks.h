@@ -18,8 +18,9 @@ void networks_free(struct zd *d);
 /* network_use.c: what zones ask of networks */
 char **network_zones(struct zd *d, const char *name); /* whose spec or start names it; strv */
 int networks_needed(struct zd *d, const struct spec *s,
-                    struct err *e);     /* up, all that the spec's links join */
-bool network_is_name(const char *link); /* not none, host, zone:NAME */
+                    struct err *e); /* up, all that the spec's links join */
+int networks_there(struct zd *d, const struct spec *s, struct err *e);        /* could they come up? */
+bool network_is_name(const char *link);                                       /* not none, host, zone:NAME */
 void networks_check(struct zd *d, const struct spec *s, struct problems *ps); /* what a type cannot do */
 
 /* names.c: zones find each other by name; a dnsmasq for each network, and for each set of networks that zones are on */
@@ -70,10 +71,14 @@ struct spec_rule *firewall_rules(const struct spec_network *s, unsigned *n); /* 
  * holder is our supervisor). */
 int ports_find_free(struct zd *d, enum spec_proto proto, uint16_t first, uint16_t last, uint16_t *port,
                     struct err *e); /* of the host; limit */
+int ports_check(struct zd *d, const struct zone *z, const struct spec *s, bool ask_host, struct problems *ps);
 int ports_claim(struct zd *d, struct zone *z, const struct spec *s, bool ask_host, struct problems *ps);
+void ports_check_host(struct zd *d, const struct spec *s,
+                      struct problems *ps); /* for programs of the host alone, of ports that no zone has */
 void ports_release(struct zd *d, struct zone *z);
 
 /* aliases.c: which running zone answers to which name on a network; refuses a clash before the start */
+int aliases_check(struct zd *d, const struct zone *z, const struct spec *s, struct problems *ps);
 int aliases_claim(struct zd *d, struct zone *z, const struct spec *s, struct problems *ps);
 void aliases_release(struct zd *d, struct zone *z);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Shared by the files of the operations: ops.c, start.c, stop.c, create.c, rundir.c. */
+/* Shared by the files of the operations: ops.c, start.c, stop.c, restart.c, create.c, rundir.c. */
 #pragma once
 #include "zoned/ops.h"
 
@@ -22,6 +22,12 @@ void discard_folders(struct zone *z);
 /* start.c */
 int begin_start(struct zd *d, struct zone *z, struct err *e); /* its operation has begun */
 void start_failed(struct zone *z, const struct err *e, const struct problems *ps);
+/* op_plan for a zone that gets this root. Changes nothing. */
+int plan_on(struct zd *d, struct zone *z, const struct plan *running, const struct stor_root_plan *root,
+            struct plan **out, struct problems *ps, struct err *e);
+
+/* restart.c: all that the start of a zone that runs would refuse, asked before the zone is stopped */
+int restart_check(struct zd *d, struct zone *z, struct problems *ps, struct err *e);
 
 /* stop.c */
 int ask_to_stop(struct zone *z, uint64_t timeout_ms, bool force, struct err *e);

@@ -33,11 +33,11 @@ static const struct port_claim *taken(struct zd *d, const struct spec_port *p, u
     return NULL;
 }
 
-/* Published by this zone already, on the same address: its supervisor holds it. */
-static bool own(struct zd *d, const struct spec_port *p, uint16_t port, const struct zone *z)
+/* Published by this zone already, on the same address: its supervisor holds it. z NULL: by whichever. */
+static bool held(struct zd *d, const struct spec_port *p, uint16_t port, const struct zone *z)
 {
     for (const struct port_claim *c = *bucket(d, port); c; c = c->next)
-        if (c->zone == z && overlap(c, p, port) && (!c->host_ip || str_eq(c->host_ip, p->host_ip)))
+        if (overlap(c, p, port) && (!z || (c->zone == z && (!c->host_ip || str_eq(c->host_ip, p->host_ip)))))
             return true;
     return false;
 }
@@ -52,14 +52,14 @@ static void add(struct zd *d, struct zone *z, const struct spec_port *p)
 }
 
 /* A program of the host on one of the ports that are new. */
-static void check_host(struct zd *d, struct zone *z, const struct spec_port *p, const char *key,
+static void check_host(struct zd *d, const struct zone *z, const struct spec_port *p, const char *key,
                        struct problems *ps)
 {
     for (unsigned port = p->host_first; port <= p->host_last; port++) {
         struct spec_port one = *p;
         struct err e = {0};
         one.host_first = one.host_last = (uint16_t)port;
-        if (own(d, p, (uint16_t)port, z) || net_port_check(&one, &e) == 0)
+        if (held(d, p, (uint16_t)port, z) || net_port_check(&one, &e) == 0)
             continue;
         problem_add(ps, e.kind, NULL, 0, key, "%s", e.text);
         return;
@@ -67,7 +67,7 @@ static void check_host(struct zd *d, struct zone *z, const struct spec_port *p, 
 }
 
 /* A conflict with another zone, or with a program of the host. */
-static void check(struct zd *d, struct zone *z, const struct spec_port *p, unsigned link, bool ask_host,
+static void check(struct zd *d, const struct zone *z, const struct spec_port *p, unsigned link, bool ask_host,
                   struct problems *ps)
 {
     auto_free char *key = xasprintf("network[%u].ports", link);
@@ -98,19 +98,34 @@ int ports_find_free(struct zd *d, enum spec_proto proto, uint16_t first, uint16_
         e, "say which port: host port and zone port, as in 8080:80; zonectl list shows those that are given");
 }
 
-int ports_claim(struct zd *d, struct zone *z, const struct spec *s, bool ask_host, struct problems *ps)
+int ports_check(struct zd *d, const struct zone *z, const struct spec *s, bool ask_host, struct problems *ps)
 {
     unsigned before = ps->len;
     for (unsigned i = 0; i < s->network.len; i++)
         for (unsigned k = 0; k < s->network.at[i].ports.len; k++)
             check(d, z, &s->network.at[i].ports.at[k], i, ask_host, ps);
-    if (ps->len > before)
-        return -EADDRINUSE;
+    return ps->len > before ? -EADDRINUSE : 0;
+}
+
+int ports_claim(struct zd *d, struct zone *z, const struct spec *s, bool ask_host, struct problems *ps)
+{
+    int r = ports_check(d, z, s, ask_host, ps);
+    if (r < 0)
+        return r;
     ports_release(d, z);
     for (unsigned i = 0; i < s->network.len; i++)
         for (unsigned k = 0; k < s->network.at[i].ports.len; k++)
             add(d, z, &s->network.at[i].ports.at[k]);
     return 0;
+}
+
+void ports_check_host(struct zd *d, const struct spec *s, struct problems *ps)
+{
+    for (unsigned i = 0; i < s->network.len; i++) {
+        auto_free char *key = xasprintf("network[%u].ports", i);
+        for (unsigned k = 0; k < s->network.at[i].ports.len; k++)
+            check_host(d, NULL, &s->network.at[i].ports.at[k], key, ps);
+    }
 }
 
 static void unlink_claim(struct zd *d, const struct port_claim *c)

@@ -3,6 +3,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "namespaces/namespaces.h"
 #include "zoned/api/api.h"
 #include "zoned/division.h"
 #include "zoned/images.h"
@@ -81,6 +82,7 @@ void check_limits(struct zd *d, const struct spec *s, struct problems *ps)
 {
     struct cg_limits l = limits_of(d, s);
     cg_check(d->cgroups, &l, ps);
+    nspace_check_limits(&s->limits, ps);
     struct err e = {0};
     if (s->cpu.pool && pool_reread(d, s->cpu.pool, &e) < 0)
         problem_add(ps, e.kind, NULL, 0, "cpu.pool", "%s", e.text);
@@ -96,18 +98,12 @@ static int running_root(const struct plan *running, struct stor_root_plan *out, 
     return stor_root_from_json(j, out, e);
 }
 
-int op_plan(struct zd *d, struct zone *z, const struct plan *running, struct plan **out, struct problems *ps,
-            struct err *e)
+int plan_on(struct zd *d, struct zone *z, const struct plan *running, const struct stor_root_plan *root,
+            struct plan **out, struct problems *ps, struct err *e)
 {
-    struct stor_root_plan root = {0};
     auto_spec struct spec *spec = division_spec(z, running);
-    if (running) /* the others ask for their root */
-        closed_folders_refresh(d, z->spec);
     check_limits(d, z->spec, ps);
     networks_check(d, z->spec, ps);
-    int r = running ? running_root(running, &root, e) : zone_root(d, z, &root, e);
-    if (r < 0)
-        return r;
     struct plan_inputs in = {.instance = d->instance,
                              .run_dir = d->run_dir,
                              .data_dir = d->lib_dir,
@@ -118,7 +114,7 @@ int op_plan(struct zd *d, struct zone *z, const struct plan *running, struct pla
                              .lease = &z->lease,
                              .networks = d->networks.at,
                              .nnetworks = d->networks.len,
-                             .root = &root,
+                             .root = root,
                              .host_resolv = d->facts.host_resolv,
                              .start_no = running ? running->start_no : z->start_no + 1,
                              .running = running,
@@ -127,9 +123,7 @@ int op_plan(struct zd *d, struct zone *z, const struct plan *running, struct pla
                              .names = names_there(d),
                              .join = join_target(d, z->spec)};
     struct plan *p = NULL;
-    zone_know_image(z, root.config);
-    r = plan_build(&in, &p, ps, e);
-    stor_root_done(&root);
+    int r = plan_build(&in, &p, ps, e);
     if (r == 0 && running && running->divided && division_asks_same(running->spec, p->spec))
         division_keep(running, p);
     else if (r == 0 && !ps->len)
@@ -140,6 +134,21 @@ int op_plan(struct zd *d, struct zone *z, const struct plan *running, struct pla
         plan_free(p);
     else
         *out = p;
+    return r;
+}
+
+int op_plan(struct zd *d, struct zone *z, const struct plan *running, struct plan **out, struct problems *ps,
+            struct err *e)
+{
+    struct stor_root_plan root = {0};
+    if (running) /* the others ask for their root */
+        closed_folders_refresh(d, z->spec);
+    int r = running ? running_root(running, &root, e) : zone_root(d, z, &root, e);
+    if (r < 0)
+        return r;
+    zone_know_image(z, root.config);
+    r = plan_on(d, z, running, &root, out, ps, e);
+    stor_root_done(&root);
     return r;
 }
 
@@ -245,7 +254,10 @@ static void continue_start(struct zone *z)
 {
     struct err e = {0};
     struct problems ps = {0};
-    if (op_may_start(z->d, &e) < 0 || prepare_start(z, &ps, &e) < 0)
+    int r = op_may_start(z->d, &e);
+    r = r < 0 ? r : prepare_start(z, &ps, &e);
+    store_locate(z->d, z, &ps);
+    if (r < 0)
         start_failed(z, &e, &ps);
     else if (z->session && z->session->request)
         zd_reply_upgrade(z->session->request, session_upgraded, z);

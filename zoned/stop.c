@@ -52,7 +52,9 @@ int op_stop(struct zd *d, struct zone *z, struct zd_request *r, uint64_t timeout
     if (kind == OP_STOP && z->op == OP_START && force) /* halt cuts a start short */
         return ask_to_stop(z, 0, true, e) < 0 ? -EBUSY
                                               : (zd_reply_json(r, 202, zone_to_json(d, z, false)), 0);
-    int k = op_begin(z, kind, r, e);
+    bool up = z->state == ZONE_RUNNING || z->state == ZONE_PAUSED;
+    int k = kind == OP_RESTART && up && z->op == OP_NONE ? restart_check(d, z, zd_problems(r), e) : 0;
+    k = k < 0 ? k : op_begin(z, kind, r, e);
     if (k < 0)
         return k;
     if (k > 0)
@@ -62,7 +64,7 @@ int op_stop(struct zd *d, struct zone *z, struct zd_request *r, uint64_t timeout
         op_end(z, NULL, NULL);
         return 0;
     }
-    if (kind == OP_RESTART && z->state != ZONE_RUNNING && z->state != ZONE_PAUSED) {
+    if (kind == OP_RESTART && !up) {
         struct zd_request *request = z->waiters.at[0];
         z->waiters.len = 0;
         z->op = OP_NONE;

@@ -52,6 +52,13 @@ int store_reload(struct zd *d, struct zone *z, struct problems *ps, struct err *
     return 0;
 }
 
+void store_locate(struct zd *d, const struct zone *z, struct problems *ps)
+{
+    auto_free char *path = store_path(d, z), *text = NULL;
+    if (ps->len && file_read(AT_FDCWD, path, SPEC_TEXT_MAX, &text, NULL, NULL) == 0)
+        spec_locate(text, path, ps);
+}
+
 int store_delete(struct zd *d, const struct zone *z, struct err *e)
 {
     auto_free char *path = store_path(d, z);

@@ -30,7 +30,7 @@ void zone_put_back(struct zd *d, struct zone *z, const char *old_text)
     problems_done(&ps);
 }
 
-static void claims_back(struct zone *z)
+void zone_claims_back(struct zone *z)
 {
     struct problems ps = {0};
     (void)ports_claim(z->d, z, z->plan->spec, false, &ps);
@@ -63,7 +63,7 @@ static void finished(struct zone *z, const json *reply, const struct err *e, voi
         lease_rollback(z->d, z, &u->leases);
         if (z->plan) {
             swap_plans(z, u);
-            claims_back(z);
+            zone_claims_back(z);
         }
     } else {
         lease_commit(z->d, z, &u->leases);
@@ -96,7 +96,7 @@ static int prepare(struct zd *d, struct zone *z, struct update *u, struct proble
     if (r == 0 && (ports_claim(d, z, z->spec, true, ps) < 0 || aliases_claim(d, z, z->spec, ps) < 0))
         r = problems_to_err(ps, e, z->name);
     if (r < 0) {
-        claims_back(z);
+        zone_claims_back(z);
         lease_rollback(d, z, &u->leases);
         return r;
     }
@@ -123,7 +123,7 @@ static int send_plan(struct zone *z, struct update *u, struct err *e)
         swap_plans(z, u);
         division_left(z->d);
         lease_rollback(z->d, z, &u->leases);
-        claims_back(z);
+        zone_claims_back(z);
     }
     return r;
 }

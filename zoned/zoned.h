@@ -211,6 +211,8 @@ int store_load_all(struct zd *d, struct err *e);
 int store_read_text(struct zd *d, const struct zone *z, char **text, struct err *e);
 int store_write_text(struct zd *d, const struct zone *z, const char *text, struct err *e);
 int store_reload(struct zd *d, struct zone *z, struct problems *ps, struct err *e); /* reads the file again */
+void store_locate(struct zd *d, const struct zone *z,
+                  struct problems *ps); /* problems of its spec: file and line */
 int store_delete(struct zd *d, const struct zone *z, struct err *e);
 int store_add_text(struct zd *d, const char *name, const char *text,
                    struct err *e); /* of no zone yet; conflict */

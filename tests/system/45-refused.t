@@ -6,6 +6,7 @@
 v2=false
 [ -e /sys/fs/cgroup/cgroup.controllers ] && v2=true
 
+ulimit -n 8192 # zoned's own
 begin
 file() { ls -d /sys/fs/cgroup/*/"$inst.slice/$1/$2" "/sys/fs/cgroup/$inst.slice/$1/$3" 2>/dev/null | head -1; }
 values() { # what the groups of a zone have, and its spec
@@ -36,6 +37,69 @@ is "$(state edited) $(find /sys/fs/cgroup -path "*/$inst.slice/edited")" "instal
 sed -i '$d' "$ROOT/etc/zones/edited.yaml"
 status_is 0 "without it it starts" zc start edited
 zc delete --force edited >/dev/null
+
+# ---- a restart that its start would refuse ----
+zc create b --image host -- sleep 1000
+zc create other -p 9301:80 --image host --set 'network[0].aliases=[db]' -- sleep 1000
+zc start b other
+pid=$(field b .pid)
+cp "$ROOT/etc/zones/b.yaml" "$T/b.yaml"
+stays() { # STATUS PATTERN NAME: a restart is refused so, and the zone runs on; then its spec is as it was
+    status_is "$1" "restart: $3" zc restart b
+    like "$out" "$2" "... says why"
+    is "$(state b) $(field b .pid)" "running $pid" "... and the zone runs on"
+    cp "$T/b.yaml" "$ROOT/etc/zones/b.yaml"
+}
+add() { echo "$1" >>"$ROOT/etc/zones/b.yaml"; }
+add 'colour: red'; stays 7 'b.yaml:[0-9]+: colour: unknown key' "an unknown key"
+add "$key"; stays 9 "$says" "a key that this host cannot enforce"
+add 'cpu: {pool: none-such}'; stays 3 'pool none-such does not exist' "a pool that is not there"
+zc set @host cpu.reserved=1 >/dev/null
+add "cpu: {reserved: $(nproc).0}"; stays 8 "asks for $(nproc) CPUs, but of $(nproc) CPUs 1 are promised" "a promise that does not fit"
+zc pool create batch cpu.reserved=0.1 >/dev/null
+sed -i "s/reserved: .*/reserved: $(nproc)/" "$ROOT/etc/pools/batch.yaml"
+add 'cpu: {pool: batch}'; stays 8 'pool batch' "a pool that cannot hold its promise"
+zc set @host cpu.reserved= >/dev/null
+zc pool delete batch
+half=$(awk "BEGIN { print $(nproc) * 0.75 }")
+zc set b cpu.reserved=$half >/dev/null && cp "$ROOT/etc/zones/b.yaml" "$T/b.yaml"
+sed -i '/^process:/,$d' "$ROOT/etc/zones/b.yaml"; stays 7 'process.args' "no program"
+sed -i 's/^image:.*/image: none-such:1/' "$ROOT/etc/zones/b.yaml"; stays 3 'none-such' "an image that is not there"
+add 'network: [{link: none-such}]'; stays 3 'network none-such does not exist' "a network that is not there"
+add 'network: [{link: default, ports: ["9301:80"]}]'; stays 4 'host port 9301/tcp is published by zone other' "a port of another zone"
+add 'network: [{link: default, aliases: [db]}]'; stays 4 'db is an alias of zone other' "a name of another zone"
+add "network: [{link: default, address: $(addr other)}]"; stays 4 "$(addr other)" "an address of another zone"
+add 'network: [{link: "zone:none-such"}]'; stays 4 'zone none-such does not run' "the network of a zone that does not run"
+add 'filesystems: [{target: /srv, bind: /none/such}]'; stays 3 '/none/such' "a folder that is not there"
+add "limits: {nofile: 10000}"; stays 8 "limits.nofile: 10000 is above" "more descriptors than zoned may give"
+ip link add up9 type veth peer name up7 && ip link set up9 up && ip link set up7 up
+for type in bridge macvlan; do
+    zc network create lan9 --type $type --parent up9 >/dev/null
+    zc set b 'network=[{link: lan9}]' >/dev/null && cp "$ROOT/etc/zones/b.yaml" "$T/b.yaml"
+    ip link set up9 down; stays 4 'the link up9 is down' "$type: the parent is down"; ip link set up9 up
+    [ $type = macvlan ] || { ip link set up9 down; ip link set up9 name up8; stays 3 'this host has no link up9' "$type: no parent"; ip link set up8 name up9; ip link set up9 up; }
+    zc set b network= >/dev/null && cp "$ROOT/etc/zones/b.yaml" "$T/b.yaml"
+    zc network delete lan9
+done
+ip link delete up9
+status_is 0 "its own promise is no obstacle to it" zc restart b
+[ "$(state b)" = running ] && [ "$(field b .pid)" != "$pid" ]; ok $? "... it runs anew"
+zc delete --force b other >/dev/null
+
+# ---- limits of processes ----
+zc create b --image host -- sleep 1000
+for at in rest running; do
+    status_is 8 "more descriptors than zoned may give, $at" zc set b limits.nofile=10000
+    like "$out" "limits.nofile: 10000 is above zoned's own hard limit 8192" "... says how many"
+    like "$out" "^hint: raise LimitNOFILE= in zoned.service" "... with a remedy that systemd knows"
+    zc start b
+done
+is "$(zc export b | grep -c nofile)" 0 "... and nothing is written"
+status_is 8 "nor create" zc create c --image host --set limits.nofile=10000 -- true
+status_is 0 "core dumps may be asked for" zc set b limits.core=1M
+zc restart b
+is "$(zc exec b -- sh -c 'ulimit -Hc')" 2048 "... and are given"
+zc delete --force b >/dev/null
 
 # ---- files that refuse ----
 # Whatever the layout, a limit's file is laid over with one that refuses in the way that is wanted.

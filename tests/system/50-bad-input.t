@@ -19,6 +19,38 @@ cpu: {shares: 0, cap: -1}
 memory: {cap: 1}'
 status_is 7 "several problems" zc verify -f "$T/s.yaml"
 is "$(echo "$out" | grep -c 's.yaml:[0-9]')" 4 "... all at once"
+# What this host cannot do, too.
+zc network create shut --type sealed
+spec 'zone: x
+image: host
+process: {args: ["true"]}
+cpu:
+  shares: 100
+  cap: 4096
+  set: 4095
+memory: {hugepages: 1}
+network:
+  - link: shut
+    ports: ["1:1"]'
+for verb in verify plan create "apply -n"; do
+    status_is 7 "$verb: what this host cannot do" zc $verb -f "$T/s.yaml"
+    like "$(echo "$out" | xargs -d '\n')" "$T/s.yaml:6: cpu.cap: 4096 is more .*$T/s.yaml:7: cpu.set: .*$T/s.yaml:8: memory.hugepages: " "... with file and line"
+done
+like "$out" "$T/s.yaml:11: network\[0\].ports: network shut is sealed" "... in a list, too"
+spec "zone: x
+image: host
+process: {args: ['true']}
+cpu: {dedicated: $(nproc)}"
+status_is 8 "a promise that does not fit" zc plan -f "$T/s.yaml"
+like "$out" "^$T/s.yaml:4: cpu.dedicated: " "... with file and line"
+zc create kept --image host -- true
+echo 'cpu: {cap: 4096}' >>"$ROOT/etc/zones/kept.yaml"
+status_is 7 "a start of what this host cannot do" zc start kept
+like "$out" "^$ROOT/etc/zones/kept.yaml:[0-9]+: cpu.cap: 4096 is more" "... with file and line"
+status_is 7 "a change without a file" zc create x --image host --set cpu.cap=4096 -- true
+like "$out" "^cpu.cap: 4096 is more" "... with the key alone"
+zc delete kept
+zc network delete shut
 spec 'a: &a [x, x, x, x, x, x, x, x, x]
 b: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a]
 c: &c [*b, *b, *b, *b, *b, *b, *b, *b, *b]

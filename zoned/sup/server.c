@@ -361,11 +361,14 @@ static void serve(struct server *v)
 
 static void harden(void)
 {
-    struct rlimit none = {0, 0}, files;
+    struct rlimit core, files;
     umask(077);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
-    (void)setrlimit(RLIMIT_CORE, &none);
+    if (getrlimit(RLIMIT_CORE, &core) == 0) { /* the hard one stays: zones are given theirs below it */
+        core.rlim_cur = 0;
+        (void)setrlimit(RLIMIT_CORE, &core);
+    }
     /* one descriptor table for all zones' kept ones */
     if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
         files.rlim_cur = files.rlim_max;

@@ -1,0 +1,149 @@
+#!/usr/bin/env bash
+# apply of several specs: all or nothing where it can be known, zones that swap what only one can have, and what a failure or a kill
+# in the midst leaves.
+. "$(dirname "$0")/lib.sh"
+begin
+ap() { # FILE ZONE LINES: one of the specs in $T/ap
+    printf 'version: 1\nzone: %s\nimage: host\nprocess: {args: [sleep, "1000"]}\n%s\n' "$2" "$3" >"$T/ap/$1.yaml"
+}
+anew() { rm -rf "$T/ap" && mkdir "$T/ap"; }
+part() { awk "BEGIN { print $(nproc) * $1 }"; }
+pic() { # what apply could have changed
+    zc list -o json | jq -c '[.[] | [.name, .state, .pid, .network, .drifted, .pending]]'
+    grep -r . "$ROOT/etc/zones"
+    nft list ruleset | grep -v counter
+}
+refused() { # STATUS PATTERN NAME: apply and apply -n of $T/ap say so, and nothing is changed
+    local was dry
+    was=$(pic)
+    for dry in -n ""; do
+        status_is "$1" "apply $dry: $3" zc apply $dry -f "$T/ap"
+        like "$out" "$2" "... says why"
+        same "$(pic)" "$was" "... and nothing is changed"
+    done
+}
+swaps() { # NAME: apply -n and apply of $T/ap do it; a second one finds nothing
+    status_is 0 "apply -n: $1" zc apply -n -f "$T/ap"
+    status_is 0 "apply: $1" zc apply -f "$T/ap"
+    ! zc apply -f "$T/ap" | grep -v unchanged; ok $? "... all of it"
+}
+anew
+# ---- what can be known beforehand ----
+zc create a --image host -- sleep 1000
+zc create other -p 9305:80 --image host --set 'network[0].aliases=[db]' -- sleep 1000
+zc start a other
+ap 1 p1 ""
+ap 2 p2 ""
+ap 3 a "cpu: {reserved: $(($(nproc) + 1))}"
+refused 7 '3.yaml:5: cpu.reserved: [0-9]+ is more than the' "more than the host has"
+zc set @host cpu.reserved="$(part 0.5)" >/dev/null
+ap 3 a "cpu: {reserved: $(part 0.75)}"
+refused 8 '3.yaml:5: cpu.reserved: asks for [0-9.]+ CPUs, but of' "a promise that does not fit"
+ap 3 a "cpu: {reserved: $(part 0.3)}"
+ap 4 other "$(printf 'cpu: {reserved: %s}' "$(part 0.3)")"
+refused 8 'cpu.reserved: asks for [0-9.]+ CPUs, but of' "two promises that do not fit together"
+zc set @host cpu.reserved= >/dev/null
+rm "$T/ap/4.yaml"
+ap 3 a 'network: [{link: default, ports: ["9305:80"]}]'
+refused 4 '3.yaml:5: network\[0\].ports: host port 9305/tcp is published by zone other' "a port of another zone"
+"$here/peer.py" 0.0.0.0 9306 &
+until_ok curl -fs -m 1 -o /dev/null http://127.0.0.1:9306/
+ap 3 a 'network: [{link: default, ports: ["9306:80"]}]'
+refused 4 '3.yaml:5: network\[0\].ports: .*9306' "a port of a program"
+ap 3 a 'network: [{link: default, aliases: [db]}]'
+refused 4 'db is an alias of zone other' "a name of another zone"
+ap 3 a "network: [{link: default, address: $(addr other)}]"
+refused 4 "$(addr other)" "an address of another zone"
+ap 3 a 'network: [{link: none-such}]'
+refused 3 'network none-such does not exist' "a network that is not there"
+ap 3 p3 'image: none-such:1'
+sed -i 3d "$T/ap/3.yaml"
+refused 3 'none-such' "an image that is not there"
+ap 3 p3 'filesystems: [{target: /srv, bind: /none/such}]'
+refused 3 '/none/such' "a folder that is not there"
+ap 3 p1 ""
+refused 7 '3.yaml: zone: p1 is the zone of .*/1.yaml too' "one zone in two files"
+rm "$T/ap/3.yaml"
+status_is 0 "without that they are made" zc apply -f "$T/ap"
+is "$(zc list -q | xargs)" "a other p1 p2" "... both"
+zc delete --force a other p1 p2 >/dev/null
+# ---- what one gives up another takes ----
+two() { # SA SB: specs of the two zones, and the same exchanged
+    anew
+    ap 1 sa "$1"
+    ap 2 sb "$2"
+}
+port() { echo "network: [{link: default, ports: [\"$1:80\"${2:-}]}]"; }
+two "$(port 9301)" "$(port 9302)"
+zc apply -f "$T/ap" >/dev/null && zc start sa sb
+for z in sa sb; do nsenter -n -t "$(field $z .pid)" "$here/peer.py" "$(addr $z)" 80 & done
+answers() { # PORT ZONE: it is that zone which answers there
+    nft list map inet "$inst" any4 | grep -q "tcp . $1 : $(addr "$2") . 80" &&
+        tries=50 until_ok curl -fs -m 1 -o /dev/null "http://127.0.0.1:$1/"
+}
+answers 9301 sa && answers 9302 sb; ok $? "two zones, a port each"
+pids=$(field sa .pid; field sb .pid)
+two "$(port 9302)" "$(port 9301)"
+swaps "two zones swap their ports"
+answers 9302 sa && answers 9301 sb; ok $? "... and they answer"
+same "$(field sa .pid; field sb .pid)" "$pids" "... nothing was restarted"
+two "$(port 9301)" "$(port 9304)"
+swaps "one takes from one that comes later"
+answers 9301 sa && answers 9304 sb; ok $? "... and they answer"
+two "$(port 9305)" "$(port 9301)"
+swaps "one takes from one that comes before"
+two "$(port 9305 ', "9310-9320:9310-9320"')" "$(port 9301)"
+swaps "a range more"
+two "$(port 9315)" "$(port 9301 ', "9310-9312:9310-9312", "9305:80"')"
+swaps "parts of a range"
+two 'network: [{link: default, aliases: [db]}]' 'network: [{link: default, aliases: [web, www]}]'
+swaps "names for ports"
+two 'network: [{link: default, aliases: [web]}]' 'network: [{link: default, aliases: [db, www]}]'
+swaps "names"
+two "cpu: {reserved: $(part 0.7)}" "cpu: {reserved: $(part 0.1)}"
+swaps "promises"
+two "cpu: {reserved: $(part 0.1)}" "cpu: {reserved: $(part 0.7)}"
+swaps "promises the other way"
+two "cpu: {reserved: $(part 0.7)}" "cpu: {reserved: $(part 0.1)}"
+swaps "... and back"
+# ---- a kill in the midst ----
+two "$(port 9301)" "$(port 9302)"
+zc apply -f "$T/ap" >/dev/null
+two "$(port 9302)" "$(port 9301)"
+for held in sa sb; do
+    sup=$(sup_of $held)
+    kill -STOP "$sup"
+    zc apply -f "$T/ap" >"$T/applied" 2>&1 & applying=$!
+    sleep 0.5
+    kill9_zoned
+    wait $applying
+    kill -CONT "$sup"
+    start_zoned
+    status_is 0 "killed while $held was asked: apply again" zc apply -f "$T/ap"
+    [ $held = sa ] && { answers 9302 sa && answers 9301 sb; } || { answers 9301 sa && answers 9302 sb; }
+    ok $? "... mends it"
+    ! zc apply -f "$T/ap" | grep -v unchanged; ok $? "... all of it"
+    two "$(port 9301)" "$(port 9302)"
+done
+# ---- what fails nevertheless ----
+two "$(port 9302)" "$(port 9301)"
+zc apply -f "$T/ap" >/dev/null
+two "$(port 9301)" "$(port 9302)"
+mv "$T/ap/1.yaml" "$T/ap/8.yaml" && mv "$T/ap/2.yaml" "$T/ap/9.yaml"
+ap 1 p1 ""
+ap 2 p2 ""
+ap 3 p3 ""
+mkdir "$ROOT/etc/zones/p2.yaml.new" # its spec cannot be written
+status_is 0 "apply -n cannot know all" zc apply -n -f "$T/ap"
+out=$(zc apply -f "$T/ap" 2>&1); [ $? != 0 ]; ok $? "what fails in the midst fails"
+like "$out" "1.yaml: p1: is applied and stays \(create\)" "... says what was applied"
+like "$out" "^zonectl: apply: .*p2" "... what failed"
+like "$out" "^hint: apply again when this is mended" "... and what to do"
+is "$(zc list -q | xargs)" "p1 sa sb" "... which is true"
+answers 9302 sa && answers 9301 sb; ok $? "... who gave up a port has it again"
+rmdir "$ROOT/etc/zones/p2.yaml.new"
+status_is 0 "mended" zc apply -f "$T/ap"
+is "$(zc list -q | xargs)" "p1 p2 p3 sa sb" "... all is made"
+answers 9301 sa && answers 9302 sb; ok $? "... and swapped"
+zc delete --force $(zc list -q) >/dev/null
+nothing_left
