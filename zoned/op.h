@@ -27,7 +27,8 @@ int plan_on(struct zd *d, struct zone *z, const struct plan *running, const stru
             struct plan **out, struct problems *ps, struct err *e);
 
 /* restart.c: all that the start of a zone that runs would refuse, asked before the zone is stopped */
-int restart_check(struct zd *d, struct zone *z, struct problems *ps, struct err *e);
+int restart_check(struct zd *d, struct zone *z, struct zd_request *request,
+                  struct err *e); /* NULL: nobody asked */
 
 /* stop.c */
 int ask_to_stop(struct zone *z, uint64_t timeout_ms, bool force, struct err *e);

@@ -53,7 +53,7 @@ static int check_spec(struct zd *d, struct zone *z, struct problems *ps, struct 
     return r;
 }
 
-int restart_check(struct zd *d, struct zone *z, struct problems *ps, struct err *e)
+static int reread_and_check(struct zd *d, struct zone *z, struct problems *ps, struct err *e)
 {
     struct spec *before = z->spec ? spec_copy(z->spec) : NULL;
     int r = store_reload(d, z, ps, e);
@@ -64,5 +64,13 @@ int restart_check(struct zd *d, struct zone *z, struct problems *ps, struct err 
         z->spec = take_ptr(&before);
     }
     spec_free(before);
+    return r;
+}
+
+int restart_check(struct zd *d, struct zone *z, struct zd_request *request, struct err *e)
+{
+    struct problems nobodys = {0};
+    int r = reread_and_check(d, z, request ? zd_problems(request) : &nobodys, e);
+    problems_done(&nobodys);
     return r;
 }
