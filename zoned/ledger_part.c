@@ -83,12 +83,15 @@ static int weigh_level(struct ledger *l, int up, double scale, struct problems *
         r = -EDOM;
         if (!ps)
             continue;
+        bool host = up < 0 && l->part.cap > 0;
         problem_add(
             ps, ERR_LIMIT, NULL, 0, "cpu.reserved",
             "%s %s is promised %g CPUs and would get %.2f: on the CPUs of its set too much is promised "
-            "to others",
-            e->is_pool ? "pool" : "zone", e->name, reserved(e), party[k].gets / scale);
-        problem_hint(ps, "give all of them the same cpu.set, or it dedicated CPUs");
+            "to others%s",
+            e->is_pool ? "pool" : "zone", e->name, reserved(e), party[k].gets / scale,
+            host ? " and to the host, whose part is taken of every CPU alike" : "");
+        problem_hint(ps, "give all of them the same cpu.set, or it dedicated CPUs%s",
+                     host ? "; or leave less to the host: zonectl set @host cpu.reserved=…" : "");
     }
     return r;
 }

@@ -35,9 +35,9 @@ static void add_promise(struct zd *d, const struct spec_cpu *c, json *list)
         add(list,
             xasprintf(
                 "%s: @host cpu.reserved=%g is kept by a quota on all zones together, which stops them on "
-                "all CPUs alike: when they want all CPUs each%s gives them %.2f of its time, and one "
+                "all CPUs alike: when they want all of them, each%s gives them %.2f of its time, and one "
                 "thread gets no more",
-                key, d->host->cpu.reserved, c->dedicated ? ", a dedicated one, too," : "", part));
+                key, d->host->cpu.reserved, c->dedicated ? ", a dedicated one too," : "", part));
     if (outweighs_host(d, c))
         add(list, xasprintf("%s: while this is promised all zones go before the host's own programs, those "
                             "without a promise, too: these programs sit in the root control group, where no "
@@ -80,16 +80,21 @@ json *host_remarks(struct zd *d)
     double part = part_of_cpu(d);
     if (part < 1)
         add(list,
-            xasprintf("cpu.reserved: kept by a quota on all zones together, which stops them on all CPUs "
-                      "alike: when they want all CPUs, dedicated ones among them, each CPU gives them "
-                      "%.2f of its time, and one thread gets no more",
-                      part));
+            xasprintf(
+                "cpu.reserved: kept by a quota on all zones together, which stops them on all CPUs alike: "
+                "when they want all of them, each, a dedicated one too, gives them %.2f of its time, and one "
+                "thread gets no more",
+                part));
     else if (d->host_in_root && d->part.weight)
-        add(list, xasprintf("cpu.reserved: while zones are promised CPUs all zones go before the host's own "
-                            "programs, which sit in the root control group, where no weight holds them"));
+        js_add(list,
+               js_string(
+                   "cpu.reserved: while zones are promised CPUs all zones go before the host's own programs, "
+                   "which sit in the root control group, where no weight holds them"));
     if (h->memory.reserved != SPEC_UNSET && h->memory.reserved)
-        add(list,
-            xasprintf("memory.reserved: promised to no zone; what zones use beyond their own promises is "
-                      "held by their memory.cap alone"));
+        js_add(
+            list,
+            js_string(
+                "memory.reserved: promised to no zone; what zones use beyond their own promises is held by "
+                "their memory.cap alone"));
     return list;
 }

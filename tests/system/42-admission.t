@@ -233,12 +233,12 @@ if [ $in_root = 1 ]; then
     [ "$v2" = true ] || like "$out" "^cpu.dedicated: while this is promised all zones go before the host's own programs.*zonectl set @host cpu.reserved=" \
         "... goes before the host, and says so"
     status_is 0 "the host's part" zc set @host cpu.reserved=0.5
-    like "$out" "^cpu.reserved: kept by a quota on all zones together, .* each CPU gives them $(printf %.2f "$each") of its time, and one thread gets no more" \
+    like "$out" "^cpu.reserved: kept by a quota on all zones together, .* each, a dedicated one too, gives them $(printf %.2f "$each") of its time, and one thread gets no more" \
         "... says how it is kept"
     is "$(sure_of whole)" "$(awk "BEGIN { x = int($each * 100 + 0.5); print \"[\" x \",\" x \"]\" }")" "a dedicated CPU is what that leaves of it"
     zc stop --force whole >/dev/null
     status_is 0 "it starts" zc start whole
-    like "$out" "^cpu.dedicated: @host cpu.reserved=0.5 is kept by a quota on all zones together, .* a dedicated one, too, gives them $(printf %.2f "$each") of its time" \
+    like "$out" "^cpu.dedicated: @host cpu.reserved=0.5 is kept by a quota on all zones together, .* each, a dedicated one too, gives them $(printf %.2f "$each") of its time" \
         "... and says so"
     status_is 0 "a promise beside it" zc set some cpu.reserved=0.1
     like "$out" "^cpu.reserved: @host cpu.reserved=0.5 is kept by a quota.* one thread gets no more" "... says so, too"

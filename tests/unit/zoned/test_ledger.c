@@ -345,6 +345,12 @@ static void test_quota(void)
     ok(good && part >= 0.99 && part < 1.05, "a promise is weighed for the half of each CPU (%.3f)", part);
     ledger_worst(&l);
     ok(near("worst", entry[1].worst, 1) && entry[2].worst > 0.09, "... and the others have the rest");
+    of(&entry[1])->set = (char *)"1";
+    ok(divide() < 0 &&
+           says(
+               "zone sure is promised 1 CPUs and would get 0.50: on the CPUs of its set too much is promised "
+               "to others and to the host, whose part is taken of every CPU alike"),
+       "one CPU gives no more than its own part");
     reset("0-1");
     struct ledger_entry *p = add_pool("whole"), *in = add("in"), *in2 = add("in2");
     in->pool = in2->pool = "whole";
