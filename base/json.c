@@ -100,6 +100,11 @@ void js_add(json *array, json *value)
     (void)json_array_append_new(array, value);
 }
 
+void js_insert(json *array, size_t at, json *value)
+{
+    (void)json_array_insert_new(array, at, value);
+}
+
 void js_add_all(json *array, const json *more)
 {
     for (size_t i = 0; i < js_len(more); i++)

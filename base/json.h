@@ -29,6 +29,7 @@ void js_set_real(json *obj, const char *key, double v);
 void js_set_bool(json *obj, const char *key, bool v);
 void js_set_strv(json *obj, const char *key, char *const *v);
 void js_add(json *array, json *value);
+void js_insert(json *array, size_t at, json *value); /* before the item that is there; at most at the end */
 void js_add_all(json *array, const json *more); /* the items of an array, which keeps them too; NULL: none */
 void js_del(json *obj, const char *key);
 

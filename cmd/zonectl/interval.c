@@ -5,21 +5,27 @@
 #include "cmd/zonectl/zonectl.h"
 #include <string.h>
 
-static json *zone_in(const json *stats, const char *name)
+static json *named(const json *list, const char *name)
 {
-    json *zones = js_get(stats, "zones");
-    for (size_t i = 0; i < js_len(zones); i++)
-        if (str_eq(js_get_str(js_at(zones, i), "name", NULL), name))
-            return js_at(zones, i);
+    for (size_t i = 0; i < js_len(list); i++)
+        if (str_eq(js_get_str(js_at(list, i), "name", NULL), name))
+            return js_at(list, i);
     return NULL;
 }
 
+/* NULL: it had no groups, even where it was asked for by name. */
+static json *zone_in(const json *stats, const char *name)
+{
+    json *z = named(js_get(stats, "zones"), name);
+    return js_type_of(js_get(js_get(z, "cpu"), "usage_usec")) == JS_INT ? z : NULL;
+}
+
 /* Difference of one counter per second, scaled; < 0: not known. A counter that went back belongs to another
- * start: what it counts now is all there is. */
+ * start: what it counts now is all there is; as of what was not there before (was NULL), which began at nothing. */
 static double rate(const json *was, const json *is, const char *key, double seconds, double scale)
 {
     const json *a = js_get(was, key), *b = js_get(is, key);
-    if (js_type_of(b) != JS_INT || js_type_of(a) != JS_INT || seconds <= 0)
+    if (js_type_of(b) != JS_INT || (was && js_type_of(a) != JS_INT) || seconds <= 0)
         return -1;
     int64_t from = js_int_of(a, 0), to = js_int_of(b, 0);
     return (double)(to >= from ? to - from : to) * scale / seconds;
@@ -45,7 +51,7 @@ static json *cpu_row(const json *was, const json *is, double seconds)
 {
     json *o = js_object();
     double used = rate(was, is, "usage_usec", seconds, 1e-6);
-    if (!was)
+    if (seconds <= 0)
         used = number(is, "use");
     double entitled = number(is, "entitled"), cap = number(is, "cap"), sure = number(is, "guaranteed");
     set_known(o, "used", used);
@@ -101,7 +107,7 @@ static json *network_row(const json *was, const json *is, double seconds)
             double r = rate(js_at(was, i), js_at(is, i), keys[k], seconds, 1);
             sum = r < 0 ? sum : sum + r;
         }
-        set_known(o, names[k], was ? sum : -1);
+        set_known(o, names[k], seconds > 0 ? sum : -1);
     }
     return o;
 }
@@ -110,7 +116,7 @@ static json *zone_row(const json *was, const json *is, double seconds)
 {
     json *o = js_object(), *tasks = js_object();
     js_set_str(o, "name", js_get_str(is, "name", "?"));
-    js_set_str(o, "state", js_get_str(is, "state", "?"));
+    js_set_str(o, "state", js_get_str(is, "state", NULL));
     js_set(o, "cpu", cpu_row(js_get(was, "cpu"), js_get(is, "cpu"), seconds));
     js_set(o, "memory", memory_row(js_get(was, "memory"), js_get(is, "memory"), seconds));
     set_known(tasks, "used", number(js_get(is, "tasks"), "current"));
@@ -233,19 +239,53 @@ static void raise_numbers(json *into, json *with)
     }
 }
 
+/* Among the zones, by name as the daemon has them; the sums come last. */
+static void add_in_order(json *list, json *item)
+{
+    const char *name = js_get_str(item, "name", "");
+    size_t at = 0;
+    for (; at < js_len(list); at++) {
+        const char *other = js_get_str(js_at(list, at), "name", "");
+        if (name[0] != '[' && (other[0] == '[' || strcmp(other, name) > 0))
+            break;
+    }
+    js_insert(list, at, item);
+}
+
 void ctl_interval_high(json *high, const json *interval)
 {
     json *rows = js_get(interval, "rows"), *have = js_get(high, "rows");
     for (size_t i = 0; i < js_len(rows); i++) {
-        json *row = js_at(rows, i), *mine = NULL;
-        for (size_t k = 0; k < js_len(have) && !mine; k++)
-            if (str_eq(js_get_str(js_at(have, k), "name", NULL), js_get_str(row, "name", "")))
-                mine = js_at(have, k);
+        json *row = js_at(rows, i), *mine = named(have, js_get_str(row, "name", ""));
         if (mine)
             raise_numbers(mine, row);
         else
-            js_add(have, js_ref(row));
+            add_in_order(have, js_ref(row));
     }
+}
+
+/* What a zone that has ended had used when it was last seen; it holds nothing any more. */
+static json *last_words(const json *zone)
+{
+    static const char *const counters[] = {"cpu", "io", "network"};
+    json *o = js_object();
+    js_set_str(o, "name", js_get_str(zone, "name", "?"));
+    js_set(o, "state", js_null());
+    for (unsigned i = 0; i < ARRAY_LEN(counters); i++)
+        js_set(o, counters[i], js_ref(js_get(zone, counters[i])));
+    return o;
+}
+
+json *ctl_interval_seen(const json *before, const json *now)
+{
+    json *o = js_object(), *zones = js_array(), *earlier = js_get(before, "zones");
+    js_add_all(zones, js_get(now, "zones"));
+    for (size_t i = 0; i < js_len(earlier); i++)
+        if (!named(zones, js_get_str(js_at(earlier, i), "name", "")))
+            add_in_order(zones, last_words(js_at(earlier, i)));
+    js_set(o, "host", js_ref(js_get(now, "host")));
+    js_set(o, "zones", zones);
+    return o;
 }
 
 /* Amounts instead of rates: CPU seconds, bytes, operations. */

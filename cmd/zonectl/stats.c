@@ -165,14 +165,23 @@ static void reports(const struct ctl *c, const struct look *l, const json *first
         print(c, high, l, "high");
 }
 
+static void look_back(const json *interval, const json *now, json *high, json **seen)
+{
+    json *more = ctl_interval_seen(*seen, now);
+    js_free(*seen);
+    *seen = more;
+    ctl_interval_high(high, interval);
+}
+
 static int intervals(struct ctl *c, const char *path, const struct look *l)
 {
-    auto_js json *first = NULL, *before = NULL, *high = js_object();
+    auto_js json *first = NULL, *before = NULL, *seen = NULL, *high = js_object();
     js_set(high, "rows", js_array());
     int status = ctl_call(c, "GET", path, NULL, &first, c->called);
     if (status)
         return status;
     before = js_ref(first);
+    seen = js_ref(first);
     uint64_t next = clock_mono_us();
     for (uint64_t i = 0; !l->count || i < l->count; i++) {
         json *now = NULL;
@@ -191,10 +200,10 @@ static int intervals(struct ctl *c, const char *path, const struct look *l)
         if (fflush(stdout) != 0)
             return 1;
         if (l->reports)
-            ctl_interval_high(high, interval);
+            look_back(interval, now, high, &seen);
     }
     js_set_real(high, "seconds", (double)(l->ms * l->count) / 1e3);
-    reports(c, l, first, before, high);
+    reports(c, l, first, seen, high);
     return 0;
 }
 

@@ -32,8 +32,57 @@ static void is_near(const json *interval, const char *name, const char *section,
     ", \"memory\": 1000, \"memory_used\": 600, \"memory_zones\": 400, "                                      \
     "\"memory_host\": 200, \"tasks\": 9, \"tasks_zones\": 4, \"tasks_host\": 5}, \"zones\": ["
 
+#define ZONE(name, usage, io, bytes)                                                                         \
+    "{\"name\": \"" name "\", \"state\": \"running\", \"cpu\": {\"usage_usec\": " #usage                     \
+    ", \"use\": 1.8, \"cap\": 1}, \"memory\": {\"usage\": 50}, \"tasks\": {\"current\": 1}, "                \
+    "\"network\": [{\"rx_bytes\": " #bytes ", \"tx_bytes\": 0}], \"io\": {\"read\": " #io "}}"
+
+static void names_are(const json *interval, const char *want)
+{
+    struct str s = {0};
+    json *rows = js_get(interval, "rows");
+    for (size_t i = 0; i < js_len(rows); i++)
+        str_addf(&s, "%s%s", i ? " " : "", js_get_str(js_at(rows, i), "name", "?"));
+    auto_free char *got = str_take(&s);
+    is_str(got, want, "rows");
+}
+
+/* A zone comes while an interval runs, and another goes. */
+static void test_come_and_go(void)
+{
+    auto_js json *a = answer(HOST(0, 0, 0, 0) ZONE("m", 5000000, 700, 900) "]}");
+    auto_js json *b = answer(HOST(2000000, 2000000, 1600000, 400000)
+                                 ZONE("a", 600000, 80, 100) ", " ZONE("m", 6000000, 740, 900) "]}");
+    auto_js json *c = answer(HOST(4000000, 3000000, 2600000, 400000) ZONE("a", 1600000, 80, 100) "]}");
+    auto_js json *came = ctl_interval(a, b);
+    is_near(came, "a", "cpu", "used", 0.3);
+    is_near(came, "a", "cpu", "percent_cap", 30);
+    is_near(came, "a", "io", "read", 40);
+    is_near(came, "a", "network", "received", 50);
+    is_near(came, "[others]", "cpu", "used", 0);
+    auto_js json *stopped = answer(HOST(0, 0, 0, 0) ZONE("a", null, null, 0) "]}");
+    auto_js json *by_name = ctl_interval(stopped, b);
+    is_near(by_name, "a", "cpu", "used", 0.3);
+    auto_js json *went = ctl_interval(b, c), *high = js_object();
+    js_set(high, "rows", js_array());
+    ctl_interval_high(high, went);
+    ctl_interval_high(high, came);
+    names_are(high, "a m [others] [host] [total]");
+    auto_js json *seen = ctl_interval_seen(a, b), *last = ctl_interval_seen(seen, c);
+    auto_js json *average = ctl_interval(a, last);
+    names_are(average, "a m [others] [host] [total]");
+    is_near(average, "m", "cpu", "used", 0.25);
+    is_near(average, "m", "memory", "used", -1);
+    is_near(average, "[others]", "memory", "used", 350);
+    is_near(average, "[others]", "cpu", "used", 0);
+    ctl_interval_total(average);
+    is_near(average, "a", "cpu", "used", 1.6);
+    is_near(average, "m", "cpu", "used", 1);
+}
+
 int main(void)
 {
+    test_come_and_go();
     auto_js json *a = answer(HOST(
         1000000, 500, 100,
         400) "{\"name\": \"web\", \"state\": \"running\", \"cpu\": "
