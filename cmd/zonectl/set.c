@@ -185,53 +185,59 @@ int ctl_edit(struct ctl *c, int argc, char **argv)
     return r < 0 ? status : 0;
 }
 
-/* The body of verify and plan: one spec, with changes. NULL with *status. */
-static json *source_body(struct ctl *c, int argc, char **argv, const char **file, int *status)
+/* The arguments of verify and plan: files (strv) and changes (strv). 0, or the exit status. */
+static int spec_args(struct ctl *c, int argc, char **argv, char ***files, char ***set)
 {
     struct ctl_args a = {.argc = argc, .argv = argv, .opts = c->verb->opts, .format = &c->format};
-    char **set = NULL;
-    int id, at;
-    struct err e = {0};
-    *file = NULL;
-    while ((id = ctl_option(c, &a, &at, status)) != CTL_END) {
-        if (id == CTL_BAD) {
-            strv_free(set);
-            return NULL;
-        }
-        if (id == 'f')
-            *file = a.value;
-        else
-            strv_add(&set, a.value);
+    int id, at, status = 0;
+    while ((id = ctl_option(c, &a, &at, &status)) != CTL_END) {
+        if (id == CTL_BAD)
+            return status;
+        strv_add(id == 'f' ? files : set, a.value);
     }
-    if (!*file && argc - at == 1)
-        *file = argv[at++];
-    json *body = NULL, *source = *file && at == argc ? ctl_source(*file, &e) : NULL;
-    if (source) {
-        body = js_object();
-        js_set(body, "source", source);
-        js_set_strv(body, "set", set);
-    } else {
-        *status = err_is(&e) ? ctl_fail(c, &e, NULL, c->called) : ctl_usage(c, "one spec is wanted: -f SPEC");
-    }
-    strv_free(set);
-    return body;
+    for (; at < argc; at++)
+        strv_add(files, argv[at]);
+    return *files ? 0 : ctl_usage(c, "a spec is wanted: -f SPEC");
 }
 
-int ctl_verify(struct ctl *c, int argc, char **argv)
+/* Asks for one spec, with the changes. */
+static int ask_of_spec(struct ctl *c, const char *path, const char *file, char *const *set, json **answer)
 {
-    const char *file;
-    int status = 0;
+    struct err e = {0};
+    auto_free char *what = xasprintf("%s %s", c->called, file);
+    json *source = ctl_source(file, &e);
+    if (!source)
+        return ctl_fail(c, &e, NULL, c->called);
+    json *body = js_object();
+    js_set(body, "source", source);
+    js_set_strv(body, "set", set);
+    return ctl_call(c, "POST", path, body, answer, what);
+}
+
+static int verify_one(struct ctl *c, const char *file, char *const *set)
+{
     auto_js json *answer = NULL;
-    json *body = source_body(c, argc, argv, &file, &status);
-    if (!body)
-        return status;
-    auto_free char *what = xasprintf("verify %s", file);
-    if ((status = ctl_call(c, "POST", "/verify", body, &answer, what)))
+    int status = ask_of_spec(c, "/verify", file, set, &answer);
+    if (status)
         return status;
     ctl_messages(answer);
     if (!ctl_print_data(c, answer) && isatty(1))
         printf("%s: good\n", file);
     return 0;
+}
+
+/* Every file is checked; the status is that of the first that is refused. */
+int ctl_verify(struct ctl *c, int argc, char **argv)
+{
+    char **files = NULL, **set = NULL;
+    int status = spec_args(c, argc, argv, &files, &set);
+    for (unsigned i = 0, ended = status != 0; !ended && files[i]; i++) {
+        int one = verify_one(c, files[i], set);
+        status = status ? status : one;
+    }
+    strv_free(files);
+    strv_free(set);
+    return status;
 }
 
 static void cpus_cell(struct ctl_table *t, const json *v)
@@ -242,20 +248,8 @@ static void cpus_cell(struct ctl_table *t, const json *v)
         ctl_cellf(t, "%.2f", js_real_of(v, 0));
 }
 
-int ctl_plan(struct ctl *c, int argc, char **argv)
+static void print_plan(const json *answer)
 {
-    const char *file;
-    int status = 0;
-    auto_js json *answer = NULL;
-    json *body = source_body(c, argc, argv, &file, &status);
-    if (!body)
-        return status;
-    auto_free char *what = xasprintf("plan %s", file);
-    if ((status = ctl_call(c, "POST", "/plan", body, &answer, what)))
-        return status;
-    ctl_messages(answer);
-    if (ctl_print_data(c, answer))
-        return 0;
     struct ctl_table t = {.columns = 5};
     static const char *const heads[] = {"NAME", "KIND", "NOW", "AFTER", "PROMISED"};
     for (unsigned i = 0; i < 5; i++)
@@ -273,5 +267,22 @@ int ctl_plan(struct ctl *c, int argc, char **argv)
     printf("It fits. NOW and AFTER: CPUs of %d if everybody wanted all he may have%s.\n",
            (int)js_get_int(answer, "cpus", 0),
            js_get_bool(answer, "host_counted", false) ? "" : "; the host's own processes are not counted");
-    return 0;
+}
+
+int ctl_plan(struct ctl *c, int argc, char **argv)
+{
+    char **files = NULL, **set = NULL;
+    auto_js json *answer = NULL;
+    int status = spec_args(c, argc, argv, &files, &set);
+    if (!status && strv_len(files) > 1)
+        status = ctl_usage(c, "one spec at a time is held against those that run");
+    if (!status)
+        status = ask_of_spec(c, "/plan", files[0], set, &answer);
+    if (!status)
+        ctl_messages(answer);
+    if (!status && !ctl_print_data(c, answer))
+        print_plan(answer);
+    strv_free(files);
+    strv_free(set);
+    return status;
 }

@@ -19,6 +19,15 @@ cpu: {shares: 0, cap: -1}
 memory: {cap: 1}'
 status_is 7 "several problems" zc verify -f "$T/s.yaml"
 is "$(echo "$out" | grep -c 's.yaml:[0-9]')" 4 "... all at once"
+printf 'zone: y\nimage: host\nprocess: {args: ["true"]}\n' >"$T/good.yaml"
+status_is 7 "of two specs the first is bad" zc verify -f "$T/s.yaml" -f "$T/good.yaml"
+is "$(echo "$out" | grep -c 's.yaml:[0-9]')" 4 "... verify says so"
+status_is 7 "of two specs the second is bad" zc verify "$T/good.yaml" "$T/s.yaml"
+status_is 3 "... one is not there, and the other is looked at too" zc verify -f "$T/none.yaml" -f "$T/s.yaml"
+is "$(echo "$out" | grep -c 's.yaml:[0-9]')" 4 "... with all its problems"
+status_is 0 "two good ones" zc verify -f "$T/good.yaml" -f "$T/good.yaml"
+status_is 2 "plan takes one" zc plan -f "$T/s.yaml" -f "$T/good.yaml"
+like "$out" "one spec at a time" "... and says so"
 # What this host cannot do, too.
 zc network create shut --type sealed
 spec 'zone: x
