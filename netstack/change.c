@@ -180,6 +180,32 @@ static int routes(const struct change *x, struct err *e)
     return r;
 }
 
+bool net_link_there(const struct net_link_plan *l, int netns_fd)
+{
+    struct nl_sock *s = NULL;
+    net_link_list v = {0};
+    bool is = net_zone_socket(netns_fd, &s, NULL) < 0 || net_links(s, NULL, &v, NULL) < 0;
+    for (unsigned i = 0; i < v.len; i++)
+        is |= !strcmp(v.at[i].kind, "macvlan") && !memcmp(v.at[i].mac, l->mac, 6);
+    vec_done(&v);
+    net_nl_close(s);
+    return is;
+}
+
+int net_link_rejoin(struct net_ctx *c, const struct net_link_plan *l, struct err *e)
+{
+    struct nl_sock *s;
+    struct net_batch b = {0};
+    int r = net_ctx_rt(c, &s, e);
+    int bridge = r < 0 ? r : net_ifindex(nl_socket_get_fd(s), l->network.bridge);
+    if (r < 0 || bridge < 0)
+        return r < 0 ? r : err_sysk(e, ERR_INTERNAL, -bridge, "%s", l->network.bridge);
+    net_msg_master(&b, l->host_ifname, bridge);
+    if (net_bridge_nf(c))
+        net_msg_hairpin(&b, l->host_ifname);
+    return net_batch_send(s, &b, l->host_ifname, e);
+}
+
 static int carry_out(const struct change *x, struct err *e)
 {
     int r = leave(x, e);

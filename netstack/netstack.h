@@ -156,6 +156,10 @@ int net_zone_ports(struct net_ctx *c, const struct net_link_plan *before, const 
  * all is as before. Also the repair after a kill in the midst of it: what is done already is success. */
 int net_zone_change(struct net_ctx *c, const struct net_link_plan *before, unsigned nbefore,
                     const struct net_link_plan *after, unsigned nafter, int netns_fd, struct err *e);
+/* A macvlan of a running zone, under whatever name it has there by now; true also where that cannot be known. */
+bool net_link_there(const struct net_link_plan *l, int netns_fd);
+/* The host's end into its bridge again, which is another one under the same name. */
+int net_link_rejoin(struct net_ctx *c, const struct net_link_plan *l, struct err *e);
 /* Counters of a link's host end, from the zone's view (in = to the zone). */
 struct net_counters {
     uint64_t rx_bytes, tx_bytes, rx_packets, tx_packets;
@@ -205,13 +209,16 @@ int net_guard_set(struct net_ctx *c, char *const *bridges, struct err *e);
 struct net_watch;
 enum {
     NET_WATCH_OURS = 1 /* our tables lost something */,
-    NET_WATCH_OTHERS = 2,  /* chains or rules of others */
-    NET_WATCH_SWITCHES = 4 /* the host's forwarding was turned on or off */
+    NET_WATCH_OTHERS = 2,   /* chains or rules of others */
+    NET_WATCH_SWITCHES = 4, /* the host's forwarding was turned on or off */
+    NET_WATCH_LINKS = 8     /* one of the links named to net_watch_links came, went or changed */
 };
 int net_watch_open(const char *instance, struct net_watch **out, struct err *e);
 int net_watch_fd(const struct net_watch *w);
 unsigned net_watch_read(struct net_watch *w);
 void net_watch_close(struct net_watch *w); /* NULL is fine */
+/* These links of the host, and no others, are told of; with none the kernel tells of no link at all. */
+int net_watch_links(struct net_watch *w, char *const *names, struct err *e);
 
 /* ---- rules between zones ---- */
 struct net_guard { /* a network's rules, in their order; deny: what no rule allows; neither: none are left */

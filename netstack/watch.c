@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Tells when somebody else changed the nft ruleset: tables flushed or reloaded under us, chains of other firewalls that come
  * and go. The kernel says what changed, then (in the message of the new generation) who did it. And when the host's switches
- * of forwarding change: Docker and podman turn it on for their own. Reads only; never waits. */
+ * of forwarding change: Docker and podman turn it on for their own. And of the few links of the host that networks hang on. Reads
+ * only; never waits. */
 #include "netstack/nl_api.h"
 #include "netstack/priv.h"
 #include <errno.h>
@@ -18,11 +19,18 @@
     (64                                                                                                      \
      << 20) /* 10,000 rules exchanged are some 20 MB of news, which wait while zoned works on; used only as filled */
 
+#define LINKS_ROOM (4 << 20) /* a thousand zones that start tell of some thousand links of 1 to 2 KB */
+
+struct watched {
+    char name[16];
+    int index; /* as it was told last: what gets another name is told of, too */
+};
 struct net_watch {
     int both;           /* epoll of these */
     struct nl_sock *s;  /* nftables */
     struct nl_sock *rt; /* switches */
-    unsigned runs;      /* of our own transactions, at the last reading */
+    VEC(struct watched) links;
+    unsigned runs; /* of our own transactions, at the last reading */
     char instance[32];
     bool ours, others; /* of the generation that is being told */
 };
@@ -53,6 +61,25 @@ static int open_both(struct net_watch *w, struct err *e)
     return r < 0 ? r : join(w->rt, RTNLGRP_IPV6_NETCONF, e);
 }
 
+int net_watch_links(struct net_watch *w, char *const *names, struct err *e)
+{
+    int group = RTNLGRP_LINK, fd = nl_socket_get_fd(w->rt), room = LINKS_ROOM;
+    bool had = w->links.len > 0;
+    w->links.len = 0;
+    for (; names && *names; names++) {
+        struct watched *l = vec_add(&w->links);
+        snprintf(l->name, sizeof(l->name), "%s", *names);
+        l->index = net_ifindex(fd, *names);
+    }
+    if (w->links.len && !had) {
+        (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room));
+        return join(w->rt, group, e);
+    }
+    if (had && !w->links.len)
+        (void)setsockopt(fd, SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, &group, sizeof(group));
+    return 0;
+}
+
 int net_watch_open(const char *instance, struct net_watch **out, struct err *e)
 {
     struct net_watch *w = xcalloc(1, sizeof(*w));
@@ -78,6 +105,7 @@ void net_watch_close(struct net_watch *w)
     net_nl_close(w->s);
     net_nl_close(w->rt);
     close_fd(&w->both);
+    vec_done(&w->links);
     free(w);
 }
 
@@ -150,17 +178,37 @@ static bool of_all(const struct nlmsghdr *h)
            (int)nla_get_u32(at[NETCONFA_IFINDEX]) == NETCONFA_IFINDEX_ALL;
 }
 
+/* Of a thousand links that come and go few are watched, and the name lies at the front of the message. */
+static bool of_watched(struct net_watch *w, const struct nlmsghdr *h)
+{
+    if (h->nlmsg_type != RTM_NEWLINK && h->nlmsg_type != RTM_DELLINK)
+        return false;
+    const struct ifinfomsg *i = nlmsg_data(h);
+    struct nlattr *a = nlmsg_find_attr((struct nlmsghdr *)h, sizeof(*i), IFLA_IFNAME);
+    bool is = false;
+    for (unsigned k = 0; a && i->ifi_family == AF_UNSPEC && k < w->links.len; k++) {
+        struct watched *l = &w->links.at[k];
+        bool named = !strcmp(nla_get_string(a), l->name);
+        is |= named || l->index == i->ifi_index;
+        if (named)
+            l->index = h->nlmsg_type == RTM_NEWLINK ? i->ifi_index : -1;
+        else if (l->index == i->ifi_index)
+            l->index = -1;
+    }
+    return is;
+}
+
 static unsigned read_switches(struct net_watch *w)
 {
     unsigned found = 0;
     for (;;) {
         ssize_t n = recv(nl_socket_get_fd(w->rt), buf, sizeof(buf), MSG_DONTWAIT);
         if (n < 0 && errno == ENOBUFS)
-            found = NET_WATCH_SWITCHES;
+            found |= NET_WATCH_SWITCHES | NET_WATCH_LINKS;
         else if (n <= 0 && !(n < 0 && errno == EINTR))
             return found;
         for (struct nlmsghdr *h = (void *)buf; n > 0 && NLMSG_OK(h, (size_t)n); h = NLMSG_NEXT(h, n))
-            found |= of_all(h) ? NET_WATCH_SWITCHES : 0;
+            found |= of_all(h) ? NET_WATCH_SWITCHES : of_watched(w, h) ? NET_WATCH_LINKS : 0;
     }
 }
 

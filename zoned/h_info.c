@@ -241,6 +241,9 @@ static json *make_doctor(struct zd *d, const char *name, struct err *e)
     add_check(list, "dnsmasq: zones that ask get their addresses", &asked, NULL);
     (void)lxcfs_check(d, &le);
     add_check(list, "lxcfs: zones see their own part of CPUs and memory", &le, NULL);
+    struct err parents = {0};
+    (void)parents_doctor(d, &parents);
+    add_check(list, "network: the host's links that networks hang on", &parents, NULL);
     struct err shared = {0};
     (void)sharers_doctor(d, &shared);
     add_check(list, "network: zones that share another's have it", &shared, NULL);

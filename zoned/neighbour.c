@@ -124,6 +124,8 @@ static int on_change(sd_event_source *s, int fd, uint32_t revents, void *arg)
         neighbour_repair(d);
     else if (found & NET_WATCH_SWITCHES)
         put_right(d);
+    if (found & NET_WATCH_LINKS)
+        parents_look(d);
     if ((found & NET_WATCH_OTHERS) && !d->net_pause)
         (void)sd_event_add_time_relative(d->event, &d->net_pause, CLOCK_MONOTONIC, PAUSE_US, 0, on_pause, d);
     return 0;
@@ -149,6 +151,8 @@ int neighbour_open(struct zd *d, struct err *e)
         neighbour_hooks(d); /* of who came or reloaded while nobody looked */
     }
     int r = net_watch_open(d->instance, &d->net_watch, e);
+    parents_follow(d);
+    parents_look(d);
     if (r == 0)
         r = sd_event_add_io(d->event, &d->net_changed, net_watch_fd(d->net_watch), EPOLLIN, on_change, d);
     return r;

@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 
 #define SAVED "forwarding" /* what the host's switches were; not a network's name plus .json */
 
@@ -74,6 +75,7 @@ static void entry_done(struct net_entry *n)
 {
     net_pool_free(n->pool);
     spec_network_free(n->spec);
+    free(n->lost);
 }
 
 struct net_entry *network_find(struct zd *d, const char *name)
@@ -115,6 +117,8 @@ static int load_one(struct zd *d, const char *name, struct err *e)
         return err_set(e, se.kind, se.code, "%s", se.text);
     r = make(d, s, known ? &kept : NULL, &n, e);
     r = r < 0 || known ? r : save_state(d, &n, e);
+    if (r == 0)
+        (void)net_network_attach(d->net, &n, NULL); /* which bridge it is, if its link is there */
     if (r == 0)
         add(d, &n, take_ptr(&s));
     return r;
@@ -189,6 +193,7 @@ int network_create(struct zd *d, struct spec_network *spec, struct err *e)
         return r;
     }
     add(d, &n, take_ptr(&s));
+    parents_follow(d);
     event_publish(d, "network-created", n.name, NULL);
     return 0;
 }
@@ -279,6 +284,7 @@ int network_delete(struct zd *d, struct net_entry *n, struct err *e)
     (void)unlink(state);
     entry_done(n);
     vec_remove(&d->networks, (unsigned)(n - d->networks.at));
+    parents_follow(d);
     event_publish(d, "network-deleted", name, NULL);
     return 0;
 }
@@ -361,6 +367,8 @@ int network_ensure_up(struct zd *d, struct net_entry *n, struct err *e)
     r = r < 0 ? r : set_reach(d, n, true, e);
     if (r < 0)
         return r;
+    if (!n->up)
+        n->parent_index = if_nametoindex(n->net.parent);
     n->up = true;
     names_network_up(d, n);
     save_switches(d);

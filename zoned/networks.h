@@ -49,6 +49,11 @@ void neighbour_hooks(struct zd *d);  /* the networks that are up, or their resol
 struct net_pass neighbour_pass(const struct zd *d); /* what other firewalls must let pass now */
 void neighbour_pass_done(struct net_pass *pass);
 
+/* parents.c: the host's links that networks hang on */
+void parents_follow(struct zd *d); /* there are other networks */
+void parents_look(struct zd *d);   /* such a link came, went or changed */
+int parents_doctor(const struct zd *d, struct err *e);
+
 /* firewalld.c */
 /* These bridges, and no other of ours, are in firewalld's zone "trusted", now and whenever it comes. Returns at once. */
 void firewalld_trust(struct zd *d, char *const *bridges);

@@ -123,6 +123,7 @@ void release_run_state(struct zone *z)
     ranges_release(d->ranges, z->range);
     z->range = -1;
     z->pid = 0;
+    z->missing = 0;
     z->healthy = -1;
     z->restarts = 0;
     z->pending = false;

@@ -55,8 +55,8 @@ static const struct net_link_plan *running_link(struct naming *n, const struct n
     const struct plan *r = n->in->running;
     for (unsigned i = 0; r && i < r->links.len && i < ARRAY_LEN(n->used); i++) {
         const struct net_link_plan *l = &r->links.at[i];
-        if (!n->used[i] && str_eq(l->network.name, net->name) && net_addr_eq(&l->addr4, &lease->addr4) &&
-            net_addr_eq(&l->addr6, &lease->addr6)) {
+        if (!n->used[i] && !(n->in->missing & 1u << i) && str_eq(l->network.name, net->name) &&
+            net_addr_eq(&l->addr4, &lease->addr4) && net_addr_eq(&l->addr6, &lease->addr6)) {
             n->used[i] = true;
             return l;
         }

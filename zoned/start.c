@@ -118,6 +118,7 @@ int plan_on(struct zd *d, struct zone *z, const struct plan *running, const stru
                              .host_resolv = d->facts.host_resolv,
                              .start_no = running ? running->start_no : z->start_no + 1,
                              .running = running,
+                             .missing = running ? z->missing : 0,
                              .remove = z->remove,
                              .part = lxcfs_there(d),
                              .names = names_there(d),

@@ -66,6 +66,7 @@ static void finished(struct zone *z, const json *reply, const struct err *e, voi
             zone_claims_back(z);
         }
     } else {
+        z->missing = 0;
         lease_commit(z->d, z, &u->leases);
         if (lease_save(z->d, z, &se) < 0)
             log_error("zone %s: %s", z->name, se.text);

@@ -34,13 +34,13 @@ static json *port_list(const struct spec_link *l)
 }
 
 /* A running zone's links keep their names when others come and go; at the next boot they are counted from 0. */
-static const char *running_ifname(const struct zone *z, const struct lease_link *l)
+static const struct net_link_plan *running_link(const struct zone *z, const struct lease_link *l)
 {
     for (unsigned i = 0; z->plan && i < z->plan->links.len; i++) {
         const struct net_link_plan *p = &z->plan->links.at[i];
         if (str_eq(p->network.name, l->network) && net_addr_eq(&p->addr4, &l->addr4) &&
             net_addr_eq(&p->addr6, &l->addr6))
-            return p->ifname;
+            return p;
     }
     return NULL;
 }
@@ -58,9 +58,10 @@ static json *network_view(const struct zone *z)
         char ifname[16];
         snprintf(ifname, sizeof(ifname), "eth%u", eth);
         bool has_if = lease && lease->network[0];
-        const char *running = has_if ? running_ifname(z, lease) : NULL;
+        const struct net_link_plan *running = has_if ? running_link(z, lease) : NULL;
         eth += has_if;
-        js_set_str(o, "ifname", running ? running : has_if ? ifname : NULL);
+        js_set_str(o, "ifname", running ? running->ifname : has_if ? ifname : NULL);
+        js_set_bool(o, "missing", running && z->missing >> (running - z->plan->links.at) & 1u);
         js_set(o, "addresses", has_if ? addresses(&lease->addr4, &lease->addr6) : addresses(&none, &none));
         js_set(o, "ports", port_list(l));
         js_add(list, o);

@@ -104,8 +104,9 @@ struct zone {
     struct waiters waiters; /* for its end */
     struct json_t *messages;
     bool dry_run, updating;
-    bool shared;                   /* sharers.c: another zone has joined its network */
-    bool judged;                   /* firewall.c: its addresses are in the sets of rules */
+    unsigned missing; /* links of its plan that went with their parent, a bit each; of parents.c */
+    bool shared;      /* sharers.c: another zone has joined its network */
+    bool judged;      /* firewall.c: its addresses are in the sets of rules */
     struct session_start *session; /* run: the stream to hand over */
     VEC(struct sup_reply) replies; /* requests sent to the supervisor that wait for an answer */
     struct zone *next;
@@ -137,8 +138,10 @@ struct net_entry {
     struct net_pool *pool;
     unsigned links; /* leases of zones, running or not */
     bool up;
-    struct names *names; /* its dnsmasq, NULL = none */
-    struct dhcp *dhcp;   /* the one for zones that ask for their addresses, NULL = none does */
+    char *lost;            /* why it is cut off from the host's link, or NULL; of parents.c */
+    unsigned parent_index; /* of that link, as it was seen last */
+    struct names *names;   /* its dnsmasq, NULL = none */
+    struct dhcp *dhcp;     /* the one for zones that ask for their addresses, NULL = none does */
 };
 
 struct pool_entry; /* division.h */
@@ -250,6 +253,7 @@ struct plan_inputs {
     bool part;                  /* lxcfs is there */
     bool names;                 /* the networks have a resolver of their own */
     const struct plan *join;    /* of the zone whose network it shares, while that runs */
+    unsigned missing;           /* links of that one that are not there */
     const struct plan *running; /* an update: links that stay keep their names and MACs */
 };
 int plan_build(const struct plan_inputs *in, struct plan **out, struct problems *ps, struct err *e);

@@ -88,6 +88,54 @@ status_is 3 "... and does not start again without it" zc start m1
 like "$out" "no link seg1" "... says why"
 zc delete --force m1 m2 r1 >/dev/null
 zc network delete mv r
+# ---- the host's links come and go ----
+parent() { # NAME [bridge]
+    if [ -n "${2:-}" ]; then ip link add "$1" type bridge; else ip link add "$1" type veth peer name "$1x" && ip link set "$1x" up; fi && ip link set "$1" up
+}
+net() { zc network show "$1" -o json | jq -r "$2"; }
+inside() { ns "$1" ip -4 -o addr show dev eth0 2>/dev/null | grep -o "${2:-inet [0-9.]*}"; }
+parent pm0 && parent pb0 && parent po0 bridge
+zc events -f -o json >"$T/events" 2>/dev/null &
+told() { jq -r 'select(.zone == "'"$1"'" and (.event | test("^network-(down|up)$"))) | .event' "$T/events" | xargs; }
+zc network create pv --type macvlan --parent pm0 --subnet 10.39.0.0/24 >/dev/null && zc network create pb --type bridge --parent pb0 --subnet 10.39.1.0/24 >/dev/null &&
+    zc network create po --type bridge --parent po0 --subnet 10.39.2.0/24 >/dev/null
+zc create v1 --network pv --address 10.39.0.5 --image host -- sleep 1000 && zc create b1 --network pb --address 10.39.1.5 --image host -- sleep 1000 &&
+    zc create o1 --network po --address 10.39.2.5 --image host -- sleep 1000 && zc start v1 b1 o1
+ok $? "three zones on links of the host"
+mac=$(ns v1 cat /sys/class/net/eth0/address)
+ip link del pm0 && ip link del pb0 && ip link del po0
+for x in pv:pm0 pb:pb0 po:po0; do
+    is "$(tries=10 eventually false net ${x%:*} .up) $(net ${x%:*} .error)" "false network ${x%:*}: this host has no link ${x#*:}" "the link of network ${x%:*} goes: noticed within a second"
+done
+like "$(zc doctor)" "network pv: this host has no link pm0: its zones are cut off" "... doctor says so"
+is "$(field v1 '.network[0].missing') $(field b1 '.network[0].missing')" "true false" "... and the zone whose link went with it"
+parent pm0 && parent pb0 && parent po0 bridge
+for x in pv pb po; do is "$(tries=10 eventually true net $x .up)" true "the link of network $x is there again: noticed"; done
+is "$(eventually "inet 10.39.0.5" inside v1)" "inet 10.39.0.5" "the macvlan is in the running zone again"
+is "$(ns v1 cat /sys/class/net/eth0/address) $(field v1 '.network[0].missing')" "$mac false" "... under its MAC"
+like "$(ip -o link show pb0)" " master $(net pb .bridge) " "the link is its bridge's port again"
+is "$(ip -o link show master po0 | wc -l)" 1 "zones are ports of the operator's new bridge"
+ip link set pm0 down
+is "$(tries=10 eventually false net pv .up) $(net pv .error)" "false network pv: the link pm0 is down" "one that is set down is noticed"
+ip link set pm0 up
+is "$(tries=10 eventually true net pv .up)" true "... and up"
+ip link set pb0 down && ip link set pb0 name pb9
+is "$(tries=10 eventually false net pb .up)" false "one that gets another name, too"
+ip link set pb9 name pb0 && ip link set pb0 up
+is "$(tries=10 eventually true net pb .up)" true "... and its own again"
+all_told() { echo "$(told pv) / $(told pb) / $(told po)"; }
+twice="network-down network-up network-down network-up"
+is "$(eventually "$twice / $twice / network-down network-up" all_told)" "$twice / $twice / network-down network-up" "each was an event"
+kill9_zoned
+ip link del pm0 && ip link del pb0 && parent pm0 && parent pb0
+start_zoned
+is "$(eventually "inet 10.39.0.5" inside v1)" "inet 10.39.0.5" "what happens while nobody looks is mended at the next start"
+like "$(ip -o link show pb0)" " master $(net pb .bridge) " "... of bridges, too"
+is "$(net po .bridge) $(net po .up) $(ip -o link show master po0 | wc -l) $(grep -c "tables: network po" "$T/zoned.log")" "po0 true 1 0" "... and the operator's is known as that"
+ip link del pm0 && parent pm0
+is "$(eventually "inet 10.39.0.5" inside v1)" "inet 10.39.0.5" "gone and there again at once"
+zc delete --force v1 b1 o1 >/dev/null && zc network delete pv pb po
+ip link del pm0 && ip link del pb0 && ip link del po0
 is "$(macs)" "$mac_before" "the host's links were left alone"
 same "$(picture "$inst" | grep -v -e seg1)" "$(echo "$before" | grep -v -e seg1)" "nothing is left"
 finish

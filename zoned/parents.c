@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The host's links that bridge and macvlan networks hang on: they come and go without us. One that is gone is told at once, by an
+ * event, network show and doctor; with one that is there again the network is made whole, running zones too. Looks only when the
+ * kernel tells of such a link (or at our start), and at zones only when it is another link than before. */
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "zoned/networks.h"
+#include "zoned/ops.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <stdio.h>
+
+static bool hangs(const struct net_entry *n)
+{
+    return spec_network_joins_lan(n->net.type);
+}
+
+void parents_follow(struct zd *d)
+{
+    char **names = NULL;
+    for (unsigned i = 0; i < d->networks.len; i++)
+        if (hangs(&d->networks.at[i]))
+            strv_add(&names, d->networks.at[i].net.parent);
+    struct err e = {0};
+    if (d->net_watch && net_watch_links(d->net_watch, names, &e) < 0)
+        log_warning("links of networks are not watched: %s", e.text);
+    strv_free(names);
+}
+
+/* ---- zones on it ---- */
+static bool on(const struct zone *z, unsigned i, const struct net_entry *n)
+{
+    return str_eq(z->plan->links.at[i].network.name, n->net.name);
+}
+
+static bool has_link(const struct zone *z, unsigned i)
+{
+    char path[40];
+    snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)z->pid);
+    auto_fd int ns = z->pid > 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    return ns < 0 || net_link_there(&z->plan->links.at[i], ns);
+}
+
+static void updated(struct zone *z, const struct err *e, void *arg)
+{
+    if (err_is(e))
+        log_error("zone %s: its link did not come back: %s", z->name, e->text);
+}
+
+/* The update of a spec that is as it was: what is missing joins as a new link does. */
+static void join_again(struct zone *z)
+{
+    auto_free char *text = NULL;
+    struct problems ps = {0};
+    struct err e = {0};
+    int r = store_read_text(z->d, z, &text, &e);
+    r = r < 0 ? r : zone_update(z->d, z, text, &ps, updated, NULL, &e);
+    if (r < 0)
+        updated(z, &e, NULL);
+    problems_done(&ps);
+}
+
+/* A macvlan goes with its parent, a pair only leaves the bridge that goes. */
+static void look_at_zone(struct zone *z, const struct net_entry *n, bool there)
+{
+    struct err e = {0};
+    bool missing = false;
+    for (unsigned i = 0; i < z->plan->links.len; i++) {
+        if (!on(z, i, n))
+            continue;
+        if (n->net.type == SPEC_NET_BRIDGE && there && net_link_rejoin(z->d->net, &z->plan->links.at[i], &e) < 0)
+            log_warning("zone %s: %s", z->name, e.text);
+        if (n->net.type == SPEC_NET_MACVLAN && !has_link(z, i)) {
+            z->missing |= 1u << i;
+            missing = true;
+        }
+    }
+    if (missing && there)
+        join_again(z);
+}
+
+static void look_at_zones(struct zd *d, const struct net_entry *n, bool there)
+{
+    unsigned count;
+    auto_free struct zone **all = registry_sorted(d, &count);
+    for (unsigned i = 0; i < count; i++)
+        if (all[i]->plan && (all[i]->state == ZONE_RUNNING || all[i]->state == ZONE_PAUSED))
+            look_at_zone(all[i], n, there);
+}
+
+/* ---- a network ---- */
+static void tell(struct zd *d, struct net_entry *n, const char *lost)
+{
+    bool was = n->lost != NULL;
+    free(n->lost);
+    n->lost = xstrdup(lost);
+    if (!n->up || was == (lost != NULL))
+        return;
+    json *extra = js_object();
+    js_set_str(extra, "reason", lost);
+    if (lost)
+        log_warning("%s", lost);
+    event_publish(d, lost ? "network-down" : "network-up", n->net.name, extra);
+}
+
+static void look_at(struct zd *d, struct net_entry *n)
+{
+    struct err e = {0}, re = {0};
+    struct net_network now = n->net;
+    int r = net_network_attach(d->net, &now, &e);
+    unsigned index = if_nametoindex(n->net.parent);
+    bool fresh = index != n->parent_index, port = n->net.type == SPEC_NET_BRIDGE;
+    n->parent_index = index;
+    auto_free char *lost = r < 0 ? xasprintf("%s", e.text) : NULL;
+    if (r == 0 && n->up && port && !net_network_is_up(d->net, &n->net)) {
+        n->net = now;
+        if (network_repair(d, n, &re) < 0)
+            lost = xasprintf("%s", re.text);
+    }
+    if (n->up && (fresh || n->lost))
+        look_at_zones(d, n, !lost);
+    tell(d, n, lost);
+}
+
+void parents_look(struct zd *d)
+{
+    for (unsigned i = 0; i < d->networks.len; i++)
+        if (hangs(&d->networks.at[i]))
+            look_at(d, &d->networks.at[i]);
+}
+
+int parents_doctor(const struct zd *d, struct err *e)
+{
+    for (unsigned i = 0; i < d->networks.len; i++) {
+        const struct net_entry *n = &d->networks.at[i];
+        if (!n->lost || !n->up)
+            continue;
+        err_set(e, ERR_NOT_FOUND, ENODEV, "%s: its zones are cut off", n->lost);
+        return err_hint(e, "ip link shows the links; when %s is there and up, the zones have it again",
+                        n->net.parent);
+    }
+    return 0;
+}
