@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/netlink.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 /* Routes as wide as 0.0.0.0/1 or 2000::/3 (VPNs) are default routes in two parts and hide nothing. */
 static void take(net_taken_list *v, const struct net_addr *a, const char *what)
@@ -186,4 +188,19 @@ int net_network_make(const char *instance, const struct spec_network *s, const s
     }
     *out = n;
     return 0;
+}
+
+/* The kernel knows without a walk through all links: a socket takes no other address. */
+bool net_host_has(const struct net_addr *a)
+{
+    struct sockaddr_in v4 = {.sin_family = AF_INET};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+    struct net_addr all = {.family = a->family};
+    bool six = a->family == AF_INET6;
+    if (net_addr_eq(a, &all))
+        return false;
+    auto_fd int fd = socket(a->family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    memcpy(six ? (void *)&v6.sin6_addr : &v4.sin_addr, a->bytes, (size_t)net_addr_len(a));
+    return fd >= 0 && bind(fd, six ? (struct sockaddr *)&v6 : (struct sockaddr *)&v4,
+                           six ? sizeof(v6) : sizeof(v4)) == 0;
 }

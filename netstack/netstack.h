@@ -20,6 +20,7 @@ struct net_addr { /* an address with prefix length; family AF_INET or AF_INET6, 
 int net_addr_parse(const char *text, struct net_addr *out); /* "10.0.0.5", "10.0.0.0/16", "fd00::5" */
 void net_addr_print(const struct net_addr *a, bool with_prefix, char buf[64]);
 bool net_addr_in(const struct net_addr *a, const struct net_addr *subnet);
+bool net_host_has(const struct net_addr *a); /* an address of one of this host's links, or of 127.0.0.0/8 */
 bool net_addr_eq(const struct net_addr *a, const struct net_addr *b); /* family and bytes */
 
 /* Names and MACs: pure, stable, from instance and name. A host link's first five letters follow from the

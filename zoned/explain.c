@@ -5,9 +5,7 @@
 #include "zoned/handlers.h"
 #include "zoned/networks.h"
 #include "zoned/zoned.h"
-#include <arpa/inet.h>
 #include <errno.h>
-#include <ifaddrs.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -52,24 +50,6 @@ static struct zone *on_network_of(struct zd *d, struct zone *z)
         z = next;
     }
     return z;
-}
-
-static bool is_own_address(const struct net_addr *a)
-{
-    struct ifaddrs *all = NULL;
-    bool own = a->family == AF_INET ? a->bytes[0] == 127 : false;
-    if (getifaddrs(&all) < 0)
-        return own;
-    for (const struct ifaddrs *i = all; i && !own; i = i->ifa_next) {
-        if (!i->ifa_addr || i->ifa_addr->sa_family != a->family)
-            continue;
-        const void *bytes = a->family == AF_INET
-                                ? (const void *)&((struct sockaddr_in *)i->ifa_addr)->sin_addr
-                                : &((struct sockaddr_in6 *)i->ifa_addr)->sin6_addr;
-        own = !memcmp(bytes, a->bytes, a->family == AF_INET ? 4 : 16);
-    }
-    freeifaddrs(all);
-    return own;
 }
 
 /* The address that is given, else those of the zone's leases, which it has from its creation. */
@@ -263,7 +243,7 @@ static int read_from(const char *text, struct question *q, struct err *e)
         return 0;
     if (net_addr_parse(text, &q->address) == 0) {
         q->from = zone_at(q->d, &q->address);
-        q->host = !q->from && is_own_address(&q->address);
+        q->host = !q->from && net_host_has(&q->address);
         return 0;
     }
     q->address = (struct net_addr){0};

@@ -62,6 +62,8 @@ static void check_host(struct zd *d, const struct zone *z, const struct spec_por
         if (held(d, p, (uint16_t)port, z) || net_port_check(&one, &e) == 0)
             continue;
         problem_add(ps, e.kind, NULL, 0, key, "%s", e.text);
+        if (e.hint[0])
+            problem_hint(ps, "%s", e.hint);
         return;
     }
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What is kept less well than its key says, in sentences for people: of a zone's limits on this host (cg_remarks), and
- * of promises beside the host's part. Says only; what is refused is said elsewhere. */
+/* What is kept less well than its key says, in sentences for people: of a zone's limits on this host (cg_remarks), of
+ * promises beside the host's part, and of ports on addresses that are not there. Says only; what is refused is said elsewhere. */
 #include "base/cpus.h"
 #include "zoned/division.h"
 
@@ -53,17 +53,37 @@ static json *with_promise(struct zd *d, const struct spec_cpu *c, json *list)
     return list;
 }
 
+/* An address may come later, with a peer that fails or a link that comes up: so it is no error. */
+static json *with_ports(const struct spec *s, json *list)
+{
+    for (unsigned i = 0; i < s->network.len; i++)
+        for (unsigned k = 0; k < s->network.at[i].ports.len; k++) {
+            const struct spec_port *p = &s->network.at[i].ports.at[k];
+            struct net_addr a, all = {0};
+            if (!p->host_ip || net_addr_parse(p->host_ip, &a) < 0)
+                continue;
+            all.family = a.family;
+            if (!net_addr_eq(&a, &all) && !net_host_has(&a))
+                add(list,
+                    xasprintf(
+                        "network[%u].ports: this host has no address %s now: until it has, nobody reaches "
+                        "port %u there",
+                        i, p->host_ip, p->host_first));
+        }
+    return list;
+}
+
 json *plan_remarks(struct zd *d, const struct plan *p)
 {
     struct cg_limits l;
     plan_limits(p, &l);
-    return with_promise(d, &p->spec->cpu, cg_remarks(d->cgroups, &l));
+    return with_ports(p->spec, with_promise(d, &p->spec->cpu, cg_remarks(d->cgroups, &l)));
 }
 
 json *limits_remarks(struct zd *d, const struct spec *s)
 {
     struct cg_limits l = limits_of(d, s);
-    return with_promise(d, &s->cpu, cg_remarks(d->cgroups, &l));
+    return with_ports(s, with_promise(d, &s->cpu, cg_remarks(d->cgroups, &l)));
 }
 
 json *pool_remarks(struct zd *d, const struct spec_party *p)

@@ -148,6 +148,18 @@ is "$(reaches 192.0.2.1:7403) $(reaches '[2001:db8:1::1]:7403')" "no yes" "... a
 is "$(python3 -c 'import socket; s = socket.create_connection(("127.0.0.1", 7402), 2); print("yes")' 2>&1)" yes "... localhost is of the former"
 status_is 4 "... which another zone cannot publish on an address of it" zc set w 'network=[{link: default, ports: ["192.0.2.1:7402:80"]}]'
 status_is 0 "... but on one of IPv6" zc set w 'network=[{link: default, ports: ["[2001:db8:1::1]:7402:80"]}]'
+like "$(zc set w 'network=[{link: default, ports: ["203.0.113.9:7409:80", "192.0.2.1:7410:80", "127.0.0.1:7411:80", "[::]:7412:80"]}]' 2>&1)" \
+    "no address 203.0.113.9 now: until it has, nobody reaches port 7409 there" "an address that the host does not have may come: it is said"
+is "$(zc set w labels.x=y 2>&1 | grep -c "has no address")" 1 "... of that one alone"
+ip addr add 203.0.113.9/32 dev up0
+nsenter -n -t "$(field w .pid)" "$here/peer.py" 0.0.0.0 80 &
+until_ok lan curl -fs -m 1 -o /dev/null http://192.0.2.1:7410/
+lan ip route add 203.0.113.9/32 via 192.0.2.1
+is "$(lan curl -fs -m 2 http://203.0.113.9:7409/)" 192.0.2.2 "... and when it comes the port is there"
+ip addr del 203.0.113.9/32 dev up0
+status_is 4 "the port of zones' own names, on all addresses" zc set w 'network=[{link: default, ports: ["53:53/udp"]}]'
+like "$out" "hint: zones' own names are answered at port 53" "... with the remedy"
+status_is 0 "... which works" zc set w 'network=[{link: default, ports: ["192.0.2.1:53:53/udp"]}]'
 # ---- held ----
 zc set w 'network=[{link: default, ports: ["6600-6700:6600-6700", "7404:80"]}]' >/dev/null
 binds() { python3 -c 'import socket, sys; s = socket.socket(); s.bind(("", int(sys.argv[1])))' "$1" 2>&1 | tail -1; }
