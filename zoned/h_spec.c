@@ -208,9 +208,41 @@ int change_at_rest(struct zd *d, struct zone *z, struct problems *ps, struct err
     return k < 0 || zone_is_up(z) ? k : lease_save(d, z, e);
 }
 
-/* New text for a zone: checked, written, applied where it is live. Answers r. */
-static int change_zone(struct zd *d, struct zone *z, struct zd_request *r, const char *text, bool lost,
-                       struct err *e)
+/* The edit names the key, or a section that it is in. */
+static bool edit_names(const char *edit, const char *key)
+{
+    size_t n = strcspn(edit, "=+-");
+    return n && !strncmp(edit, key, n) && (!key[n] || key[n] == '.');
+}
+
+static bool will_change(const spec_changes *changes, const char *key)
+{
+    for (unsigned i = 0; i < changes->len; i++)
+        if (str_eq(changes->at[i].key, key))
+            return true;
+    return false;
+}
+
+/* A value that is asked for and is the zone's already, but not the kernel's: somebody else wrote it. */
+static int heal_named(struct zd *d, struct zone *z, char *const *edits, const spec_changes *changes,
+                      json *notes, struct err *e)
+{
+    auto_js json *drift = edits && zone_is_up(z) ? drift_check(d, z) : NULL;
+    bool asked = false;
+    for (size_t i = 0; i < js_len(drift); i++) {
+        const char *key = js_get_str(js_at(drift, i), "key", "");
+        for (char *const *edit = edits; *edit; edit++)
+            asked = asked || (edit_names(*edit, key) && !will_change(changes, key));
+    }
+    int r = asked ? drift_heal_around(d, z, e) : 0;
+    if (asked && r == 0)
+        drift_notes(drift, notes);
+    return r;
+}
+
+/* New text for a zone: checked, written, applied where it is live. Answers r. edits: those that made the text, or NULL. */
+static int change_zone(struct zd *d, struct zone *z, struct zd_request *r, const char *text,
+                       char *const *edits, bool lost, struct err *e)
 {
     auto_spec struct spec *s = NULL;
     auto_free char *old_text = NULL, *path = store_path(d, z);
@@ -231,15 +263,15 @@ static int change_zone(struct zd *d, struct zone *z, struct zd_request *r, const
     auto_spec struct spec *old = spec_copy(zone_is_up(z) ? z->plan->spec : z->spec ? z->spec : s);
     auto_spec struct spec *new = zone_is_up(z) ? zone_effective(d, z, s) : spec_copy(s);
     spec_diff(old, new, &changes);
-    if (zone_is_up(z))
-        for (unsigned i = 0; i < changes.len; i++)
-            z->pending = z->pending || changes.at[i].when == SPEC_NEXT_BOOT;
+    for (unsigned i = 0; zone_is_up(z) && i < changes.len; i++)
+        z->pending = z->pending || changes.at[i].when == SPEC_NEXT_BOOT;
     json *answer = js_object(), *notes = js_array();
     js_set(answer, "changes", changes_to_json(&changes, zone_is_up(z)));
     if (lost)
         js_add(notes, js_string("comments in a rewritten part were lost"));
     js_set(answer, "messages", notes);
-    k = write_change(d, z, text, r, e);
+    k = heal_named(d, z, edits, &changes, notes, e);
+    k = k < 0 ? k : write_change(d, z, text, r, e);
     bool written = k == 0, sent = written && zone_is_up(z) && changes_any_live(&changes);
     if (sent)
         k = send_update(d, z, r, answer, old_text, e);
@@ -274,8 +306,9 @@ int h_patch_zone(struct zd *d, struct zd_request *r, struct err *e)
     k = store_read_text(d, z, &text, e);
     if (k == 0 && spec_edit(text, path, edits, &edited, &lost, zd_problems(r)) < 0)
         k = problems_to_err(zd_problems(r), e, path);
+    k = k < 0 ? k : change_zone(d, z, r, edited, edits, lost, e);
     strv_free(edits);
-    return k < 0 ? k : change_zone(d, z, r, edited, lost, e);
+    return k;
 }
 
 int h_put_zone(struct zd *d, struct zd_request *r, struct err *e)
@@ -287,7 +320,7 @@ int h_put_zone(struct zd *d, struct zd_request *r, struct err *e)
         return k;
     if (!text)
         return err_set(e, ERR_INVALID, EINVAL, "the request has no source.text");
-    return change_zone(d, z, r, text, false, e);
+    return change_zone(d, z, r, text, NULL, false, e);
 }
 
 int h_verify_spec(struct zd *d, struct zd_request *r, struct err *e)
