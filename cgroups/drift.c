@@ -135,6 +135,8 @@ json *cg_drift(const struct cg_group *g, const struct cg_limits *l)
         while (n > 0 && have[n - 1] == '\n')
             have[--n] = 0;
         enum cg_fmt f = g->h->at[hier].v2 ? g->h->keys[i].v2_fmt : g->h->keys[i].v1_fmt;
+        if (n > 0 && f == F_OOM_V1) /* beside it stands what happens there */
+            snprintf(have, sizeof(have), "%llu", (unsigned long long)cg_field(have, "oom_kill_disable"));
         if (same(f, g->h->keys[i].unit, have, want) ||
             (val == CG_VAL_DEFAULT && f == F_SET && !have[0])) /* v2: the parent's */
             continue;

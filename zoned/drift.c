@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Limits that somebody else has written, and groups that somebody has removed: a zone's, a pool's, those of all zones together. Noticed at
- * show and by a look that goes round, told once by an event and as `drifted`, healed where somebody asks for what they
- * hold: by apply, a start, a set of the key, a change of the pool or of the host's part. Nothing is healed unasked: whoever wrote may
- * have had a reason. Costs: one look at one zone 0.15 to 0.5 ms (20 files); each is looked at once a minute, and where there
- * are fewer than sixty, one a second. Many are looked at a few at a time, so that nobody's call waits for long. */
+/* Limits that somebody else has written, and groups that somebody has removed: a zone's, a pool's, those of all zones
+ * together. Noticed at show and by a look that goes round, told once by an event and as `drifted`, healed where
+ * somebody asks for what they hold: by apply, a start, a set of the key, a change of the pool or of the host's part.
+ * Nothing is healed unasked: whoever wrote may have had a reason. Costs: one look at one zone 0.15 to 0.5 ms (20
+ * files); each is looked at once a minute, and where there are fewer than sixty, one a second. Many are looked at a
+ * few at a time, so that nobody's call waits for long. */
 #include "base/log.h"
 #include "base/str.h"
 #include "zoned/division.h"
