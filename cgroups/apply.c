@@ -54,6 +54,13 @@ bool cg_gone(const struct cg_group *g)
     return false;
 }
 
+static int err_gone(const struct cg_group *g, const char *key, int hier, struct err *e)
+{
+    err_set(e, ERR_CONFLICT, ENOENT, "%s: the group %s/%s/%s is gone: somebody has removed it", key,
+            g->h->at[hier].path, g->parent, g->name);
+    return err_hint(e, "the zone runs without limits until it is started again");
+}
+
 static int not_taken(const struct cg_group *g, const struct cg_key *k, int hier, const char *file,
                      struct err *e)
 {
@@ -72,11 +79,8 @@ static int fail(const struct cg_group *g, const struct cg_key *k, int hier, cons
     char shown[80];
     snprintf(shown, sizeof(shown), "%.60s", value);
     shown[strcspn(shown, "\n")] = 0;
-    if (r == -ENOENT && cg_gone_in(g, hier)) {
-        err_set(e, ERR_CONFLICT, ENOENT, "%s: the group %s/%s/%s is gone: somebody has removed it", k->key,
-                g->h->at[hier].path, g->parent, g->name);
-        return err_hint(e, "the zone runs without limits until it is started again");
-    }
+    if (r == -ENOENT && cg_gone_in(g, hier))
+        return err_gone(g, k->key, hier, e);
     if (r == -EADDRINUSE)
         return not_taken(g, k, hier, file, e);
     if (r == -ENOENT)
@@ -248,5 +252,8 @@ int cg_heal(const struct cg_group *g, const struct cg_limits *l, struct err *e)
     int bad = write_rows(g, c, &r);
     if (bad >= 0)
         return fail(g, &g->h->keys[bad], c[bad].hier, c[bad].file, c[bad].after, r, e);
+    for (unsigned i = 0; i < g->h->n; i++) /* one that holds defaults alone, too */
+        if (g->h->at[i].used && cg_gone_in(g, (int)i))
+            return err_gone(g, "group", (int)i, e);
     return cg_parent_reserve(g->h, g->parent, e);
 }

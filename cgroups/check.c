@@ -181,6 +181,26 @@ static uint64_t memory_of(const struct cg_host *h)
     return kib == UINT64_MAX ? 0 : kib << 10;
 }
 
+static void remark_on_size(json *list, const char *key, uint64_t bytes, uint64_t machine)
+{
+    if (bytes == SPEC_UNSET || !machine || bytes <= machine)
+        return;
+    auto_free char *text = xasprintf("%s: more than the %.1f GiB of this machine, so it bounds nothing", key,
+                                     (double)machine / (1 << 30));
+    js_add(list, js_string(text));
+}
+
+static void remark_on_pages(json *list, const struct cg_host *h, uint64_t bytes)
+{
+    uint64_t page = h->huge_least;
+    if (bytes == SPEC_UNSET || !page || bytes % page == 0)
+        return;
+    auto_free char *text =
+        xasprintf("memory.hugepages: cut to whole pages of %llu KiB: %llu KiB",
+                  (unsigned long long)page >> 10, (unsigned long long)(bytes / page * page) >> 10);
+    js_add(list, js_string(text));
+}
+
 json *cg_remarks(const struct cg_host *h, const struct cg_limits *l)
 {
     json *list = js_array();
@@ -199,13 +219,12 @@ json *cg_remarks(const struct cg_host *h, const struct cg_limits *l)
             list,
             js_string("io.write: on cgroup v1 direct and synchronous writes are held, also fsync; what a "
                       "program leaves to the page cache is written later at full speed (cgroup2 holds it)"));
+    if (!l->memory)
+        return list;
     uint64_t machine = memory_of(h);
-    if (l->memory && l->memory->cap != SPEC_UNSET && machine && l->memory->cap > machine) {
-        auto_free char *text =
-            xasprintf("memory.cap: more than the %.1f GiB of this machine, so it bounds nothing",
-                      (double)machine / (1 << 30));
-        js_add(list, js_string(text));
-    }
+    remark_on_size(list, "memory.cap", l->memory->cap, machine);
+    remark_on_size(list, "memory.hugepages", l->memory->hugepages, machine);
+    remark_on_pages(list, h, l->memory->hugepages);
     return list;
 }
 

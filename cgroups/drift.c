@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the kernel has where it differs from what the spec says: somebody wrote to our groups, or a value did
- * not take. Walks the same table as apply.c. Reads only. */
+ * not take, or a group is gone. Walks the same table as apply.c. Reads only. */
 #include "cgroups/internal.h"
 #include <string.h>
 
@@ -103,9 +103,21 @@ void cg_drift_add(json *list, const char *key, const char *want, const char *hav
     js_add(list, o);
 }
 
+/* Whatever its limits are: what runs in it is not counted, and not held where they are given later. */
+static void add_missing(const struct cg_group *g, json *out)
+{
+    for (unsigned i = 0; i < g->h->n; i++) {
+        if (!g->h->at[i].used || !cg_gone_in(g, (int)i))
+            continue;
+        auto_free char *path = xasprintf("%s/%s/%s", g->h->at[i].path, g->parent, g->name);
+        cg_drift_add(out, "group", "a group", "(missing)", path);
+    }
+}
+
 json *cg_drift(const struct cg_group *g, const struct cg_limits *l)
 {
     json *out = js_array();
+    add_missing(g, out);
     for (unsigned i = 0; i < g->h->nkeys; i++) {
         char want[CG_VALUE_MAX], have[4096];
         const char *file;
@@ -123,6 +135,8 @@ json *cg_drift(const struct cg_group *g, const struct cg_limits *l)
         while (n > 0 && have[n - 1] == '\n')
             have[--n] = 0;
         enum cg_fmt f = g->h->at[hier].v2 ? g->h->keys[i].v2_fmt : g->h->keys[i].v1_fmt;
+        if (n > 0 && f == F_OOM_V1) /* beside it stands what happens there */
+            snprintf(have, sizeof(have), "%llu", (unsigned long long)cg_field(have, "oom_kill_disable"));
         if (same(f, g->h->keys[i].unit, have, want) ||
             (val == CG_VAL_DEFAULT && f == F_SET && !have[0])) /* v2: the parent's */
             continue;

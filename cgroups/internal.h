@@ -119,6 +119,7 @@ enum cg_fmt {
     F_RESERVED,
     F_HUGE_V1,
     F_HUGE,
+    F_OOM_V1,
     F_OOM,
     F_TASKS,
     F_BFQ,

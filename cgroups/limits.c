@@ -21,7 +21,7 @@ const struct cg_key cg_table[] = {
     {"memory.swap", CG_MEMORY, "memory.memsw.limit_in_bytes", F_MEMSW, "memory.swap.max", F_SWAP, 0},
     {"memory.soft", CG_MEMORY, NULL, F_NONE, "memory.high", F_SOFT, 0},
     {"memory.reserved", CG_MEMORY, "memory.soft_limit_in_bytes", F_RESERVED_V1, "memory.min", F_RESERVED, 0},
-    {"memory.oom", CG_MEMORY, NULL, F_NONE, "memory.oom.group", F_OOM, 0},
+    {"memory.oom", CG_MEMORY, "memory.oom_control", F_OOM_V1, "memory.oom.group", F_OOM, 0},
     {"tasks", CG_PIDS, "pids.max", F_TASKS, "pids.max", F_TASKS, 0},
     {"io.weight", CG_BLKIO, "blkio.bfq.weight", F_BFQ, "io.bfq.weight", F_BFQ, 0},
     {"io.weight", CG_BLKIO, NULL, F_NONE, "io.weight", F_IOCOST, 0},
@@ -132,6 +132,8 @@ static enum cg_val value_memory(enum cg_fmt f, uint64_t unit, const struct spec_
     case F_HUGE:
         return bytes_or(buf, m->hugepages == SPEC_UNSET ? SPEC_UNSET : m->hugepages / unit * unit,
                         f == F_HUGE ? "max" : "-1");
+    case F_OOM_V1: /* no killer: what runs out of memory stands still for ever */
+        return put(buf, CG_VAL_DEFAULT, 0);
     default: /* F_OOM */
         return put(buf, m->oom == SPEC_OOM_ZONE ? CG_VAL_GIVEN : CG_VAL_DEFAULT, m->oom == SPEC_OOM_ZONE);
     }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Limits that somebody else has written: to a zone's groups, to a pool's, to those of all zones together. Noticed at
- * show and by a look that goes round, told once by an event and as `drifted`, healed where somebody asks for what they
- * hold: by apply, a start, a change of the pool or of the host's part. Nothing is healed unasked: whoever wrote may
- * have had a reason. Costs: one look at one zone 0.15 to 0.5 ms (20 files); each is looked at once a minute, and where there
- * are fewer than sixty, one a second. Many are looked at a few at a time, so that nobody's call waits for long. */
+/* Limits that somebody else has written, and groups that somebody has removed: a zone's, a pool's, those of all zones
+ * together. Noticed at show and by a look that goes round, told once by an event and as `drifted`, healed where
+ * somebody asks for what they hold: by apply, a start, a set of the key, a change of the pool or of the host's part.
+ * Nothing is healed unasked: whoever wrote may have had a reason. Costs: one look at one zone 0.15 to 0.5 ms (20
+ * files); each is looked at once a minute, and where there are fewer than sixty, one a second. Many are looked at a
+ * few at a time, so that nobody's call waits for long. */
 #include "base/log.h"
 #include "base/str.h"
 #include "zoned/division.h"
@@ -73,6 +74,22 @@ json *drift_check_shared(struct zd *d, struct pool_entry *p)
     return list;
 }
 
+/* Made again where somebody has removed it; its zones' groups that went with it come with their next start. */
+static int pool_again(struct zd *d, struct pool_entry *p, const char *parent, struct err *e)
+{
+    if (!cg_gone(p->group))
+        return 0;
+    auto_free char *name = pool_group(p->name);
+    struct cg_group *anew = NULL;
+    int r = cg_parent_ensure(d->cgroups, parent, e);
+    r = r < 0 ? r : cg_open(d->cgroups, d->cgroup_parent, name, &anew, e);
+    if (r < 0)
+        return r;
+    cg_close(p->group);
+    p->group = anew;
+    return 0;
+}
+
 static int heal_one(struct zd *d, struct pool_entry *p, struct err *e)
 {
     auto_js json *list = drift_check_shared(d, p);
@@ -80,7 +97,8 @@ static int heal_one(struct zd *d, struct pool_entry *p, struct err *e)
         return 0;
     struct cg_limits l = {.cpu = p ? &p->now : NULL, .tasks = SPEC_UNSET};
     auto_free char *group = division_parent(d, p ? p->name : NULL), *of = shared_name(p);
-    int r = p ? cg_heal(p->group, &l, e) : 0;
+    int r = p ? pool_again(d, p, group, e) : 0;
+    r = r < 0 || !p ? r : cg_heal(p->group, &l, e);
     r = r < 0 ? r : cg_parent_heal(d->cgroups, group, p ? NULL : &d->part, e);
     js_free(drift_check_shared(d, p));
     return r < 0 ? err_prefix(e, "%s", of), r : 0;

@@ -172,8 +172,43 @@ static void change_done(struct zone *z, const struct err *e, void *arg)
     free(c);
 }
 
+static bool will_change(const spec_changes *changes, const char *key)
+{
+    for (unsigned i = 0; i < changes->len; i++)
+        if (str_eq(changes->at[i].key, key))
+            return true;
+    return false;
+}
+
+/* "io.write: …" where io.write or io.write_ops changes; what is as it was has been said. */
+static void add_remarks(json *notes, const json *remarks, const spec_changes *changes)
+{
+    for (size_t i = 0; i < js_len(remarks); i++) {
+        const char *text = js_str_of(js_at(remarks, i), "");
+        bool changed = false;
+        for (unsigned k = 0; k < changes->len; k++)
+            changed = changed || !strncmp(changes->at[k].key, text, strcspn(text, ":"));
+        if (changed)
+            js_add(notes, js_string(text));
+    }
+}
+
+/* A bound below what runs already ends nobody. */
+static void remark_on_tasks(const struct zone *z, const spec_changes *changes, json *notes)
+{
+    struct cg_stats now;
+    uint64_t cap = z->plan->spec->tasks;
+    if (!will_change(changes, "tasks") || !z->group || cg_read(z->group, false, &now, NULL) < 0 ||
+        now.tasks == UINT64_MAX || now.tasks < cap)
+        return;
+    auto_free char *text =
+        xasprintf("tasks: %llu run already: no new one can start until fewer than %llu are left",
+                  (unsigned long long)now.tasks, (unsigned long long)cap);
+    js_add(notes, js_string(text));
+}
+
 static int send_update(struct zd *d, struct zone *z, struct zd_request *r, json *answer, const char *old_text,
-                       struct err *e)
+                       const spec_changes *changes, struct err *e)
 {
     struct change_job *c = xcalloc(1, sizeof(*c));
     *c = (struct change_job){r, answer};
@@ -183,7 +218,8 @@ static int send_update(struct zd *d, struct zone *z, struct zd_request *r, json 
         return k;
     }
     auto_js json *remarks = plan_remarks(d, z->plan);
-    js_add_all(js_get(answer, "messages"), remarks);
+    add_remarks(js_get(answer, "messages"), remarks, changes);
+    remark_on_tasks(z, changes, js_get(answer, "messages"));
     return 0;
 }
 
@@ -211,9 +247,33 @@ int change_at_rest(struct zd *d, struct zone *z, struct problems *ps, struct err
     return k < 0 || zone_is_up(z) ? k : lease_save(d, z, e);
 }
 
-/* New text for a zone: checked, written, applied where it is live. Answers r. */
-static int change_zone(struct zd *d, struct zone *z, struct zd_request *r, const char *text, bool lost,
-                       struct err *e)
+/* The edit names the key, or a section that it is in. */
+static bool edit_names(const char *edit, const char *key)
+{
+    size_t n = strcspn(edit, "=+-");
+    return n && !strncmp(edit, key, n) && (!key[n] || key[n] == '.');
+}
+
+/* A value that is asked for and is the zone's already, but not the kernel's: somebody else wrote it. */
+static int heal_named(struct zd *d, struct zone *z, char *const *edits, const spec_changes *changes,
+                      json *notes, struct err *e)
+{
+    auto_js json *drift = edits && zone_is_up(z) ? drift_check(d, z) : NULL;
+    bool asked = false;
+    for (size_t i = 0; i < js_len(drift); i++) {
+        const char *key = js_get_str(js_at(drift, i), "key", "");
+        for (char *const *edit = edits; *edit; edit++)
+            asked = asked || (edit_names(*edit, key) && !will_change(changes, key));
+    }
+    int r = asked ? drift_heal_around(d, z, e) : 0;
+    if (asked && r == 0)
+        drift_notes(drift, notes);
+    return r;
+}
+
+/* New text for a zone: checked, written, applied where it is live. Answers r. edits: those that made the text, or NULL. */
+static int change_zone(struct zd *d, struct zone *z, struct zd_request *r, const char *text,
+                       char *const *edits, bool lost, struct err *e)
 {
     auto_spec struct spec *s = NULL;
     auto_free char *old_text = NULL, *path = store_path(d, z);
@@ -235,32 +295,46 @@ static int change_zone(struct zd *d, struct zone *z, struct zd_request *r, const
     auto_spec struct spec *old = spec_copy(zone_is_up(z) ? z->plan->spec : z->spec ? z->spec : s);
     auto_spec struct spec *new = zone_is_up(z) ? zone_effective(d, z, s) : spec_copy(s);
     spec_diff(old, new, &changes);
-    if (zone_is_up(z))
-        for (unsigned i = 0; i < changes.len; i++)
-            z->pending = z->pending || changes.at[i].when == SPEC_NEXT_BOOT;
+    for (unsigned i = 0; zone_is_up(z) && i < changes.len; i++)
+        z->pending = z->pending || changes.at[i].when == SPEC_NEXT_BOOT;
     json *answer = js_object(), *notes = js_array();
     js_set(answer, "changes", changes_to_json(&changes, zone_is_up(z)));
     if (lost)
         js_add(notes, js_string("comments in a rewritten part were lost"));
     js_set(answer, "messages", notes);
-    k = write_change(d, z, text, r, e);
+    k = heal_named(d, z, edits, &changes, notes, e);
+    k = k < 0 ? k : write_change(d, z, text, r, e);
     bool written = k == 0, sent = written && zone_is_up(z) && changes_any_live(&changes);
     if (sent)
-        k = send_update(d, z, r, answer, old_text, e);
+        k = send_update(d, z, r, answer, old_text, &changes, e);
     else if (k == 0)
         k = change_at_rest(d, z, zd_problems(r), e);
     if (k < 0 && written)
         zone_put_back(d, z, old_text);
-    spec_changes_done(&changes);
-    if (k < 0) {
-        js_free(answer);
-        return k;
-    }
-    if (!sent) {
+    if (k == 0 && !sent) {
         auto_js json *remarks = zone_is_up(z) ? NULL : limits_remarks(d, z->spec);
-        js_add_all(notes, remarks);
+        add_remarks(notes, remarks, &changes);
         zd_reply_json(r, 200, answer);
         event_publish(d, "changed", z->name, NULL);
+    }
+    spec_changes_done(&changes);
+    if (k < 0)
+        js_free(answer);
+    return k;
+}
+
+/* Only one can be meant; a list's [] and a += go on. */
+static int check_once(char *const *edits, const char *path, struct problems *ps, struct err *e)
+{
+    for (char *const *a = edits; a && *a; a++) {
+        size_t n = strcspn(*a, "=");
+        bool adds = n && (strchr("+-]", (*a)[n - 1]) != NULL);
+        for (char *const *b = a + 1; !adds && *b; b++)
+            if (!strncmp(*a, *b, n) && (*b)[n] == (*a)[n]) {
+                auto_free char *key = xstrndup(*a, n);
+                problem_add(ps, ERR_INVALID, NULL, 0, key, "is given twice: %s and %s", *a, *b);
+                return problems_to_err(ps, e, path);
+            }
     }
     return 0;
 }
@@ -275,11 +349,13 @@ int h_patch_zone(struct zd *d, struct zd_request *r, struct err *e)
         return k;
     path = store_path(d, z);
     char **edits = js_get_strv(zd_body_of(r), "set");
-    k = store_read_text(d, z, &text, e);
+    k = check_once(edits, path, zd_problems(r), e);
+    k = k < 0 ? k : store_read_text(d, z, &text, e);
     if (k == 0 && spec_edit(text, path, edits, &edited, &lost, zd_problems(r)) < 0)
         k = problems_to_err(zd_problems(r), e, path);
+    k = k < 0 ? k : change_zone(d, z, r, edited, edits, lost, e);
     strv_free(edits);
-    return k < 0 ? k : change_zone(d, z, r, edited, lost, e);
+    return k;
 }
 
 int h_put_zone(struct zd *d, struct zd_request *r, struct err *e)
@@ -291,7 +367,7 @@ int h_put_zone(struct zd *d, struct zd_request *r, struct err *e)
         return k;
     if (!text)
         return err_set(e, ERR_INVALID, EINVAL, "the request has no source.text");
-    return change_zone(d, z, r, text, false, e);
+    return change_zone(d, z, r, text, NULL, false, e);
 }
 
 int h_verify_spec(struct zd *d, struct zd_request *r, struct err *e)

@@ -168,7 +168,7 @@ is "$(binds 6690)" "" "... but for those beyond the 64 that are held"
 doctor=$(zc doctor -o json)
 is "$(jq -c "map(select(.check | startswith(\"network: no program\")).ok)" <<<"$doctor")" "[true]" "doctor has looked"
 python3 -m http.server -b 127.0.0.1 6690 >/dev/null 2>&1 &
-until_ok eval '[ -n "$(binds 6690)" ]'
+until_ok curl -fs -m 1 -o /dev/null http://127.0.0.1:6690/ # bound alone it would be nobody's
 like "$(zc doctor)" "zone w publishes it: port 6690/tcp is in use by python3" "... and names the program that has taken one since"
 zc set w 'network=[{link: default}]' >/dev/null; zc set v 'network[0].ports=["7401:80"]' >/dev/null
 for bad in 0:80 65536:80 80:0 90-80:90-80 1-100:1-99 "1-2000:3000-4999" x:80 1.2.3:80:80 80:80/icmp; do

@@ -36,16 +36,16 @@ is "$(echo "$three" | jq '[.[:3][].rows[] | select(.name == "busy") | .cpu.used]
 within "$(echo "$three" | jq '.[3].rows[] | select(.name == "busy") | .cpu.used')" \
     "$(echo "$three" | jq '.[4] as $a | $a.rows[] | select(.name == "busy") | .cpu.used * $a.seconds')" 0.001 "total is average by time"
 zc create late --image host -- sh -c "$spin"
-(sleep 3; zc start late) &
-two=$(zc stats 2 2 -o json | jq -s -c '.[1]')
+(sleep 1; zc start late) &
+two=$(zc stats 2 3 -o json | jq -s -c '[.[] | select(any(.rows[]; .name == "late"))][0]')
 wait $!
 within "$(sums "$two" cpu)" 0 0.15 "they do, too, where a zone came while the interval ran"
 is "$(row "$two" late | jq -c '[.cpu.used <= 1, .io.read != null]')" "[true,true]" "... and counts from its beginning"
 (sleep 2; zc stop --force late) &
 two=$(zc stats 1.5 2 -R total,high -o json | jq -s -c .)
 wait $!
-is "$(jq -c '[.[1:][] | [.rows[].name]]' <<<"$two")" \
-    '[["busy","calm","[others]","[host]","[total]"],["busy","calm","late","[others]","[host]","[total]"],["busy","calm","late","[others]","[host]","[total]"]]' \
+is "$(jq -c '[.[2:][] | [.rows[].name]]' <<<"$two")" \
+    '[["busy","calm","late","[others]","[host]","[total]"],["busy","calm","late","[others]","[host]","[total]"]]' \
     "who ended meanwhile has its row in the reports" "$two"
 zc delete late
 like "$(zc stats 1 busy)" "^busy +running +0\.[0-9]+ +0\.50 " "a table"

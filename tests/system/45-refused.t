@@ -139,6 +139,31 @@ status_is 0 "it can be stopped" zc stop --force web
 status_is 0 "and starts again, with groups" zc start web
 is "$(cat "$(file web pids.max pids.max)") $(zc show web -o json | jq .drifted)" "20000 false" "... that have its limits"
 zc delete --force web other >/dev/null
+if [ $v2 = true ]; then # there a group that has children is not removed
+    ok 0 "(v2 keeps a pool's group)"
+else
+    zc pool create q >/dev/null
+    for z in m1 m2; do zc create $z --set cpu.pool=q --image host -- sleep 1000; done
+    zc start m1 m2
+    q=/sys/fs/cgroup/cpu/$inst.slice/q.pool
+    for z in m1 m2; do
+        for p in $(cat "$q/$z/cgroup.procs"); do echo "$p" >/sys/fs/cgroup/cpu/cgroup.procs; done
+        rmdir "$q/$z"
+    done
+    is "$(zc show m1 -o json | jq -c '[.drifted, .drift[0].key, .drift[0].file]')" "[true,\"group\",\"$(dirname "$(readlink -f "$q")")/q.pool/m1\"]" \
+        "a group that is missing is drift, whatever its limits are"
+    rmdir "$q"
+    is "$(zc pool show q -o json | jq -c '[.drifted, .drift[0].key]')" '[true,"group"]' "... a pool's, too"
+    zc export m1 >"$T/m1.yaml"
+    status_is 4 "apply makes the pool's group again, and cannot the zone's" zc apply -f "$T/m1.yaml"
+    like "$out" "the group .*/q.pool/m1 is gone: somebody has removed it" "... says which"
+    is "$(zc pool show q -o json | jq .drifted)" false "... the pool is whole"
+    rmdir "$q"
+    status_is 0 "a restart makes both, as why says" zc restart m1
+    is "$(state m1) $(cat "$q/m1/cgroup.procs" | grep -c .) $(zc show m1 -o json | jq .drifted)" "running 2 false" "... it runs in them"
+    zc delete --force m1 m2 >/dev/null
+    zc pool delete q >/dev/null
+fi
 nothing_left
 
 # ---- a controller that is absent ----

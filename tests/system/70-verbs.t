@@ -27,6 +27,13 @@ like "$out" "memory.cap: more than the .* of this machine" "... and a cap that b
 zc set web memory.cap= tasks= labels.floor= >/dev/null
 status_is 0 "start" zc start web
 is "$(zc exec web -- sh -c 'echo $GREETING')" hello "the spec's environment"
+status_is 0 "a bound that is reached already" zc set web tasks=1
+like "$out" "tasks: [0-9]+ run already: no new one can start until fewer than 1 are left" "... says what that means"
+like "$(zc set web tasks= memory.cap=100T 2>&1)" "bounds nothing" "a cap that bounds nothing is remarked live"
+is "$(zc set web cpu.shares=301 2>&1)" "cpu.shares: 200 -> 301 (applied live)" "... and not at each later change"
+status_is 7 "one key with two values" zc set web cpu.cap=1 cpu.shares=7 cpu.cap=2
+like "$out" "cpu.cap: is given twice: cpu.cap=1 and cpu.cap=2" "... says which"
+is "$(field web '[.spec.cpu.cap, .spec.cpu.shares] | map(. // "-") | join(" ")')" "- 301" "... and changes nothing"
 status_is 0 "set several keys" zc set web cpu.shares=300 memory.cap=64M
 like "$out" "cpu.shares.*live" "... says applied live"
 like "$(zc export web)" "shares: 300   # twice the usual" "... and keeps the comment"

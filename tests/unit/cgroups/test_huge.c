@@ -51,6 +51,11 @@ static void test_huge_drift(void)
     ok(cg_open(h, "z.slice", "web", &g, &e) == 0, "a group %s", e.text);
     auto_free char *free_of_it = drifted(g);
     is_str(free_of_it, "", "no limit of any size is no drift");
+    memory.hugepages = 100000;
+    json *said = cg_remarks(h, &limits);
+    is_str(js_str_of(js_at(said, 0), ""), "memory.hugepages: cut to whole pages of 64 KiB: 64 KiB",
+           "what is cut");
+    js_free(said);
     memory.hugepages = 4u << 20;
     ok(cg_heal(g, &limits, &e) == 0, "written %s", e.text);
     ok(str_starts(got("v1/hugetlb/z.slice/web/hugetlb.2MB.rsvd.limit_in_bytes"), "4194304"),
