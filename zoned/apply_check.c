@@ -112,28 +112,54 @@ static struct zone *zone_of(const struct apply_item *it)
     return registry_find(it->job->d, it->spec->zone);
 }
 
-/* Does another of the zones that change have it now? It may give it up. */
-static bool leased_by_another(const struct apply_item *it, const struct net_addr *addr)
+/* Written in the second round. */
+static bool is_late(const struct apply_item *it)
+{
+    return !it->old || it->takes;
+}
+
+static bool lists(const struct lease_link *v, unsigned n, const struct net_addr *addr)
+{
+    for (unsigned i = 0; i < n; i++)
+        if (net_addr_eq(&v[i].addr4, addr) || net_addr_eq(&v[i].addr6, addr))
+            return true;
+    return false;
+}
+
+/* Has another zone given it up when this one takes it? A running one does so at the end of its round. */
+static bool given_up(const struct apply_item *it, const struct net_addr *addr)
 {
     const struct apply_job *a = it->job;
     for (unsigned i = 0; i < a->n; i++) {
-        const struct zone *z = &a->at[i] != it && !a->at[i].same ? zone_of(&a->at[i]) : NULL;
-        for (unsigned k = 0; z && k < z->lease.nlinks; k++)
-            if (net_addr_eq(&z->lease.links[k].addr4, addr) || net_addr_eq(&z->lease.links[k].addr6, addr))
-                return true;
+        const struct apply_item *o = &a->at[i];
+        const struct zone *z = o != it && o->old && o->leased ? zone_of(o) : NULL;
+        bool before = is_late(o) != is_late(it) ? is_late(it) : !o->live && o < it;
+        if (z && before && lists(o->lease.before, o->lease.nbefore, addr) &&
+            !lists(z->lease.links, z->lease.nlinks, addr))
+            return true;
     }
     return false;
 }
 
-static bool wants_what_another_has(const struct apply_item *it)
+static bool wants_what_is_given_up(const struct apply_item *it)
 {
     for (unsigned i = 0; i < it->spec->network.len; i++)
         for (char **s = it->spec->network.at[i].address; s && *s; s++) {
             struct net_addr addr;
-            if (net_addr_parse(*s, &addr) == 0 && leased_by_another(it, &addr))
+            if (net_addr_parse(*s, &addr) == 0 && given_up(it, &addr))
                 return true;
         }
     return false;
+}
+
+/* z: of the registry, or one that only looks like the zone that is to be made. */
+static int try_lease(struct apply_item *it, struct zone *z, struct err *e)
+{
+    if (it->same || (it->old && zone_is_up(z) && !it->live) || wants_what_is_given_up(it))
+        return 0;
+    int r = lease_begin(it->job->d, z, it->spec, &it->lease, e);
+    it->leased = r == 0;
+    return r;
 }
 
 /* Addresses: taken by all, then all given back. */
@@ -141,21 +167,17 @@ static int try_leases(struct apply_job *a, struct err *e)
 {
     struct zone *news = xcalloc(a->n + 1, sizeof(*news));
     int r = 0;
-    unsigned n = 0;
-    for (; n < a->n && r == 0; n++) {
-        struct apply_item *it = &a->at[n];
-        struct zone *z = zone_of(it);
-        if (it->same || (z && zone_is_up(z) && !it->live) || wants_what_another_has(it))
+    for (unsigned i = 0; i < 2 * a->n && r == 0; i++) {
+        struct apply_item *it = &a->at[i % a->n];
+        struct zone *made = &news[i % a->n];
+        if (is_late(it) != (i >= a->n))
             continue;
-        snprintf(news[n].name, sizeof(news[n].name), "%s", it->spec->zone);
-        r = lease_begin(a->d, z ? z : &news[n], it->spec, &it->lease, e);
-        it->leased = r == 0;
+        snprintf(made->name, sizeof(made->name), "%s", it->spec->zone);
+        r = try_lease(it, it->old ? zone_of(it) : made, e);
     }
-    while (n-- > 0) {
-        struct zone *z = zone_of(&a->at[n]);
-        if (a->at[n].leased)
-            lease_rollback(a->d, z ? z : &news[n], &a->at[n].lease);
-    }
+    for (unsigned i = 0; i < a->n; i++)
+        if (a->at[i].leased)
+            lease_rollback(a->d, a->at[i].old ? zone_of(&a->at[i]) : &news[i], &a->at[i].lease);
     free(news);
     return r;
 }

@@ -76,7 +76,7 @@ two() { # SA SB: specs of the two zones, and the same exchanged
 port() { echo "network: [{link: default, ports: [\"$1:80\"${2:-}]}]"; }
 two "$(port 9301)" "$(port 9302)"
 zc apply -f "$T/ap" >/dev/null && zc start sa sb
-for z in sa sb; do nsenter -n -t "$(field $z .pid)" "$here/peer.py" "$(addr $z)" 80 & done
+for z in sa sb; do nsenter -n -t "$(field $z .pid)" "$here/peer.py" 0.0.0.0 80 & done
 answers() { # PORT ZONE: it is that zone which answers there
     nft list map inet "$inst" any4 | grep -q "tcp . $1 : $(addr "$2") . 80" &&
         tries=50 until_ok curl -fs -m 1 -o /dev/null "http://127.0.0.1:$1/"
@@ -106,6 +106,23 @@ two "cpu: {reserved: $(part 0.1)}" "cpu: {reserved: $(part 0.7)}"
 swaps "promises the other way"
 two "cpu: {reserved: $(part 0.7)}" "cpu: {reserved: $(part 0.1)}"
 swaps "... and back"
+# ---- addresses ----
+zc network create fix --subnet 10.63.77.0/24 >/dev/null
+at() { echo "network: [{link: fix, address: 10.63.77.$1}]"; }
+two "$(at 5)" "$(at 6)"
+swaps "addresses of their own"
+two "$(at 6)" "$(at 5)"
+refused 4 '10.63.77.6' "running zones do not swap addresses"
+two "$(at 7)" "$(at 8)"
+ap 3 p1 "$(at 5)"
+swaps "a new zone takes an address that is given up"
+rm "$T/ap/2.yaml" "$T/ap/3.yaml"
+ap 0 p1 "$(at 9)"
+ap 1 p2 "$(at 5)"
+swaps "... also from a zone at rest"
+ap 3 p3 "$(at 9)"
+refused 4 '10.63.77.9' "not one that stays"
+zc delete p1 p2 >/dev/null
 # ---- a kill in the midst ----
 two "$(port 9301)" "$(port 9302)"
 zc apply -f "$T/ap" >/dev/null
@@ -146,4 +163,5 @@ status_is 0 "mended" zc apply -f "$T/ap"
 is "$(zc list -q | xargs)" "p1 p2 p3 sa sb" "... all is made"
 answers 9301 sa && answers 9302 sb; ok $? "... and swapped"
 zc delete --force $(zc list -q) >/dev/null
+zc network delete fix
 nothing_left
