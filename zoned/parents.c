@@ -70,7 +70,8 @@ static void look_at_zone(struct zone *z, const struct net_entry *n, bool there)
     for (unsigned i = 0; i < z->plan->links.len; i++) {
         if (!on(z, i, n))
             continue;
-        if (n->net.type == SPEC_NET_BRIDGE && there && net_link_rejoin(z->d->net, &z->plan->links.at[i], &e) < 0)
+        if (n->net.type == SPEC_NET_BRIDGE && there &&
+            net_link_rejoin(z->d->net, &z->plan->links.at[i], &e) < 0)
             log_warning("zone %s: %s", z->name, e.text);
         if (n->net.type == SPEC_NET_MACVLAN && !has_link(z, i)) {
             z->missing |= 1u << i;
