@@ -29,6 +29,29 @@ static void take_resolvers(net_taken_list *v, const char *file)
     }
 }
 
+int net_host_taken(struct net_addr **out, unsigned *n, struct err *e)
+{
+    struct nl_sock *s;
+    net_subnets routes = {0}, gateways = {0};
+    net_addr_list addrs = {0};
+    int r = net_nl_open(NETLINK_ROUTE, &s, e);
+    if (r < 0)
+        return r;
+    r = net_routes(s, &routes, &gateways, e);
+    r = r < 0 ? r : net_addrs(s, &addrs, e);
+    net_nl_close(s);
+    for (unsigned i = 0; i < addrs.len; i++)
+        *vec_add(&gateways) = addrs.at[i].addr;
+    if (r == 0) {
+        *n = gateways.len;
+        *out = take_ptr(&gateways.at);
+    }
+    vec_done(&routes);
+    vec_done(&gateways);
+    vec_done(&addrs);
+    return r;
+}
+
 /* The others first: a conflict is better told by their name than as a route. */
 static int list_taken(const struct net_network *others, unsigned nothers, net_taken_list *out, struct err *e)
 {

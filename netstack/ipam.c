@@ -17,9 +17,11 @@ struct family {
 };
 struct net_pool {
     struct family four, six;
-    bool apart;    /* a range for one of them: each goes its own way */
-    unsigned next, /* the search for an address begins here */
-        rests;     /* the host number released last; given again only when nothing else is free */
+    bool apart;                    /* a range for one of them: each goes its own way */
+    VEC(struct net_addr) avoid;    /* of others on the same LAN */
+    VEC(struct net_pool *) beside; /* of other networks on it */
+    unsigned next,                 /* the search for an address begins here */
+        rests; /* the host number released last; given again only when nothing else is free */
 };
 
 static uint64_t host_number(const struct net_addr *a, const struct net_addr *subnet)
@@ -114,6 +116,8 @@ void net_pool_free(struct net_pool *p)
         return;
     vec_done(&p->four.far);
     vec_done(&p->six.far);
+    vec_done(&p->avoid);
+    vec_done(&p->beside);
     free(p);
 }
 
@@ -131,6 +135,58 @@ static int full(const struct net_pool *p, struct err *e)
     return err_hint(e, "put the zone on another network");
 }
 
+static struct family *family_of(struct net_pool *p, const struct net_addr *a)
+{
+    struct family *f = a->family == AF_INET6 ? &p->six : &p->four;
+    return f->hosts && net_addr_in(a, &f->subnet) ? f : NULL;
+}
+
+static int find_far(const struct family *f, const struct net_addr *a)
+{
+    for (unsigned i = 0; i < f->far.len; i++)
+        if (net_addr_eq(&f->far.at[i], a))
+            return (int)i;
+    return -1;
+}
+
+/* ---- what others have on the same LAN ---- */
+void net_pool_avoid(struct net_pool *p, const struct net_addr *others, unsigned n,
+                    struct net_pool *const *beside, unsigned nbeside)
+{
+    p->avoid.len = p->beside.len = 0;
+    for (unsigned i = 0; i < n; i++)
+        *vec_add(&p->avoid) = others[i];
+    for (unsigned i = 0; i < nbeside; i++)
+        *vec_add(&p->beside) = beside[i];
+}
+
+static bool given(struct net_pool *p, const struct net_addr *a)
+{
+    struct family *f = family_of(p, a);
+    uint64_t n = f ? host_number(a, &f->subnet) : 0;
+    return n && !is_broadcast(f, n) && (n < f->hosts ? test(f, (unsigned)n) : find_far(f, a) >= 0);
+}
+
+/* Who has it, or NULL. */
+static const char *foreign(const struct net_pool *p, const struct net_addr *a)
+{
+    for (unsigned i = 0; i < p->avoid.len; i++)
+        if (net_addr_eq(&p->avoid.at[i], a))
+            return "this host's own, or a gateway's";
+    for (unsigned i = 0; i < p->beside.len; i++)
+        if (given(p->beside.at[i], a))
+            return "taken on another network of the same link";
+    return NULL;
+}
+
+static bool free_for(const struct net_pool *p, const struct family *f, unsigned n)
+{
+    if (test(f, n))
+        return false;
+    struct net_addr a = number_host(f, n);
+    return !foreign(p, &a);
+}
+
 /* From where the last address was given, round low … end-1; end when none is free. b NULL: a alone counts. */
 static unsigned next_free(const struct net_pool *p, const struct family *a, const struct family *b,
                           unsigned but)
@@ -138,7 +194,7 @@ static unsigned next_free(const struct net_pool *p, const struct family *a, cons
     unsigned end = b && b->end < a->end ? b->end : a->end, low = b && b->low > a->low ? b->low : a->low;
     for (unsigned i = 0; low < end && i < end - low; i++) {
         unsigned n = low + (p->next >= low ? p->next - low + i : i) % (end - low);
-        if (n != but && !test(a, n) && !(b && test(b, n)))
+        if (n != but && free_for(p, a, n) && !(b && !free_for(p, b, n)))
             return n;
     }
     return end;
@@ -188,20 +244,6 @@ int net_pool_take(struct net_pool *p, struct net_addr *v4, struct net_addr *v6, 
     return err_hint(e, "delete zones, or make a network with a larger subnet or range");
 }
 
-static struct family *family_of(struct net_pool *p, const struct net_addr *a)
-{
-    struct family *f = a->family == AF_INET6 ? &p->six : &p->four;
-    return f->hosts && net_addr_in(a, &f->subnet) ? f : NULL;
-}
-
-static int find_far(const struct family *f, const struct net_addr *a)
-{
-    for (unsigned i = 0; i < f->far.len; i++)
-        if (net_addr_eq(&f->far.at[i], a))
-            return (int)i;
-    return -1;
-}
-
 int net_pool_claim(struct net_pool *p, const struct net_addr *a, struct err *e)
 {
     char text[64], net[64];
@@ -221,6 +263,9 @@ int net_pool_claim(struct net_pool *p, const struct net_addr *a, struct err *e)
                                  : "network address");
     if (n < f->hosts ? test(f, (unsigned)n) : find_far(f, a) >= 0)
         return err_set(e, ERR_CONFLICT, EADDRINUSE, "address %s is taken", text);
+    const char *who = foreign(p, a);
+    if (who)
+        return err_set(e, ERR_CONFLICT, EADDRINUSE, "address %s is %s", text, who);
     int r = f->used < NET_BRIDGE_ZONES ? 0 : full(p, e);
     if (r < 0)
         return r;

@@ -77,6 +77,12 @@ void net_pool_free(struct net_pool *p);
 int net_pool_take(struct net_pool *p, struct net_addr *v4, struct net_addr *v6, struct err *e);
 /* Takes a given address: invalid outside the subnet, the gateway's, the broadcast's; conflict when taken. */
 int net_pool_claim(struct net_pool *p, const struct net_addr *a, struct err *e);
+/* What is neither taken nor claimed from now on, beside what the pool has given: addresses of others, and what other pools have
+ * (they must live until the next call). For networks on a LAN that others are on, too. */
+void net_pool_avoid(struct net_pool *p, const struct net_addr *others, unsigned n,
+                    struct net_pool *const *beside, unsigned nbeside);
+/* The host's own addresses and gateways; free(). */
+int net_host_taken(struct net_addr **out, unsigned *n, struct err *e);
 void net_pool_release(struct net_pool *p, const struct net_addr *a); /* idempotent */
 unsigned net_pool_used(const struct net_pool *p);
 

@@ -95,6 +95,52 @@ static int fit_derived(struct net_entry *n, const struct net_addr *want, struct 
     return r;
 }
 
+/* What a link still lacks, out of its network. */
+static int fill(struct zd *d, const struct zone *z, const struct spec_link *s, struct net_entry *n,
+                struct lease_link *l, struct err *e)
+{
+    struct net_addr derived;
+    int r = 0;
+    for (unsigned i = 0; r == 0 && i < strv_len(s->address); i++)
+        r = fix(n, s->address[i], l, e);
+    if (r == 0 && derive(d, z, s, &derived))
+        r = fit_derived(n, &derived, l, e);
+    return r < 0 ? r : take(n, l, e);
+}
+
+/* On a LAN the host has addresses, too, its router, and other networks of the same link. */
+static int fill_on_lan(struct zd *d, const struct zone *z, const struct spec_link *s, struct net_entry *n,
+                       struct lease_link *l, struct err *e)
+{
+    auto_free struct net_addr *host = NULL;
+    VEC(struct net_addr) others = {0};
+    VEC(struct net_pool *) beside = {0};
+    unsigned count = 0;
+    int r = net_host_taken(&host, &count, e);
+    for (unsigned i = 0; i < count; i++)
+        *vec_add(&others) = host[i];
+    for (unsigned i = 0; i < d->networks.len; i++) {
+        const struct net_entry *o = &d->networks.at[i];
+        if (o == n || strcmp(o->net.parent, n->net.parent) != 0)
+            continue;
+        *vec_add(&beside) = o->pool;
+        *vec_add(&others) = o->net.gateway4;
+        *vec_add(&others) = o->net.gateway6;
+    }
+    net_pool_avoid(n->pool, others.at, others.len, beside.at, beside.len);
+    r = r < 0 ? r : fill(d, z, s, n, l, e);
+    net_pool_avoid(n->pool, NULL, 0, NULL, 0);
+    vec_done(&others);
+    vec_done(&beside);
+    return r;
+}
+
+static bool lacks(const struct spec_link *s, const struct net_entry *n, const struct lease_link *l)
+{
+    return (n->net.subnet4.family && !l->addr4.family) || (n->net.subnet6.family && !l->addr6.family) ||
+           (s->address && !l->addr4.family && !l->addr6.family);
+}
+
 /* l: what the link has already, or zeroes. */
 static int fit(struct zd *d, const struct zone *z, const struct spec_link *s, struct lease_link *l,
                struct err *e)
@@ -113,13 +159,8 @@ static int fit(struct zd *d, const struct zone *z, const struct spec_link *s, st
         n->links++;
         snprintf(l->network, sizeof(l->network), "%s", s->link);
     }
-    int r = 0;
-    for (unsigned i = 0; r == 0 && i < strv_len(s->address); i++)
-        r = fix(n, s->address[i], l, e);
-    struct net_addr derived;
-    if (r == 0 && derive(d, z, s, &derived))
-        r = fit_derived(n, &derived, l, e);
-    return r < 0 ? r : take(n, l, e);
+    bool lan = spec_network_joins_lan(n->net.type) && lacks(s, n, l);
+    return lan ? fill_on_lan(d, z, s, n, l, e) : fill(d, z, s, n, l, e);
 }
 
 /* ---- all links of a zone ---- */

@@ -134,6 +134,27 @@ like "$(ip -o link show pb0)" " master $(net pb .bridge) " "... of bridges, too"
 is "$(net po .bridge) $(net po .up) $(ip -o link show master po0 | wc -l) $(grep -c "tables: network po" "$T/zoned.log")" "po0 true 1 0" "... and the operator's is known as that"
 ip link del pm0 && parent pm0
 is "$(eventually "inet 10.39.0.5" inside v1)" "inet 10.39.0.5" "gone and there again at once"
+# ---- a LAN has others on it ----
+host_on_it() { ip addr add 10.39.0.1/24 dev pm0 && ip route add 198.18.0.0/24 via 10.39.0.2 dev pm0; }
+host_on_it
+for x in la lb; do zc network create $x --type macvlan --parent pm0 --subnet 10.39.0.0/24 --range 10.39.0.1-10.39.0.6 >/dev/null; done
+lan_zone() { zc create "$1" --network "$2" --address "$3" --image host -- sleep 1000; }
+status_is 4 "the host's own address is given to no zone" lan_zone x1 la 10.39.0.1
+like "$out" "address 10.39.0.1 is this host's own, or a gateway's" "... and why, is said"
+status_is 4 "nor its gateway's" lan_zone x1 la 10.39.0.2
+status_is 4 "nor one of another network on the same link" lan_zone x1 la 10.39.0.5
+like "$out" "address 10.39.0.5 is taken on another network of the same link" "... and why, is said"
+for x in x1:la x2:lb x3:la; do lan_zone ${x%:*} ${x#*:} auto >/dev/null; done
+is "$(addr x1) $(addr x2) $(addr x3)" "10.39.0.3 10.39.0.4 10.39.0.6" "what is chosen is nobody's, over both networks"
+status_is 8 "... until all are taken" lan_zone x4 lb auto
+ip addr flush dev pm0 # or a zoned that starts would forward over this link, too
+kill9_zoned; start_zoned
+status_is 4 "... over the death of zoned" lan_zone x4 lb 10.39.0.3
+host_on_it
+zc delete x1 >/dev/null
+status_is 0 "what is given back is free for both" lan_zone x4 lb auto
+is "$(addr x4)" 10.39.0.3 "... and given"
+zc delete x2 x3 x4 >/dev/null && zc network delete la lb
 zc delete --force v1 b1 o1 >/dev/null && zc network delete pv pb po
 ip link del pm0 && ip link del pb0 && ip link del po0
 is "$(macs)" "$mac_before" "the host's links were left alone"

@@ -235,6 +235,32 @@ static void test_claims(void)
     net_pool_free(p);
 }
 
+static void test_avoid(void)
+{
+    struct net_network n = {.type = SPEC_NET_MACVLAN,
+                            .subnet4 = A("192.0.2.0/24"),
+                            .first4 = A("192.0.2.10"),
+                            .last4 = A("192.0.2.13"),
+                            .subnet6 = A("2001:db8::/64")};
+    struct net_pool *p = net_pool_new(&n), *q = net_pool_new(&n);
+    struct net_addr v4, v6, host[] = {A("192.0.2.10"), A("2001:db8::dead:beef:0:1")};
+    struct err e = {0};
+    claim_is(q, "192.0.2.11", ERR_NONE);
+    claim_is(q, "2001:db8::dead:beef:0:2", ERR_NONE);
+    net_pool_avoid(p, host, 2, &q, 1);
+    claim_is(p, "192.0.2.10", ERR_CONFLICT);
+    claim_is(p, "192.0.2.11", ERR_CONFLICT);
+    claim_is(p, "2001:db8::dead:beef:0:1", ERR_CONFLICT);
+    claim_is(p, "2001:db8::dead:beef:0:2", ERR_CONFLICT);
+    ok(net_pool_take(p, &v4, &v6, &e) == 0 && v4.bytes[3] == 12, "take passes over what others have");
+    ok(net_pool_take(p, &v4, &v6, &e) == 0 && v4.bytes[3] == 13, "... each of them");
+    ok(net_pool_take(p, &v4, &v6, &e) < 0 && e.kind == ERR_LIMIT, "... and there are no more");
+    net_pool_avoid(p, NULL, 0, NULL, 0);
+    claim_is(p, "192.0.2.11", ERR_NONE);
+    net_pool_free(p);
+    net_pool_free(q);
+}
+
 static void test_full(void)
 {
     struct net_network n = {.subnet4 = A("10.5.0.0/16"), .gateway4 = A("10.5.0.1/16")};
@@ -333,6 +359,7 @@ int main(void)
     property("10.5.7.0/24", 20000);
     property("10.5.7.16/29", 2000);
     test_claims();
+    test_avoid();
     test_full();
     test_choose();
     test_json();
