@@ -160,13 +160,13 @@ static void test_diff(void)
 /* What only the other pool can give waits with it; what is given back does not. */
 static void test_pool_diff(void)
 {
-    auto_spec struct spec *a = parse(HEAD "cpu: {pool: p, set: 0, dedicated: 2}\n", NULL);
+    auto_spec struct spec *a = parse(HEAD "cpu: {pool: p, set: 0-1, dedicated: 2}\n", NULL);
     auto_spec struct spec *b = parse(HEAD "cpu: {set: 1, reserved: 0.5, shares: 7}\n", NULL);
     spec_changes c = {0};
     spec_diff(a, b, &c);
     changed(&c, "cpu.pool", "p", NULL, false);
     changed(&c, "cpu.reserved", NULL, "0.5", false);
-    changed(&c, "cpu.set", "0", "1", false);
+    changed(&c, "cpu.set", "0-1", "1", false);
     changed(&c, "cpu.dedicated", "2", NULL, true);
     changed(&c, "cpu.shares", "100", "7", true);
     spec_changes_done(&c);
