@@ -125,23 +125,23 @@ static int rest(const struct change *x, struct err *e)
     return r;
 }
 
-/* What lies between two links of the zone, one of which may have stayed. */
-static int selves(const struct change *x, struct err *e)
+int net_zone_selves(struct net_ctx *c, const struct net_link_plan *before, unsigned nbefore,
+                    const struct net_link_plan *after, unsigned nafter, struct err *e)
 {
     struct net_nft *nft;
     net_elems old = {0}, new = {0}, gone = {0};
     int busy, r = 0;
-    net_elems_of_self(&old, x->before.at, x->before.n);
-    net_elems_of_self(&new, x->after.at, x->after.n);
+    net_elems_of_self(&old, before, nbefore);
+    net_elems_of_self(&new, after, nafter);
     for (unsigned i = 0; i < old.len; i++)
         if (!net_elems_find(&new, &old.at[i]))
             *vec_add(&gone) = old.at[i];
     if (new.len || gone.len)
-        r = net_ctx_nft(x->c, &nft, e);
+        r = net_ctx_nft(c, &nft, e);
     if (r == 0 && new.len)
-        r = net_nft_add(nft, x->c->instance, &new, &busy, e);
+        r = net_nft_add(nft, c->instance, &new, &busy, e);
     if (r == 0 && gone.len)
-        r = net_nft_del(nft, x->c->instance, &gone, e);
+        r = net_nft_del(nft, c->instance, &gone, e);
     vec_done(&old);
     vec_done(&new);
     vec_done(&gone);
@@ -211,7 +211,7 @@ static int carry_out(const struct change *x, struct err *e)
     int r = leave(x, e);
     r = r < 0 ? r : join(x, e);
     r = r < 0 ? r : rest(x, e);
-    r = r < 0 ? r : selves(x, e);
+    r = r < 0 ? r : net_zone_selves(x->c, x->before.at, x->before.n, x->after.at, x->after.n, e);
     return r < 0 ? r : routes(x, e);
 }
 

@@ -195,6 +195,9 @@ char *net_resolv_of_zone(const char *host_text, const struct net_link_plan *link
 char *net_names_text(const char *zone, const struct net_link_plan *l);
 /* Elements of these links in our tables: for links that are up and whose elements were lost. Idempotent. */
 int net_zone_elements(struct net_ctx *c, const struct net_link_plan *links, unsigned n, struct err *e);
+/* What lies between two links of one zone, which net_zone_elements does not know: before gives way to after. Idempotent. */
+int net_zone_selves(struct net_ctx *c, const struct net_link_plan *before, unsigned nbefore,
+                    const struct net_link_plan *after, unsigned nafter, struct err *e);
 
 /* ---- other firewalls ---- */
 struct net_pass {        /* what they must let pass */

@@ -132,15 +132,21 @@ static void pair_elem(net_elems *v, const struct net_addr *from, const struct ne
     key_part(x, to->bytes, (unsigned)net_addr_len(to));
 }
 
+/* On LANs of others two zones may have the same addresses. */
+static bool pair(const struct net_link_plan *from, const struct net_link_plan *to)
+{
+    return to->ports.len && net_routed_by_us(&from->network) && net_routed_by_us(&to->network);
+}
+
 void net_elems_of_self(net_elems *v, const struct net_link_plan *links, unsigned n)
 {
     for (unsigned i = 0; i < n; i++)
         for (unsigned k = 0; k < n; k++)
-            if (i != k && links[k].ports.len)
+            if (i != k && pair(&links[i], &links[k]))
                 pair_elem(v, &links[i].addr4, &links[k].addr4);
     for (unsigned i = 0; i < n; i++)
         for (unsigned k = 0; k < n; k++)
-            if (i != k && links[k].ports.len)
+            if (i != k && pair(&links[i], &links[k]))
                 pair_elem(v, &links[i].addr6, &links[k].addr6);
 }
 

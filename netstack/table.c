@@ -97,7 +97,7 @@ static const char skeleton[] =
     "add rule inet $ to_zone ct status dnat accept\n"
     "add rule inet $ to_zone drop\n"
     "add rule inet $ forward oifname @bridges goto to_zone\n"
-    "add rule inet $ forward iifname @sealed drop\n"
+    "add rule inet $ forward iifname @sealed reject with icmpx admin-prohibited\n" /* the way of those that reach a network */
     "add rule inet $ forward iifname @bridges accept\n"
     "add rule inet $ forward jump strangers\n"
     "add rule inet $ to_zone_source ip saddr 127.0.0.0/8 masquerade\n"

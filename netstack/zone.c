@@ -221,7 +221,8 @@ int net_zone_socket(int ns, struct nl_sock **out, struct err *e)
     return r;
 }
 
-int net_zone_elements(struct net_ctx *c, const struct net_link_plan *links, unsigned n, struct err *e)
+static int add_elements(struct net_ctx *c, const struct net_link_plan *links, unsigned n, bool one_zone,
+                        struct err *e)
 {
     struct net_nft *nft;
     net_elems v = {0};
@@ -230,7 +231,8 @@ int net_zone_elements(struct net_ctx *c, const struct net_link_plan *links, unsi
         net_elems_of_source(&v, &links[i]);
     for (unsigned i = 0; i < n; i++)
         net_elems_of_ports(&v, &links[i]);
-    net_elems_of_self(&v, links, n);
+    if (one_zone)
+        net_elems_of_self(&v, links, n);
     if (r == 0 && v.len) {
         struct err own = {0};
         r = net_nft_add(nft, c->instance, &v, &busy, &own);
@@ -244,6 +246,11 @@ int net_zone_elements(struct net_ctx *c, const struct net_link_plan *links, unsi
     }
     vec_done(&v);
     return r;
+}
+
+int net_zone_elements(struct net_ctx *c, const struct net_link_plan *links, unsigned n, struct err *e)
+{
+    return add_elements(c, links, n, false, e);
 }
 
 static int del_elements(struct net_ctx *c, const struct net_link_plan *links, unsigned n, struct err *e)
@@ -385,7 +392,7 @@ int net_zone_up(struct net_ctx *c, const struct net_link_plan *links, unsigned n
         r = inside(zone, links, nlinks, e);
     net_nl_close(zone);
     if (r == 0)
-        r = net_zone_elements(c, links, nlinks, e); /* all or none: nothing of it to undo */
+        r = add_elements(c, links, nlinks, true, e); /* all or none: nothing of it to undo */
     if (r < 0) {
         if (made) {
             del_links(host, links, made, NULL);

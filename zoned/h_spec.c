@@ -149,11 +149,6 @@ json *changes_to_json(const spec_changes *changes, bool running)
     return list;
 }
 
-bool zone_is_up(const struct zone *z)
-{
-    return z->plan && (z->state == ZONE_RUNNING || z->state == ZONE_PAUSED);
-}
-
 struct change_job {
     struct zd_request *r;
     json *answer;

@@ -69,6 +69,9 @@ static int put_elements(struct zd *d, struct err *e)
     }
     vec_done(&links);
     for (unsigned i = 0; i < n && r == 0; i++)
+        if (all[i]->plan && all[i]->plan->links.len > 1)
+            r = net_zone_selves(d->net, NULL, 0, all[i]->plan->links.at, all[i]->plan->links.len, e);
+    for (unsigned i = 0; i < n && r == 0; i++)
         if (all[i]->state == ZONE_RUNNING)
             names_publish(all[i]);
     return r;

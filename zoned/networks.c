@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "zoned/ops.h"
 #include "zoned/zoned.h"
 #include <dirent.h>
 #include <errno.h>
@@ -319,6 +320,15 @@ static int put_spec(struct zd *d, struct net_entry *n, struct spec_network *s, s
     return r < 0 || !n->up ? r : set_reach(d, n, true, e);
 }
 
+/* Whether a zone's way to others is a sealed network. */
+static void routes_follow(struct zd *d, const struct net_entry *n)
+{
+    for (unsigned i = 0; i < d->table_size; i++)
+        for (struct zone *z = d->table[i]; z; z = z->next)
+            if (zone_is_up(z) && zone_is_on(z, n->net.name))
+                zone_refresh(z, "its routes");
+}
+
 int network_change(struct zd *d, struct net_entry *n, const json *patch, struct problems *ps, struct err *e)
 {
     auto_js json *whole = spec_network_to_json(n->spec);
@@ -343,7 +353,10 @@ int network_change(struct zd *d, struct net_entry *n, const json *patch, struct 
         if (put_spec(d, n, old, &mine, &own) < 0)
             log_error("network %s: %s", n->net.name, own.text);
     }
+    bool opened = r == 0 && n->net.type == SPEC_NET_SEALED && !strv_len(old->reach) != !strv_len(s->reach);
     spec_network_free(r < 0 ? s : old);
+    if (opened)
+        routes_follow(d, n);
     if (r == 0)
         event_publish(d, "network-changed", n->net.name, NULL);
     return r;

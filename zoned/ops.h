@@ -39,5 +39,8 @@ void zone_note(struct zone *z, const char *fmt, ...) __attribute__((format(print
 typedef void (*zone_update_done)(struct zone *z, const struct err *e, void *arg);
 int zone_update(struct zd *d, struct zone *z, const char *old_text, struct problems *ps,
                 zone_update_done done, void *arg, struct err *e);
+/* The update of a spec that is as it was, because what is around the running zone changed. what: a literal, for the log of a
+ * failure. */
+void zone_refresh(struct zone *z, const char *what);
 void zone_claims_back(struct zone *z); /* the ports and names of its plan are its own again */
 void zone_put_back(struct zd *d, struct zone *z, const char *old_text);

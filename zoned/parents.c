@@ -43,25 +43,6 @@ static bool has_link(const struct zone *z, unsigned i)
     return ns < 0 || net_link_there(&z->plan->links.at[i], ns);
 }
 
-static void updated(struct zone *z, const struct err *e, void *arg)
-{
-    if (err_is(e))
-        log_error("zone %s: its link did not come back: %s", z->name, e->text);
-}
-
-/* The update of a spec that is as it was: what is missing joins as a new link does. */
-static void join_again(struct zone *z)
-{
-    auto_free char *text = NULL;
-    struct problems ps = {0};
-    struct err e = {0};
-    int r = store_read_text(z->d, z, &text, &e);
-    r = r < 0 ? r : zone_update(z->d, z, text, &ps, updated, NULL, &e);
-    if (r < 0)
-        updated(z, &e, NULL);
-    problems_done(&ps);
-}
-
 /* A macvlan goes with its parent, a pair only leaves the bridge that goes. */
 static void look_at_zone(struct zone *z, const struct net_entry *n, bool there)
 {
@@ -78,8 +59,8 @@ static void look_at_zone(struct zone *z, const struct net_entry *n, bool there)
             missing = true;
         }
     }
-    if (missing && there)
-        join_again(z);
+    if (missing && there) /* what is missing joins as a new link does */
+        zone_refresh(z, "its link did not come back");
 }
 
 static void look_at_zones(struct zd *d, const struct net_entry *n, bool there)
@@ -87,7 +68,7 @@ static void look_at_zones(struct zd *d, const struct net_entry *n, bool there)
     unsigned count;
     auto_free struct zone **all = registry_sorted(d, &count);
     for (unsigned i = 0; i < count; i++)
-        if (all[i]->plan && (all[i]->state == ZONE_RUNNING || all[i]->state == ZONE_PAUSED))
+        if (zone_is_up(all[i]))
             look_at_zone(all[i], n, there);
 }
 

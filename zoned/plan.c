@@ -109,6 +109,18 @@ static void fill_link(const struct spec_link *s, const struct net_network *n, co
     }
 }
 
+/* A sealed network is no way out, but the one to the networks that it reaches. */
+static void go_by_sealed(const struct plan_inputs *in, struct plan *p)
+{
+    for (unsigned i = 0; i < p->links.len; i++)
+        for (unsigned k = 0; k < in->nnetworks; k++)
+            if (!strcmp(in->networks[k].net.name, p->links.at[i].network.name) &&
+                in->networks[k].net.type == SPEC_NET_SEALED && strv_len(in->networks[k].spec->reach)) {
+                p->links.at[i].default_route = true;
+                return;
+            }
+}
+
 /* Two passes over the spec's links, so that a new one takes no name of one that stays. */
 static void add_networks(const struct plan_inputs *in, struct plan *p, struct problems *ps)
 {
@@ -144,6 +156,8 @@ static void add_networks(const struct plan_inputs *in, struct plan *p, struct pr
         way_out |= one.default_route;
         *vec_add(&p->links) = one;
     }
+    if (!way_out)
+        go_by_sealed(in, p);
 }
 
 static void add_links(const struct plan_inputs *in, struct plan *p, struct problems *ps)

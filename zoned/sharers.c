@@ -22,11 +22,6 @@ static bool shares(const struct zone *o, const struct zone *z)
     return o->plan && str_eq(o->plan->join_zone, z->name);
 }
 
-static bool runs(const struct zone *z)
-{
-    return z->state == ZONE_RUNNING || z->state == ZONE_PAUSED;
-}
-
 static bool stack_of(const struct zone *z, struct stat *st)
 {
     char path[40];
@@ -42,11 +37,11 @@ static bool other_stack(const struct zone *a, const struct zone *b)
 
 char *sharer_lost(struct zd *d, const struct zone *z)
 {
-    const char *name = z->plan && runs(z) ? z->plan->join_zone : NULL;
+    const char *name = z->plan && zone_is_up(z) ? z->plan->join_zone : NULL;
     const struct zone *owner = registry_find(d, name);
     if (!name)
         return NULL;
-    if (!owner || !runs(owner))
+    if (!owner || !zone_is_up(owner))
         return xasprintf("zone %s, whose network it has, does not run", name);
     return other_stack(owner, z) ? xasprintf("zone %s, whose network it had, was started anew since", name)
                                  : NULL;
@@ -104,37 +99,20 @@ static void start_anew(struct zone *z, struct zone *owner)
 
 void sharers_follow(struct zone *owner)
 {
-    char **list = runs(owner) ? sharers_of(owner->d, owner) : NULL;
+    char **list = zone_is_up(owner) ? sharers_of(owner->d, owner) : NULL;
     for (char **name = list; name && *name; name++)
         start_anew(registry_find(owner->d, *name), owner);
     strv_free(list);
 }
 
-static void refreshed(struct zone *z, const struct err *e, void *arg)
-{
-    if (err_is(e))
-        log_warning("zone %s: its etc/hosts and etc/resolv.conf: %s", z->name, e->text);
-}
-
-/* Their files say what the owner's links are: the update of a spec that is as it was. */
-static int refresh(struct zone *z, struct err *e)
-{
-    auto_free char *text = NULL;
-    struct problems ps = {0};
-    int r = store_read_text(z->d, z, &text, e);
-    r = r < 0 ? r : zone_update(z->d, z, text, &ps, refreshed, NULL, e);
-    problems_done(&ps);
-    return r;
-}
-
+/* Their files say what the owner's links are. */
 void sharers_refresh(struct zone *owner)
 {
     char **list = sharers_of(owner->d, owner);
     for (char **name = list; name && *name; name++) {
         struct zone *z = registry_find(owner->d, *name);
-        struct err e = {0};
-        if (runs(z) && refresh(z, &e) < 0)
-            refreshed(z, &e, NULL);
+        if (zone_is_up(z))
+            zone_refresh(z, "its etc/hosts and etc/resolv.conf");
     }
     strv_free(list);
 }

@@ -84,3 +84,8 @@ enum verb_answer state_allows(enum zone_state s, enum zone_verb v, const char *z
                  verbs[v].name[0] ? "change its state first: see zonectl start, stop, clear" : "", zone);
     return VERB_REFUSED;
 }
+
+bool zone_is_up(const struct zone *z)
+{
+    return z->plan && (z->state == ZONE_RUNNING || z->state == ZONE_PAUSED);
+}

@@ -146,3 +146,21 @@ int zone_update(struct zd *d, struct zone *z, const char *old_text, struct probl
         z->updating = true;
     return r;
 }
+
+static void refreshed(struct zone *z, const struct err *e, void *arg)
+{
+    if (err_is(e))
+        log_warning("zone %s: %s: %s", z->name, (const char *)arg, e->text);
+}
+
+void zone_refresh(struct zone *z, const char *what)
+{
+    auto_free char *text = NULL;
+    struct problems ps = {0};
+    struct err e = {0};
+    int r = store_read_text(z->d, z, &text, &e);
+    r = r < 0 ? r : zone_update(z->d, z, text, &ps, refreshed, (void *)what, &e);
+    if (r < 0)
+        refreshed(z, &e, (void *)what);
+    problems_done(&ps);
+}

@@ -199,6 +199,7 @@ struct zd {
 };
 
 /* registry.c */
+bool zone_is_up(const struct zone *z); /* runs or pauses by a plan that can be changed live */
 struct zone *registry_find(struct zd *d, const char *name);
 struct zone *registry_add(struct zd *d, const char *name);
 void registry_remove(struct zd *d, struct zone *z); /* frees it */

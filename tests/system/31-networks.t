@@ -78,6 +78,16 @@ from b "http://$gw:8001/" 1 >/dev/null; [ $? != 0 ]; ok $? "sealed: nor to a ser
 zc exec b -- ping -c 1 -W 2 "$gw" >/dev/null; ok $? "... which it may ping"
 is "$(zc exec b -- cat /sys/class/net/eth0/mtu)" 1400 "the MTU is the network's"
 is "$(zc exec b -- busybox ip route | grep -c default)" 0 "a sealed network gives no default route"
+zc network create lab --type sealed --reach apps >/dev/null && zc run -d --name l --network lab host sleep 1000 >/dev/null
+is "$(from l "http://$a/")" a "a sealed network that reaches another (IPv4)"
+is "$(from l "http://[$a6]:81/")" a "... (IPv6)"
+from l http://192.0.2.2:8000/ >/dev/null; is $? 7 "... and nothing else, which is said at once (IPv4)"
+from l 'http://[2001:db8:1::2]:8000/' >/dev/null; is $? 7 "... (IPv6)"
+zc network set lab --reach '' >/dev/null
+is "$(zc exec l -- busybox ip route | grep -c default)" 0 "... no way there any more, at once"
+zc network set lab --reach apps >/dev/null
+is "$(from l "http://$a/")" a "... and again"
+zc delete --force l >/dev/null && zc network delete lab
 status_is 7 "a sealed network publishes nothing" zc set b 'network[0].ports[]=8080:80'
 is "$a" 10.20.0.10 "addresses come from the range"
 zc create a2 --network apps --image host -- sleep 9 >/dev/null
