@@ -120,9 +120,11 @@ static void guard(struct text *t, const struct net_guard *g)
                  t->instance, chain, t->instance, chain, g->deny ? "drop" : "goto opened");
     else if (g->deny) /* what the host sends back into the network it came from: only what is published */
         str_addf(&t->s,
-                 "add rule inet %s %s iifname \"%s\" ct status dnat meta mark set meta mark | " NET_TRANSLATED
-                 " accept\nadd rule inet %s %s iifname \"%s\" drop\n",
-                 t->instance, chain, g->net->bridge, t->instance, chain, g->net->bridge);
+                 "add element inet %s denied { \"%s\" . \"%s\" }\n"
+                 "add rule inet %s %s iifname \"%s\" ct status dnat accept\n"
+                 "add rule inet %s %s iifname \"%s\" drop\n",
+                 t->instance, g->net->bridge, g->net->bridge, t->instance, chain, g->net->bridge, t->instance,
+                 chain, g->net->bridge);
     const struct net_addr *subnets[] = {&g->net->subnet4, &g->net->subnet6};
     for (unsigned i = 0; i < 2; i++) {
         net_addr_print(subnets[i], true, subnet);
@@ -156,9 +158,9 @@ static const char bridge_head[] =
     "add rule bridge $ judge icmp type != echo-request return\n"
     "add rule bridge $ judge icmpv6 type != echo-request return\n"
     "add rule bridge $ judge meta l4proto { udp, sctp } ip saddr . th sport . ip daddr . th dport @flows4 "
-    "update @flows4 { ip saddr . th sport . ip daddr . th dport } return\n"
+    "return\n"
     "add rule bridge $ judge meta l4proto { udp, sctp } ip6 saddr . th sport . ip6 daddr . th dport @flows6 "
-    "update @flows6 { ip6 saddr . th sport . ip6 daddr . th dport } return\n";
+    "return\n";
 
 static bool active(const struct net_guard *g)
 {
@@ -193,6 +195,8 @@ int net_rules_load(struct net_ctx *c, const struct net_guard *guards, unsigned n
     for (unsigned k = 0; k < 2; k++) {
         t.table = k ? "bridge" : "inet";
         str_addf(&t.s, "flush chain %s %s judge\n", t.table, c->instance);
+        if (!k)
+            str_addf(&t.s, "flush set inet %s denied\n", c->instance);
         sets(&t, members, nmembers, whos);
         if (k && any)
             net_table_expand(&t.s, bridge_head, c->instance);

@@ -25,6 +25,7 @@ static const char skeleton[] =
     "add set inet $ opened4 { type ifname; }\n" /* links on which we turned forwarding on */
     "add set inet $ opened6 { type ifname; }\n"
     "add set inet $ same { type ifname . ifname; }\n" /* from . to: itself, and what it may reach */
+    "add set inet $ denied { type ifname . ifname; }\n" /* itself, where zones of one network are closed to each other */
     "add set inet $ near4 { type ifname . ipv4_addr; flags interval; }\n"
     "add set inet $ near6 { type ifname . ipv6_addr; flags interval; }\n"
     /* from . to: addresses of one zone, which would not answer itself from another link */
@@ -87,6 +88,8 @@ static const char skeleton[] =
     /* route_localnet is on at our bridges, so what claims 127/8 there goes before anything routes it */
     "add rule inet $ first ip daddr 127.0.0.0/8 iifname @bridges drop\n"
     "add rule inet $ first ip saddr 127.0.0.0/8 iifname @bridges drop\n"
+    "add rule inet $ to_zone ct status dnat ct direction original iifname . oifname @denied meta mark set "
+    "meta mark | " NET_TRANSLATED "\n"
     "add rule inet $ to_zone ct state established,related accept\n"
     /* Where bridged frames come here too (br_netfilter), neighbours still find each other: no connection, so nothing to judge. */
     "add rule inet $ to_zone icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } ip6 hoplimit 255 "
@@ -143,7 +146,7 @@ static const char skeleton[] =
     "add set bridge $ asks { typeof iifname . @th,288,48; }\n"
     "add chain bridge $ judge\n"
     "add chain bridge $ opened\n"
-    "add chain bridge $ translated\n" /* of both ways: those that follow are no news to conntrack */
+    "add chain bridge $ translated\n"
     "add chain bridge $ six\n"
     "add chain bridge $ dhcp\n"
     "add chain bridge $ client\n"
@@ -160,6 +163,9 @@ static const char skeleton[] =
     "add rule bridge $ output icmpv6 type nd-router-advert oifname \"%*\" oifname != @hear drop\n"
     "add rule bridge $ output udp sport { 67, 547 } oifname \"%*\" oifname != @hear drop\n"
     /* out where it came in: only what the bridge itself translated to this zone (see net_msg_hairpin) */
+    /* nobody else's */
+    "add rule bridge $ forward meta mark & " NET_TRANSLATED
+    " != 0 meta mark set meta mark & " NET_NOT_TRANSLATED "\n"
     "add rule bridge $ forward iifname . oifname @self iifname != @trusted iifname . ether daddr != @macs "
     "drop\n"
     "add rule bridge $ judged iifname \"%*\" jump judge\n"
@@ -168,11 +174,6 @@ static const char skeleton[] =
     "add rule bridge $ opened meta l4proto { udp, sctp } update @flows6 { ip6 daddr . th dport . ip6 saddr . "
     "th sport }\n"
     "add rule bridge $ translated meta mark set meta mark & " NET_NOT_TRANSLATED "\n"
-    "add rule bridge $ translated meta l4proto { udp, sctp } update @flows4 { ip saddr . th sport . ip daddr "
-    ". th dport }\n"
-    "add rule bridge $ translated meta l4proto { udp, sctp } update @flows6 { ip6 saddr . th sport . ip6 "
-    "daddr "
-    ". th dport }\n"
     "add rule bridge $ translated goto opened\n"
     "add rule bridge $ six iifname @hear icmpv6 type nd-router-solicit iifname . ether saddr @macs ip6 saddr "
     "{ ::, fe80::/10 } accept\n"

@@ -175,14 +175,22 @@ static bool will_change(const spec_changes *changes, const char *key)
     return false;
 }
 
-/* "io.write: …" where io.write or io.write_ops changes; what is as it was has been said. */
+/* "io.write: …" where io.write or io.write_ops changes, "network[1].ports: …" where network[1] comes. */
+static bool is_about(const char *remark, const char *changed)
+{
+    size_t n = strlen(changed);
+    return !strncmp(changed, remark, strcspn(remark, ":")) ||
+           (!strncmp(changed, remark, n) && remark[n] == '.');
+}
+
+/* What is as it was has been said. */
 static void add_remarks(json *notes, const json *remarks, const spec_changes *changes)
 {
     for (size_t i = 0; i < js_len(remarks); i++) {
         const char *text = js_str_of(js_at(remarks, i), "");
         bool changed = false;
         for (unsigned k = 0; k < changes->len; k++)
-            changed = changed || !strncmp(changes->at[k].key, text, strcspn(text, ":"));
+            changed = changed || is_about(text, changes->at[k].key);
         if (changed)
             js_add(notes, js_string(text));
     }

@@ -124,6 +124,7 @@ void release_run_state(struct zone *z)
     z->range = -1;
     z->pid = 0;
     z->missing = 0;
+    z->refresh = NULL;
     z->healthy = -1;
     z->restarts = 0;
     z->pending = false;

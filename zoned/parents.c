@@ -123,5 +123,11 @@ int parents_doctor(const struct zd *d, struct err *e)
         return err_hint(e, "ip link shows the links; when %s is there and up, the zones have it again",
                         n->net.parent);
     }
+    for (unsigned i = 0; i < d->table_size; i++)
+        for (const struct zone *z = d->table[i]; z; z = z->next)
+            if (z->missing) {
+                err_set(e, ERR_NOT_FOUND, ENODEV, "zone %s lacks a link that went with the host's", z->name);
+                return err_hint(e, "zonectl restart %s", z->name);
+            }
     return 0;
 }

@@ -15,7 +15,8 @@ struct update {
     struct plan *plan; /* the new one; once it is sent, and is the zone's, the old one */
     char *old_text;
     struct lease_change leases;
-    bool divides; /* it asks for another part of the machine than before */
+    unsigned missing; /* links that it makes again */
+    bool divides;     /* it asks for another part of the machine than before */
     uint64_t divisions;
     zone_update_done done;
     void *arg;
@@ -53,6 +54,16 @@ static void update_free(struct update *u)
     free(u);
 }
 
+/* The files with names, which who shares the zone's network has of it. */
+static bool same_files(const struct plan *a, const struct plan *b)
+{
+    bool same = a->files.len == b->files.len;
+    for (unsigned i = 0; same && i < a->files.len; i++)
+        same = !strcmp(a->files.at[i].path, b->files.at[i].path) &&
+               str_eq(a->files.at[i].text, b->files.at[i].text);
+    return same;
+}
+
 static void finished(struct zone *z, const json *reply, const struct err *e, void *arg)
 {
     struct update *u = arg;
@@ -66,7 +77,7 @@ static void finished(struct zone *z, const json *reply, const struct err *e, voi
             zone_claims_back(z);
         }
     } else {
-        z->missing = 0;
+        z->missing &= ~u->missing;
         lease_commit(z->d, z, &u->leases);
         if (lease_save(z->d, z, &se) < 0)
             log_error("zone %s: %s", z->name, se.text);
@@ -74,7 +85,6 @@ static void finished(struct zone *z, const json *reply, const struct err *e, voi
             names_follow(z, u->plan);
             dhcp_follow(z, u->plan);
             firewall_follow(z);
-            sharers_refresh(z);
         }
     }
     sample_stale(z);
@@ -83,8 +93,15 @@ static void finished(struct zone *z, const json *reply, const struct err *e, voi
         if (u->divides || z->d->divisions != u->divisions)
             division_left(z->d);
     }
+    bool renamed = !err_is(e) && z->plan && !same_files(z->plan, u->plan);
+    const char *again = z->refresh;
+    z->refresh = NULL;
     u->done(z, e, u->arg);
     update_free(u);
+    if (renamed)
+        sharers_refresh(z);
+    if (again && zone_is_up(z))
+        zone_refresh(z, again);
 }
 
 static int prepare(struct zd *d, struct zone *z, struct update *u, struct problems *ps, struct err *e)
@@ -92,6 +109,7 @@ static int prepare(struct zd *d, struct zone *z, struct update *u, struct proble
     int r = lease_begin(d, z, z->spec, &u->leases, e);
     if (r < 0)
         return r;
+    u->missing = z->missing;
     r = networks_needed(d, z->spec, e);
     r = r < 0 ? r : op_plan(d, z, z->plan, &u->plan, ps, e);
     if (r == 0 && (ports_claim(d, z, z->spec, true, ps) < 0 || aliases_claim(d, z, z->spec, ps) < 0))
@@ -158,6 +176,10 @@ void zone_refresh(struct zone *z, const char *what)
     auto_free char *text = NULL;
     struct problems ps = {0};
     struct err e = {0};
+    if (z->updating) {
+        z->refresh = what;
+        return;
+    }
     int r = store_read_text(z->d, z, &text, &e);
     r = r < 0 ? r : zone_update(z->d, z, text, &ps, refreshed, (void *)what, &e);
     if (r < 0)

@@ -104,9 +104,10 @@ struct zone {
     struct waiters waiters; /* for its end */
     struct json_t *messages;
     bool dry_run, updating;
-    unsigned missing; /* links of its plan that went with their parent, a bit each; of parents.c */
-    bool shared;      /* sharers.c: another zone has joined its network */
-    bool judged;      /* firewall.c: its addresses are in the sets of rules */
+    unsigned missing;    /* links of its plan that went with their parent, a bit each; of parents.c */
+    const char *refresh; /* zone_refresh, once the update that is under way has ended */
+    bool shared;         /* sharers.c: another zone has joined its network */
+    bool judged;         /* firewall.c: its addresses are in the sets of rules */
     struct session_start *session; /* run: the stream to hand over */
     VEC(struct sup_reply) replies; /* requests sent to the supervisor that wait for an answer */
     struct zone *next;
