@@ -35,6 +35,20 @@ static int read_source(struct apply_job *a, struct apply_item *it, const json *s
     return r < 0 ? r : build_permits(a->d, NULL, it->spec->zone, e);
 }
 
+/* A group that somebody removed comes back with a start alone. */
+static int check_groups(const struct zone *z, const json *drift, struct err *e)
+{
+    for (size_t i = 0; i < js_len(drift); i++) {
+        const json *row = js_at(drift, i);
+        if (!str_eq(js_get_str(row, "key", ""), "group") || js_get_str(row, "of", NULL))
+            continue;
+        err_set(e, ERR_CONFLICT, ENOENT, "zone %s: its control group %s was removed", z->name,
+                js_get_str(row, "file", ""));
+        return err_hint(e, "zonectl restart %s makes it anew", z->name);
+    }
+    return 0;
+}
+
 static int look_at_change(struct apply_item *it, struct zone *z, struct err *e)
 {
     struct zd *d = z->d;
@@ -62,8 +76,8 @@ static int look_at_change(struct apply_item *it, struct zone *z, struct err *e)
         if (it->same)
             js_set_str(it->view, "action", "heal");
     }
-    if (!it->live || !z->updating)
-        return 0;
+    if (z->op == OP_NONE && (!it->live || !z->updating))
+        return check_groups(z, drift, e);
     err_set(e, ERR_BUSY, EBUSY, "zone %s: another change is under way", z->name);
     return err_hint(e, "try again when it is done");
 }
@@ -212,33 +226,42 @@ static void try_claims(struct apply_job *a, struct problems *ps)
             zone_claims_back(zone_of(&a->at[i]));
 }
 
-static void swap_specs(struct apply_job *a)
+/* What the plans of running zones say, for what they will say; again: back. */
+static void swap_specs(struct apply_job *a, struct spec **will)
 {
     for (unsigned i = 0; i < a->n; i++) {
-        struct plan *p = a->at[i].live ? zone_of(&a->at[i])->plan : NULL;
+        struct plan *p = will[i] ? zone_of(&a->at[i])->plan : NULL;
         struct spec *was = p ? p->spec : NULL;
         if (!p)
             continue;
-        p->spec = a->at[i].spec;
-        a->at[i].spec = was;
+        p->spec = will[i];
+        will[i] = was;
     }
 }
 
-/* Promises: asked by each zone that changes its own, among the others as they will be. */
+/* Promises: asked by each zone that changes its own, among the others as they will be until they start anew. */
 static void try_division(struct apply_job *a, struct problems *ps)
 {
-    swap_specs(a);
+    auto_free struct spec **will = xcalloc(a->n + 1, sizeof(*will));
+    for (unsigned i = 0; i < a->n; i++)
+        if (a->at[i].live) {
+            will[i] = spec_copy(a->at[i].spec);
+            spec_stay(zone_of(&a->at[i])->plan->spec, will[i]);
+        }
+    swap_specs(a, will);
     for (unsigned i = 0; i < a->n && !ps->len; i++) {
         struct apply_item *it = &a->at[i];
-        struct zone *z = it->live ? zone_of(it) : NULL;
+        struct zone *z = will[i] ? zone_of(it) : NULL;
         struct division v;
-        if (!z || division_asks_same(z->plan->spec, it->spec))
+        if (!z || division_asks_same(z->plan->spec, will[i]))
             continue;
         (void)division_make(a->d, z, z->plan->spec, &v, ps);
         division_done(&v);
         spec_locate(it->text, it->file, ps);
     }
-    swap_specs(a);
+    swap_specs(a, will);
+    for (unsigned i = 0; i < a->n; i++)
+        spec_free(will[i]);
 }
 
 int apply_read(struct apply_job *a, const json *sources, struct problems *ps, struct err *e)

@@ -246,8 +246,9 @@ int change_at_rest(struct zd *d, struct zone *z, struct problems *ps, struct err
     networks_check(d, z->spec, ps);
     if (ps->len)
         return problems_to_err(ps, e, z->name);
-    int k = zone_is_up(z) ? 0 : lease_make(d, z, e);
-    return k < 0 || zone_is_up(z) ? k : lease_save(d, z, e);
+    bool plans = z->plan != NULL; /* one that starts or stops, too, has addresses of its plan */
+    int k = plans ? 0 : lease_make(d, z, e);
+    return k < 0 || plans ? k : lease_save(d, z, e);
 }
 
 /* The edit names the key, or a section that it is in. */

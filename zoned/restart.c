@@ -70,6 +70,10 @@ static int reread_and_check(struct zd *d, struct zone *z, struct problems *ps, s
 int restart_check(struct zd *d, struct zone *z, struct zd_request *request, struct err *e)
 {
     struct problems nobodys = {0};
+    if (z->updating) {
+        err_set(e, ERR_BUSY, EBUSY, "zone %s: another change is under way", z->name);
+        return err_hint(e, "try again when it is done");
+    }
     int r = reread_and_check(d, z, request ? zd_problems(request) : &nobodys, e);
     problems_done(&nobodys);
     return r;

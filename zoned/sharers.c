@@ -47,8 +47,8 @@ char *sharer_lost(struct zd *d, const struct zone *z)
                                  : NULL;
 }
 
-/* Those that run, or start; strv. */
-static char **sharers_of(struct zd *d, const struct zone *z)
+/* Those that run, or start; strv. left_too: also who has the stack of an earlier start. */
+static char **sharers_of(struct zd *d, const struct zone *z, bool left_too)
 {
     unsigned n;
     char **list = NULL;
@@ -56,14 +56,14 @@ static char **sharers_of(struct zd *d, const struct zone *z)
         return NULL;
     auto_free struct zone **all = registry_sorted(d, &n);
     for (unsigned i = 0; i < n; i++)
-        if (shares(all[i], z))
+        if (shares(all[i], z) && (left_too || !other_stack(all[i], z)))
             strv_add(&list, all[i]->name);
     return list;
 }
 
 int sharers_refuse(struct zd *d, const struct zone *z, const char *hint, struct err *e)
 {
-    char **list = sharers_of(d, z);
+    char **list = sharers_of(d, z, false);
     if (!list)
         return 0;
     auto_free char *names = strv_join(list, " ");
@@ -76,7 +76,7 @@ int sharers_refuse(struct zd *d, const struct zone *z, const char *hint, struct 
 
 void sharers_lose(struct zone *z)
 {
-    char **list = sharers_of(z->d, z);
+    char **list = sharers_of(z->d, z, false);
     for (char **name = list; name && *name; name++) {
         json *extra = js_object();
         js_set_str(extra, "of", z->name);
@@ -92,14 +92,16 @@ static void start_anew(struct zone *z, struct zone *owner)
     auto_free char *lost = sharer_lost(z->d, z);
     if (!lost)
         return;
-    zone_note(owner, "zone %s shares its network: it is restarted, too", z->name);
-    if (op_stop(z->d, z, NULL, z->spec ? z->spec->process.stop_timeout_ms : 10000, false, OP_RESTART, &e) < 0)
+    uint64_t patience = z->spec ? z->spec->process.stop_timeout_ms : 10000;
+    if (op_stop(z->d, z, NULL, patience, false, OP_RESTART, &e) < 0)
         log_warning("zone %s: %s: %s", z->name, lost, e.text);
+    else if (owner->op != OP_NONE) /* somebody waits, and is told */
+        zone_note(owner, "zone %s shares its network: it is restarted, too", z->name);
 }
 
 void sharers_follow(struct zone *owner)
 {
-    char **list = zone_is_up(owner) ? sharers_of(owner->d, owner) : NULL;
+    char **list = zone_is_up(owner) ? sharers_of(owner->d, owner, true) : NULL;
     for (char **name = list; name && *name; name++)
         start_anew(registry_find(owner->d, *name), owner);
     strv_free(list);
@@ -108,7 +110,7 @@ void sharers_follow(struct zone *owner)
 /* Their files say what the owner's links are. */
 void sharers_refresh(struct zone *owner)
 {
-    char **list = sharers_of(owner->d, owner);
+    char **list = sharers_of(owner->d, owner, true);
     for (char **name = list; name && *name; name++) {
         struct zone *z = registry_find(owner->d, *name);
         if (zone_is_up(z))

@@ -64,6 +64,21 @@ static bool same_files(const struct plan *a, const struct plan *b)
     return same;
 }
 
+/* What rules of networks know a zone by. Loading them anew takes as long as there are rules and zones. */
+static bool same_to_rules(const struct plan *a, const struct plan *b)
+{
+    const struct spec *x = a->spec, *y = b->spec;
+    bool same = x->labels.len == y->labels.len && a->links.len == b->links.len;
+    for (unsigned i = 0; same && i < x->labels.len; i++)
+        same = str_eq(x->labels.at[i].key, y->labels.at[i].key) &&
+               str_eq(x->labels.at[i].value, y->labels.at[i].value);
+    for (unsigned i = 0; same && i < a->links.len; i++)
+        same = str_eq(a->links.at[i].network.name, b->links.at[i].network.name) &&
+               net_addr_eq(&a->links.at[i].addr4, &b->links.at[i].addr4) &&
+               net_addr_eq(&a->links.at[i].addr6, &b->links.at[i].addr6);
+    return same;
+}
+
 static void finished(struct zone *z, const json *reply, const struct err *e, void *arg)
 {
     struct update *u = arg;
@@ -84,7 +99,8 @@ static void finished(struct zone *z, const json *reply, const struct err *e, voi
         if (z->plan) {
             names_follow(z, u->plan);
             dhcp_follow(z, u->plan);
-            firewall_follow(z);
+            if (!same_to_rules(z->plan, u->plan))
+                firewall_follow(z);
         }
     }
     sample_stale(z);

@@ -173,7 +173,7 @@ pid=$(field p .pid)
 kill -9 "$(field o .pid)"
 until_ok both "$pid"; ok $? "the death of its PID 1: both come again"
 pid=$(field p .pid)
-until_ok [ "$(told)" != "" ]
+until_ok eval '[ -n "$(told)" ]'
 status_is 0 "by force it is stopped" zc stop --force o
 is "$(field p '[.state, .network_lost] | join(": ")')" "running: zone o, whose network it has, does not run" "... and the other shows that it has none"
 like "$(zc doctor)" "zone p has no network: zone o, whose network it has, does not run" "... doctor too"

@@ -155,9 +155,11 @@ else
     rmdir "$q"
     is "$(zc pool show q -o json | jq -c '[.drifted, .drift[0].key]')" '[true,"group"]' "... a pool's, too"
     zc export m1 >"$T/m1.yaml"
-    status_is 4 "apply makes the pool's group again, and cannot the zone's" zc apply -f "$T/m1.yaml"
-    like "$out" "the group .*/q.pool/m1 is gone: somebody has removed it" "... says which"
-    is "$(zc pool show q -o json | jq .drifted)" false "... the pool is whole"
+    status_is 4 "apply cannot make a zone's group while it runs, and begins nothing" zc apply -f "$T/m1.yaml"
+    like "$out" "control group .*/q.pool/m1 was removed" "... says which"
+    like "$out" "hint: zonectl restart m1" "... and the remedy"
+    status_is 0 "a set makes the pool's again" zc pool set q cpu.shares=100
+    is "$(zc pool show q -o json | jq .drifted)" false "... it is whole"
     rmdir "$q"
     status_is 0 "a restart makes both, as why says" zc restart m1
     is "$(state m1) $(cat "$q/m1/cgroup.procs" | grep -c .) $(zc show m1 -o json | jq .drifted)" "running 2 false" "... it runs in them"

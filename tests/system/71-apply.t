@@ -127,11 +127,12 @@ zc delete p1 p2 >/dev/null
 two "$(port 9301)" "$(port 9302)"
 zc apply -f "$T/ap" >/dev/null
 two "$(port 9302)" "$(port 9301)"
+gave_up() { ! nft list map inet "$inst" any4 | grep -q ": $(addr "$1") . 80"; }
 for held in sa sb; do
     sup=$(sup_of $held)
     kill -STOP "$sup"
     zc apply -f "$T/ap" >"$T/applied" 2>&1 & applying=$!
-    sleep 0.5
+    until_ok gave_up "$([ $held = sa ] && echo sb || echo sa)"; ok $? "(the other has given up its port)"
     kill9_zoned
     wait $applying
     kill -CONT "$sup"
