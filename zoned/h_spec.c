@@ -258,11 +258,22 @@ static bool edit_names(const char *edit, const char *key)
     return n && !strncmp(edit, key, n) && (!key[n] || key[n] == '.');
 }
 
+/* The kernel is not asked for what it has where no edit could name it. */
+static bool edits_limits(char *const *edits)
+{
+    static const char *const sections[] = {"cpu", "memory", "io", "tasks"};
+    bool is = false;
+    for (char *const *edit = edits; edit && *edit; edit++)
+        for (unsigned i = 0; i < ARRAY_LEN(sections); i++)
+            is = is || str_starts(*edit, sections[i]);
+    return is;
+}
+
 /* A value that is asked for and is the zone's already, but not the kernel's: somebody else wrote it. */
 static int heal_named(struct zd *d, struct zone *z, char *const *edits, const spec_changes *changes,
                       json *notes, struct err *e)
 {
-    auto_js json *drift = edits && zone_is_up(z) ? drift_check(d, z) : NULL;
+    auto_js json *drift = edits_limits(edits) && zone_is_up(z) ? drift_check(d, z) : NULL;
     bool asked = false;
     for (size_t i = 0; i < js_len(drift); i++) {
         const char *key = js_get_str(js_at(drift, i), "key", "");
