@@ -29,17 +29,24 @@ static void take_resolvers(net_taken_list *v, const char *file)
     }
 }
 
-int net_host_taken(struct net_addr **out, unsigned *n, struct err *e)
+/* All three are the caller's to end, also after a failure. */
+static int read_host(net_subnets *routes, net_subnets *gateways, net_addr_list *addrs, struct err *e)
 {
     struct nl_sock *s;
-    net_subnets routes = {0}, gateways = {0};
-    net_addr_list addrs = {0};
     int r = net_nl_open(NETLINK_ROUTE, &s, e);
     if (r < 0)
         return r;
-    r = net_routes(s, &routes, &gateways, e);
-    r = r < 0 ? r : net_addrs(s, &addrs, e);
+    r = net_routes(s, routes, gateways, e);
+    r = r < 0 ? r : net_addrs(s, addrs, e);
     net_nl_close(s);
+    return r;
+}
+
+int net_host_taken(struct net_addr **out, unsigned *n, struct err *e)
+{
+    net_subnets routes = {0}, gateways = {0};
+    net_addr_list addrs = {0};
+    int r = read_host(&routes, &gateways, &addrs, e);
     for (unsigned i = 0; i < addrs.len; i++)
         *vec_add(&gateways) = addrs.at[i].addr;
     if (r == 0) {
@@ -55,16 +62,9 @@ int net_host_taken(struct net_addr **out, unsigned *n, struct err *e)
 /* The others first: a conflict is better told by their name than as a route. */
 static int list_taken(const struct net_network *others, unsigned nothers, net_taken_list *out, struct err *e)
 {
-    struct nl_sock *s;
     net_subnets routes = {0}, gateways = {0};
     net_addr_list addrs = {0};
-    int r = net_nl_open(NETLINK_ROUTE, &s, e);
-    if (r < 0)
-        return r;
-    r = net_routes(s, &routes, &gateways, e);
-    if (r == 0)
-        r = net_addrs(s, &addrs, e);
-    net_nl_close(s);
+    int r = read_host(&routes, &gateways, &addrs, e);
     for (unsigned i = 0; i < nothers; i++)
         if (!spec_network_joins_lan(others[i].type)) {
             take(out, &others[i].subnet4, others[i].name);

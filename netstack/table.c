@@ -162,10 +162,10 @@ static const char skeleton[] =
     /* What most packets are not is asked first, and sets last. */
     "add rule bridge $ output icmpv6 type nd-router-advert oifname \"%*\" oifname != @hear drop\n"
     "add rule bridge $ output udp sport { 67, 547 } oifname \"%*\" oifname != @hear drop\n"
-    /* out where it came in: only what the bridge itself translated to this zone (see net_msg_hairpin) */
-    /* nobody else's */
+    /* the mark is ours alone: whoever else set it has not opened anything by it */
     "add rule bridge $ forward meta mark & " NET_TRANSLATED
     " != 0 meta mark set meta mark & " NET_NOT_TRANSLATED "\n"
+    /* out where it came in: only what the bridge itself translated to this zone (see net_msg_hairpin) */
     "add rule bridge $ forward iifname . oifname @self iifname != @trusted iifname . ether daddr != @macs "
     "drop\n"
     "add rule bridge $ judged iifname \"%*\" jump judge\n"
