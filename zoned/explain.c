@@ -246,7 +246,6 @@ static int read_from(const char *text, struct question *q, struct err *e)
         q->host = !q->from && net_host_has(&q->address);
         return 0;
     }
-    q->address = (struct net_addr){0};
     int r = registry_get(q->d, text, &q->from, e);
     if (r == 0)
         q->from = on_network_of(q->d, q->from);

@@ -52,7 +52,7 @@ int op_stop(struct zd *d, struct zone *z, struct zd_request *r, uint64_t timeout
     if (kind == OP_STOP && z->op == OP_START && force) /* halt cuts a start short */
         return ask_to_stop(z, 0, true, e) < 0 ? -EBUSY
                                               : (zd_reply_json(r, 202, zone_to_json(d, z, false)), 0);
-    bool up = z->state == ZONE_RUNNING || z->state == ZONE_PAUSED;
+    bool up = zone_is_up(z);
     int k = kind == OP_RESTART && up && z->op == OP_NONE ? restart_check(d, z, r, e) : 0;
     k = k < 0 ? k : op_begin(z, kind, r, e);
     if (k < 0)
