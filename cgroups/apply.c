@@ -194,30 +194,29 @@ static void set_back(const struct cg_group *g, struct change *c)
 
 /* v2 kills at once when memory.max falls below what cannot be reclaimed; v1 reclaims for a second and then
  * refuses with EBUSY. The same answer on both, at once. */
-static int check_shrink(const struct cg_group *g, const struct cg_limits *before,
-                        const struct cg_limits *after, struct err *e)
+int cg_cap_holds(const struct cg_group *g, const struct spec_memory *now, const struct spec_memory *will,
+                 struct err *e)
 {
     char buf[8192];
     int hier = g->h->of[CG_MEMORY];
-    if (hier < 0 || !after->memory || after->memory->cap == SPEC_UNSET ||
-        (before->memory && before->memory->cap == after->memory->cap) ||
+    if (hier < 0 || will->cap == SPEC_UNSET || now->cap == will->cap ||
         cg_group_read(g, hier, "memory.stat", buf, sizeof(buf)) < 0)
         return 0;
     bool v2 = g->h->at[hier].v2;
     uint64_t anon = cg_field(buf, v2 ? "anon" : "total_rss"),
              shmem = cg_field(buf, v2 ? "shmem" : "total_shmem");
-    if (anon == UINT64_MAX || shmem == UINT64_MAX || anon + shmem <= after->memory->cap)
+    if (anon == UINT64_MAX || shmem == UINT64_MAX || anon + shmem <= will->cap)
         return 0;
     err_set(e, ERR_BUSY, EBUSY,
             "memory.cap: %.1f MiB is less than the %.1f MiB that %s uses and that cannot be reclaimed",
-            (double)after->memory->cap / 1048576, (double)(anon + shmem) / 1048576, g->name);
+            (double)will->cap / 1048576, (double)(anon + shmem) / 1048576, g->name);
     return err_hint(e, "stop programs in the zone, or restart it with the new cap");
 }
 
 int cg_update(const struct cg_group *g, const struct cg_limits *before, const struct cg_limits *after,
               struct err *e)
 {
-    int r = check_shrink(g, before, after, e);
+    int r = before->memory && after->memory ? cg_cap_holds(g, before->memory, after->memory, e) : 0;
     if (r < 0)
         return r;
     auto_free struct change *c = xcalloc(g->h->nkeys, sizeof(*c));

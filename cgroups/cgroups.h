@@ -93,6 +93,9 @@ unsigned cg_join_fds(struct cg_group *g, const int **fds);
 /* Puts a process into all hierarchies where it is not yet (v1 ones, and v2 without CLONE_INTO_CGROUP).
  * cloned_into: it was used. One read of /proc/PID/cgroup and no write when the process joined by itself. */
 int cg_attach(const struct cg_group *g, pid_t pid, bool cloned_into, struct err *e);
+/* Whether what the group uses and cannot give back (memory.stat: anon, shmem) fits below the new cap; -EBUSY with how much. */
+int cg_cap_holds(const struct cg_group *g, const struct spec_memory *now, const struct spec_memory *will,
+                 struct err *e);
 /* Writes what differs; every key or, on failure, none (written ones are set back). */
 int cg_update(const struct cg_group *g, const struct cg_limits *before, const struct cg_limits *after,
               struct err *e);
@@ -142,6 +145,8 @@ void cg_read_total(const struct cg_host *h, const char *parent, struct cg_total 
 /* What the kernel has for each limit key, as the spec would write it: [{key, want, have, file}] where it
  * differs from the limits. For drift and for tests. */
 json *cg_drift(const struct cg_group *g, const struct cg_limits *l);
+/* Adds a line with the key "pid" for each hierarchy in which this process is neither in the group nor below it. */
+void cg_drift_pid(const struct cg_group *g, pid_t pid, json *out);
 /* An fd that becomes readable (POLLIN or POLLPRI, *poll_events tells) when the group ran out of memory; and
  * reading it: 1 = out of memory since the last call. With SPEC_OOM_ZONE the caller then kills the group (v1;
  * on v2 the kernel does by memory.oom.group). -EOPNOTSUPP where there is none. */

@@ -18,6 +18,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+
+#define PF_EXITING 0x4u /* include/linux/sched.h; proc_pid_stat(5), flags */
 #include <sys/stat.h>
 
 static struct cg_group *group_new(const struct cg_host *h, const char *parent, const char *name)
@@ -242,36 +244,69 @@ unsigned cg_join_fds(struct cg_group *g, const int **fds)
     return g->njoin;
 }
 
-/* Is pid there already? Lines of /proc/PID/cgroup are "ID:CONTROLLERS:PATH", relative to our cgroup
- * namespace's root. */
-static bool is_member(const struct cg_group *g, const char *lines, int hier)
+/* Is this the hierarchy of a line's "CONTROLLERS"? */
+static bool names_hierarchy(const struct cg_hier *r, const char *list)
 {
-    const struct cg_hier *r = &g->h->at[hier];
-    char want[CG_PATH_MAX];
-    if (cg_path(want, g->parent, g->name, NULL) < 0)
-        return false;
-    size_t n = strlen(want);
+    char **v = str_split(list, ",");
+    bool same = r->v2 && !*list;
+    for (unsigned c = 0; !r->v2 && c < CG_CTRL_MAX; c++)
+        same |= (r->ctrls & CG_BIT(c)) && strv_has(v, cg_ctrl_name(c, false));
+    strv_free(v);
+    return same;
+}
+
+/* Where /proc/PID/cgroup says that a process is, in out. Lines are "ID:CONTROLLERS:PATH", relative to our cgroup
+ * namespace's root. */
+static bool member_of(const char *lines, const struct cg_hier *r, char *out, size_t size)
+{
     for (const char *p = lines; p && *p; p = strchr(p, '\n'), p = p ? p + 1 : NULL) {
         const char *name = strchr(p, ':'), *path = name ? strchr(name + 1, ':') : NULL;
         if (!path)
             break;
-        name++;
-        size_t len = (size_t)(path - name);
-        char list[128];
-        if (len >= sizeof(list) || path[1] != '/' || strncmp(path + 2, want, n) ||
-            (path[2 + n] != '\n' && !(r->v2 && path[2 + n] == '/')))
+        auto_free char *list = xstrndup(name + 1, (size_t)(path - name - 1));
+        if (!names_hierarchy(r, list))
             continue;
-        memcpy(list, name, len);
-        list[len] = 0;
-        bool same = r->v2 && !len;
-        char **v = str_split(list, ",");
-        for (unsigned c = 0; !r->v2 && c < CG_CTRL_MAX; c++)
-            same |= (r->ctrls & CG_BIT(c)) && strv_has(v, cg_ctrl_name(c, false));
-        strv_free(v);
-        if (same)
-            return true;
+        snprintf(out, size, "%.*s", (int)strcspn(path + 1, "\n"), path + 1);
+        return true;
     }
     return false;
+}
+
+/* In the group itself, or below it where a zone may have groups of its own. */
+static bool is_member(const struct cg_group *g, const char *lines, int hier, bool below_too)
+{
+    char want[CG_PATH_MAX], is[CG_PATH_MAX + 64];
+    if (cg_path(want, g->parent, g->name, NULL) < 0 || !member_of(lines, &g->h->at[hier], is, sizeof(is)) ||
+        strncmp(is + 1, want, strlen(want)) != 0)
+        return false;
+    char next = is[1 + strlen(want)];
+    return !next || (next == '/' && below_too);
+}
+
+/* v1 shows who exits in the root group (6.18). */
+static bool is_exiting(const struct cg_group *g, pid_t pid)
+{
+    char file[64], text[1024];
+    unsigned flags = 0;
+    snprintf(file, sizeof(file), "%.40s/%d/stat", g->h->proc, (int)pid);
+    ssize_t n = cg_read_at(AT_FDCWD, file, text, sizeof(text));
+    const char *after = n > 0 ? strrchr(text, ')') : NULL;
+    return !after || sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %u", &flags) != 1 || flags & PF_EXITING;
+}
+
+void cg_drift_pid(const struct cg_group *g, pid_t pid, json *out)
+{
+    char lines[8192], file[64], want[CG_PATH_MAX], is[CG_PATH_MAX + 64];
+    snprintf(file, sizeof(file), "%.40s/%d/cgroup", g->h->proc, (int)pid);
+    if (cg_path(want, g->parent, g->name, NULL) < 0 || cg_read_at(AT_FDCWD, file, lines, sizeof(lines)) <= 0)
+        return;
+    for (unsigned i = 0; i < g->h->n; i++) {
+        if (!g->in[i] || (!g->h->at[i].used && !g->h->at[i].v2) || is_member(g, lines, (int)i, true) ||
+            !member_of(lines, &g->h->at[i], is, sizeof(is)) || is_exiting(g, pid))
+            continue;
+        auto_free char *root = xasprintf("/%s", want);
+        cg_drift_add(out, "pid", root, is, file);
+    }
 }
 
 int cg_attach(const struct cg_group *g, pid_t pid, bool cloned_into, struct err *e)
@@ -284,7 +319,8 @@ int cg_attach(const struct cg_group *g, pid_t pid, bool cloned_into, struct err 
         lines[0] = 0;
     snprintf(text, sizeof(text), "%d", (int)pid);
     for (unsigned i = 0; i < g->h->n; i++) {
-        if (!g->in[i] || (!g->h->at[i].used && !g->h->at[i].v2) || is_member(g, lines, (int)i))
+        if (!g->in[i] || (!g->h->at[i].used && !g->h->at[i].v2) ||
+            is_member(g, lines, (int)i, g->h->at[i].v2))
             continue;
         int r = cg_group_write(g, (int)i, "cgroup.procs", text);
         if (r < 0)

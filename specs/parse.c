@@ -101,6 +101,16 @@ void spec_free(struct spec *s)
     free(s);
 }
 
+void spec_drop_link(struct spec *s, unsigned i)
+{
+    bool section;
+    spec_table_done(spec_row_find(&spec_table_zone, "network", &section)->items, &s->network.at[i]);
+    vec_remove(&s->network, i);
+    if (!s->network.len)
+        *vec_add(&s->network) =
+            (struct spec_link){.link = xstrdup("none"), .rate_in = SPEC_UNSET, .rate_out = SPEC_UNSET};
+}
+
 struct spec *spec_copy(const struct spec *s)
 {
     struct spec *c = xmemdup(s, sizeof(*s));

@@ -130,7 +130,8 @@ struct spec {
     spec_map labels;
 };
 
-void spec_free(struct spec *s); /* NULL is fine */
+void spec_free(struct spec *s);                  /* NULL is fine */
+void spec_drop_link(struct spec *s, unsigned i); /* the last one leaves `none` */
 DEFINE_AUTO(struct spec, spec_free);
 #define auto_spec auto_of(spec_free)
 

@@ -122,6 +122,8 @@ static void status_late(struct zone *z, const json *reply, const struct err *e, 
     if (registry_find(d, name) != z)
         return;
     event_publish(d, state_name(z->state), name, NULL);
+    parents_look_at(z); /* what was looked at of all others before we came to it */
+    sharers_follow(z);
     waits_check(d, z);
     boot_zone_changed(d);
 }

@@ -16,21 +16,28 @@ struct apply_item {
     bool lessened;     /* what it gives up is given up, the rest has to follow */
     bool done;
     struct lease_change lease; /* while all are checked */
-    bool leased;
+    struct zone_lease was;
+    bool leased, aside;
 };
 enum apply_phase { APPLY_GIVE, APPLY_TAKE, APPLY_BACK };
 struct apply_job {
     struct zd *d;
     struct zd_request *r;
     struct apply_item *at;
-    unsigned n, pending;
+    unsigned n, pending, takers;
     enum apply_phase phase;
     json *list;
     struct err e;
 };
 
-/* apply_less.c: takes out of s what of ports, names and promises `has` lacks; was there something? */
+/* apply_less.c: takes out of s what of ports, names, addresses and promises `has` lacks; was there something? */
 bool spec_lessen(struct spec *s, const struct spec *has);
+/* What the zone has now of what only one can have: its spec, or NULL while that cannot be said. Borrowed. */
+const struct spec *apply_has(const struct apply_item *it);
+bool apply_is_late(const struct apply_item *it); /* gets what is its in the second round */
+/* Gives up in the first round what the new spec does not have, so that others that take can have it: a copy of the new spec
+ * without what it takes itself; or NULL. */
+struct spec *apply_less(const struct apply_item *it);
 
 /* apply_check.c: reads all sources into the job's items and checks them, each and all together, as they will be when all are
  * applied. Changes nothing. */

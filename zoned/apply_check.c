@@ -49,6 +49,16 @@ static int check_groups(const struct zone *z, const json *drift, struct err *e)
     return 0;
 }
 
+static void look_at_claims(struct apply_item *it)
+{
+    const struct spec *has = apply_has(it);
+    if (!has)
+        return;
+    auto_spec struct spec *was = spec_copy(has), *will = spec_copy(it->spec);
+    it->takes = spec_lessen(will, has);
+    it->gives = spec_lessen(was, it->spec);
+}
+
 static int look_at_change(struct apply_item *it, struct zone *z, struct err *e)
 {
     struct zd *d = z->d;
@@ -58,15 +68,11 @@ static int look_at_change(struct apply_item *it, struct zone *z, struct err *e)
     if (r < 0)
         return r;
     auto_spec struct spec *new = up ? zone_effective(d, z, it->spec) : spec_copy(it->spec);
-    auto_spec struct spec *less = spec_copy(it->spec);
     spec_diff(up ? z->plan->spec : z->spec ? z->spec : it->spec, new, &changes);
     it->same = !strcmp(it->old, it->text) && !changes.len;
     it->live = up && changes_any_live(&changes);
-    it->takes = it->live && spec_lessen(less, z->plan->spec);
-    if (it->live) {
-        auto_spec struct spec *was = spec_copy(z->plan->spec);
-        it->gives = spec_lessen(was, it->spec);
-    }
+    if (!it->same && (it->live || !up))
+        look_at_claims(it);
     js_set_str(it->view, "action", it->same ? "none" : "change");
     js_set(it->view, "changes", changes_to_json(&changes, up));
     spec_changes_done(&changes);
@@ -102,6 +108,8 @@ static int check_one(struct apply_item *it, const struct zone *z, struct problem
         r = mounts_check(d, it->spec, e);
     if (r == 0 && it->live)
         r = networks_there(d, it->spec, e);
+    if (r == 0 && it->live && z->group)
+        r = cg_cap_holds(z->group, &z->plan->spec->memory, &it->spec->memory, e);
     return r;
 }
 
@@ -126,72 +134,66 @@ static struct zone *zone_of(const struct apply_item *it)
     return registry_find(it->job->d, it->spec->zone);
 }
 
-/* Written in the second round. */
-static bool is_late(const struct apply_item *it)
+static void set_aside(struct apply_item *it, const struct zone *z)
 {
-    return !it->old || it->takes;
+    if (it->aside)
+        return;
+    it->aside = true;
+    it->was = z->lease;
+    it->was.links = xcalloc(z->lease.nlinks + 1, sizeof(*it->was.links));
+    for (unsigned i = 0; i < z->lease.nlinks; i++)
+        it->was.links[i] = z->lease.links[i];
 }
 
-static bool lists(const struct lease_link *v, unsigned n, const struct net_addr *addr)
+/* z: of the registry, or one that only looks like the zone that is to be made. A running zone that takes gives back what it had
+ * only when it is done. */
+static int try_lease(struct apply_item *it, struct zone *z, const struct spec *s, bool hold, struct err *e)
 {
-    for (unsigned i = 0; i < n; i++)
-        if (net_addr_eq(&v[i].addr4, addr) || net_addr_eq(&v[i].addr6, addr))
-            return true;
-    return false;
-}
-
-/* Has another zone given it up when this one takes it? A running one does so at the end of its round. */
-static bool given_up(const struct apply_item *it, const struct net_addr *addr)
-{
-    const struct apply_job *a = it->job;
-    for (unsigned i = 0; i < a->n; i++) {
-        const struct apply_item *o = &a->at[i];
-        const struct zone *z = o != it && o->old && o->leased ? zone_of(o) : NULL;
-        bool before = is_late(o) != is_late(it) ? is_late(it) : !o->live && o < it;
-        if (z && before && lists(o->lease.before, o->lease.nbefore, addr) &&
-            !lists(z->lease.links, z->lease.nlinks, addr))
-            return true;
-    }
-    return false;
-}
-
-static bool wants_what_is_given_up(const struct apply_item *it)
-{
-    for (unsigned i = 0; i < it->spec->network.len; i++)
-        for (char **s = it->spec->network.at[i].address; s && *s; s++) {
-            struct net_addr addr;
-            if (net_addr_parse(*s, &addr) == 0 && given_up(it, &addr))
-                return true;
-        }
-    return false;
-}
-
-/* z: of the registry, or one that only looks like the zone that is to be made. */
-static int try_lease(struct apply_item *it, struct zone *z, struct err *e)
-{
-    if (it->same || (it->old && zone_is_up(z) && !it->live) || wants_what_is_given_up(it))
-        return 0;
-    int r = lease_begin(it->job->d, z, it->spec, &it->lease, e);
-    it->leased = r == 0;
+    struct zd *d = it->job->d;
+    set_aside(it, z);
+    int r = lease_begin(d, z, s, &it->lease, e);
+    it->leased = r == 0 && hold;
+    if (r == 0 && !hold)
+        lease_commit(d, z, &it->lease);
     return r;
 }
 
-/* Addresses: taken by all, then all given back. */
+static int try_round(struct apply_job *a, struct zone *news, enum apply_phase phase, struct err *e)
+{
+    int r = 0;
+    for (unsigned i = 0; i < a->n && r == 0; i++) {
+        struct apply_item *it = &a->at[i];
+        struct zone *z = it->old ? zone_of(it) : &news[i];
+        bool late = apply_is_late(it);
+        auto_spec struct spec *less = phase == APPLY_GIVE ? apply_less(it) : NULL;
+        if (it->same || (it->old && zone_is_up(z) && !it->live))
+            continue;
+        snprintf(news[i].name, sizeof(news[i].name), "%s", it->spec->zone);
+        if (less)
+            r = try_lease(it, z, less, false, e);
+        else if (late == (phase == APPLY_TAKE))
+            r = try_lease(it, z, it->spec, late && it->live, e);
+    }
+    return r;
+}
+
+/* Addresses: both rounds, then all as it was. */
 static int try_leases(struct apply_job *a, struct err *e)
 {
     struct zone *news = xcalloc(a->n + 1, sizeof(*news));
-    int r = 0;
-    for (unsigned i = 0; i < 2 * a->n && r == 0; i++) {
-        struct apply_item *it = &a->at[i % a->n];
-        struct zone *made = &news[i % a->n];
-        if (is_late(it) != (i >= a->n))
-            continue;
-        snprintf(made->name, sizeof(made->name), "%s", it->spec->zone);
-        r = try_lease(it, it->old ? zone_of(it) : made, e);
+    int r = try_round(a, news, APPLY_GIVE, e);
+    r = r < 0 ? r : try_round(a, news, APPLY_TAKE, e);
+    for (unsigned i = 0; i < a->n; i++) {
+        struct apply_item *it = &a->at[i];
+        struct zone *z = it->old ? zone_of(it) : &news[i];
+        if (it->leased)
+            lease_rollback(a->d, z, &it->lease);
+        if (it->aside)
+            lease_release(a->d, z);
     }
     for (unsigned i = 0; i < a->n; i++)
-        if (a->at[i].leased)
-            lease_rollback(a->d, a->at[i].old ? zone_of(&a->at[i]) : &news[i], &a->at[i].lease);
+        if (a->at[i].aside && a->at[i].old)
+            lease_recall(a->d, zone_of(&a->at[i]), &a->at[i].was, NULL);
     free(news);
     return r;
 }
@@ -226,42 +228,33 @@ static void try_claims(struct apply_job *a, struct problems *ps)
             zone_claims_back(zone_of(&a->at[i]));
 }
 
-/* What the plans of running zones say, for what they will say; again: back. */
-static void swap_specs(struct apply_job *a, struct spec **will)
-{
-    for (unsigned i = 0; i < a->n; i++) {
-        struct plan *p = will[i] ? zone_of(&a->at[i])->plan : NULL;
-        struct spec *was = p ? p->spec : NULL;
-        if (!p)
-            continue;
-        p->spec = will[i];
-        will[i] = was;
-    }
-}
-
-/* Promises: asked by each zone that changes its own, among the others as they will be until they start anew. */
+/* Promises: of the zones that change theirs, among the others as they will be until they start anew. */
 static void try_division(struct apply_job *a, struct problems *ps)
 {
-    auto_free struct spec **will = xcalloc(a->n + 1, sizeof(*will));
-    for (unsigned i = 0; i < a->n; i++)
-        if (a->at[i].live) {
-            will[i] = spec_copy(a->at[i].spec);
-            spec_stay(zone_of(&a->at[i])->plan->spec, will[i]);
-        }
-    swap_specs(a, will);
-    for (unsigned i = 0; i < a->n && !ps->len; i++) {
-        struct apply_item *it = &a->at[i];
-        struct zone *z = will[i] ? zone_of(it) : NULL;
-        struct division v;
-        if (!z || division_asks_same(z->plan->spec, will[i]))
+    auto_free struct division_ask *asks = xcalloc(a->n + 1, sizeof(*asks));
+    auto_free const struct apply_item **of = xcalloc(a->n + 1, sizeof(*of));
+    struct division v;
+    unsigned n = 0, culprit;
+    for (unsigned i = 0; i < a->n; i++) {
+        struct zone *z = a->at[i].live ? zone_of(&a->at[i]) : NULL;
+        struct spec *will = z ? spec_copy(a->at[i].spec) : NULL;
+        if (!z)
             continue;
-        (void)division_make(a->d, z, z->plan->spec, &v, ps);
-        division_done(&v);
-        spec_locate(it->text, it->file, ps);
+        spec_stay(z->plan->spec, will);
+        if (division_asks_same(z->plan->spec, will)) {
+            spec_free(will);
+            continue;
+        }
+        asks[n] = (struct division_ask){z, will};
+        of[n++] = &a->at[i];
     }
-    swap_specs(a, will);
-    for (unsigned i = 0; i < a->n; i++)
-        spec_free(will[i]);
+    if (n) {
+        if (division_try(a->d, asks, n, &v, &culprit, ps) < 0)
+            spec_locate(of[culprit]->text, of[culprit]->file, ps);
+        division_done(&v);
+    }
+    while (n)
+        spec_free((struct spec *)asks[--n].spec);
 }
 
 int apply_read(struct apply_job *a, const json *sources, struct problems *ps, struct err *e)
@@ -269,8 +262,10 @@ int apply_read(struct apply_job *a, const json *sources, struct problems *ps, st
     int r = 0;
     a->at = xcalloc(js_len(sources) + 1, sizeof(*a->at));
     a->list = js_array();
-    for (; a->n < js_len(sources) && r == 0; a->n++)
+    for (; a->n < js_len(sources) && r == 0; a->n++) {
         r = read_one(a, &a->at[a->n], js_at(sources, a->n), ps, e);
+        a->takers += r == 0 && apply_is_late(&a->at[a->n]);
+    }
     if (r == 0)
         r = try_leases(a, e);
     if (r < 0)
@@ -286,6 +281,7 @@ void apply_items_free(struct apply_job *a)
     for (unsigned i = 0; i < a->n; i++) {
         free(a->at[i].text);
         free(a->at[i].old);
+        free(a->at[i].was.links);
         spec_free(a->at[i].spec);
     }
     free(a->at);

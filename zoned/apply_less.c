@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a spec has that another lacks, of those things that one zone has at the cost of others. Pure. */
+/* What a spec has that another lacks, of those things that one zone has at the cost of others. */
 #include "base/str.h"
 #include "zoned/apply.h"
 
@@ -24,6 +24,18 @@ static bool has_alias(const struct spec *s, const char *network, const char *ali
         if (str_eq(s->network.at[i].link, network) && strv_has(s->network.at[i].aliases, alias))
             return true;
     return false;
+}
+
+/* An address goes with its link: a zone cannot have neither. */
+static bool has_addresses(const struct spec *s, const struct spec_link *l)
+{
+    bool has = true;
+    for (char **a = l->address; a && *a && has; a++) {
+        has = false;
+        for (unsigned i = 0; i < s->network.len; i++)
+            has = has || (str_eq(s->network.at[i].link, l->link) && strv_has(s->network.at[i].address, *a));
+    }
+    return has;
 }
 
 static bool lessen_link(struct spec_link *l, const struct spec *has)
@@ -55,8 +67,13 @@ static uint64_t bytes(uint64_t reserved)
 bool spec_lessen(struct spec *s, const struct spec *has)
 {
     bool less = false;
-    for (unsigned i = 0; i < s->network.len; i++)
+    for (unsigned i = s->network.len; i-- > 0;) {
         less |= lessen_link(&s->network.at[i], has);
+        if (has_addresses(has, &s->network.at[i]))
+            continue;
+        spec_drop_link(s, i);
+        less = true;
+    }
     if (s->cpu.reserved > 0 && s->cpu.reserved > has->cpu.reserved) {
         s->cpu.reserved = has->cpu.reserved;
         less = true;
@@ -69,5 +86,28 @@ bool spec_lessen(struct spec *s, const struct spec *has)
         s->memory.reserved = has->memory.reserved;
         less = true;
     }
+    return less;
+}
+
+const struct spec *apply_has(const struct apply_item *it)
+{
+    const struct zone *z = registry_find(it->job->d, it->spec->zone);
+    if (!it->old || !z)
+        return NULL;
+    return zone_is_up(z) ? z->plan->spec : z->plan ? NULL : z->spec;
+}
+
+bool apply_is_late(const struct apply_item *it)
+{
+    return !it->old || it->takes;
+}
+
+struct spec *apply_less(const struct apply_item *it)
+{
+    const struct spec *has = apply_has(it);
+    if (!has || !it->takes || !it->gives || it->job->takers < 2)
+        return NULL;
+    struct spec *less = spec_copy(it->spec);
+    (void)spec_lessen(less, has);
     return less;
 }

@@ -53,8 +53,18 @@ static void subnet_words(char ***argv, const struct net_network *n)
     }
 }
 
-static char **command(const struct net_network *n)
+/* A sealed network is a way out for those alone who have no other. */
+static char *router_word(const struct net_entry *entry)
 {
+    const struct net_network *n = &entry->net;
+    bool sealed = n->type == SPEC_NET_SEALED, way = !sealed || strv_len(entry->spec->reach);
+    return xasprintf("--ra-param=%s,%s%d,%d", n->bridge, sealed ? "low," : "", ADVERTISE_S,
+                     way ? DEFAULT_FOR_S : 0);
+}
+
+static char **command(const struct net_entry *entry)
+{
+    const struct net_network *n = &entry->net;
     static const char *const words[] = {
         RESOLVER_PROGRAM, "--keep-in-foreground", "--conf-file=/dev/null", "--pid-file=", "--log-facility=-",
         "--except-interface=lo", "--bind-dynamic", "--port=0",
@@ -69,8 +79,7 @@ static char **command(const struct net_network *n)
         strv_add(&argv, words[i]);
     strv_add(&argv, "--domain=" NET_DOMAIN);
     resolver_word(&argv, xasprintf("--interface=%s", n->bridge));
-    resolver_word(&argv, xasprintf("--ra-param=%s,%d,%d", n->bridge, ADVERTISE_S,
-                                   n->type == SPEC_NET_SEALED ? 0 : DEFAULT_FOR_S));
+    resolver_word(&argv, router_word(entry));
     if (n->mtu)
         resolver_word(&argv, xasprintf("--dhcp-option-force=option:mtu,%u", n->mtu));
     subnet_words(&argv, n);
@@ -169,12 +178,22 @@ static struct dhcp *open_network(struct zd *d, struct net_entry *entry)
     h->hosts_fd = -1;
     h->dir = xasprintf("%s/" KIND "/%s", d->run_dir, entry->net.name);
     h->server = resolver_make(d, KIND, entry->net.name, &entry, 1);
-    h->server->process.argv = command(&entry->net);
+    h->server->process.argv = command(entry);
     if (resolver_folders(h->dir, &h->hosts_fd, &e) < 0)
         log_warning("leases of network %s: %s", entry->net.name, e.text);
     else
         read_folder(h);
     return entry->dhcp = h;
+}
+
+void dhcp_network_changed(struct net_entry *entry)
+{
+    struct dhcp *h = entry->dhcp;
+    if (!h)
+        return;
+    strv_free(h->server->process.argv);
+    h->server->process.argv = command(entry);
+    service_restart(&h->server->process);
 }
 
 void dhcp_network_down(struct zd *d, struct net_entry *entry, bool end)

@@ -73,23 +73,31 @@ static uint64_t top_weights(const struct zd *d)
     return d->host_in_root ? 0 : cg_top_weights(d->cgroups, d->cgroup_parent);
 }
 
-int division_make(struct zd *d, struct zone *z, const struct spec *spec, struct division *v,
-                  struct problems *ps)
+static void mark(const struct division_ask *asks, unsigned n, bool asks_now)
+{
+    for (unsigned i = 0; i < n; i++)
+        if (asks[i].z)
+            asks[i].z->asks = asks_now;
+}
+
+int division_make(struct zd *d, const struct division_ask *asks, unsigned n, unsigned asker,
+                  struct division *v, struct problems *ps)
 {
     memset(v, 0, sizeof(*v));
-    unsigned most = d->nzones + d->pools.len + 2;
+    unsigned most = d->nzones + d->pools.len + n + 1;
     v->l.at = xcalloc(most, sizeof(*v->l.at));
     v->who = xcalloc(most, sizeof(*v->who));
-    v->self = -1;
+    mark(asks, n, true);
     for (unsigned i = 0; i < d->table_size; i++)
         for (struct zone *o = d->table[i]; o; o = o->next)
-            if (o != z && o->plan)
+            if (o->plan && !o->asks)
                 add_zone(v, o, o->plan->spec, division_pool_of(o->plan));
-    if (spec) {
-        v->self = (int)v->l.n;
-        add_zone(v, z, spec, xstrdup(spec->cpu.pool));
-    }
-    v->l.asks = v->self;
+    mark(asks, n, false);
+    v->first = v->l.n;
+    v->asked = n;
+    for (unsigned i = 0; i < n; i++)
+        add_zone(v, asks[i].z, asks[i].spec, xstrdup(asks[i].spec->cpu.pool));
+    v->l.asks = n ? (int)(v->first + asker) : -1;
     add_pools(d, v);
     v->l.online = cg_online(d->cgroups);
     v->l.memory = d->facts.memory;
@@ -98,6 +106,30 @@ int division_make(struct zd *d, struct zone *z, const struct spec *spec, struct 
     v->l.exclusive_cpus = d->exclusive_cpus;
     v->l.top_weights = top_weights(d);
     return ledger_divide(&v->l, ps);
+}
+
+static bool promises(const struct spec *s)
+{
+    return s->cpu.reserved > 0 || s->cpu.dedicated || s->cpu.set || s->cpu.pool ||
+           (s->memory.reserved != SPEC_UNSET && s->memory.reserved);
+}
+
+int division_try(struct zd *d, const struct division_ask *asks, unsigned n, struct division *v,
+                 unsigned *culprit, struct problems *ps)
+{
+    bool tried = false;
+    for (unsigned i = 0; i < n; i++) {
+        if (!promises(asks[i].spec) && (tried || i + 1 < n))
+            continue;
+        if (tried)
+            division_done(v);
+        tried = true;
+        *culprit = i;
+        int r = division_make(d, asks, n, i, v, ps);
+        if (r < 0)
+            return r;
+    }
+    return 0;
 }
 
 void division_done(struct division *v)
@@ -147,9 +179,10 @@ void division_keep(const struct plan *running, struct plan *p)
 int division_plan(struct zd *d, struct zone *z, struct plan *p, struct problems *ps)
 {
     struct division v;
-    int r = division_make(d, z, p->spec, &v, ps);
+    const struct division_ask ask = {z, p->spec};
+    int r = division_make(d, &ask, 1, 0, &v, ps);
     if (r == 0) {
-        const struct ledger_entry *e = &v.l.at[v.self];
+        const struct ledger_entry *e = &v.l.at[v.first];
         spec_cpu_done(&p->cpu);
         ledger_section(&v.l, e, &p->cpu);
         p->divided = true;
@@ -323,7 +356,7 @@ int division_apply(struct zd *d, const struct zone *except, struct err *e)
     e = e ? e : &own;
     d->division_moved = true;
     d->divisions++;
-    int r = division_make(d, NULL, NULL, &v, &ps);
+    int r = division_make(d, NULL, 0, 0, &v, &ps);
     struct party *at = xcalloc(2 * v.l.n + 1, sizeof(*at));
     unsigned n = r == 0 ? differing(d, except, &v, at) : 0;
     d->top_weights = v.l.top_weights;

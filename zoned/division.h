@@ -17,13 +17,20 @@ struct division { /* one ledger with what its entries are */
         struct zone *z;
         struct pool_entry *p;
     } * who;
-    int self; /* the index of the zone that was asked for, or -1 */
+    unsigned first, asked; /* the entries of those that were asked for */
+};
+struct division_ask { /* a zone as it would be, in the spec's pool */
+    struct zone *z;   /* NULL: not known yet */
+    const struct spec *spec;
 };
 
-/* The running zones, and z as `spec` has it, in the spec's pool; z may be NULL; a spec whose zone is not known is given as
- * `spec` alone. To be ended in either case. */
-int division_make(struct zd *d, struct zone *z, const struct spec *spec, struct division *out,
-                  struct problems *ps);
+/* The running zones, and the n that ask, as they would be; asks[asker] is told what breaks. To be ended in either
+ * case. */
+int division_make(struct zd *d, const struct division_ask *asks, unsigned n, unsigned asker,
+                  struct division *out, struct problems *ps);
+/* The same with each in turn as asker (n > 0): *culprit's promise is the one that breaks. */
+int division_try(struct zd *d, const struct division_ask *asks, unsigned n, struct division *out,
+                 unsigned *culprit, struct problems *ps);
 void division_done(struct division *v);
 /* "PARENT" or "PARENT/POOL.pool" for a zone in this pool. malloc'd. */
 char *division_parent(const struct zd *d, const char *pool);

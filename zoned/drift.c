@@ -42,6 +42,8 @@ json *drift_check(struct zd *d, struct zone *z)
     struct cg_limits l;
     plan_limits(z->plan, &l);
     json *list = cg_drift(z->group, &l);
+    if (z->pid > 0)
+        cg_drift_pid(z->group, z->pid, list);
     tell(d, &z->drifted, list, z->name, NULL);
     return list;
 }
@@ -134,6 +136,7 @@ int drift_heal_around(struct zd *d, struct zone *z, struct err *e)
         return r;
     plan_limits(z->plan, &l);
     r = cg_heal(z->group, &l, e);
+    r = r < 0 || z->pid <= 0 ? r : cg_attach(z->group, z->pid, false, e);
     js_free(drift_check(d, z));
     return r;
 }

@@ -84,16 +84,22 @@ static void lessened(struct zone *z, const struct err *e, void *arg)
     proceed(a);
 }
 
-/* The running zone becomes what `spec` (stolen) says, and its file stays. */
+/* The zone becomes what `spec` (stolen) says, and its file stays. */
 static int run_by(struct apply_item *it, struct zone *z, struct spec *spec, struct problems *ps,
                   struct err *e)
 {
     struct spec *file = z->spec;
+    int k;
     z->spec = spec;
-    int k = zone_update(z->d, z, it->old, ps, lessened, it, e);
+    if (zone_is_up(z)) {
+        k = zone_update(z->d, z, it->old, ps, lessened, it, e);
+        it->job->pending += k == 0;
+    } else { /* at rest it has addresses alone */
+        k = lease_make(z->d, z, e);
+        it->lessened = k == 0 ? it->job->phase == APPLY_GIVE : it->lessened;
+    }
     spec_free(z->spec);
     z->spec = file;
-    it->job->pending += k == 0;
     return k;
 }
 
@@ -105,15 +111,15 @@ static int step(struct apply_item *it, struct problems *ps, struct err *e)
         return err_set(e, ERR_NOT_FOUND, ENOENT, "zone %s was deleted meanwhile", it->spec->zone);
     if (!it->old)
         return phase == APPLY_TAKE ? make(it, ps, e) : 0;
+    if (it->lessened)
+        lease_recall(it->job->d, z, &it->was, phase == APPLY_BACK ? z->spec : it->spec);
     if (phase == APPLY_BACK)
-        return it->lessened && zone_is_up(z) ? run_by(it, z, spec_copy(z->spec), ps, e) : 0;
+        return it->lessened && z->spec ? run_by(it, z, spec_copy(z->spec), ps, e) : 0;
     if (phase == APPLY_GIVE && drift_heal_around(it->job->d, z, e) < 0)
         return -EIO;
-    if (phase == APPLY_GIVE && it->takes && it->gives && it->job->n > 1 && zone_is_up(z)) {
-        struct spec *less = spec_copy(it->spec);
-        (void)spec_lessen(less, z->plan->spec);
+    struct spec *less = phase == APPLY_GIVE ? apply_less(it) : NULL;
+    if (less)
         return run_by(it, z, less, ps, e);
-    }
     return it->same || it->takes != (phase == APPLY_TAKE) ? 0 : write_text(it, z, ps, e);
 }
 

@@ -27,27 +27,22 @@ static bool names_a_zone(const char *text)
     return str_starts(text, "zone:") || strstr(text, "\nzone:") != NULL;
 }
 
-/* Text of the request: source with the edits of `set`; a text that names no zone gets the name. */
-int spec_text_of(const json *body, const char *name, char **out, struct problems *ps, struct err *e)
+int spec_text_of(const json *source, char *const *edits, const char *name, char **out, struct problems *ps,
+                 struct err *e)
 {
-    const json *source = js_get(body, "source");
     const char *text = js_get_str(source, "text", ""), *file = spec_source_file(source);
-    char **edits = js_get_strv(body, "set");
+    char **all = NULL;
     bool lost;
-    if (name && !names_a_zone(text)) {
-        char **with_name = NULL;
-        strv_take(&with_name, xasprintf("zone=%s", name));
-        for (unsigned i = 0; i < strv_len(edits); i++)
-            strv_add(&with_name, edits[i]);
-        strv_free(edits);
-        edits = with_name;
-    }
     int r = 0;
-    if (edits)
-        r = spec_edit(text, file, edits, out, &lost, ps);
+    if (name && !names_a_zone(text))
+        strv_take(&all, xasprintf("zone=%s", name));
+    for (unsigned i = 0; i < strv_len((char **)edits); i++)
+        strv_add(&all, edits[i]);
+    if (all)
+        r = spec_edit(text, file, all, out, &lost, ps);
     else
         *out = xstrdup(text);
-    strv_free(edits);
+    strv_free(all);
     return r < 0 ? problems_to_err(ps, e, file) : 0;
 }
 
@@ -79,7 +74,9 @@ int create_from_request(struct zd *d, struct zd_request *r, const char *name, bo
     if (name && registry_find(d, name))
         return err_set(e, ERR_CONFLICT, EEXIST, "zone %s exists already", name),
                err_hint(e, "zonectl delete %s first, or zonectl set to change it", name);
-    int k = spec_text_of(body, name, &text, zd_problems(r), e);
+    char **edits = js_get_strv(body, "set");
+    int k = spec_text_of(js_get(body, "source"), edits, name, &text, zd_problems(r), e);
+    strv_free(edits);
     if (k == 0)
         k = settle_name(text, name, spec_source_file(js_get(body, "source")), chosen, zd_problems(r), e);
     auto_js json *notes = js_array();
@@ -391,7 +388,9 @@ int h_verify_spec(struct zd *d, struct zd_request *r, struct err *e)
     auto_spec struct spec *s = NULL;
     const json *body = zd_body_of(r);
     const char *file = spec_source_file(js_get(body, "source"));
-    int k = spec_text_of(body, NULL, &text, zd_problems(r), e);
+    char **edits = js_get_strv(body, "set");
+    int k = spec_text_of(js_get(body, "source"), edits, NULL, &text, zd_problems(r), e);
+    strv_free(edits);
     if (k < 0)
         return k;
     if (spec_parse(text, strlen(text), file, &s, zd_problems(r)) < 0)

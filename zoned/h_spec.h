@@ -2,7 +2,9 @@
 /* Shared by the handlers that make and change zones (create, run, set, apply). */
 #pragma once
 #include "zoned/zoned.h"
-int spec_text_of(const json *body, const char *name, char **out, struct problems *ps, struct err *e);
+/* The source's text with the edits; one that names no zone gets the name, unless NULL. *out: malloc'd. */
+int spec_text_of(const json *source, char *const *edits, const char *name, char **out, struct problems *ps,
+                 struct err *e);
 int create_from_request(struct zd *d, struct zd_request *r, const char *name, bool ephemeral,
                         struct zone **out, struct err *e);
 /* imagespec.c: adds to the text what the image of the store says (volumes, with publish_all ports); notes: an array of texts. */

@@ -42,13 +42,14 @@ static void look_back(struct asking *a, const struct zone *z, struct why_zone *t
 {
     uint64_t now = z->sample ? z->sample->stats.cpu_usage : UINT64_MAX;
     bool divided = z->plan && z->plan->divided; /* the CPUs that it really has, whoever's doing that is */
+    const struct spec *has = zone_has(z);
     *to = (struct why_zone){.name = z->name,
                             .state = z->state,
                             .entitled = z->entitled,
-                            .cap = z->spec ? z->spec->cpu.cap : -1,
-                            .set = divided   ? z->plan->cpu.set
-                                   : z->spec ? z->spec->cpu.set
-                                             : NULL};
+                            .cap = has ? has->cpu.cap : -1,
+                            .set = divided ? z->plan->cpu.set
+                                   : has   ? has->cpu.set
+                                           : NULL};
     for (unsigned i = 0; i < a->others.len; i++)
         if (!strcmp(a->others.at[i].name, z->name) && a->others.at[i].start_no == z->start_no)
             to->used = part(a->others.at[i].cpu, now, seconds);
@@ -89,7 +90,7 @@ static bool foreign(double kernel, double ours)
 
 static enum why_bound bound_of(const struct zone *z, const struct pool_entry *pool)
 {
-    const struct spec_cpu *c = z->plan ? &z->plan->spec->cpu : &z->spec->cpu;
+    const struct spec_cpu *c = &zone_has(z)->cpu;
     if (c->dedicated)
         return WHY_DEDICATED;
     if (pool && (pool->spec->cpu.set || pool->spec->cpu.dedicated) &&
@@ -104,7 +105,7 @@ static void look_above(const struct asking *a, const struct zone *z, struct why_
     struct zd *d = a->d;
     const struct pool_entry *pool = running_pool(d, z);
     struct cg_held now;
-    if (z->spec)
+    if (zone_has(z))
         f->bound = bound_of(z, pool);
     if (pool) {
         read_pool(d, pool, &now);
@@ -134,12 +135,12 @@ static void look_at_self(const struct asking *a, const struct zone *z, struct wh
     to->wait_mem = part(was->psi_mem_some, is->psi_mem_some, seconds);
     to->wait_io = part(was->psi_io_some, is->psi_io_some, seconds);
     to->mem = is->mem_usage == UINT64_MAX ? 0 : is->mem_usage;
-    to->mem_cap = z->spec->memory.cap;
+    to->mem_cap = z->plan->spec->memory.cap;
     to->oom_kills = known(was->oom_kills, is->oom_kills) ? is->oom_kills - was->oom_kills : 0;
     to->read = part(was->io_read, is->io_read, seconds) * 1e6;
     to->write = part(was->io_write, is->io_write, seconds) * 1e6;
     to->refaults = part(was->mem_refaults, is->mem_refaults, seconds) * 1e6;
-    const struct spec_io *io = &z->spec->io;
+    const struct spec_io *io = &z->plan->spec->io;
     to->io_capped = io->read != SPEC_UNSET || io->write != SPEC_UNSET || io->read_ops != SPEC_UNSET ||
                     io->write_ops != SPEC_UNSET;
 }
@@ -152,7 +153,7 @@ static json *decide(struct asking *a, struct zone *z, struct zone **all, unsigne
     cg_read_total(a->d->cgroups, a->d->cgroup_parent, &total);
     look_back(a, z, &f.self, f.seconds);
     f.self.mem_cap = SPEC_UNSET;
-    if (z->sample && z->spec && z->plan)
+    if (z->sample && z->plan)
         look_at_self(a, z, &f.self, f.seconds);
     look_above(a, z, &f);
     f.gone = z->group && cg_gone(z->group);

@@ -268,6 +268,45 @@ void lease_rollback(struct zd *d, struct zone *z, struct lease_change *t)
     change_done(t);
 }
 
+static bool has_network(const struct zone_lease *ls, const char *network)
+{
+    for (unsigned i = 0; i < ls->nlinks; i++)
+        if (!strcmp(ls->links[i].network, network))
+            return true;
+    return false;
+}
+
+/* What the spec fixes otherwise is not wanted back. */
+static void drop_fixed(struct lease_link *l, const struct spec *s)
+{
+    for (unsigned i = 0; s && i < s->network.len; i++)
+        for (char **a = s->network.at[i].address; a && *a && !strcmp(s->network.at[i].link, l->network);
+             a++) {
+            struct net_addr want;
+            if (net_addr_parse(*a, &want) == 0)
+                memset(want.family == AF_INET ? &l->addr4 : &l->addr6, 0, sizeof(want));
+        }
+}
+
+void lease_recall(struct zd *d, struct zone *z, const struct zone_lease *was, const struct spec *s)
+{
+    struct zone_lease has = z->lease;
+    z->lease.links = xcalloc(has.nlinks + was->nlinks + 1, sizeof(*z->lease.links));
+    for (unsigned i = 0; i < has.nlinks; i++)
+        z->lease.links[i] = has.links[i];
+    for (unsigned i = 0; i < was->nlinks; i++) {
+        struct lease_link *l = &z->lease.links[z->lease.nlinks];
+        if (has_network(&has, was->links[i].network))
+            continue;
+        *l = was->links[i];
+        z->lease.nlinks++;
+        drop_fixed(l, s);
+        if (*l->network)
+            lease_claim(d, l);
+    }
+    free(has.links);
+}
+
 int lease_make(struct zd *d, struct zone *z, struct err *e)
 {
     struct lease_change t;

@@ -355,8 +355,10 @@ int network_change(struct zd *d, struct net_entry *n, const json *patch, struct 
     }
     bool opened = r == 0 && n->net.type == SPEC_NET_SEALED && !strv_len(old->reach) != !strv_len(s->reach);
     spec_network_free(r < 0 ? s : old);
-    if (opened)
+    if (opened) {
+        dhcp_network_changed(n);
         routes_follow(d, n);
+    }
     if (r == 0)
         event_publish(d, "network-changed", n->net.name, NULL);
     return r;

@@ -37,6 +37,7 @@ int names_check(const struct zd *d, struct err *e);        /* for doctor */
 void dhcp_publish(struct zone *z);                        /* what its plan has; before the zone asks */
 void dhcp_withdraw(struct zone *z);                       /* idempotent */
 void dhcp_follow(struct zone *z, const struct plan *old); /* a running zone's links changed */
+void dhcp_network_changed(struct net_entry *n);           /* its type stays, what it reaches may not */
 void dhcp_network_down(struct zd *d, struct net_entry *n, bool end);
 void dhcp_adopt(struct zd *d); /* at our start: exactly the running zones */
 int dhcp_check(const struct zd *d, struct err *e);
@@ -50,8 +51,9 @@ struct net_pass neighbour_pass(const struct zd *d); /* what other firewalls must
 void neighbour_pass_done(struct net_pass *pass);
 
 /* parents.c: the host's links that networks hang on */
-void parents_follow(struct zd *d); /* there are other networks */
-void parents_look(struct zd *d);   /* such a link came, went or changed */
+void parents_follow(struct zd *d);    /* there are other networks */
+void parents_look(struct zd *d);      /* such a link came, went or changed */
+void parents_look_at(struct zone *z); /* at one zone that was not known to run */
 int parents_doctor(const struct zd *d, struct err *e);
 
 /* firewalld.c */
@@ -103,6 +105,9 @@ void lease_commit(struct zd *d, struct zone *z, struct lease_change *t);
 void lease_rollback(struct zd *d, struct zone *z, struct lease_change *t);
 void lease_claim(struct zd *d,
                  struct lease_link *l); /* what a link has, at start; clears what is not to be had */
+/* Adds what an earlier lease had on networks that the zone has none of, but what is somebody else's by now, or of a family
+ * that the spec (or NULL) fixes. */
+void lease_recall(struct zd *d, struct zone *z, const struct zone_lease *was, const struct spec *s);
 int lease_save(struct zd *d, const struct zone *z, struct err *e);
 void lease_release(struct zd *d, struct zone *z);
 void lease_machine_id(char out[33]);

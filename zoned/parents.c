@@ -72,6 +72,13 @@ static void look_at_zones(struct zd *d, const struct net_entry *n, bool there)
             look_at_zone(all[i], n, there);
 }
 
+void parents_look_at(struct zone *z)
+{
+    for (unsigned i = 0; i < z->d->networks.len && zone_is_up(z); i++)
+        if (hangs(&z->d->networks.at[i]))
+            look_at_zone(z, &z->d->networks.at[i], !z->d->networks.at[i].lost);
+}
+
 /* ---- a network ---- */
 static void tell(struct zd *d, struct net_entry *n, const char *lost)
 {

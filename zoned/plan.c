@@ -190,15 +190,17 @@ static const char *host_name(const struct spec *s)
 /* Who has another's network is at its addresses, beside it, and asks whom it asks. */
 static void add_files(const struct plan_inputs *in, struct plan *p)
 {
-    const struct plan *net = in->join ? in->join : p;
+    const struct plan *net = in->stack ? in->stack : p;
     const char *host = host_name(in->spec);
-    auto_free char *hosts = in->join ? xasprintf("%s %s", host, host_name(net->spec)) : xstrdup(host);
+    auto_free char *hosts = in->stack ? xasprintf("%s %s", host, host_name(net->spec)) : xstrdup(host);
     add_file(p, "etc/hostname", xasprintf("%s\n", host));
     add_file(p, "etc/hosts", net_hosts_text(hosts, net->links.at, net->links.len));
     add_file(p, "etc/machine-id", xasprintf("%s\n", in->lease->machine_id));
-    if (net->links.len || net->host_network)
-        add_file(p, "etc/resolv.conf",
-                 net_resolv_of_zone(in->host_resolv, net->links.at, in->names ? net->links.len : 0));
+    bool any =
+        net->links.len || net->host_network; /* without, too: a link that comes changes what is there */
+    add_file(p, "etc/resolv.conf",
+             any ? net_resolv_of_zone(in->host_resolv, net->links.at, in->names ? net->links.len : 0)
+                 : xstrdup("# no network, no resolver\n"));
 }
 
 static void check_capabilities(const struct spec *s, struct problems *ps)

@@ -187,7 +187,7 @@ void sample_entitle(struct zd *d)
         for (struct zone *z = d->table[i]; z; z = z->next)
             if (!z->plan)
                 entitled(z, 0, 0);
-    if (division_make(d, NULL, NULL, &v, &ps) == 0) {
+    if (division_make(d, NULL, 0, 0, &v, &ps) == 0) {
         ledger_worst(&v.l);
         for (unsigned i = 0; i < v.l.n; i++)
             if (v.who[i].z)

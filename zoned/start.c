@@ -57,7 +57,17 @@ void start_failed(struct zone *z, const struct err *e, const struct problems *ps
 static const struct plan *join_target(struct zd *d, const struct spec *s)
 {
     const struct zone *owner = registry_find(d, sharer_owner(s));
-    return owner && owner->state == ZONE_RUNNING ? owner->plan : NULL;
+    return owner && zone_is_up(owner) ? owner->plan : NULL;
+}
+
+/* Whose links a plan's stack has: who shares may be shared. */
+static const struct plan *stack_target(struct zd *d, const struct plan *p)
+{
+    for (unsigned hops = 0; p && p->join_zone && hops < 16; hops++) {
+        const struct zone *owner = registry_find(d, p->join_zone);
+        p = owner ? owner->plan : NULL;
+    }
+    return p;
 }
 
 struct cg_limits limits_of(struct zd *d, const struct spec *s)
@@ -123,6 +133,7 @@ int plan_on(struct zd *d, struct zone *z, const struct plan *running, const stru
                              .part = lxcfs_there(d),
                              .names = names_there(d),
                              .join = join_target(d, z->spec)};
+    in.stack = stack_target(d, in.join);
     struct plan *p = NULL;
     int r = plan_build(&in, &p, ps, e);
     if (r == 0 && running && running->divided && division_asks_same(running->spec, p->spec))

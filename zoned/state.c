@@ -85,6 +85,11 @@ enum verb_answer state_allows(enum zone_state s, enum zone_verb v, const char *z
     return VERB_REFUSED;
 }
 
+const struct spec *zone_has(const struct zone *z)
+{
+    return z->plan ? z->plan->spec : z->spec;
+}
+
 bool zone_is_up(const struct zone *z)
 {
     return z->plan && (z->state == ZONE_RUNNING || z->state == ZONE_PAUSED);

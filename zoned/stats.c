@@ -66,6 +66,7 @@ static void put_open(struct str *s, const char *key)
 
 static void cpu_stats(const struct zone *z, const struct cg_stats *c, struct str *s)
 {
+    const struct spec *has = zone_has(z);
     put_open(s, "cpu");
     put_known(s, "usage_usec", c->cpu_usage);
     put_known(s, "user_usec", c->cpu_user);
@@ -73,10 +74,10 @@ static void cpu_stats(const struct zone *z, const struct cg_stats *c, struct str
     put_known(s, "throttled_usec", c->cpu_throttled);
     put_known(s, "periods", c->cpu_periods);
     put_known(s, "throttled_periods", c->cpu_throttled_periods);
-    put_known(s, "shares", z->spec->cpu.shares);
-    put_given(s, "cap", z->spec->cpu.cap);
-    put_word(s, "set", z->spec->cpu.set);
-    put_word(s, "pool", z->spec->cpu.pool);
+    put_known(s, "shares", has->cpu.shares);
+    put_given(s, "cap", has->cpu.cap);
+    put_word(s, "set", has->cpu.set);
+    put_word(s, "pool", has->cpu.pool);
     put_given(s, "entitled", z->entitled);
     put_given(s, "guaranteed", z->guaranteed);
     put_given(s, "use", z->cpu_use);
@@ -86,6 +87,7 @@ static void cpu_stats(const struct zone *z, const struct cg_stats *c, struct str
 
 static void memory_stats(const struct zone *z, const struct cg_stats *c, struct str *s)
 {
+    const struct spec *has = zone_has(z);
     put_open(s, "memory");
     put_known(s, "usage", c->mem_usage);
     put_known(s, "peak", c->mem_peak);
@@ -95,8 +97,8 @@ static void memory_stats(const struct zone *z, const struct cg_stats *c, struct 
     put_known(s, "kernel", c->mem_kernel);
     put_known(s, "swap", c->mem_swap);
     put_known(s, "refaults", c->mem_refaults);
-    put_known(s, "cap", z->spec->memory.cap);
-    put_known(s, "reserved", z->spec->memory.reserved);
+    put_known(s, "cap", has->memory.cap);
+    put_known(s, "reserved", has->memory.reserved);
     put_known(s, "oom_kills", c->oom_kills);
     put_known(s, "psi_some_usec", c->psi_mem_some);
     put_known(s, "psi_full_usec", c->psi_mem_full);
@@ -105,13 +107,14 @@ static void memory_stats(const struct zone *z, const struct cg_stats *c, struct 
 
 static void io_stats(const struct zone *z, const struct cg_stats *c, struct str *s)
 {
+    const struct spec *has = zone_has(z);
     put_open(s, "io");
     put_known(s, "read", c->io_read);
     put_known(s, "write", c->io_write);
     put_known(s, "read_ops", c->io_read_ops);
     put_known(s, "write_ops", c->io_write_ops);
-    put_known(s, "read_cap", z->spec->io.read);
-    put_known(s, "write_cap", z->spec->io.write);
+    put_known(s, "read_cap", has->io.read);
+    put_known(s, "write_cap", has->io.write);
     put_known(s, "psi_some_usec", c->psi_io_some);
     put_known(s, "psi_full_usec", c->psi_io_full);
     str_add(s, "}");
@@ -140,16 +143,17 @@ static void net_stats(const struct zone *z, struct str *s)
 static char *zone_object(struct zone *z)
 {
     const struct cg_stats *c = &z->sample->stats;
+    const struct spec *has = zone_has(z);
     struct str s = {0};
     str_add(&s, "{");
     put_word(&s, "name", z->name);
     put_word(&s, "state", state_name(z->state));
-    if (z->spec) {
+    if (has) {
         cpu_stats(z, c, &s);
         memory_stats(z, c, &s);
         put_open(&s, "tasks");
         put_known(&s, "current", c->tasks);
-        put_known(&s, "cap", z->spec->tasks);
+        put_known(&s, "cap", has->tasks);
         str_add(&s, "}");
         io_stats(z, c, &s);
         net_stats(z, &s);

@@ -107,6 +107,7 @@ struct zone {
     unsigned missing;    /* links of its plan that went with their parent, a bit each; of parents.c */
     const char *refresh; /* zone_refresh, once the update that is under way has ended */
     bool shared;         /* sharers.c: another zone has joined its network */
+    bool asks;           /* division.c: among those that ask, while it reckons */
     bool judged;         /* firewall.c: its addresses are in the sets of rules */
     struct session_start *session; /* run: the stream to hand over */
     VEC(struct sup_reply) replies; /* requests sent to the supervisor that wait for an answer */
@@ -201,6 +202,8 @@ struct zd {
 
 /* registry.c */
 bool zone_is_up(const struct zone *z); /* runs or pauses by a plan that can be changed live */
+/* As it runs; at rest as its file was read, NULL where that is broken. */
+const struct spec *zone_has(const struct zone *z);
 struct zone *registry_find(struct zd *d, const char *name);
 struct zone *registry_add(struct zd *d, const char *name);
 void registry_remove(struct zd *d, struct zone *z); /* frees it */
@@ -252,10 +255,12 @@ struct plan_inputs {
     uint64_t start_no;
     uint32_t uid_base;
     bool remove;
-    bool part;                  /* lxcfs is there */
-    bool names;                 /* the networks have a resolver of their own */
-    const struct plan *join;    /* of the zone whose network it shares, while that runs */
-    unsigned missing;           /* links of that one that are not there */
+    bool part;               /* lxcfs is there */
+    bool names;              /* the networks have a resolver of their own */
+    const struct plan *join; /* of the zone whose network it shares, while that runs */
+    const struct plan
+        *stack;       /* of the zone whose links these are: join's, or that of whom join shares with */
+    unsigned missing; /* links of that one that are not there */
     const struct plan *running; /* an update: links that stay keep their names and MACs */
 };
 int plan_build(const struct plan_inputs *in, struct plan **out, struct problems *ps, struct err *e);

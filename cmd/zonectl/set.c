@@ -200,10 +200,10 @@ static int spec_args(struct ctl *c, int argc, char **argv, char ***files, char *
     return *files ? 0 : ctl_usage(c, "a spec is wanted: -f SPEC");
 }
 
-/* Asks for one spec, with the changes. */
-static int ask_of_spec(struct ctl *c, const char *path, const char *file, char *const *set, json **answer)
+static int verify_one(struct ctl *c, const char *file, char *const *set)
 {
     struct err e = {0};
+    auto_js json *answer = NULL;
     auto_free char *what = xasprintf("%s %s", c->called, file);
     json *source = ctl_source(file, &e);
     if (!source)
@@ -211,13 +211,7 @@ static int ask_of_spec(struct ctl *c, const char *path, const char *file, char *
     json *body = js_object();
     js_set(body, "source", source);
     js_set_strv(body, "set", set);
-    return ctl_call(c, "POST", path, body, answer, what);
-}
-
-static int verify_one(struct ctl *c, const char *file, char *const *set)
-{
-    auto_js json *answer = NULL;
-    int status = ask_of_spec(c, "/verify", file, set, &answer);
+    int status = ctl_call(c, "POST", "/verify", body, &answer, what);
     if (status)
         return status;
     ctl_messages(answer);
@@ -248,7 +242,7 @@ static void cpus_cell(struct ctl_table *t, const json *v)
         ctl_cellf(t, "%.2f", js_real_of(v, 0));
 }
 
-static void print_plan(const json *answer)
+static void print_plan(const json *answer, unsigned files)
 {
     struct ctl_table t = {.columns = 5};
     static const char *const heads[] = {"NAME", "KIND", "NOW", "AFTER", "PROMISED"};
@@ -264,24 +258,34 @@ static void print_plan(const json *answer)
         cpus_cell(&t, js_type_of(whole) == JS_INT ? whole : js_get(z, "reserved"));
     }
     ctl_table_print(&t, stdout);
-    printf("It fits. NOW and AFTER: CPUs of %d if everybody wanted all he may have%s.\n",
-           (int)js_get_int(answer, "cpus", 0),
+    printf("%s. NOW and AFTER: CPUs of %d if everybody wanted all he may have%s.\n",
+           files > 1 ? "They fit" : "It fits", (int)js_get_int(answer, "cpus", 0),
            js_get_bool(answer, "host_counted", false) ? "" : "; the host's own processes are not counted");
 }
 
 int ctl_plan(struct ctl *c, int argc, char **argv)
 {
+    struct err e = {0};
     char **files = NULL, **set = NULL;
-    auto_js json *answer = NULL;
+    auto_js json *answer = NULL, *sources = js_array();
     int status = spec_args(c, argc, argv, &files, &set);
-    if (!status && strv_len(files) > 1)
-        status = ctl_usage(c, "one spec at a time is held against those that run");
-    if (!status)
-        status = ask_of_spec(c, "/plan", files[0], set, &answer);
+    for (unsigned i = 0; !status && files[i]; i++) {
+        json *source = ctl_source(files[i], &e);
+        if (source)
+            js_add(sources, source);
+        else
+            status = ctl_fail(c, &e, NULL, c->called);
+    }
+    if (!status) {
+        json *body = js_object();
+        js_set(body, "sources", js_ref(sources));
+        js_set_strv(body, "set", set);
+        status = ctl_call(c, "POST", "/plan", body, &answer, c->called);
+    }
     if (!status)
         ctl_messages(answer);
     if (!status && !ctl_print_data(c, answer))
-        print_plan(answer);
+        print_plan(answer, strv_len(files));
     strv_free(files);
     strv_free(set);
     return status;

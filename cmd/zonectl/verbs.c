@@ -120,7 +120,7 @@ const struct ctl_verb ctl_verbs[] = {
           {"set", 256, "KEY=VALUE", "with this change", PLAIN}),
      ctl_verify, NULL},
     {"plan", NULL, "-f SPEC", "would it fit (0, else 8), and what would every zone be sure of", configuration,
-     OPTS({"file", 'f', "SPEC", "the spec (- is standard input)", PLAIN},
+     OPTS({"file", 'f', "SPEC", "a spec (- is standard input); again for more", PLAIN},
           {"set", 256, "KEY=VALUE", "with this change", PLAIN}),
      ctl_plan, NULL},
     {"export", NULL, "NAME", "the spec, as it is; or the root as a tar", configuration,

@@ -158,8 +158,26 @@ both() { [ -n "$(zc exec p -- cat /sys/class/net/eth0/address 2>/dev/null)" ] &&
 like "$(zc exec p -- cat /etc/hosts)" "^$(addr o | sed 's/\./\\./g')[[:space:]].*\bo\b" "who shares knows the owner's address by name"
 same "$(zc exec p -- cat /etc/resolv.conf)" "$(zc exec o -- cat /etc/resolv.conf)" "... and asks whom the owner asks"
 is "$(zc exec p -- getent hosts f | awk '{ print $1 }' | head -1)" "$(zc exec o -- getent hosts f | awk '{ print $1 }' | head -1)" "... with the same answers"
+zc create q --network zone:p --image host -- sleep 1000 && zc start q
+same "$(zc exec q -- cat /etc/resolv.conf)" "$(zc exec o -- cat /etc/resolv.conf)" "who shares with p shares all of it: whom it asks"
+like "$(zc exec q -- cat /etc/hosts)" "^$(addr o | sed 's/\./\\./g')[[:space:]].*\bo\b" "... and the owner by name"
 zc set o 'network[1].link=back' >/dev/null
 like "$(zc exec p -- cat /etc/hosts)" "^$(addr o 1 | sed 's/\./\\./g')[[:space:]]" "... of a link that comes while they run, too"
+like "$(zc exec q -- cat /etc/hosts)" "^$(addr o 1 | sed 's/\./\\./g')[[:space:]]" "... for each of them"
+zc set o 'network[1]=' >/dev/null
+sup=$(sup_of p)
+kill -STOP "$sup"
+zc set p memory.cap=90M >/dev/null & setting=$!
+until_ok grep -q 90M "$ROOT/etc/zones/p.yaml"
+zc set o 'network[1].link=back' >/dev/null
+kill -CONT "$sup"
+wait $setting; ok $? "one that is changed itself at that moment"
+knows() { zc exec p -- cat /etc/hosts | grep -q "^$(addr o 1 | sed 's/\./\\./g')[[:space:]]"; }
+until_ok knows; ok $? "... hears of it afterwards"
+zc pause o
+status_is 0 "who shares is changed while the owner is paused" zc set p memory.cap=100M
+zc resume o
+zc delete --force q >/dev/null
 zc set o 'network[1]=' >/dev/null
 is "$(zc exec p -- grep -c '^10\..*\bp o$' /etc/hosts)" 1 "... and goes"
 status_is 6 "a zone whose network another has is not stopped" zc stop -t 0 o

@@ -82,6 +82,22 @@ like "$(lease two eth0)" "^$(addr two)/.* router=$gw " "the first link bears the
 like "$(lease two eth1)" "^$(addr two 1)/.* router= dns=" "a sealed network gives none"
 until_ok six_is two "$(addr two 1 1)" eth1; ok $? "... and IPv6"
 is "$(ns two ip -6 route show default dev eth1)" "" "... without a way out there either"
+# ---- sealed, with a way to another network ----
+zone q '[{link: shut, dhcp: true}]'
+like "$(lease q)" "^$(addr q)/.* router= " "who is on a sealed network alone gets no router"
+zc network set shut --reach app
+six_way() { [ -n "$(ns "$1" ip -6 route show default dev "$2")" ]; }
+until_ok six_way q eth0; ok $? "one that reaches another bears its way there (IPv6)" "$(ns q ip -6 route)"
+like "$(lease q)" "^$(addr q)/.* router=$(zc network show shut -o json | jq -r .gateway4) " "... and IPv4"
+ns q ping -c 1 -W 2 "$(addr d)" >/dev/null; ok $? "... it gets there"
+until_ok ns q ping -6 -c 1 -W 1 "$(addr d 0 1)" >/dev/null; ok $? "... IPv6 too"
+like "$(lease two eth1)" "^$(addr two 1)/.* router= " "who has another way keeps that one"
+like "$(ns two ip -6 route get 2001:db8::1)" " dev eth0 " "... IPv6 too" "$(ns two ip -6 route show default)"
+zc network set shut --reach ""
+no_way() { [ -z "$(ns "$1" ip -6 route show default dev "$2")" ]; }
+until_ok no_way q eth0; ok $? "closed again it bears none" "$(ns q ip -6 route)"
+like "$(lease q)" "^$(addr q)/.* router= " "... IPv4 neither"
+zc delete --force q >/dev/null
 # ---- forged ----
 cat >"$T/forge.py" <<'P'
 import fcntl, os, socket, struct, sys

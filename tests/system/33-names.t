@@ -90,6 +90,14 @@ ok $? "zoned, dnsmasq and a name lost: all are back"
 ok $? "and a stale one is gone"
 zc create lone --image host --set 'network=[{link: none}]' -- sleep 1000 && zc start lone >/dev/null
 is "$(zc exec lone -- getent hosts c)" "" "a zone without a network asks nobody"
+knows_c() { [ -n "$(zc exec lone -- getent hosts c)" ]; }
+zc set lone network= >/dev/null
+until_ok knows_c; ok $? "... on one it asks" "$(zc exec lone -- cat /etc/resolv.conf)"
+zc set lone 'network=[{link: none}]' >/dev/null
+asks_nobody() { ! zc exec lone -- grep nameserver /etc/resolv.conf; }
+until_ok asks_nobody; ok $? "... and again nobody"
+zc set lone network= >/dev/null
+until_ok knows_c; ok $? "... and again"
 for i in $(seq 20); do zc run -d --rm --name "x$i" host sleep 1000 >/dev/null; done
 comes x20 "$(field x20 '.network[0].addresses[1]')"
 ok $? "twenty more"

@@ -131,6 +131,13 @@ ip link del pm0 && ip link del pb0 && parent pm0 && parent pb0
 start_zoned
 is "$(eventually "inet 10.39.0.5" inside v1)" "inet 10.39.0.5" "what happens while nobody looks is mended at the next start"
 like "$(ip -o link show pb0)" " master $(net pb .bridge) " "... of bridges, too"
+sup=$(sup_of v1)
+kill -STOP "$sup"
+kill9_zoned
+ip link del pm0 && parent pm0
+start_zoned
+kill -CONT "$sup"
+is "$(eventually "inet 10.39.0.5" inside v1)" "inet 10.39.0.5" "... when a supervisor answers late, too"
 is "$(net po .bridge) $(net po .up) $(ip -o link show master po0 | wc -l) $(grep -c "tables: network po" "$T/zoned.log")" "po0 true 1 0" "... and the operator's is known as that"
 ip link del pm0 && parent pm0
 is "$(eventually "inet 10.39.0.5" inside v1)" "inet 10.39.0.5" "gone and there again at once"

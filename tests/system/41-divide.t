@@ -370,6 +370,12 @@ else
     status_is 0 "apply turns it on" zc apply -f "$T/drift.yaml"
     is "$(sed -n 's/oom_kill_disable //p' "$oom") $(zc show drift -o json | jq .drifted)" "0 false" "... again"
 fi
+root=$(ls -d /sys/fs/cgroup/memory/cgroup.procs /sys/fs/cgroup/cgroup.procs 2>/dev/null | head -1)
+pid=$(field drift .pid)
+echo "$pid" >"$root"
+is "$(zc show drift -o json | jq -c '[.drift[] | [.key, .want, .have, .file]]')" "[[\"pid\",\"/$inst.slice/drift\",\"/\",\"/proc/$pid/cgroup\"]]" "PID 1 that somebody moved away is drift"
+status_is 0 "apply puts it back" zc apply -f "$T/drift.yaml"
+is "$(grep -cE "(:memory:|0::)/$inst.slice/drift\$" "/proc/$pid/cgroup") $(zc show drift -o json | jq .drifted)" "$(grep -c ':memory:\|0::' "/proc/$pid/cgroup") false" "... into its group"
 zc delete --force drift >/dev/null
 
 # ---- drift of what zones share: nobody's weight is written by this test here ----

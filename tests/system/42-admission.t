@@ -44,6 +44,14 @@ like "$out" "^hint: ask for at most $(awk "BEGIN { print $cpus - 0.75 }"), or zo
 status_is 0 "plan: with less it does" zc plan -f "$T/n.yaml" --set cpu.reserved=0.5
 like "$out" "^n +zone +- +[0-9.]+ +0.50" "... and says what the new one is sure of"
 like "$out" "^web +zone +[0-9.]+ +[0-9.]+ +0.75" "... and what web has"
+sed 's/^zone: .*/zone: m/' "$T/n.yaml" >"$T/m.yaml"
+half=$(awk "BEGIN { print $(nproc) * 0.1 }")
+status_is 8 "plan of two that do not fit together" zc plan -f "$T/n.yaml" -f "$T/m.yaml" --set cpu.reserved="$(awk "BEGIN { print $(nproc) * 0.4 }")"
+like "$out" "n.yaml: cpu.reserved: asks for .* are promised \(.*zone m" "... with the arithmetic, and of whom"
+status_is 0 "... with less they do" zc plan -f "$T/n.yaml" -f "$T/m.yaml" --set cpu.reserved="$half"
+is "$(zc plan -f "$T/n.yaml" -f "$T/m.yaml" --set cpu.reserved="$half" -o json | jq -c '[.zones[] | select(.new) | [.name, .reserved]]')" "[[\"n\",$half],[\"m\",$half]]" "... and both are in the answer"
+status_is 7 "plan of one zone twice" zc plan -f "$T/n.yaml" -f "$T/n.yaml"
+like "$out" "n.yaml: zone: n is the zone of .*n.yaml too" "... says so"
 sure=$(zc plan -f "$T/n.yaml" --set cpu.reserved=0.5 -o json)
 is "$(echo "$sure" | jq '[.zones[] | select(.reserved != null) | .after >= .reserved * 0.98] | all')" true "every promise is within the worst case"
 is "$(echo "$sure" | jq ".zones | map(.after) | add <= $cpus + 0.001")" true "the sums come out"

@@ -111,8 +111,33 @@ zc network create fix --subnet 10.63.77.0/24 >/dev/null
 at() { echo "network: [{link: fix, address: 10.63.77.$1}]"; }
 two "$(at 5)" "$(at 6)"
 swaps "addresses of their own"
+pids=$(field sa .pid; field sb .pid) six="$(addr sa 0 1) $(addr sb 0 1)"
 two "$(at 6)" "$(at 5)"
-refused 4 '10.63.77.6' "running zones do not swap addresses"
+swaps "running zones swap addresses"
+is "$(addr sa) $(addr sb)" "10.63.77.6 10.63.77.5" "... and have them"
+is "$(addr sa 0 1) $(addr sb 0 1)" "$six" "... and what nobody asked for stays (IPv6)"
+in_zone() { zc exec "$1" -- ip -4 -o addr show eth0 | awk '{ print $4 }'; }
+is "$(in_zone sa) $(in_zone sb)" "10.63.77.6/24 10.63.77.5/24" "... inside too"
+same "$(field sa .pid; field sb .pid)" "$pids" "... nothing was restarted"
+zc exec sa -- ping -c 1 -W 2 10.63.77.5 >/dev/null; ok $? "... and reach each other"
+like "$(zc exec sa -- getent ahostsv4 sb)" "^10\\.63\\.77\\.5 " "... by name"
+ap 3 sc "$(at 4)"
+swaps "a third zone, at rest"
+two "$(at 5)" "$(at 4)"
+ap 3 sc "$(at 6)"
+swaps "addresses go round, one of them at rest"
+zc start sc
+is "$(addr sa) $(addr sb) $(addr sc)" "10.63.77.5 10.63.77.4 10.63.77.6" "... and all have them"
+zc stop -t 0 sc
+ap 4 sd "$(at 3)"
+swaps "a fourth, at rest"
+ap 3 sc "$(at 3)"
+ap 4 sd "$(at 6)"
+swaps "two at rest swap"
+is "$(addr sc) $(addr sd)" "10.63.77.3 10.63.77.6" "... and have them"
+ap 3 sc "$(printf 'network: [{link: default}, {link: fix, address: 10.63.77.4}]')"
+refused 4 '10.63.77.4' "one that stays is not to be had"
+zc delete sc sd
 two "$(at 7)" "$(at 8)"
 ap 3 p1 "$(at 5)"
 swaps "a new zone takes an address that is given up"
@@ -144,6 +169,23 @@ for held in sa sb; do
     two "$(port 9301)" "$(port 9302)"
 done
 # ---- what fails nevertheless ----
+two "$(port 9302)" "$(port 9301)"
+zc apply -f "$T/ap" >/dev/null
+two "$(port 9301)" "$(port 9302)"
+sup=$(sup_of sb)
+kill -STOP "$sup"
+zc apply -f "$T/ap" >"$T/applied" 2>&1 & applying=$!
+until_ok gave_up sa
+"$here/peer.py" 0.0.0.0 9302 & peer=$!
+until_ok curl -fs -m 1 -o /dev/null http://127.0.0.1:9302/
+kill -CONT "$sup"
+wait $applying; is $? 4 "a program takes a port between two zones: neither can have it"
+like "$(cat "$T/applied")" "sb: has given up what another was to get, and runs without it" "... it is said which zone lacks it"
+answers 9301 sa; ok $? "... and the other is done"
+is "$(nft list map inet "$inst" any4 | grep -c "tcp . 9302")" 0 "... and nobody has that one"
+kill $peer; wait $peer 2>/dev/null
+status_is 0 "mended" zc apply -f "$T/ap"
+answers 9301 sa && answers 9302 sb; ok $? "... they swap"
 two "$(port 9302)" "$(port 9301)"
 zc apply -f "$T/ap" >/dev/null
 two "$(port 9301)" "$(port 9302)"
