@@ -140,7 +140,8 @@ static bool waits_for_pool(const struct spec *a, const struct spec *b, const cha
            (str_eq(key, "cpu.dedicated") && b->cpu.dedicated > a->cpu.dedicated);
 }
 
-void spec_stay(const struct spec *running, struct spec *s)
+/* What its pool is asked for, of a copy that is to be in another one. */
+static void stay_in_pool(const struct spec *running, struct spec *s)
 {
     const struct spec_cpu *was = &running->cpu;
     if (waits_for_pool(running, s, "cpu.reserved"))
@@ -151,8 +152,27 @@ void spec_stay(const struct spec *running, struct spec *s)
         free(s->cpu.set);
         s->cpu.set = xstrdup(was->set);
     }
-    free(s->cpu.pool);
-    s->cpu.pool = xstrdup(was->pool);
+}
+
+int spec_stay(const struct spec *running, const struct spec *s, struct spec **out, struct err *e)
+{
+    const struct spec_table *t = &spec_table_zone;
+    bool no_links = foreign_stack(running) || foreign_stack(s);
+    auto_spec struct spec *c = spec_copy(s);
+    stay_in_pool(running, c);
+    auto_js json *o = spec_to_json(c);
+    for (unsigned i = 0; i < t->n; i++) {
+        const struct spec_row *r = &t->rows[i];
+        const char *last;
+        if (r->live && !(no_links && str_eq(r->key, "network")))
+            continue;
+        json *v = get(t, r, running), *in = section_of(o, r->key, &last);
+        if (v)
+            js_set(in, last, v);
+        else
+            js_del(in, last);
+    }
+    return spec_from_json(o, out, e);
 }
 
 void spec_diff(const struct spec *a, const struct spec *b, spec_changes *out)

@@ -219,8 +219,9 @@ struct spec_change {
 typedef VEC(struct spec_change) spec_changes;
 /* Differences per key, in the table's order. */
 void spec_diff(const struct spec *a, const struct spec *b, spec_changes *out);
-/* s as a zone that runs with `running` can have it before its next boot: in its pool, with what that pool was asked for. */
-void spec_stay(const struct spec *running, struct spec *s);
+/* s as a zone that runs with `running` can have it before its next boot: what is live as in s, all else as it runs. Both with
+ * what the image says. Fails where the two do not go together. */
+int spec_stay(const struct spec *running, const struct spec *s, struct spec **out, struct err *e);
 void spec_party_diff(enum spec_party_kind kind, const struct spec_party *a, const struct spec_party *b,
                      spec_changes *out);
 void spec_changes_done(spec_changes *c);

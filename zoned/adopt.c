@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "zoned/images.h"
 #include "zoned/networks.h"
 #include "zoned/ops.h"
 #include "zoned/zoned.h"
@@ -244,6 +245,7 @@ static void adopt_one(struct zd *d, const char *name)
     if (r == 0) {
         if (!z->spec && z->plan)
             z->spec = spec_copy(z->plan->spec);
+        zone_judge(z);
         return;
     }
     if (r == -ENOENT) /* killed before the plan was written: nothing is in the kernel */

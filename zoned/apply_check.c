@@ -69,7 +69,7 @@ static int look_at_change(struct apply_item *it, struct zone *z, struct err *e)
         return r;
     auto_spec struct spec *new = up ? zone_effective(d, z, it->spec) : spec_copy(it->spec);
     spec_diff(up ? z->plan->spec : z->spec ? z->spec : it->spec, new, &changes);
-    it->same = !strcmp(it->old, it->text) && !changes.len;
+    it->same = !strcmp(it->old, it->text) && !changes_any_live(&changes);
     it->live = up && changes_any_live(&changes);
     if (!it->same && (it->live || !up))
         look_at_claims(it);
@@ -237,10 +237,9 @@ static void try_division(struct apply_job *a, struct problems *ps)
     unsigned n = 0, culprit;
     for (unsigned i = 0; i < a->n; i++) {
         struct zone *z = a->at[i].live ? zone_of(&a->at[i]) : NULL;
-        struct spec *will = z ? spec_copy(a->at[i].spec) : NULL;
-        if (!z)
+        struct spec *will = NULL;
+        if (!z || spec_stay(z->plan->spec, a->at[i].spec, &will, NULL) < 0) /* the change says why */
             continue;
-        spec_stay(z->plan->spec, will);
         if (division_asks_same(z->plan->spec, will)) {
             spec_free(will);
             continue;

@@ -156,17 +156,6 @@ bool division_asks_same(const struct spec *a, const struct spec *b)
            a->memory.reserved == b->memory.reserved;
 }
 
-struct spec *division_spec(const struct zone *z, const struct plan *running)
-{
-    struct spec *s = spec_copy(z->spec);
-    if (!running)
-        return s;
-    spec_stay(running->spec, s);
-    free(s->cpu.pool); /* a plan of an older zoned has that of the file */
-    s->cpu.pool = division_pool_of(running);
-    return s;
-}
-
 void division_keep(const struct plan *running, struct plan *p)
 {
     spec_cpu_done(&p->cpu);

@@ -57,8 +57,6 @@ char *pool_group(const char *name); /* "NAME.pool"; malloc'd */
 /* division.c: everybody's part of the machine, and its way into the kernel */
 /* Whether both ask for the same part of the machine: then a change from one to the other divides nothing anew, however many run. */
 bool division_asks_same(const struct spec *a, const struct spec *b);
-/* z's spec as it can be carried out now: of a zone that runs, in the pool that it runs in. To be ended with spec_free. */
-struct spec *division_spec(const struct zone *z, const struct plan *running);
 void division_keep(const struct plan *running, struct plan *p); /* p->cpu and p->cgroup_parent as they are */
 /* Fills p->cpu and p->cgroup_parent for z with the plan's spec; a promise that would break is a problem. */
 int division_plan(struct zd *d, struct zone *z, struct plan *p, struct problems *ps);

@@ -203,8 +203,9 @@ static bool is_who(const struct zone *z, const char *who)
 {
     if (str_starts(who, "zone ") && !strcmp(z->name, who + 5))
         return true;
-    for (unsigned k = 0; z->spec && k < z->spec->labels.len; k++) {
-        auto_free char *is = xasprintf("label %s=%s", z->spec->labels.at[k].key, z->spec->labels.at[k].value);
+    const struct spec *has = zone_has(z);
+    for (unsigned k = 0; has && k < has->labels.len; k++) {
+        auto_free char *is = xasprintf("label %s=%s", has->labels.at[k].key, has->labels.at[k].value);
         if (!strcmp(is, who))
             return true;
     }

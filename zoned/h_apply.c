@@ -47,7 +47,7 @@ static int write_text(struct apply_item *it, struct zone *z, struct problems *ps
     if (k == 0)
         k = store_reload(d, z, ps, e);
     if (k == 0 && it->live && zone_is_up(z)) {
-        k = zone_update(d, z, it->old, ps, written, it, e);
+        k = zone_update(d, z, z->spec, it->old, ps, written, it, e);
         it->job->pending += k == 0;
     } else if (k == 0) {
         k = change_at_rest(d, z, ps, e);
@@ -84,23 +84,22 @@ static void lessened(struct zone *z, const struct err *e, void *arg)
     proceed(a);
 }
 
-/* The zone becomes what `spec` (stolen) says, and its file stays. */
-static int run_by(struct apply_item *it, struct zone *z, struct spec *spec, struct problems *ps,
+/* The zone becomes what `spec` says, and its file stays. */
+static int run_by(struct apply_item *it, struct zone *z, const struct spec *spec, struct problems *ps,
                   struct err *e)
 {
-    struct spec *file = z->spec;
-    int k;
-    z->spec = spec;
+    struct lease_change leases;
     if (zone_is_up(z)) {
-        k = zone_update(z->d, z, it->old, ps, lessened, it, e);
+        int k = zone_update(z->d, z, spec, it->old, ps, lessened, it, e);
         it->job->pending += k == 0;
-    } else { /* at rest it has addresses alone */
-        k = lease_make(z->d, z, e);
-        it->lessened = k == 0 ? it->job->phase == APPLY_GIVE : it->lessened;
+        return k;
     }
-    spec_free(z->spec);
-    z->spec = file;
-    return k;
+    int k = lease_begin(z->d, z, spec, &leases, e); /* at rest it has addresses alone */
+    if (k < 0)
+        return k;
+    lease_commit(z->d, z, &leases);
+    it->lessened = it->job->phase == APPLY_GIVE;
+    return 0;
 }
 
 static int step(struct apply_item *it, struct problems *ps, struct err *e)
@@ -114,10 +113,10 @@ static int step(struct apply_item *it, struct problems *ps, struct err *e)
     if (it->lessened)
         lease_recall(it->job->d, z, &it->was, phase == APPLY_BACK ? z->spec : it->spec);
     if (phase == APPLY_BACK)
-        return it->lessened && z->spec ? run_by(it, z, spec_copy(z->spec), ps, e) : 0;
+        return it->lessened && z->spec ? run_by(it, z, z->spec, ps, e) : 0;
     if (phase == APPLY_GIVE && drift_heal_around(it->job->d, z, e) < 0)
         return -EIO;
-    struct spec *less = phase == APPLY_GIVE ? apply_less(it) : NULL;
+    auto_spec struct spec *less = phase == APPLY_GIVE ? apply_less(it) : NULL;
     if (less)
         return run_by(it, z, less, ps, e);
     return it->same || it->takes != (phase == APPLY_TAKE) ? 0 : write_text(it, z, ps, e);

@@ -212,7 +212,7 @@ static int send_update(struct zd *d, struct zone *z, struct zd_request *r, json 
 {
     struct change_job *c = xcalloc(1, sizeof(*c));
     *c = (struct change_job){r, answer};
-    int k = zone_update(d, z, old_text, zd_problems(r), change_done, c, e);
+    int k = zone_update(d, z, z->spec, old_text, zd_problems(r), change_done, c, e);
     if (k < 0) {
         free(c);
         return k;
@@ -283,6 +283,26 @@ static int heal_named(struct zd *d, struct zone *z, char *const *edits, const sp
     return r;
 }
 
+/* What the file said before already, and waits for the next boot, is no change of this one. */
+static void drop_waiting(struct zone *z, const struct spec *new, spec_changes *changes)
+{
+    auto_spec struct spec *was = zone_is_up(z) && z->spec ? zone_effective(z->d, z, z->spec) : NULL;
+    spec_changes own = {0};
+    if (!was)
+        return;
+    spec_diff(was, new, &own);
+    for (unsigned i = changes->len; i-- > 0;) {
+        struct spec_change *c = &changes->at[i];
+        if (c->when == SPEC_LIVE || will_change(&own, c->key))
+            continue;
+        free(c->key);
+        free(c->before);
+        free(c->after);
+        vec_remove(changes, i);
+    }
+    spec_changes_done(&own);
+}
+
 /* New text for a zone: checked, written, applied where it is live. Answers r. edits: those that made the text, or NULL. */
 static int change_zone(struct zd *d, struct zone *z, struct zd_request *r, const char *text,
                        char *const *edits, bool lost, struct err *e)
@@ -307,8 +327,7 @@ static int change_zone(struct zd *d, struct zone *z, struct zd_request *r, const
     auto_spec struct spec *old = spec_copy(zone_is_up(z) ? z->plan->spec : z->spec ? z->spec : s);
     auto_spec struct spec *new = zone_is_up(z) ? zone_effective(d, z, s) : spec_copy(s);
     spec_diff(old, new, &changes);
-    for (unsigned i = 0; zone_is_up(z) && i < changes.len; i++)
-        z->pending = z->pending || changes.at[i].when == SPEC_NEXT_BOOT;
+    drop_waiting(z, new, &changes);
     json *answer = js_object(), *notes = js_array();
     js_set(answer, "changes", changes_to_json(&changes, zone_is_up(z)));
     if (lost)

@@ -74,7 +74,7 @@ static int dry_run(struct zd *d, struct zone *z, struct zd_request *r, struct er
         return err_hint(e, "start the zone once");
     }
     if (k == 0)
-        k = op_plan(d, z, NULL, &p, zd_problems(r), e);
+        k = op_plan(d, z, z->spec, NULL, &p, zd_problems(r), e);
     if (k < 0)
         return k;
     json *o = js_object();
@@ -100,7 +100,7 @@ static uint64_t timeout_of(const struct zone *z, const json *body)
     int64_t given = js_get_int(body, "timeout_ms", -1);
     if (given >= 0)
         return given > 86400000 ? 86400000 : (uint64_t)given;
-    return z->spec ? z->spec->process.stop_timeout_ms : 10000;
+    return zone_has(z) ? zone_has(z)->process.stop_timeout_ms : 10000;
 }
 
 int h_stop_zone(struct zd *d, struct zd_request *r, struct err *e)

@@ -33,6 +33,7 @@ int zone_root(struct zd *d, const struct zone *z, struct stor_root_plan *out, st
 int zone_root_check(struct zd *d, const struct zone *z, struct err *e);
 /* s as a start would take it: with what the zone's image says. The caller's. */
 struct spec *zone_effective(struct zd *d, const struct zone *z, const struct spec *s);
+void zone_judge(struct zone *z); /* z->pending: its file says something else than it runs with */
 bool zone_root_ready(struct zd *d, const struct zone *z);
 int zone_root_prepare(struct zone *z, void (*done)(struct zone *z, const struct err *e, void *arg), void *arg,
                       struct err *e);

@@ -38,14 +38,25 @@ struct spec *zone_effective(struct zd *d, const struct zone *z, const struct spe
     struct stor_root_plan root = {0};
     struct problems ps = {0};
     char **env = NULL;
-    if (!stor_zone_root_load(d->pool, z->name, s->image, &root) && z->plan &&
-        str_eq(z->plan->root.image, s->image))
+    if (z->plan && str_eq(z->plan->root.image, s->image))
         root.config = js_ref(z->plan->root.config);
+    else
+        (void)stor_zone_root_load(d->pool, z->name, s->image, &root);
     spec_apply_image(full, root.config, &env, &ps);
     strv_free(env);
     problems_done(&ps);
     stor_root_done(&root);
     return full;
+}
+
+void zone_judge(struct zone *z)
+{
+    auto_spec struct spec *will = z->plan && z->spec ? zone_effective(z->d, z, z->spec) : NULL;
+    spec_changes changes = {0};
+    if (will)
+        spec_diff(z->plan->spec, will, &changes);
+    z->pending = changes.len;
+    spec_changes_done(&changes);
 }
 
 bool zone_root_ready(struct zd *d, const struct zone *z)

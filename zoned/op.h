@@ -23,8 +23,8 @@ void discard_folders(struct zone *z);
 int begin_start(struct zd *d, struct zone *z, struct err *e); /* its operation has begun */
 void start_failed(struct zone *z, const struct err *e, const struct problems *ps);
 /* op_plan for a zone that gets this root. Changes nothing. */
-int plan_on(struct zd *d, struct zone *z, const struct plan *running, const struct stor_root_plan *root,
-            struct plan **out, struct problems *ps, struct err *e);
+int plan_on(struct zd *d, struct zone *z, const struct spec *spec, const struct plan *running,
+            const struct stor_root_plan *root, struct plan **out, struct problems *ps, struct err *e);
 
 /* restart.c: all that the start of a zone that runs would refuse, asked before the zone is stopped */
 int restart_check(struct zd *d, struct zone *z, struct zd_request *request,

@@ -28,17 +28,18 @@ int sharers_doctor(struct zd *d, struct err *e);
 /* Files of the zone are read (shared: several may) or written by a worker: no other operation begins until unhold. */
 int op_hold(struct zone *z, enum op_kind kind, bool shared, struct err *e);
 void op_unhold(struct zone *z);
-/* running: the plan that an update changes; its links keep their names. NULL: the next start's. */
-int op_plan(struct zd *d, struct zone *z, const struct plan *running, struct plan **out, struct problems *ps,
-            struct err *e);
+/* running: the plan that an update changes; its links keep their names, and spec has what the image says. NULL: the next
+ * start's. */
+int op_plan(struct zd *d, struct zone *z, const struct spec *spec, const struct plan *running,
+            struct plan **out, struct problems *ps, struct err *e);
 void zone_note(struct zone *z, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* update.c: z->spec, just written and read again, becomes what the running zone has; done tells when, unless the call
- * fails. old_text: what the file said before, put back when the supervisor refuses (the caller does it when the call fails).
- */
+/* update.c: what of `spec` can change in a running zone becomes what the zone has, all else waits for its next start; done tells
+ * when, unless the call fails. old_text: what the file said before, put back when the supervisor refuses (the caller does it
+ * when the call fails). */
 typedef void (*zone_update_done)(struct zone *z, const struct err *e, void *arg);
-int zone_update(struct zd *d, struct zone *z, const char *old_text, struct problems *ps,
-                zone_update_done done, void *arg, struct err *e);
+int zone_update(struct zd *d, struct zone *z, const struct spec *spec, const char *old_text,
+                struct problems *ps, zone_update_done done, void *arg, struct err *e);
 /* The update of a spec that is as it was, because what is around the running zone changed. what: a literal, for the log of a
  * failure. */
 void zone_refresh(struct zone *z, const char *what);

@@ -145,7 +145,7 @@ static int plan_again(struct zone *z, struct err *e)
     if (!z->spec || !z->start_no)
         return -ENOENT;
     z->start_no--; /* op_plan makes the next start's names: this one's */
-    int r = op_plan(z->d, z, NULL, &p, &ps, e);
+    int r = op_plan(z->d, z, z->spec, NULL, &p, &ps, e);
     z->start_no++;
     problems_done(&ps);
     if (r < 0)

@@ -245,7 +245,10 @@ int plan_build(const struct plan_inputs *in, struct plan **out, struct problems 
     auto_js json *root = stor_root_to_json(in->root);
     int r = stor_root_from_json(root, &p->root, e);
     if (r == 0) {
-        spec_apply_image(p->spec, p->root.config, &p->env, ps);
+        if (in->running)
+            p->env = strv_copy(in->running->env);
+        else
+            spec_apply_image(p->spec, p->root.config, &p->env, ps);
         add_links(in, p, ps);
         p->part = in->part && !p->host_network;
         add_files(in, p);

@@ -31,7 +31,7 @@ static int check_plan(struct zd *d, struct zone *z, struct problems *ps, struct 
     r = r < 0 ? r : mounts_check(d, z->spec, e);
     if (r == 0) {
         struct plan *running = take_ptr(&z->plan); /* its part of the machine is free by then */
-        r = plan_on(d, z, NULL, &root, &p, ps, e);
+        r = plan_on(d, z, z->spec, NULL, &root, &p, ps, e);
         z->plan = running;
     }
     stor_root_done(&root);

@@ -92,7 +92,7 @@ static void start_anew(struct zone *z, struct zone *owner)
     auto_free char *lost = sharer_lost(z->d, z);
     if (!lost)
         return;
-    uint64_t patience = z->spec ? z->spec->process.stop_timeout_ms : 10000;
+    uint64_t patience = zone_has(z) ? zone_has(z)->process.stop_timeout_ms : 10000;
     if (op_stop(z->d, z, NULL, patience, false, OP_RESTART, &e) < 0)
         log_warning("zone %s: %s: %s", z->name, lost, e.text);
     else if (owner->op != OP_NONE) /* somebody waits, and is told */

@@ -108,12 +108,11 @@ static int running_root(const struct plan *running, struct stor_root_plan *out, 
     return stor_root_from_json(j, out, e);
 }
 
-int plan_on(struct zd *d, struct zone *z, const struct plan *running, const struct stor_root_plan *root,
-            struct plan **out, struct problems *ps, struct err *e)
+int plan_on(struct zd *d, struct zone *z, const struct spec *spec, const struct plan *running,
+            const struct stor_root_plan *root, struct plan **out, struct problems *ps, struct err *e)
 {
-    auto_spec struct spec *spec = division_spec(z, running);
-    check_limits(d, z->spec, ps);
-    networks_check(d, z->spec, ps);
+    check_limits(d, spec, ps);
+    networks_check(d, spec, ps);
     struct plan_inputs in = {.instance = d->instance,
                              .run_dir = d->run_dir,
                              .data_dir = d->lib_dir,
@@ -132,7 +131,7 @@ int plan_on(struct zd *d, struct zone *z, const struct plan *running, const stru
                              .remove = z->remove,
                              .part = lxcfs_there(d),
                              .names = names_there(d),
-                             .join = join_target(d, z->spec)};
+                             .join = join_target(d, spec)};
     in.stack = stack_target(d, in.join);
     struct plan *p = NULL;
     int r = plan_build(&in, &p, ps, e);
@@ -149,17 +148,17 @@ int plan_on(struct zd *d, struct zone *z, const struct plan *running, const stru
     return r;
 }
 
-int op_plan(struct zd *d, struct zone *z, const struct plan *running, struct plan **out, struct problems *ps,
-            struct err *e)
+int op_plan(struct zd *d, struct zone *z, const struct spec *spec, const struct plan *running,
+            struct plan **out, struct problems *ps, struct err *e)
 {
     struct stor_root_plan root = {0};
     if (running) /* the others ask for their root */
-        closed_folders_refresh(d, z->spec);
+        closed_folders_refresh(d, spec);
     int r = running ? running_root(running, &root, e) : zone_root(d, z, &root, e);
     if (r < 0)
         return r;
     zone_know_image(z, root.config);
-    r = plan_on(d, z, running, &root, out, ps, e);
+    r = plan_on(d, z, spec, running, &root, out, ps, e);
     stor_root_done(&root);
     return r;
 }
@@ -200,7 +199,7 @@ static int prepare_start(struct zone *z, struct problems *ps, struct err *e)
     if (r == 0)
         r = networks_needed(d, z->spec, e);
     if (r == 0)
-        r = op_plan(d, z, NULL, &p, ps, e);
+        r = op_plan(d, z, z->spec, NULL, &p, ps, e);
     if (r != 0)
         return r;
     z->plan = p;

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 char *store_path(struct zd *d, const struct zone *z)
 {
@@ -30,26 +31,65 @@ int store_write_text(struct zd *d, const struct zone *z, const char *text, struc
     return r < 0 ? err_prefix(e, "spec of zone %s", z->name) : 0;
 }
 
-int store_reload(struct zd *d, struct zone *z, struct problems *ps, struct err *e)
+/* Which file is there: each write of ours is a new one, by inode; an editor's differs in time or size. 0: none. */
+static uint64_t stamp_of(const char *path)
 {
-    auto_free char *path = store_path(d, z), *text = NULL;
+    struct stat st;
+    if (stat(path, &st) < 0)
+        return 0;
+    uint64_t time = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
+    return st.st_ino ^ (uint64_t)st.st_size << 40 ^ time;
+}
+
+static int read_spec(struct zone *z, const char *path, struct spec **out, struct problems *ps, struct err *e)
+{
+    auto_free char *text = NULL;
     size_t n;
     int r = file_read(AT_FDCWD, path, SPEC_TEXT_MAX, &text, &n, e);
     if (r < 0)
         return err_prefix(e, "zone %s", z->name);
-    struct spec *s = NULL;
-    r = spec_parse(text, n, path, &s, ps);
+    r = spec_parse(text, n, path, out, ps);
     if (r < 0)
         return problems_to_err(ps, e, path);
-    if (s->zone && strcmp(s->zone, z->name)) {
-        r = err_set(e, ERR_INVALID, EINVAL, "%s names zone %s", path, s->zone);
-        spec_free(s);
-        return r;
+    if ((*out)->zone && strcmp((*out)->zone, z->name)) {
+        r = err_set(e, ERR_INVALID, EINVAL, "%s names zone %s", path, (*out)->zone);
+        spec_free(*out);
     }
+    return r;
+}
+
+int store_reload(struct zd *d, struct zone *z, struct problems *ps, struct err *e)
+{
+    auto_free char *path = store_path(d, z);
+    struct spec *s = NULL;
+    bool was_bad = z->file_bad;
+    z->read_stamp = stamp_of(path);
+    int r = read_spec(z, path, &s, ps, e);
+    z->file_bad = r < 0;
+    if (r < 0)
+        return r;
+    if (was_bad)
+        zone_set_error(z, NULL);
     spec_free(z->spec);
     z->spec = s;
+    zone_judge(z);
     sample_stale(z);
     return 0;
+}
+
+void store_fresh(struct zd *d, struct zone *z)
+{
+    struct problems ps = {0};
+    struct err e = {0};
+    auto_free char *path = store_path(d, z);
+    uint64_t now = stamp_of(path);
+    if (!now || now == z->read_stamp) /* a file that is gone is told to who needs it */
+        return;
+    if (store_reload(d, z, &ps, &e) < 0) {
+        z->pending = z->plan != NULL;
+        zone_set_error(z, e.text);
+    }
+    problems_done(&ps);
 }
 
 void store_locate(struct zd *d, const struct zone *z, struct problems *ps)

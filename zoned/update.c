@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "zoned/division.h"
+#include "zoned/images.h"
 #include "zoned/networks.h"
 #include "zoned/ops.h"
 #include "zoned/statistics.h"
@@ -12,6 +13,7 @@
 #include <errno.h>
 
 struct update {
+    struct spec *spec; /* what the zone is to have */
     struct plan *plan; /* the new one; once it is sent, and is the zone's, the old one */
     char *old_text;
     struct lease_change leases;
@@ -49,6 +51,7 @@ static void swap_plans(struct zone *z, struct update *u)
 
 static void update_free(struct update *u)
 {
+    spec_free(u->spec);
     plan_free(u->plan);
     free(u->old_text);
     free(u);
@@ -97,6 +100,7 @@ static void finished(struct zone *z, const json *reply, const struct err *e, voi
         if (lease_save(z->d, z, &se) < 0)
             log_error("zone %s: %s", z->name, se.text);
         if (z->plan) {
+            zone_judge(z);
             names_follow(z, u->plan);
             dhcp_follow(z, u->plan);
             if (!same_to_rules(z->plan, u->plan))
@@ -122,13 +126,13 @@ static void finished(struct zone *z, const json *reply, const struct err *e, voi
 
 static int prepare(struct zd *d, struct zone *z, struct update *u, struct problems *ps, struct err *e)
 {
-    int r = lease_begin(d, z, z->spec, &u->leases, e);
+    int r = lease_begin(d, z, u->spec, &u->leases, e);
     if (r < 0)
         return r;
     u->missing = z->missing;
-    r = networks_needed(d, z->spec, e);
-    r = r < 0 ? r : op_plan(d, z, z->plan, &u->plan, ps, e);
-    if (r == 0 && (ports_claim(d, z, z->spec, true, ps) < 0 || aliases_claim(d, z, z->spec, ps) < 0))
+    r = networks_needed(d, u->spec, e);
+    r = r < 0 ? r : op_plan(d, z, u->spec, z->plan, &u->plan, ps, e);
+    if (r == 0 && (ports_claim(d, z, u->spec, true, ps) < 0 || aliases_claim(d, z, u->spec, ps) < 0))
         r = problems_to_err(ps, e, z->name);
     if (r < 0) {
         zone_claims_back(z);
@@ -163,15 +167,28 @@ static int send_plan(struct zone *z, struct update *u, struct err *e)
     return r;
 }
 
-int zone_update(struct zd *d, struct zone *z, const char *old_text, struct problems *ps,
-                zone_update_done done, void *arg, struct err *e)
+static int live_part(const struct zone *z, const struct spec *spec, struct spec **out, struct err *e)
 {
-    if (z->updating) {
-        err_set(e, ERR_BUSY, EBUSY, "zone %s: another change is under way", z->name);
-        return err_hint(e, "try again when it is done");
-    }
+    struct problems none = {0}; /* of the image: they were told at the start */
+    char **env = NULL;
+    auto_spec struct spec *full = spec_copy(spec);
+    spec_apply_image(full, z->plan->root.config, &env, &none);
+    strv_free(env);
+    problems_done(&none);
+    int r = spec_stay(z->plan->spec, full, out, e);
+    if (r < 0)
+        return err_prefix(e, "zone %s", z->name);
+    free((*out)->cpu.pool); /* a plan of an older zoned has that of the file */
+    (*out)->cpu.pool = division_pool_of(z->plan);
+    return 0;
+}
+
+/* spec: as the zone is to be; taken. */
+static int begin(struct zd *d, struct zone *z, struct spec *spec, const char *old_text, struct problems *ps,
+                 zone_update_done done, void *arg, struct err *e)
+{
     struct update *u = xcalloc(1, sizeof(*u));
-    *u = (struct update){.old_text = xstrdup(old_text), .done = done, .arg = arg};
+    *u = (struct update){.spec = spec, .old_text = xstrdup(old_text), .done = done, .arg = arg};
     int r = prepare(d, z, u, ps, e);
     r = r < 0 ? r : send_plan(z, u, e);
     if (r < 0)
@@ -179,6 +196,18 @@ int zone_update(struct zd *d, struct zone *z, const char *old_text, struct probl
     else
         z->updating = true;
     return r;
+}
+
+int zone_update(struct zd *d, struct zone *z, const struct spec *spec, const char *old_text,
+                struct problems *ps, zone_update_done done, void *arg, struct err *e)
+{
+    struct spec *live = NULL;
+    if (z->updating) {
+        err_set(e, ERR_BUSY, EBUSY, "zone %s: another change is under way", z->name);
+        return err_hint(e, "try again when it is done");
+    }
+    int r = live_part(z, spec, &live, e);
+    return r < 0 ? r : begin(d, z, live, old_text, ps, done, arg, e);
 }
 
 static void refreshed(struct zone *z, const struct err *e, void *arg)
@@ -197,7 +226,7 @@ void zone_refresh(struct zone *z, const char *what)
         return;
     }
     int r = store_read_text(z->d, z, &text, &e);
-    r = r < 0 ? r : zone_update(z->d, z, text, &ps, refreshed, (void *)what, &e);
+    r = r < 0 ? r : begin(z->d, z, spec_copy(z->plan->spec), text, &ps, refreshed, (void *)what, &e);
     if (r < 0)
         refreshed(z, &e, (void *)what);
     problems_done(&ps);

@@ -48,10 +48,11 @@ static const struct net_link_plan *running_link(const struct zone *z, const stru
 static json *network_view(const struct zone *z)
 {
     static const struct net_addr none;
+    const struct spec *has = zone_has(z);
     json *list = js_array();
     unsigned eth = 0;
-    for (unsigned i = 0; z->spec && i < z->spec->network.len; i++) {
-        const struct spec_link *l = &z->spec->network.at[i];
+    for (unsigned i = 0; has && i < has->network.len; i++) {
+        const struct spec_link *l = &has->network.at[i];
         const struct lease_link *lease = i < z->lease.nlinks ? &z->lease.links[i] : NULL;
         json *o = js_object();
         js_set_str(o, "link", l->link);
@@ -72,17 +73,18 @@ static json *network_view(const struct zone *z)
 static void add_use(struct zone *z, json *o)
 {
     struct cg_stats s;
+    const struct spec *has = zone_has(z);
     json *cpu = js_object(), *mem = js_object();
-    js_set_int(cpu, "shares", z->spec ? (int64_t)z->spec->cpu.shares : 100);
-    js_set(cpu, "cap", z->spec && z->spec->cpu.cap >= 0 ? js_real(z->spec->cpu.cap) : js_null());
+    js_set_int(cpu, "shares", has ? (int64_t)has->cpu.shares : 100);
+    js_set(cpu, "cap", has && has->cpu.cap >= 0 ? js_real(has->cpu.cap) : js_null());
     if (z->group && cg_read(z->group, true, &s, NULL) == 0) {
         sample_use(z, s.cpu_usage);
         js_set_int(cpu, "usage_usec", (int64_t)s.cpu_usage);
         js_set_real(cpu, "use", z->cpu_use);
         js_set_int(mem, "usage", (int64_t)s.mem_usage);
     }
-    bool capped = z->spec && z->spec->memory.cap != SPEC_UNSET;
-    js_set(mem, "cap", capped ? js_int((int64_t)z->spec->memory.cap) : js_null());
+    bool capped = has && has->memory.cap != SPEC_UNSET;
+    js_set(mem, "cap", capped ? js_int((int64_t)has->memory.cap) : js_null());
     js_set(o, "cpu", cpu);
     js_set(o, "memory", mem);
 }
@@ -90,11 +92,12 @@ static void add_use(struct zone *z, json *o)
 json *zone_to_json(struct zd *d, struct zone *z, bool with_spec)
 {
     json *o = js_object();
+    store_fresh(d, z);
     js_set_str(o, "name", z->name);
     js_set_str(o, "state", state_name(z->state));
     js_set(o, "pid", z->pid > 0 && z->state != ZONE_DOWN ? js_int(z->pid) : js_null());
     js_set(o, "exit_status", z->exit_status >= 0 ? js_int(z->exit_status) : js_null());
-    js_set_str(o, "image", z->spec ? z->spec->image : NULL);
+    js_set_str(o, "image", zone_has(z) ? zone_has(z)->image : NULL);
     bool up = z->state == ZONE_RUNNING || z->state == ZONE_PAUSED;
     uint64_t now = clock_real_us();
     js_set(o, "uptime",

@@ -74,6 +74,8 @@ struct zone {
     char name[SPEC_NAME_MAX + 1];
     enum zone_state state;
     struct spec *spec;      /* as the file was read last */
+    uint64_t read_stamp;    /* which file that was */
+    bool file_bad;          /* … and could not be read */
     bool ephemeral, remove; /* spec in run state only; delete after the stop */
     struct zone_lease lease;
     uint64_t start_no, started_us;
@@ -219,6 +221,8 @@ int store_load_all(struct zd *d, struct err *e);
 int store_read_text(struct zd *d, const struct zone *z, char **text, struct err *e);
 int store_write_text(struct zd *d, const struct zone *z, const char *text, struct err *e);
 int store_reload(struct zd *d, struct zone *z, struct problems *ps, struct err *e); /* reads the file again */
+void store_fresh(struct zd *d,
+                 struct zone *z); /* the same where it is another file; what is wrong is z's error */
 void store_locate(struct zd *d, const struct zone *z,
                   struct problems *ps); /* problems of its spec: file and line */
 int store_delete(struct zd *d, const struct zone *z, struct err *e);

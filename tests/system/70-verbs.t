@@ -136,6 +136,39 @@ is "$(state base)" running "... in order"
 is "$(zc list -o json | jq '[.[] | {(.name): .uptime}] | add | .base >= .boot')" true "... the dependency first"
 tries=30 eventually running state also >/dev/null; is "$(state also)" running "who has its network starts after it, too"
 zc delete --force also boot base web >/dev/null
+# ---- what waits for the next boot waits ----
+zc volume create data >/dev/null && zc create waits -v data:/data --image host -- sleep 1000 && zc start waits
+status_is 0 "rights are asked for while it runs" zc set waits 'security.capabilities.add=[SYS_ADMIN]' security.seccomp=unconfined process.stop_timeout=40s filesystems=
+like "$out" "capabilities.add: .*at next boot" "... at the next boot"
+rights() { zc exec waits -- grep -E 'CapBnd|Seccomp:|NoNewPrivs' /proc/self/status; }
+had=$(rights)
+status_is 0 "a live change" zc set waits cpu.shares=50 labels.a=b
+is "$(echo "$out" | grep -c 'at next boot')" 0 "... tells of itself alone"
+same "$(rights)" "$had" "... and brings nothing else"
+is "$(field waits .pending) $(field waits .division.shares)" "true 50" "... which is pending"
+status_is 6 "a volume that is still mounted is not deleted" zc volume delete data
+zc set waits 'network=[{link: host}]' >/dev/null
+status_is 0 "another stack waits, too, and stands in nobody's way" zc set waits cpu.shares=60
+is "$(field waits '.network[0].link')" default "... it has its links until then"
+zc export waits >"$T/waits.yaml"
+status_is 0 "apply of the same" zc apply -f "$T/waits.yaml"
+like "$out" "^waits: unchanged" "... has nothing to do"
+kill9_zoned; start_zoned
+is "$(field waits .pending)" true "pending over the death of zoned"
+zc set waits 'network=[{link: default}]' 'security.capabilities.add=' security.seccomp= process.stop_timeout= 'filesystems=[{target: /data, volume: data}]' >/dev/null
+is "$(field waits .pending)" false "set back it is not pending"
+sed -i 's/^cpu:/cpu:\n  cap: 0.5/' "$ROOT/etc/zones/waits.yaml"
+is "$(field waits '[.pending, .division.cap]' | jq -c .)" "[true,null]" "a file edited by hand is pending"
+echo 'hu: x' >>"$ROOT/etc/zones/waits.yaml"
+like "$(field waits .error)" "waits.yaml:[0-9]+: hu: unknown key|waits.yaml: hu: unknown key" "... a broken one is told"
+sed -i '$d' "$ROOT/etc/zones/waits.yaml"
+is "$(field waits '[.pending, .error]' | jq -c .)" "[true,null]" "... until it is mended"
+status_is 0 "a set of something else brings what is live in it" zc set waits cpu.shares=70
+is "$(field waits '[.pending, .division.cap, .division.shares]' | jq -c .)" "[false,0.5,70]" "... and all is as the file says"
+zc set waits 'filesystems=' >/dev/null
+zc restart -t 0 waits
+status_is 0 "what waited is so at the next start" zc volume delete data
+zc delete --force waits >/dev/null
 same "$(picture "$inst" | sed '/^\[links\]/,/^\[cgroups\]/d')" "$(echo "$before" | sed '/^\[links\]/,/^\[cgroups\]/d')" "nothing is left"
 stop_zoned
 eventually "" pgrep -f "zone-sup --server $ROOT" >/dev/null

@@ -170,7 +170,10 @@ static void test_pool_diff(void)
     changed(&c, "cpu.dedicated", "2", NULL, true);
     changed(&c, "cpu.shares", "100", "7", true);
     spec_changes_done(&c);
-    spec_stay(a, b);
+    struct spec *stays = NULL;
+    is_int(spec_stay(a, b, &stays, NULL), 0, "what it is until then");
+    spec_free(b);
+    b = stays;
     spec_diff(a, b, &c);
     is_int(c.len, 2, "until then it keeps its pool");
     changed(&c, "cpu.dedicated", "2", NULL, true);
