@@ -54,6 +54,16 @@ bool net_addr_in(const struct net_addr *a, const struct net_addr *subnet)
     return !rest || !((a->bytes[whole] ^ subnet->bytes[whole]) >> (8 - rest));
 }
 
+struct net_addr net_addr_last(const struct net_addr *subnet)
+{
+    struct net_addr all = *subnet;
+    for (unsigned k = 0; k < (unsigned)net_addr_len(subnet); k++) {
+        unsigned bits = subnet->prefix > 8 * k ? subnet->prefix - 8 * k : 0;
+        all.bytes[k] |= (unsigned char)(0xff >> (bits > 8 ? 8 : bits));
+    }
+    return all;
+}
+
 bool net_addr_eq(const struct net_addr *a, const struct net_addr *b)
 {
     return a->family == b->family && !memcmp(a->bytes, b->bytes, (size_t)net_addr_len(a));

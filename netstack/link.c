@@ -89,18 +89,23 @@ void net_msg_up(struct net_batch *b, const char *ifname, int index)
         put_name(m, ifname);
 }
 
-/* Where br_netfilter hands bridged packets to the inet hooks, a zone that calls its own published port is
- * translated inside the bridge and must leave by the port it came in at. What a port in this mode would echo
- * besides, the bridge table drops. */
-void net_msg_hairpin(struct net_batch *b, const char *ifname)
+/* What is for the bridge itself (LLDP, LACP) would pass no prerouting: the bridge would learn its sender and the host hear it as if
+ * it came from the link (6.18: br_handle_frame). Forwarded like all else it meets the bridge table, which drops it. The kernel
+ * refuses to have pause frames (01) forwarded; it drops those itself.
+ *
+ * hairpin: where br_netfilter hands bridged packets to the inet hooks, a zone that calls its own published port is translated inside
+ * the bridge and must leave by the port it came in at. What a port in this mode would echo besides, the bridge table drops. */
+void net_msg_port(struct net_batch *b, const char *ifname, bool hairpin)
 {
     struct ifinfomsg i = {.ifi_family = AF_UNSPEC};
-    struct nl_msg *m = net_batch_add(b, RTM_NEWLINK, 0, &i, sizeof(i), "set the port's hairpin mode");
+    struct nl_msg *m = net_batch_add(b, RTM_NEWLINK, 0, &i, sizeof(i), "set the port's mode");
     put_name(m, ifname);
     struct nlattr *info = nla_nest_start(m, IFLA_LINKINFO);
     nla_put_string(m, IFLA_INFO_SLAVE_KIND, "bridge");
     struct nlattr *data = nla_nest_start(m, IFLA_INFO_SLAVE_DATA);
-    nla_put_u8(m, IFLA_BRPORT_MODE, 1);
+    nla_put_u16(m, IFLA_BRPORT_GROUP_FWD_MASK, 0xfffd);
+    if (hairpin)
+        nla_put_u8(m, IFLA_BRPORT_MODE, 1);
     nla_nest_end(m, data);
     nla_nest_end(m, info);
 }
@@ -145,12 +150,8 @@ void net_msg_addr(struct net_batch *b, int index, const struct net_addr *a)
     nla_put(m, IFA_LOCAL, net_addr_len(a), a->bytes);
     nla_put(m, IFA_ADDRESS, net_addr_len(a), a->bytes);
     if (a->family == AF_INET && a->prefix < 31) {
-        unsigned char all[4];
-        for (unsigned k = 0; k < 4; k++) {
-            unsigned bits = a->prefix > 8 * k ? (a->prefix - 8 * k > 8 ? 8 : a->prefix - 8 * k) : 0;
-            all[k] = (unsigned char)(a->bytes[k] | (0xff >> bits));
-        }
-        nla_put(m, IFA_BROADCAST, 4, all);
+        struct net_addr all = net_addr_last(a);
+        nla_put(m, IFA_BROADCAST, 4, all.bytes);
     }
 }
 

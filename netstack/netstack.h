@@ -236,10 +236,13 @@ struct net_guard { /* a network's rules, in their order; deny: what no rule allo
     const struct spec_rule *rules;
     unsigned nrules;
     bool deny;
+    bool
+        closed; /* something is denied on it: what is addressed to no zone (broadcast, multicast, link-local) does not pass */
 };
 struct net_member {  /* an address of somebody that rules name */
     const char *who; /* as net_rule_who gives it */
     struct net_addr addr;
+    const char *closed; /* or the host's end of a link on a closed network; else NULL */
 };
 /* "label tier=web", "zone db": whom a side names by something that zones have; NULL: nobody such. malloc'd. */
 char *net_rule_who(const struct spec_rule_side *s);

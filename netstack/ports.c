@@ -98,6 +98,14 @@ static struct net_elem *source_elem(net_elems *v, const char *set, const struct 
     return x;
 }
 
+static void known_elem(net_elems *v, const char *set, const struct net_addr *a)
+{
+    struct net_elem *x = vec_add(v);
+    x->family = NFPROTO_BRIDGE;
+    x->set = set;
+    key_part(x, a->bytes, (unsigned)net_addr_len(a));
+}
+
 void net_elems_of_source(net_elems *v, const struct net_link_plan *l)
 {
     if (!net_has_pair(l))
@@ -115,10 +123,16 @@ void net_elems_of_source(net_elems *v, const struct net_link_plan *l)
     source_elem(v, "macs", l, true, NULL);
     if (l->addr4.family)
         source_elem(v, "src4", l, true, &l->addr4);
-    if (l->addr6.family) {
-        source_elem(v, "src6", l, true, &l->addr6);
-        source_elem(v, "own6", l, false, &l->addr6);
-    }
+    if (!l->addr6.family)
+        return;
+    struct net_addr local = net_link_local(l->mac);
+    source_elem(v, "src6", l, true, &l->addr6);
+    source_elem(v, "src6", l, true, &local);
+    source_elem(v, "own6", l, false, &l->addr6);
+    source_elem(v, "own6", l, false, &local);
+    known_elem(v, "known6", &local);
+    known_elem(v, "target6", &l->addr6);
+    known_elem(v, "target6", &local);
 }
 
 static void pair_elem(net_elems *v, const struct net_addr *from, const struct net_addr *to)

@@ -70,7 +70,7 @@ int net_ifindex(int sock, const char *name); /* -errno */
 void net_msg_veth(struct net_batch *b, const struct net_link_plan *l, int bridge, int ns);
 void net_msg_no_addrconf(struct net_batch *b, const char *ifname); /* no IPv6 of the kernel's own making */
 void net_msg_up(struct net_batch *b, const char *ifname, int index);
-void net_msg_hairpin(struct net_batch *b, const char *ifname);
+void net_msg_port(struct net_batch *b, const char *ifname, bool hairpin);
 void net_msg_del(struct net_batch *b, const char *ifname);
 void net_msg_bridge(struct net_batch *b, const struct net_network *n);
 void net_msg_master(struct net_batch *b, const char *ifname, int master); /* 0 = none */
@@ -93,7 +93,8 @@ struct net_link_info {
 typedef VEC(struct net_link_info) net_link_list;
 int net_links(struct nl_sock *s, const char *only, net_link_list *out, struct err *e);
 struct net_addr net_link_local(const unsigned char mac[6]);
-int net_addr_len(const struct net_addr *a); /* bytes of the family: 4, 16, 0 */
+struct net_addr net_addr_last(const struct net_addr *subnet); /* IPv4: to all in it */
+int net_addr_len(const struct net_addr *a);                   /* bytes of the family: 4, 16, 0 */
 struct net_addr_info {
     struct net_addr addr;
     int index, scope;

@@ -126,6 +126,11 @@ static void guard(struct text *t, const struct net_guard *g)
                  t->instance, g->net->bridge, g->net->bridge, t->instance, chain, g->net->bridge, t->instance,
                  chain, g->net->bridge);
     const struct net_addr *subnets[] = {&g->net->subnet4, &g->net->subnet6};
+    if (bridge && g->closed && g->net->subnet4.family) {
+        struct net_addr all = net_addr_last(&g->net->subnet4);
+        net_addr_print(&all, false, subnet);
+        str_addf(&t->s, "add rule bridge %s judge ip daddr %s drop\n", t->instance, subnet);
+    }
     for (unsigned i = 0; i < 2; i++) {
         net_addr_print(subnets[i], true, subnet);
         if (subnets[i]->family)
@@ -145,6 +150,11 @@ static void sets(struct text *t, const struct net_member *members, unsigned n, c
                      i ? "ipv6_addr" : "ipv4_addr", t->table, t->instance, set);
         }
     for (unsigned i = 0; i < n; i++) {
+        if (members[i].closed) {
+            if (!strcmp(t->table, "bridge"))
+                str_addf(&t->s, "add element bridge %s closed { \"%s\" }\n", t->instance, members[i].closed);
+            continue;
+        }
         set_name(members[i].who, members[i].addr.family, set);
         net_addr_print(&members[i].addr, false, addr);
         str_addf(&t->s, "add element %s %s %s { %s }\n", t->table, t->instance, set, addr);
@@ -153,14 +163,20 @@ static void sets(struct text *t, const struct net_member *members, unsigned n, c
 
 /* What is no opening of a connection is let through; what answers one that was opened, too. */
 static const char bridge_head[] =
+    "add rule bridge $ judge meta protocol ip6 jump whole\n"
     "add rule bridge $ judge ip frag-off & 0x1fff != 0 return\n"
+    "add rule bridge $ judge frag frag-off != 0 return\n"
     "add rule bridge $ judge tcp flags & (syn | ack) != syn return\n"
     "add rule bridge $ judge icmp type != echo-request return\n"
     "add rule bridge $ judge icmpv6 type != echo-request return\n"
     "add rule bridge $ judge meta l4proto { udp, sctp } ip saddr . th sport . ip daddr . th dport @flows4 "
     "return\n"
     "add rule bridge $ judge meta l4proto { udp, sctp } ip6 saddr . th sport . ip6 daddr . th dport @flows6 "
-    "return\n";
+    "return\n"
+    /* where something is denied, what is addressed to no zone by name goes to none */
+    "add rule bridge $ judge ip6 saddr fe80::/10 iifname @closed drop\n"
+    "add rule bridge $ judge ip6 daddr { fe80::/10, ff00::/8 } iifname @closed drop\n"
+    "add rule bridge $ judge ip daddr { 224.0.0.0/4, 255.255.255.255 } iifname @closed drop\n";
 
 static bool active(const struct net_guard *g)
 {
@@ -194,9 +210,8 @@ int net_rules_load(struct net_ctx *c, const struct net_guard *guards, unsigned n
         any |= active(&guards[i]);
     for (unsigned k = 0; k < 2; k++) {
         t.table = k ? "bridge" : "inet";
-        str_addf(&t.s, "flush chain %s %s judge\n", t.table, c->instance);
-        if (!k)
-            str_addf(&t.s, "flush set inet %s denied\n", c->instance);
+        str_addf(&t.s, "flush chain %s %s judge\nflush set %s %s %s\n", t.table, c->instance, t.table,
+                 c->instance, k ? "closed" : "denied");
         sets(&t, members, nmembers, whos);
         if (k && any)
             net_table_expand(&t.s, bridge_head, c->instance);
@@ -210,6 +225,13 @@ int net_rules_load(struct net_ctx *c, const struct net_guard *guards, unsigned n
     return r;
 }
 
+static struct net_elem closed_elem(const char *ifname)
+{
+    struct net_elem x = {.set = "closed", .family = NFPROTO_BRIDGE, .key_len = 16};
+    memcpy(x.key, ifname, strnlen(ifname, 15));
+    return x;
+}
+
 int net_rules_members(struct net_ctx *c, const struct net_member *members, unsigned n, bool on, struct err *e)
 {
     struct net_nft *nft;
@@ -219,6 +241,11 @@ int net_rules_members(struct net_ctx *c, const struct net_member *members, unsig
     for (unsigned k = 0; k < 2; k++)
         for (unsigned i = 0; i < n; i++) {
             const struct net_addr *a = &members[i].addr;
+            if (members[i].closed) {
+                if (k)
+                    *vec_add(&v) = closed_elem(members[i].closed);
+                continue;
+            }
             struct net_elem *x = vec_add(&v);
             set_name(members[i].who, a->family, names[i]);
             *x = (struct net_elem){.set = names[i],

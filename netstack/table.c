@@ -10,7 +10,7 @@
 #include <nftables/libnftables.h>
 #include <sys/select.h>
 
-#define NET_LAYOUT "5" /* counted up with every change of the skeleton */
+#define NET_LAYOUT "6" /* counted up with every change of the skeleton */
 
 /* $ stands for the instance, % for the prefix of its links. */
 static const char skeleton[] =
@@ -43,11 +43,14 @@ static const char skeleton[] =
     "add map inet $ ask4 { type ipv4_addr : inet_service; }\n"
     "add map inet $ ask6 { type ipv6_addr : inet_service; }\n"
     "add set inet $ askers { type inet_service; }\n" /* these ports: for nobody else */
+    "add set inet $ talks4 { type ipv4_addr; size 65536; flags dynamic; }\n" /* with a resolver, by TCP: few for each zone */
+    "add set inet $ talks6 { type ipv6_addr; size 65536; flags dynamic; }\n"
     "add chain inet $ publish\n"
     "add chain inet $ ask\n"
     "add chain inet $ judge\n" /* of rules.c: what operators allow and deny */
     "add chain inet $ from_zone\n"
     "add chain inet $ asked\n"
+    "add chain inet $ talks\n"
     "add chain inet $ to_host\n"
     "add chain inet $ to_zone\n"
     "add chain inet $ to_zone_source\n"
@@ -61,7 +64,8 @@ static const char skeleton[] =
     "flush chain inet $ ask\nflush chain inet $ publish\nflush chain inet $ to_zone\nflush chain inet $ "
     "to_zone_source\n"
     "flush chain inet $ strangers\nflush chain inet $ first\nflush chain inet $ prerouting\n"
-    "flush chain inet $ from_zone\nflush chain inet $ asked\nflush chain inet $ to_host\nflush chain inet $ "
+    "flush chain inet $ from_zone\nflush chain inet $ asked\nflush chain inet $ talks\nflush chain inet $ "
+    "to_host\nflush chain inet $ "
     "input\n"
     "flush chain inet $ output\nflush chain inet $ forward\nflush chain inet $ postrouting\n"
     "add rule inet $ publish dnat ip to ip daddr . meta l4proto . th dport map @one4\n"
@@ -114,9 +118,13 @@ static const char skeleton[] =
      * conversation that was let in once, while the sets were being filled, is let in for ever. */
     "add rule inet $ input ct state established,related ct direction reply accept\n"
     "add rule inet $ input iifname @bridges jump from_zone\n"
+    "add rule inet $ from_zone tcp dport 53 ct state new jump talks\n"
+    "add rule inet $ from_zone tcp dport @askers ct state new jump talks\n"
     "add rule inet $ from_zone meta l4proto { tcp, udp } th dport @askers goto asked\n"
     "add rule inet $ from_zone iifname @sealed goto to_host\n"
     "add rule inet $ from_zone iifname @guarded goto to_host\n"
+    "add rule inet $ talks add @talks4 { ip saddr ct count over 8 } drop\n"
+    "add rule inet $ talks add @talks6 { ip6 saddr ct count over 8 } drop\n"
     "add rule inet $ asked ct status dnat accept\n"
     "add rule inet $ asked drop\n"
     /* Of the host a sealed network has the addresses and the names, and nothing else; so have those whom another firewall
@@ -134,17 +142,23 @@ static const char skeleton[] =
     "add set bridge $ src4 { type ifname . ether_addr . ipv4_addr; }\n"
     "add set bridge $ src6 { type ifname . ether_addr . ipv6_addr; }\n"
     "add set bridge $ own6 { typeof iifname . @th,64,128; }\n"
+    /* link-local addresses that are somebody's, and whatever a neighbour may announce that is: nobody else's */
+    "add set bridge $ known6 { type ipv6_addr; }\n"
+    "add set bridge $ target6 { typeof @th,64,128; }\n"
     "add set bridge $ self { type ifname . ifname; }\n"
-    "add set bridge $ free { type ifname; }\n" /* links whose addresses are a LAN's, not ours to know */
-    "add set bridge $ flows4 { type ipv4_addr . inet_service . ipv4_addr . inet_service; size 65536; flags "
+    "add set bridge $ closed { type ifname; }\n" /* links on networks where something is denied */
+    "add set bridge $ free { type ifname; }\n"   /* links whose addresses are a LAN's, not ours to know */
+    "add set bridge $ flows4 { type ipv4_addr . inet_service . ipv4_addr . inet_service; size 262144; flags "
     "dynamic,timeout; timeout 3m; }\n" /* the ways back of UDP and SCTP that a rule let through */
-    "add set bridge $ flows6 { type ipv6_addr . inet_service . ipv6_addr . inet_service; size 65536; flags "
+    "add set bridge $ flows6 { type ipv6_addr . inet_service . ipv6_addr . inet_service; size 262144; flags "
     "dynamic,timeout; timeout 3m; }\n"
+    "add set bridge $ openers { type ifname; size 65536; flags dynamic,timeout; timeout 1m; }\n"
     "add set bridge $ trusted { type ifname; }\n" /* links that may bear any address, by their spec */
     /* links that hear a router and a DHCP server; and the hardware address for which each may ask */
     "add set bridge $ hear { type ifname; }\n"
     "add set bridge $ asks { typeof iifname . @th,288,48; }\n"
     "add chain bridge $ judge\n"
+    "add chain bridge $ whole\n"
     "add chain bridge $ opened\n"
     "add chain bridge $ translated\n"
     "add chain bridge $ six\n"
@@ -155,7 +169,8 @@ static const char skeleton[] =
     /* behind the inet table, where bridged frames meet that too (br_netfilter, 0) */
     "add chain bridge $ judged { type filter hook forward priority 10; policy accept; }\n"
     "add chain bridge $ first { type filter hook prerouting priority -300; policy accept; }\n"
-    "flush chain bridge $ opened\nflush chain bridge $ six\nflush chain bridge $ first\nflush chain bridge $ "
+    "flush chain bridge $ whole\nflush chain bridge $ opened\nflush chain bridge $ six\nflush chain bridge $ "
+    "first\nflush chain bridge $ "
     "forward\n"
     "flush chain bridge $ dhcp\nflush chain bridge $ client\nflush chain bridge $ output\n"
     "flush chain bridge $ judged\nflush chain bridge $ translated\n"
@@ -165,14 +180,25 @@ static const char skeleton[] =
     /* the mark is ours alone: whoever else set it has not opened anything by it */
     "add rule bridge $ forward meta mark & " NET_TRANSLATED
     " != 0 meta mark set meta mark & " NET_NOT_TRANSLATED "\n"
-    /* out where it came in: only what the bridge itself translated to this zone (see net_msg_hairpin) */
+    /* out where it came in: only what the bridge itself translated to this zone (see net_msg_port) */
     "add rule bridge $ forward iifname . oifname @self iifname != @trusted iifname . ether daddr != @macs "
     "drop\n"
     "add rule bridge $ judged iifname \"%*\" jump judge\n"
-    "add rule bridge $ opened meta l4proto { udp, sctp } update @flows4 { ip daddr . th dport . ip saddr . "
-    "th sport }\n"
-    "add rule bridge $ opened meta l4proto { udp, sctp } update @flows6 { ip6 daddr . th dport . ip6 saddr . "
-    "th sport }\n"
+    /* what has headers that nobody can read to their end (a first fragment too short for them) is nothing that a rule knows */
+    "add rule bridge $ whole meta l4proto != 255 return\n"
+    "add rule bridge $ whole drop\n"
+    /* new ways back are counted, lest one zone fills the sets of all */
+    "add rule bridge $ opened meta l4proto != { udp, sctp } return\n"
+    "add rule bridge $ opened ip daddr . th dport . ip saddr . th sport @flows4 update @flows4 { ip daddr . "
+    "th "
+    "dport . ip saddr . th sport } return\n"
+    "add rule bridge $ opened ip6 daddr . th dport . ip6 saddr . th sport @flows6 update @flows6 { ip6 daddr "
+    ". "
+    "th dport . ip6 saddr . th sport } return\n"
+    "add rule bridge $ opened update @openers { iifname limit rate over 50/second burst 1000 packets } "
+    "return\n"
+    "add rule bridge $ opened update @flows4 { ip daddr . th dport . ip saddr . th sport }\n"
+    "add rule bridge $ opened update @flows6 { ip6 daddr . th dport . ip6 saddr . th sport }\n"
     "add rule bridge $ translated meta mark set meta mark & " NET_NOT_TRANSLATED "\n"
     "add rule bridge $ translated goto opened\n"
     "add rule bridge $ six iifname @hear icmpv6 type nd-router-solicit iifname . ether saddr @macs ip6 saddr "
@@ -182,11 +208,19 @@ static const char skeleton[] =
     " mld-listener-report, mld-listener-done, mld2-listener-report } drop\n"
     "add rule bridge $ six icmpv6 type nd-neighbor-advert @th,64,10 != 0x3fa iifname . @th,64,128 != @own6 "
     "drop\n"
+    "add rule bridge $ six icmpv6 type nd-neighbor-advert @th,64,128 @target6 iifname . @th,64,128 != @own6 "
+    "drop\n"
+    /* who asks for an address without having one asks whether it is free: not for another's */
+    "add rule bridge $ six icmpv6 type nd-neighbor-solicit ip6 saddr :: @th,64,128 @target6 iifname . "
+    "@th,64,128 != @own6 drop\n"
     "add rule bridge $ six iifname . ether saddr . ip6 saddr @src6 accept\n"
     "add rule bridge $ six iifname . ether saddr != @macs drop\n"
+    "add rule bridge $ six ip6 saddr @known6 drop\n"
     "add rule bridge $ six ip6 saddr { ::, fe80::/10 } accept\n"
     "add rule bridge $ six drop\n"
     "add rule bridge $ first iifname != \"%*\" accept\n"
+    /* what is for the bridge itself (see net_msg_port) */
+    "add rule bridge $ first ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:00 iifname != @trusted drop\n"
     /* most packets: a zone's own, that are not of a protocol in which more is looked at */
     "add rule bridge $ first meta l4proto udp jump dhcp\n"
     "add rule bridge $ first ether type ip iifname . ether saddr . ip saddr @src4 accept\n"
@@ -195,6 +229,7 @@ static const char skeleton[] =
     "add rule bridge $ first iifname @trusted accept\n"
     /* whose address a tagged frame bears is read behind its tag, but which VLAN it reaches is not the zone's choice */
     "add rule bridge $ first ether type { 8021q, 8021ad } drop\n"
+    "add rule bridge $ first icmpv6 type { nd-router-advert, nd-redirect } drop\n"
     "add rule bridge $ first iifname @free iifname . ether saddr @macs accept\n"
     "add rule bridge $ first iifname . ether saddr . arp saddr ip @src4 iifname . arp saddr ether . arp "
     "saddr ip @src4"
@@ -317,6 +352,17 @@ static void in_set(struct str *s, const char *verb, const char *instance, const 
     str_addf(s, "%s element inet %s %s { \"%s\" }\n", verb, instance, set, bridge);
 }
 
+/* An address as nft takes a raw number. */
+static void target(struct str *s, const char *verb, const char *instance, const struct net_addr *a)
+{
+    if (!a->family)
+        return;
+    str_addf(s, "%s element bridge %s target6 { 0x", verb, instance);
+    for (unsigned i = 0; i < 16; i++)
+        str_addf(s, "%02x", a->bytes[i]);
+    str_add(s, " }\n");
+}
+
 static void elements(struct str *s, const char *verb, const char *instance, const struct net_network *n)
 {
     char a[64];
@@ -337,6 +383,11 @@ static void elements(struct str *s, const char *verb, const char *instance, cons
     if (n->subnet6.family) {
         net_addr_print(&n->subnet6, true, a);
         str_addf(s, "%s element inet %s near6 { \"%s\" . %s }\n", verb, instance, n->bridge, a);
+        struct net_addr local = net_link_local(n->mac);
+        net_addr_print(&local, false, a);
+        str_addf(s, "%s element bridge %s known6 { %s }\n", verb, instance, a);
+        target(s, verb, instance, &local);
+        target(s, verb, instance, &n->gateway6);
     }
 }
 

@@ -97,8 +97,7 @@ static int host_links(struct net_ctx *c, struct nl_sock *s, const struct net_lin
         if ((r = without_ipv6(c, l->host_ifname, e)) < 0)
             return r;
         net_msg_no_addrconf(&b, l->host_ifname); /* for the day on which somebody turns IPv6 on everywhere */
-        if (hairpin)
-            net_msg_hairpin(&b, l->host_ifname);
+        net_msg_port(&b, l->host_ifname, hairpin);
         net_msg_up(&b, l->host_ifname, 0);
         r = net_batch_send(s, &b, l->host_ifname, e);
         if (r < 0)

@@ -130,7 +130,7 @@ static const struct spec_row rows[] = {
     {.key = "network", .type = SPEC_T_STR, .offset = N(network), .check = spec_check_zone,
      .doc = "The network's name. Required."},
     {.key = "type", .type = SPEC_T_WORD, .offset = N(type), .words = type_words, .def = "nat",
-     .doc = "nat: a bridge of its own, zones go out under the host's address; sealed: a bridge without a way out; routed: zones go out under their own addresses; bridge: zones are on the LAN of the host's link `parent`; macvlan: the same without a bridge, and not reachable from the host itself."},
+     .doc = "nat: a bridge of its own, zones go out under the host's address; sealed: a bridge without a way out; routed: zones go out under their own addresses; bridge: zones are on the LAN of the host's link `parent`; macvlan: the same without a bridge, not reachable from the host itself, and without a filter: what a zone pretends to be there, no host's end of a link can drop."},
     {.key = "subnets", .type = SPEC_T_STRV, .offset = N(subnets), .check = check_subnet,
      .doc = "At most one IPv4 and one IPv6 subnet; a family that is not given is chosen so that no route of the host is hidden (nat, sealed, routed), or left to the LAN (bridge, macvlan)."},
     {.key = "gateways", .type = SPEC_T_STRV, .offset = N(gateways), .check = check_address,

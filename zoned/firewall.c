@@ -27,7 +27,7 @@ static void add_as(const struct plan *p, const char *who, members *v)
         const struct net_addr *both[] = {&p->links.at[i].addr4, &p->links.at[i].addr6};
         for (unsigned k = 0; k < 2; k++)
             if (both[k]->family)
-                *vec_add(v) = (struct net_member){who, *both[k]};
+                *vec_add(v) = (struct net_member){.who = who, .addr = *both[k]};
     }
 }
 
@@ -43,6 +43,11 @@ static void members_of(struct zd *d, const struct plan *p, members *v)
         char **at = bsearch(&key, d->judged, n, sizeof(*d->judged), by_text);
         if (at)
             add_as(p, *at, v);
+    }
+    for (unsigned i = 0; i < p->links.len; i++) {
+        const struct net_entry *on = network_find(d, p->links.at[i].network.name);
+        if (on && on->closed && on->net.type != SPEC_NET_MACVLAN)
+            *vec_add(v) = (struct net_member){.closed = p->links.at[i].host_ifname};
     }
 }
 
@@ -105,17 +110,21 @@ static struct net_guard *guards(struct zd *d, const char *without, char ***whos)
 {
     struct net_guard *g = xcalloc(d->networks.len + 1, sizeof(*g));
     for (unsigned i = 0; i < d->networks.len; i++) {
-        const struct net_entry *n = &d->networks.at[i];
+        struct net_entry *n = &d->networks.at[i];
         g[i].net = &n->net;
+        n->closed = false;
         if (str_eq(n->net.name, without))
             continue;
         g[i].rules = firewall_rules(n->spec, &g[i].nrules);
-        g[i].deny = n->spec->deny;
+        n->closed = g[i].deny = n->spec->deny;
         for (unsigned k = 0; k < g[i].nrules; k++) {
+            n->closed |= !g[i].rules[k].allow;
             add_who(whos, &g[i].rules[k].from);
             add_who(whos, &g[i].rules[k].to);
         }
     }
+    for (unsigned i = 0; i < d->networks.len; i++)
+        g[i].closed = d->networks.at[i].closed;
     *whos = sorted_set(*whos);
     return g;
 }
@@ -170,10 +179,18 @@ int firewall_load(struct zd *d, const char *without, struct err *e)
     return 0;
 }
 
+static bool judges(const struct zd *d)
+{
+    bool any = d->judged != NULL;
+    for (unsigned i = 0; i < d->networks.len; i++)
+        any |= d->networks.at[i].closed;
+    return any;
+}
+
 void firewall_follow(struct zone *z)
 {
     struct err e = {0};
-    if (z->d->judged && firewall_load(z->d, NULL, &e) < 0)
+    if (judges(z->d) && firewall_load(z->d, NULL, &e) < 0)
         log_error("firewall: %s", e.text);
 }
 

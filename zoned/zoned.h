@@ -142,6 +142,7 @@ struct net_entry {
     struct net_pool *pool;
     unsigned links; /* leases of zones, running or not */
     bool up;
+    bool closed;           /* something is denied on it; of firewall.c */
     char *lost;            /* why it is cut off from the host's link, or NULL; of parents.c */
     unsigned parent_index; /* of that link, as it was seen last */
     struct names *names;   /* its dnsmasq, NULL = none */

@@ -1,0 +1,149 @@
+#!/usr/bin/env bash
+# What a zone with raw sockets may not do to its neighbours, to the host and to the LAN: take their MACs and addresses, be a router,
+# get round the rules by what they do not name, or use up what all share.
+. "$(dirname "$0")/lib.sh"
+begin
+forge() { nsenter -n -t "$(field "$1" .pid)" "$here/forge.py" "${@:2}"; }
+mac() { ns "$1" ip -j link show dev eth0 | jq -r '.[0].address'; }
+local6() { ns "$1" ip -j -6 addr show dev eth0 | jq -r '[.[0].addr_info[] | select(.scope == "link")][0].local'; }
+net() { zc network show "$1" -o json | jq -r "$2"; }
+plain() { zc create "$1" --network "$2" --cap-add NET_RAW --image host -- sleep 1000 && zc start "$1"; }
+zc network create app >/dev/null && zc network create shut --type sealed >/dev/null
+for z in bad good third; do plain $z app >/dev/null; done
+plain inner shut >/dev/null
+bridge=$(net app .bridge)
+ns third ping -c 1 -W 2 "$(addr good)" >/dev/null; ok $? "(control: zones reach each other)"
+# ---- frames for the bridge itself ----
+place() { bridge fdb show br "$bridge" | grep "^$(mac good) " | sort; }
+was=$(place)
+forge bad learn "$(mac good)" 3
+same "$(place)" "$was" "a neighbour's MAC stays at its port"
+was=$(bridge fdb show br "$bridge" | wc -l)
+forge bad learn - 2000
+is "$(bridge fdb show br "$bridge" | wc -l)" "$was" "nobody fills the bridge's memory"
+socat -u UDP4-RECV:9999,reuseaddr "OPEN:$T/got,creat,append" & heard=$!
+until_ok grep -q ':270F' /proc/net/udp
+echo x | socat -u - "UDP4:$(net shut .gateway4):9999"
+until_ok test -s "$T/got"; ok $? "(control: the host hears itself)"
+: >"$T/got"
+for src in "$(addr inner)" "$(addr good)" 203.0.113.7; do forge inner bridge "$src" "$(net shut .gateway4)" 9999; done
+echo last | socat -u - "UDP4:$(net shut .gateway4):9999"
+until_ok grep -q last "$T/got"
+is "$(cat "$T/got")" last "and nothing of them comes to the host, past its rules"
+kill $heard; wait $heard 2>/dev/null
+# ---- neighbours (IPv6) ----
+zc create asker --network app --set 'network=[{link: app, dhcp: true}]' --cap-add NET_ADMIN --cap-add NET_RAW --image host -- sleep 1000 && zc start asker >/dev/null
+way() { ns asker ip -6 route show default | sed -n 's/^default via \([^ ]*\) .*/\1/p'; }
+until_ok eval '[ -n "$(way)" ]'
+gw=$(way)
+until_ok ns asker ping -c 1 -W 1 "$gw%eth0" >/dev/null
+at() { ns asker ip -6 neigh show "$gw" | grep -o 'lladdr [^ ]*'; }
+was=$(at)
+for _ in 1 2 3; do
+    forge bad ns "$(mac asker)" "$gw" "$(local6 asker)"
+    forge bad na "$(mac asker)" "$gw" "$(local6 asker)" "$gw"
+    forge bad na "$(mac asker)" "$(local6 bad)" "$(local6 asker)" "$gw"
+done
+is "$(at)" "$was" "the gateway's link-local address stays at its MAC"
+until_ok ns third ping -c 1 -W 1 "$(local6 good)%eth0" >/dev/null; ok $? "(control: zones reach each other by link-local addresses)"
+forge bad na "$(mac third)" "$(local6 bad)" "$(local6 third)" "$(local6 good)"
+like "$(ns third ip -6 neigh show "$(local6 good)")" "lladdr $(mac good)" "... a neighbour's too"
+forge bad dad 4 >"$T/dad" & dad=$!
+until_ok grep -q . "/proc/$dad/cmdline"
+ns asker ip link set eth0 down && ns asker ip link set eth0 up
+wait $dad
+like "$(cat "$T/dad")" "asked fe80::|asked $(addr asker 0 1)" "(who takes an address asks first, and that is heard)"
+is "$(ns asker ip -6 addr show dev eth0 | grep -c dadfailed)" 0 "... but nobody else keeps it from him"
+# ---- past the rules ----
+serve() { nsenter -n -t "$(field "$1" .pid)" "$here/peer.py" :: "$2" & }
+serve good 80
+reaches() { ns third curl -fsS -g -m "${2:-1}" -o /dev/null "http://$1:80/" 2>/dev/null; }
+link="[$(local6 good)%eth0]"
+until_ok reaches "$link"; ok $? "(control: a service at a link-local address)"
+heard() { ns good timeout "${1:-1}" socat -u "UDP$2-RECV:5000,reuseaddr$([ "$2" = 4 ] || echo ,ipv6only=1)" - 2>/dev/null | grep -c "${3:-said}"; }
+says() { # to all, by IPv4 and IPv6
+    ns third python3 -c "
+import socket
+s = socket.socket(); s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+for to in '255.255.255.255', '$(ns good ip -j -4 addr show eth0 | jq -r '.[0].addr_info[0].broadcast')': s.sendto(b'said\n', (to, 5000))
+t = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+t.sendto(b'said\n', ('ff02::1', 5000, 0, socket.if_nametoindex('eth0')))"
+}
+count() { # what good hears of it
+    for f in 4 6; do heard 1.5 $f >"$T/heard$f" & done
+    until_ok eval '[ "$(ns good cat /proc/net/udp /proc/net/udp6 | grep -c :1388)" = 2 ]'
+    says
+    wait $(jobs -p | tail -2) 2>/dev/null
+    sleep 1.6
+    echo "$(cat "$T/heard4") $(cat "$T/heard6")"
+}
+is "$(count)" "2 1" "(control: what is said to all is heard)"
+zc network set app --policy deny >/dev/null
+! reaches "$link"; ok $? "policy deny holds for link-local addresses"
+is "$(count)" "0 0" "... and for what is said to all"
+ns third ping -c 1 -W 2 "$(net app .gateway4)" >/dev/null; ok $? "... the gateway stays"
+zc network set app --policy allow --rule "to zone third deny" >/dev/null
+! reaches "$link"; ok $? "any rule that denies closes them"
+zc network set app --rule "from zone third to zone good allow udp 5000" --rule "to zone good deny" >/dev/null
+big() { ns third python3 -c "import socket; socket.socket(socket.AF_INET$1, socket.SOCK_DGRAM).sendto(b'said' * 1000, ('$2', 5000))"; }
+for f in 4 6; do
+    (heard 3 $f >"$T/big$f") &
+    until_ok eval '[ "$(ns good cat /proc/net/udp /proc/net/udp6 | grep -c :1388)" = 1 ]'
+    if [ $f = 4 ]; then big "" "$(addr good)"; else big 6 "$(addr good 0 1)"; fi
+    until_ok eval '! ns good cat /proc/net/udp /proc/net/udp6 | grep -q :1388'
+    is "$(cat "$T/big$f")" 1 "a rule that allows allows fragments (IPv$f)"
+done
+zc network set app --rule "to zone good deny udp 5000" >/dev/null
+(heard 2 6 xx >"$T/nested") &
+until_ok eval '[ "$(ns good cat /proc/net/udp6 | grep -c :1388)" = 1 ]'
+forge third nested "$(mac good)" "$(addr third 0 1)" "$(addr good 0 1)" 5000
+until_ok eval '! ns good cat /proc/net/udp6 | grep -q :1388'
+is "$(cat "$T/nested")" 0 "headers cut in pieces are no way round one that denies"
+# ---- what all share ----
+echo_udp() { nsenter -n -t "$(field "$1" .pid)" socat "UDP4-RECVFROM:$2,fork,reuseaddr" EXEC:cat >/dev/null 2>&1 & }
+zc network set app --rule "to zone good allow udp" --rule "deny udp" >/dev/null
+echo_udp good 6000
+answered() { [ "$(echo hi | ns third timeout 1 socat -T 0.5 - "UDP4:$(addr good):6000" 2>/dev/null)" = hi ]; }
+until_ok answered; ok $? "(control: answers by UDP)"
+ns bad python3 -c "
+import socket
+for _ in range(2):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    for port in range(7000, 27000):
+        try: s.sendto(b'', ('$(addr good)', port))
+        except OSError: pass"
+ways=$(nft -j list set bridge "$inst" flows4 | jq '[.nftables[] | select(.set)][0].set.elem | length')
+[ "$ways" -lt 5000 ]; ok $? "one zone does not fill the set of ways back" "$ways"
+until_ok answered; ok $? "... and others have theirs"
+zc network set app --rule '' >/dev/null
+ns bad python3 -c "
+import socket, time
+kept = []
+for _ in range(40):
+    try: kept.append(socket.create_connection(('$(net app .gateway4)', 53), 0.3))
+    except OSError: break
+print(len(kept), flush=True)
+time.sleep(30)" >"$T/kept" & kept=$!
+until_ok test -s "$T/kept"
+like "$(cat "$T/kept")" "^[1-9][0-9]?\$" "(connections that say nothing to the resolver: $(cat "$T/kept"))"
+is "$(ns third dig +tcp +short +time=3 +tries=1 @"$(net app .gateway4)" good.zone.internal)" "$(addr good)" "others are answered by TCP"
+kill $kept; wait $kept 2>/dev/null
+# ---- a LAN ----
+ip link add lan0 type veth peer name lan1 && ip link set lan0 up && ip link set lan1 up
+zc network create seg --type bridge --parent lan0 >/dev/null
+plain guest seg >/dev/null
+timeout 4 tcpdump -lnni lan1 icmp6 >"$T/lan" 2>/dev/null & dump=$!
+until_ok eval '[ "$(cat /proc/net/packet | grep -c " 0003 ")" -gt 0 ]'
+for _ in 1 2 3; do forge guest ra; sleep 0.2; done
+ns guest ping -c 1 -W 1 ff02::1%eth0 >/dev/null 2>&1
+until_ok grep -q 'echo request' "$T/lan"; ok $? "(control: what a zone says is heard on the LAN)"
+kill $dump; wait $dump 2>/dev/null
+is "$(grep -c 'router advertisement' "$T/lan")" 0 "a zone is no router on a LAN"
+zc delete --force $(zc list -q) >/dev/null
+zc network delete app shut seg
+ip link del lan0
+for f in 4 6; do nft flush set bridge "$inst" flows$f; done
+nft flush set bridge "$inst" openers
+for f in 4 6; do nft flush set inet "$inst" talks$f; done
+nothing_left
+finish
