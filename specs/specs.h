@@ -166,6 +166,7 @@ int spec_party_parse(enum spec_party_kind kind, const char *text, size_t n, cons
                      struct spec_party **out, struct problems *ps);
 int spec_party_edit(enum spec_party_kind kind, const char *text, const char *file, char *const *edits,
                     char **out, bool *lost_comments, struct problems *ps);
+char *spec_pool_text(const char *name); /* of a pool with defaults; malloc'd */
 json *spec_party_to_json(enum spec_party_kind kind, const struct spec_party *p);
 void spec_party_free(struct spec_party *p);
 DEFINE_AUTO(struct spec_party, spec_party_free);

@@ -205,7 +205,7 @@ int h_create_pool(struct zd *d, struct zd_request *r, struct err *e)
         err_set(e, ERR_CONFLICT, EEXIST, "pool %s exists already", name);
         return err_hint(e, "zonectl pool set %s changes it", name);
     }
-    auto_free char *path = pool_path(d, name), *begin = xasprintf("pool: %s\n", name);
+    auto_free char *path = pool_path(d, name), *begin = spec_pool_text(name);
     char **edits = js_get_strv(zd_body_of(r), "set");
     k = edited(d, r, SPEC_PARTY_POOL, begin, path, edits, &text, &p, &lost, e);
     strv_free(edits);

@@ -107,7 +107,7 @@ static int load_one(struct zd *d, const char *name, struct err *e)
     size_t len;
     int r = file_read(AT_FDCWD, path, SPEC_TEXT_MAX, &text, &len, e);
     if (r == 0 && spec_network_parse(text, len, path, &s, &ps) < 0)
-        r = problems_to_err(&ps, e, path);
+        r = problems_to_line(&ps, e);
     problems_done(&ps);
     if (r == 0 && strcmp(s->network, name))
         r = err_set(e, ERR_INVALID, EINVAL, "%s names network %s", path, s->network);

@@ -93,7 +93,7 @@ static int load(const char *path, enum spec_party_kind kind, struct spec_party *
     struct problems ps = {0};
     int r = file_read(AT_FDCWD, path, SPEC_TEXT_MAX, &text, &n, e);
     if (r == 0 && (r = spec_party_parse(kind, text, n, path, out, &ps)) < 0)
-        r = problems_to_err(&ps, e, path);
+        r = problems_to_line(&ps, e);
     problems_done(&ps);
     return r;
 }
@@ -235,7 +235,7 @@ static void adopt_pool(struct zd *d, const char *name)
     struct err e = {0};
     struct problems ps = {0};
     struct pool_entry *p = pool_find(d, name);
-    auto_free char *text = xasprintf("pool: %s\n", name);
+    auto_free char *text = spec_pool_text(name);
     struct spec_party *spec = NULL;
     if (!p && spec_party_parse(SPEC_PARTY_POOL, text, strlen(text), name, &spec, &ps) == 0)
         p = pool_add(d, name, spec);
