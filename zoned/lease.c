@@ -62,6 +62,8 @@ static int fix(struct net_entry *n, const char *text, struct lease_link *l, stru
     int r = net_pool_claim(n->pool, &want, e);
     if (r < 0)
         return r;
+    if (have->family)
+        net_pool_release(n->pool, have);
     *have = want;
     return 0;
 }

@@ -5,38 +5,55 @@
 #include "specs/recipe.h"
 #include "tests/unit/tap.h"
 
-static const char zone[] =
-    "{\"version\":1,\"zone\":\"web\",\"image\":\"nginx:1\",\"init\":\"app\",\"process\":{\"entrypoint\":[\"a\"],\"args\":[\"b\"],"
-    "\"env\":{\"A\":\"b\"},\"user\":\"u\",\"cwd\":\"/\",\"stop_signal\":\"TERM\",\"stop_timeout\":\"1s\",\"terminal\":false},"
-    "\"hostname\":\"w\",\"autoboot\":true,\"depends\":[\"db\"],\"restart\":{\"policy\":\"no\",\"max\":1,\"backoff\":\"1s\"},"
-    "\"health\":{\"exec\":[\"x\"],\"interval\":\"1s\",\"timeout\":\"1s\",\"retries\":1,\"start_period\":\"1s\",\"action\":\"none\"},"
-    "\"cpu\":{\"shares\":1,\"cap\":2,\"burst\":1,\"set\":\"0-1\",\"dedicated\":1,\"reserved\":1,\"idle\":false,\"pool\":\"p\"},"
-    "\"memory\":{\"cap\":\"64M\",\"soft\":\"32M\",\"reserved\":\"1M\",\"swap\":0,\"hugepages\":0,\"oom\":\"zone\",\"warn\":\"80%\","
-    "\"on_warn\":\"event\"},\"tasks\":5,\"io\":{\"weight\":1,\"read\":\"1M\",\"write\":\"1M\",\"read_ops\":1,\"write_ops\":1},"
-    "\"network\":[{\"link\":\"n\",\"address\":[\"10.0.0.5\"],\"ports\":[\"80:80\"],\"rate_in\":\"1M\",\"rate_out\":\"1M\","
-    "\"trusted\":false,\"dhcp\":false,\"aliases\":[\"x\"]}],\"filesystems\":[{\"target\":\"/a\",\"volume\":\"v\",\"mode\":\"rw\"},"
-    "{\"target\":\"/b\",\"bind\":\"/etc/b\"},{\"target\":\"/c\",\"tmpfs\":\"1M\"}],\"security\":{\"capabilities\":{\"add\":[\"CHOWN\"],"
-    "\"drop\":[\"KILL\"]},\"seccomp\":\"default\",\"no_new_privs\":true,\"read_only_root\":false},\"devices\":[\"/dev/fuse\"],"
-    "\"sysctls\":{\"net.core.somaxconn\":\"1\"},\"shm\":\"1M\",\"limits\":{\"nofile\":1024,\"memlock\":\"64K\",\"core\":0},"
-    "\"labels\":{\"a\":\"b\"}}";
-static const char pool[] =
-    "{\"version\":1,\"pool\":\"p\",\"cpu\":{\"shares\":1,\"cap\":2,\"burst\":1,\"set\":\"0-1\",\"dedicated\":1,\"reserved\":1,"
-    "\"idle\":false}}";
-static const char host[] = "{\"version\":1,\"cpu\":{\"shares\":1,\"reserved\":1},\"memory\":{\"reserved\":\"1M\"}}";
-static const char network[] =
-    "{\"version\":1,\"network\":\"n\",\"type\":\"nat\",\"subnets\":[\"10.20.0.0/24\"],\"gateways\":[\"10.20.0.1\"],"
-    "\"ranges\":[\"10.20.0.8-10.20.0.9\"],\"reach\":[\"o\"],\"policy\":\"allow\",\"rules\":[\"allow tcp 80\"],\"mtu\":1400,"
-    "\"big_tcp\":false}";
+static const char zone[] = "{\"version\":1,\"zone\":\"web\",\"image\":\"nginx:1\",\"init\":\"app\","
+                           "\"process\":{\"entrypoint\":[\"a\"],\"args\":[\"b\"],"
+                           "\"env\":{\"A\":\"b\"},\"user\":\"u\",\"cwd\":\"/"
+                           "\",\"stop_signal\":\"TERM\",\"stop_timeout\":\"1s\",\"terminal\":false},"
+                           "\"hostname\":\"w\",\"autoboot\":true,\"depends\":[\"db\"],\"restart\":{"
+                           "\"policy\":\"no\",\"max\":1,\"backoff\":\"1s\"},"
+                           "\"health\":{\"exec\":[\"x\"],\"interval\":\"1s\",\"timeout\":\"1s\",\"retries\":"
+                           "1,\"start_period\":\"1s\",\"action\":\"none\"},"
+                           "\"cpu\":{\"shares\":1,\"cap\":2,\"burst\":1,\"set\":\"0-1\",\"dedicated\":1,"
+                           "\"reserved\":1,\"idle\":false,\"pool\":\"p\"},"
+                           "\"memory\":{\"cap\":\"64M\",\"soft\":\"32M\",\"reserved\":\"1M\",\"swap\":0,"
+                           "\"hugepages\":0,\"oom\":\"zone\",\"warn\":\"80%\","
+                           "\"on_warn\":\"event\"},\"tasks\":5,\"io\":{\"weight\":1,\"read\":\"1M\","
+                           "\"write\":\"1M\",\"read_ops\":1,\"write_ops\":1},"
+                           "\"network\":[{\"link\":\"n\",\"address\":[\"10.0.0.5\"],\"ports\":[\"80:80\"],"
+                           "\"rate_in\":\"1M\",\"rate_out\":\"1M\","
+                           "\"trusted\":false,\"dhcp\":false,\"aliases\":[\"x\"]}],\"filesystems\":[{"
+                           "\"target\":\"/a\",\"volume\":\"v\",\"mode\":\"rw\"},"
+                           "{\"target\":\"/b\",\"bind\":\"/etc/b\"},{\"target\":\"/"
+                           "c\",\"tmpfs\":\"1M\"}],\"security\":{\"capabilities\":{\"add\":[\"CHOWN\"],"
+                           "\"drop\":[\"KILL\"]},\"seccomp\":\"default\",\"no_new_privs\":true,\"read_only_"
+                           "root\":false},\"devices\":[\"/dev/fuse\"],"
+                           "\"sysctls\":{\"net.core.somaxconn\":\"1\"},\"shm\":\"1M\",\"limits\":{\"nofile\":"
+                           "1024,\"memlock\":\"64K\",\"core\":0},"
+                           "\"labels\":{\"a\":\"b\"}}";
+static const char pool[] = "{\"version\":1,\"pool\":\"p\",\"cpu\":{\"shares\":1,\"cap\":2,\"burst\":1,"
+                           "\"set\":\"0-1\",\"dedicated\":1,\"reserved\":1,"
+                           "\"idle\":false}}";
+static const char host[] =
+    "{\"version\":1,\"cpu\":{\"shares\":1,\"reserved\":1},\"memory\":{\"reserved\":\"1M\"}}";
+static const char network[] = "{\"version\":1,\"network\":\"n\",\"type\":\"nat\",\"subnets\":[\"10.20.0.0/"
+                              "24\"],\"gateways\":[\"10.20.0.1\"],"
+                              "\"ranges\":[\"10.20.0.8-10.20.0.9\"],\"reach\":[\"o\"],\"policy\":\"allow\","
+                              "\"rules\":[\"allow tcp 80\"],\"mtu\":1400,"
+                              "\"big_tcp\":false}";
 static const char lan[] = "{\"network\":\"n\",\"type\":\"macvlan\",\"parent\":\"eth0\"}";
 #define PACKAGE                                                                                              \
-    "\"name\":\"n\",\"version\":\"1\",\"description\":\"d\",\"zone\":{\"cpu\":{\"shares\":\"${s}\"},\"labels\":{\"a\":\"${t}\"}}," \
-    "\"parameters\":[{\"name\":\"s\",\"type\":\"integer\",\"default\":\"1\",\"description\":\"d\",\"required\":false,"             \
+    "\"name\":\"n\",\"version\":\"1\",\"description\":\"d\",\"zone\":{\"cpu\":{\"shares\":\"${s}\"},"        \
+    "\"labels\":{\"a\":\"${t}\"}},"                                                                          \
+    "\"parameters\":[{\"name\":\"s\",\"type\":\"integer\",\"default\":\"1\",\"description\":\"d\","          \
+    "\"required\":false,"                                                                                    \
     "\"secret\":false,\"min\":1,\"max\":2},{\"name\":\"t\",\"choices\":[\"x\"]}]"
 static const char package[] = "{\"package\":1," PACKAGE "}";
 static const char recipe[] =
     "{\"recipe\":1," PACKAGE ",\"from\":\"debian:bookworm\",\"mirror\":\"http://m/\",\"packages\":[\"a\"],"
-    "\"copy\":[{\"from\":\"f\",\"to\":\"/f\",\"owner\":\"0:0\",\"mode\":\"644\"},{\"text\":\"t\",\"to\":\"/t\"}],\"run\":[\"true\"],"
-    "\"config\":{\"entrypoint\":[\"a\"],\"cmd\":[\"b\"],\"env\":{\"A\":\"b\"},\"user\":\"u\",\"workdir\":\"/\",\"expose\":[\"80\"],"
+    "\"copy\":[{\"from\":\"f\",\"to\":\"/f\",\"owner\":\"0:0\",\"mode\":\"644\"},{\"text\":\"t\",\"to\":\"/"
+    "t\"}],\"run\":[\"true\"],"
+    "\"config\":{\"entrypoint\":[\"a\"],\"cmd\":[\"b\"],\"env\":{\"A\":\"b\"},\"user\":\"u\",\"workdir\":\"/"
+    "\",\"expose\":[\"80\"],"
     "\"volumes\":[\"/v\"],\"healthcheck\":[\"h\"],\"stop_signal\":\"TERM\",\"labels\":{\"a\":\"b\"}}}";
 
 /* ---- of each kind: the name (or NULL) and all that it says, of a text; false: refused ---- */
@@ -60,7 +77,8 @@ static bool read_zone(const char *text, struct problems *ps, char **name, json *
     return true;
 }
 
-static bool read_party(enum spec_party_kind kind, const char *text, struct problems *ps, char **name, json **says)
+static bool read_party(enum spec_party_kind kind, const char *text, struct problems *ps, char **name,
+                       json **says)
 {
     auto_of(spec_party_free) struct spec_party *p = NULL;
     if (spec_party_parse(kind, text, strlen(text), NULL, &p, ps) < 0)
@@ -182,7 +200,8 @@ static unsigned count(const json *tree)
 
 static void walk(const char *what, const char *whole, reader read)
 {
-    static const char *const instead[] = {"[null]", "[\"\"]", "[[]]", "[{}]", "[0]", "[\"null\"]", "[[null]]", "[{\"a\":null}]"};
+    static const char *const instead[] = {"[null]", "[\"\"]",     "[[]]",     "[{}]",
+                                          "[0]",    "[\"null\"]", "[[null]]", "[{\"a\":null}]"};
     struct err e = {0};
     struct walk w = {.what = what, .read = read};
     auto_js json *tree = js_parse(whole, strlen(whole), &e);
@@ -197,8 +216,8 @@ static void walk(const char *what, const char *whole, reader read)
             auto_free char *text = one ? js_dump(one, false) : xstrdup("");
             try(&w, text);
         }
-    ok(!w.bad && w.taken > 1 && w.taken < w.tried, "%s: of %u with a hole %u are taken, none falls into it", what,
-       w.tried, w.taken);
+    ok(!w.bad && w.taken > 1 && w.taken < w.tried, "%s: of %u with a hole %u are taken, none falls into it",
+       what, w.tried, w.taken);
 }
 
 static void test_named_null(void)
@@ -208,7 +227,8 @@ static void test_named_null(void)
         struct problems ps = {0};
         struct spec_party *p = NULL;
         auto_free char *text = spec_pool_text(names[i]);
-        ok(spec_party_parse(SPEC_PARTY_POOL, text, strlen(text), "f", &p, &ps) == 0 && !strcmp(p->name, names[i]),
+        ok(spec_party_parse(SPEC_PARTY_POOL, text, strlen(text), "f", &p, &ps) == 0 &&
+               !strcmp(p->name, names[i]),
            "pool %s is written so that it has its name", names[i]);
         spec_party_free(p);
         problems_done(&ps);
