@@ -192,6 +192,9 @@ int spec_network_parse(const char *text, size_t n, const char *file, struct spec
 int spec_network_from_json(const json *j, struct spec_network **out, struct problems *ps);
 json *spec_network_to_json(const struct spec_network *n);
 char *spec_network_text(const struct spec_network *n); /* YAML that spec_network_parse takes; malloc'd */
+/* The text with the keys of patch as they are there; comments as in spec_edit. *network: what it says then. */
+int spec_network_edit(const char *text, const char *file, const json *patch, char **out, bool *lost_comments,
+                      struct spec_network **network, struct problems *ps);
 const char *spec_network_type_name(enum spec_network_type t);
 bool spec_network_joins_lan(enum spec_network_type t); /* bridge, macvlan: the LAN's addresses, not ours */
 

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "namespaces/namespaces.h"
 #include "zoned/division.h"
+#include "zoned/etc_files.h"
 #include "zoned/handlers.h"
 #include "zoned/networks.h"
 #include "zoned/ops.h"
@@ -217,6 +218,20 @@ static void check_ports(struct zd *d, json *list)
         add_check(list, "network: no program of the host is on a published port", &none, NULL);
 }
 
+static void add_file(const struct err *e, void *list)
+{
+    add_check(list, "files: networks and pools", e, "mend it: it is read again at the next verb");
+}
+
+static void check_files(struct zd *d, json *list)
+{
+    struct err none = {0};
+    size_t before = js_len(list);
+    etc_doctor(d, add_file, list);
+    if (js_len(list) == before)
+        add_check(list, "files: networks and pools can be read", &none, NULL);
+}
+
 /* In a worker: the rules of others may be many, and their programs slow. Its netlink sockets are its own. */
 static json *make_doctor(struct zd *d, const char *name, struct err *e)
 {
@@ -229,6 +244,7 @@ static json *make_doctor(struct zd *d, const char *name, struct err *e)
     add_check(list, "kernel: user namespaces, openat2, idmapped mounts", &he,
               "use a kernel of 6.1 or newer, data on ext4, xfs or btrfs");
     check_controllers(d, list);
+    check_files(d, list);
     struct err de = {0};
     (void)drift_doctor(d, &de);
     add_check(list, "control groups: what zones share is as it was written", &de, NULL);

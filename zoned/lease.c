@@ -35,10 +35,11 @@ static void release(struct zd *d, struct lease_link *l)
     memset(l, 0, sizeof(*l));
 }
 
-/* Takes an address that the lease names; one that is gone to somebody else is dropped and taken anew. */
+/* Takes an address that the lease names; one that is gone to somebody else is dropped and taken anew. Of a network that is not
+ * known, whose file may be mended, it stays in the lease. */
 static void claim(struct net_entry *n, struct net_addr *a)
 {
-    if (a->family && (!n || net_pool_claim(n->pool, a, NULL) < 0))
+    if (a->family && n && net_pool_claim(n->pool, a, NULL) < 0)
         memset(a, 0, sizeof(*a));
 }
 
@@ -49,6 +50,15 @@ void lease_claim(struct zd *d, struct lease_link *l)
         n->links++;
     claim(n, &l->addr4);
     claim(n, &l->addr6);
+}
+
+void lease_network_there(struct zd *d, const char *network)
+{
+    for (unsigned i = 0; i < d->table_size; i++)
+        for (struct zone *z = d->table[i]; z; z = z->next)
+            for (unsigned k = 0; k < z->lease.nlinks; k++)
+                if (!strcmp(z->lease.links[k].network, network))
+                    lease_claim(d, &z->lease.links[k]);
 }
 
 static int fix(struct net_entry *n, const char *text, struct lease_link *l, struct err *e)
@@ -148,10 +158,6 @@ static int fit(struct zd *d, const struct zone *z, const struct spec_link *s, st
                struct err *e)
 {
     struct net_entry *n = network_find(d, s->link);
-    if (!n) {
-        err_set(e, ERR_NOT_FOUND, ENOENT, "network %s does not exist", s->link);
-        return err_hint(e, "zonectl network list shows the networks");
-    }
     if (!*l->network) {
         if (n->links >= NET_BRIDGE_ZONES) {
             err_set(e, ERR_LIMIT, ENOSPC, "network %s has its %u zones (a bridge holds 1,023 ports)", s->link,
@@ -217,10 +223,22 @@ static void give_back(struct zd *d, const struct lease_link *from, unsigned nfro
     }
 }
 
+/* All that the spec names are known: before the lease is taken apart, for one that comes to be known claims what leases have. */
+static int know_networks(struct zd *d, const struct zone *z, const struct spec *s, struct err *e)
+{
+    for (unsigned i = 0; i < s->network.len; i++)
+        if (network_is_name(s->network.at[i].link) && !network_get(d, s->network.at[i].link, e))
+            return err_prefix(e, "zone %s, network[%u]", z->name, i);
+    return 0;
+}
+
 int lease_begin(struct zd *d, struct zone *z, const struct spec *spec, struct lease_change *t, struct err *e)
 {
     struct zone_lease *ls = &z->lease;
     unsigned n = spec->network.len;
+    *t = (struct lease_change){0};
+    if (know_networks(d, z, spec, e) < 0)
+        return -EINVAL;
     if (!ls->machine_id[0])
         lease_machine_id(ls->machine_id);
     *t = (struct lease_change){.before = ls->links, .nbefore = ls->nlinks};

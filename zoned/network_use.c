@@ -29,12 +29,10 @@ static int each_network(struct zd *d, const struct spec *s,
 {
     for (unsigned i = 0; i < s->network.len; i++) {
         const char *link = s->network.at[i].link;
-        struct net_entry *n = network_find(d, link);
-        int r = 0;
-        if (n)
-            r = of(d, n, e);
-        else if (network_is_name(link))
-            r = err_set(e, ERR_NOT_FOUND, ENOENT, "network %s does not exist", link);
+        if (!network_is_name(link))
+            continue;
+        struct net_entry *n = network_get(d, link, e);
+        int r = n ? of(d, n, e) : -ENOENT;
         if (r < 0)
             return r;
     }

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "zoned/division.h"
+#include "zoned/etc_files.h"
 #include <errno.h>
 #include <fcntl.h>
 
@@ -103,8 +104,7 @@ char *pool_path(struct zd *d, const char *name)
     return xasprintf("%s/pools/%s.yaml", d->etc_dir, name);
 }
 
-/* What the file of a pool says; -ENOENT without a file, otherwise negative with e. */
-static int load_named(struct zd *d, const char *name, struct spec_party **out, struct err *e)
+int pool_file(struct zd *d, const char *name, struct spec_party **out, struct err *e)
 {
     auto_free char *path = pool_path(d, name);
     int r = load(path, SPEC_PARTY_POOL, out, e);
@@ -123,7 +123,9 @@ int pool_reread(struct zd *d, const char *name, struct err *e)
     struct pool_entry *p = pool_find(d, name);
     if (p && p->group)
         return 0;
-    int r = load_named(d, name, &spec, &le);
+    if (spec_check_name("pool", name, NULL) < 0)
+        return 0; /* no pool's file */
+    int r = pool_file(d, name, &spec, &le);
     if (r == -ENOENT) /* made without one, see adopt_pool; or there is none */
         return 0;
     if (r < 0)
@@ -142,7 +144,7 @@ bool pool_pending(struct zd *d, const struct pool_entry *p)
     struct err e = {0};
     auto_of(spec_party_free) struct spec_party *spec = NULL;
     spec_changes changes = {0};
-    int r = load_named(d, p->name, &spec, &e);
+    int r = pool_file(d, p->name, &spec, &e);
     if (r == 0)
         spec_party_diff(SPEC_PARTY_POOL, p->spec, spec, &changes);
     bool differs = r == 0 ? changes.len > 0 : r != -ENOENT;
@@ -169,14 +171,13 @@ void pool_forget(struct zd *d, struct pool_entry *p)
         }
 }
 
-static void load_pool(struct zd *d, const char *file)
+static void load_pool(struct zd *d, const char *name)
 {
     struct err e = {0};
     struct spec_party *spec = NULL;
-    auto_free char *name = xstrndup(file, strlen(file) - strlen(".yaml"));
     int r = spec_check_name("pool", name, &e);
     if (r == 0)
-        r = load_named(d, name, &spec, &e);
+        r = pool_file(d, name, &spec, &e);
     if (r < 0)
         log_error("%s: left alone", e.text);
     else
@@ -185,17 +186,12 @@ static void load_pool(struct zd *d, const char *file)
 
 int pools_open(struct zd *d, struct err *e)
 {
-    int fd = openat(d->etc_fd, "pools", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    auto_dir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    if (!dir)
-        return err_sys(e, "%s/pools", d->etc_dir);
-    for (struct dirent *de; (de = readdir(dir));) {
-        if (str_ends(de->d_name, ".yaml.new")) /* a write that was killed before its rename */
-            (void)unlinkat(fd, de->d_name, 0);
-        else if (str_ends(de->d_name, ".yaml"))
-            load_pool(d, de->d_name);
-    }
-    return 0;
+    int r = etc_tidy(d, "pools", e);
+    char **names = r < 0 ? NULL : etc_names(d, "pools");
+    for (char **n = names; n && *n; n++)
+        load_pool(d, *n);
+    strv_free(names);
+    return r;
 }
 
 /* ---- the daemon's start and end ---- */

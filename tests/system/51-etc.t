@@ -23,5 +23,82 @@ alive
 ok $? "... which ends nothing"
 rm "$etc/pools/hole.yaml"
 status_is 0 "the pool goes" zc pool delete null
+# ---- networks: what is written is read back ----
+for name in null true 12; do status_is 0 "a network called $name" zc network create "$name" --type sealed; done
+i=0
+for parent in '#x' '@x' '[x' '~' 'x#y' 'null'; do
+    i=$((i + 1))
+    ip link add "$parent" type veth peer name "peer$i" && ip link set "$parent" up
+    status_is 0 "a parent called $parent" zc network create "odd$i" --type macvlan --parent "$parent"
+done
+was=$(zc network list -o json | jq -c 'map([.name,.type,.parent]) | sort')
+again
+is "$(zc network list -o json | jq -c 'map([.name,.type,.parent]) | sort')" "$was" "all are there after zoned's restart"
+for name in null true 12 odd1 odd2 odd3 odd4 odd5 odd6; do zc network delete "$name" || echo "$name"; done >"$T/out" 2>&1
+is "$(cat "$T/out")" "" "... and can be deleted"
+for i in 1 2 3 4 5 6; do ip link delete "peer$i"; done
+# ---- a network's file is broken ----
+file=$etc/networks/back.yaml
+zc network create back --type sealed --rule 'allow tcp 80' && zc create web --network back --image host -- sleep 1000
+has=$(zc show web -o json | jq -c '.network[0].addresses')
+cp "$file" "$T/back.yaml"
+sed -i 's/^type:/tpye:/' "$file"
+line=$(grep -n tpye "$file" | cut -d: -f1)
+says="back.yaml:$line: tpye: unknown key"
+like "$(zc network show back -o json | jq -r '.error, .pending' | xargs)" "$says .* true$" "show tells of a broken file, with its line"
+status_is 7 "... set does not write over it" zc network set back --policy deny
+like "$out" "$says" "... and says why"
+again
+like "$(zc network list -o json | jq -r '.[] | select(.name == "back") | .error')" "$says" "after a restart the list tells"
+status_is 7 "... show" zc network show back
+like "$out" "$says" "... with file and line"
+like "$out" "hint: mend .*back.yaml" "... and the remedy"
+like "$(zc doctor)" "$says" "... doctor, too"
+is "$(zc show web -o json | jq -c '.network[0].addresses')" "$has" "its zone keeps its address"
+status_is 7 "... cannot be changed" zc set web labels.tier=web
+like "$out" "$says" "... which says why"
+status_is 7 "... or start" zc start web
+like "$out" "$says" "... which says why"
+status_is 4 "a network of that name is not written over it" zc network create back
+like "$out" "$says" "... which says why"
+is "$(grep -c tpye "$file")" 1 "the file is as it was"
+zc create other --network null --image host -- true >/dev/null 2>&1
+{ cat "$T/back.yaml"; echo '# ours'; } >"$file"
+status_is 0 "mended, it is there again" zc network show back
+is "$(zc network show back -o json | jq -c '[.error, .pending, .addresses_used > 0]')" '[null,false,true]' "... with what its zones hold"
+status_is 0 "a second zone on it" zc create web2 --network back --image host -- sleep 1000
+is "$(zc show web -o json | jq -c '.network[0].addresses')" "$has" "its zone has the address that it had"
+status_is 0 "... and starts" zc start web web2
+is "$(zc list -o json | jq -r '.[].network[].addresses[]' | sort | uniq -d)" "" "no address is given twice"
+# ---- a network's file is edited ----
+cat >"$file" <<'EOF_FILE'
+# the back office
+network: back
+type: sealed
+rules:
+  - allow tcp 80
+  - allow tcp 443 # by hand
+EOF_FILE
+is "$(zc network show back -o json | jq .pending)" true "an edit by hand is seen"
+status_is 0 "set" zc network set back --policy deny
+is "$(zc network show back -o json | jq -c '[.pending, .policy, .rules]')" '[false,"deny",["allow tcp 80","allow tcp 443"]]' "... has what was edited, too"
+is "$(grep -c -e 'the back office' -e 'by hand' "$file")" 2 "... and keeps its comments"
+sed -i 's/^type:.*/type: nat/' "$file"
+status_is 4 "an edit that a network cannot follow" zc network set back --policy allow
+like "$out" "back.yaml: type was edited" "... is named"
+is "$(grep -c '^policy: deny' "$file")" 1 "... and the file stays"
+sed -i 's/^type:.*/type: sealed/' "$file"
+out=$(zc network set back --rule 'allow tcp 22' 2>&1)
+like "$out" "comments in a rewritten part were lost" "a list that takes another's place says what went with it"
+zc delete --force web web2 && zc network delete back
+# ---- a pool's file is broken ----
+printf 'pool: hole\ncpu: {sharse: 5}\n' >"$etc/pools/hole.yaml"
+status_is 7 "a pool with a typo" zc pool show hole
+like "$out" "hole.yaml:2: cpu.sharse: unknown key" "... says where"
+like "$(zc doctor)" "hole.yaml:2: cpu.sharse: unknown key" "... so does doctor"
+status_is 4 "... none is written over it" zc pool create hole
+sed -i s/sharse/shares/ "$etc/pools/hole.yaml"
+is "$(zc pool list -o json | jq -c 'map([.name, .spec.cpu.shares])')" '[["hole",5]]' "... mended it is there"
+status_is 0 "... and goes" zc pool delete hole
 status_is 0 "the default network is up again" zc run --rm host true
 nothing_left
