@@ -223,13 +223,18 @@ static void give_back(struct zd *d, const struct lease_link *from, unsigned nfro
     }
 }
 
-/* All that the spec names are known: before the lease is taken apart, for one that comes to be known claims what leases have. */
-static int know_networks(struct zd *d, const struct zone *z, const struct spec *s, struct err *e)
+/* Before the lease is taken apart: its file is one of ours, and all networks are known, for one that comes to be known claims
+ * what leases have. */
+static int look_first(struct zd *d, struct zone *z, const struct spec *s, struct err *e)
 {
+    struct err le = {0};
     for (unsigned i = 0; i < s->network.len; i++)
         if (network_is_name(s->network.at[i].link) && !network_get(d, s->network.at[i].link, e))
             return err_prefix(e, "zone %s, network[%u]", z->name, i);
-    return 0;
+    if (z->ephemeral || lease_load(d, z, &le) == 0 || le.code == ENOENT)
+        return 0;
+    (void)err_set(e, le.kind, le.code, "%s", le.text);
+    return err_hint(e, "%s", le.hint);
 }
 
 int lease_begin(struct zd *d, struct zone *z, const struct spec *spec, struct lease_change *t, struct err *e)
@@ -237,8 +242,9 @@ int lease_begin(struct zd *d, struct zone *z, const struct spec *spec, struct le
     struct zone_lease *ls = &z->lease;
     unsigned n = spec->network.len;
     *t = (struct lease_change){0};
-    if (know_networks(d, z, spec, e) < 0)
-        return -EINVAL;
+    int first = look_first(d, z, spec, e);
+    if (first < 0)
+        return first;
     if (!ls->machine_id[0])
         lease_machine_id(ls->machine_id);
     *t = (struct lease_change){.before = ls->links, .nbefore = ls->nlinks};
@@ -378,23 +384,32 @@ int lease_save(struct zd *d, const struct zone *z, struct err *e)
     return file_replace(dir, LEASE_FILE, text, strlen(text), 0600, true, e);
 }
 
-int lease_load(struct zd *d, struct zone *z, struct err *e)
+/* The file as it is; -ENOENT without one. One that is not understood is somebody else's work: it is told, never written over. */
+static int read_file(struct zd *d, const struct zone *z, json **out, struct err *e)
 {
     auto_free char *text = NULL;
     size_t n;
+    struct err je = {0};
     auto_fd int dir = stor_zone_fd(d->pool, z->name, e);
-    if (dir < 0)
-        return dir;
-    int r = file_read(dir, LEASE_FILE, 65536, &text, &n, e);
+    int r = dir < 0 ? dir : file_read(dir, LEASE_FILE, 65536, &text, &n, e);
     if (r < 0)
         return r;
-    auto_js json *o = js_parse(text, n, e);
-    if (!o)
-        return -EINVAL;
-    if (js_get_int(o, "format", 0) != 1)
-        return err_set(e, ERR_UNSUPPORTED, EINVAL, "lease of zone %s has an unknown format", z->name);
-    snprintf(z->lease.machine_id, sizeof(z->lease.machine_id), "%s", js_get_str(o, "machine_id", ""));
-    json *links = js_get(o, "links");
+    auto_js json *o = js_parse(text, n, &je);
+    if (o && js_get_int(o, "format", 0) == 1) {
+        *out = js_ref(o);
+        return 0;
+    }
+    err_set(e, ERR_UNSUPPORTED, EINVAL, "the lease of zone %s, %s/zones/%s/" LEASE_FILE ", %s%s", z->name,
+            d->lib_dir, z->name,
+            o ? "has a format that this zoned does not know" : "cannot be read: ", o ? "" : je.text);
+    return err_hint(
+        e,
+        "start it with the zoned that wrote the file, or put the file back; without it the zone gets a new "
+        "machine-id and new addresses");
+}
+
+static void take_links(struct zd *d, struct zone *z, const json *links)
+{
     z->lease.nlinks = js_len(links) < LINKS_MAX ? (unsigned)js_len(links) : LINKS_MAX;
     z->lease.links = xcalloc(z->lease.nlinks + 1, sizeof(*z->lease.links));
     for (unsigned i = 0; i < z->lease.nlinks; i++) {
@@ -406,5 +421,15 @@ int lease_load(struct zd *d, struct zone *z, struct err *e)
         if (*l->network)
             lease_claim(d, l);
     }
+}
+
+int lease_load(struct zd *d, struct zone *z, struct err *e)
+{
+    auto_js json *o = NULL;
+    int r = read_file(d, z, &o, e);
+    if (r < 0 || z->lease.machine_id[0])
+        return r;
+    snprintf(z->lease.machine_id, sizeof(z->lease.machine_id), "%s", js_get_str(o, "machine_id", ""));
+    take_links(d, z, js_get(o, "links"));
     return 0;
 }

@@ -71,10 +71,13 @@ int network_check_edit(const struct spec_network *has, const struct spec_network
     key = key ? key : differs(b, a, false);
     if (!key)
         return 0;
-    err_set(e, ERR_CONFLICT, EINVAL, "%s: %s was edited, which a network that zoned serves cannot change", path,
-            key);
-    return err_hint(e, "put it back as it was (zonectl network show %s has it), or stop the zones on the network and start "
-                       "zoned anew", has->network);
+    err_set(e, ERR_CONFLICT, EINVAL, "%s: %s was edited, which a network that zoned serves cannot change",
+            path, key);
+    return err_hint(
+        e,
+        "put it back as it was (zonectl network show %s has it), or stop the zones on the network and start "
+        "zoned anew",
+        has->network);
 }
 
 char *network_file_told(struct zd *d, const struct net_entry *n, bool *pending)

@@ -106,6 +106,7 @@ int aliases_claim(struct zd *d, struct zone *z, const struct spec *s, struct pro
 void aliases_release(struct zd *d, struct zone *z);
 
 /* lease.c */
+/* What the file says, where nothing is known yet; -ENOENT: none. A file that is not understood is an error always. */
 int lease_load(struct zd *d, struct zone *z, struct err *e);
 void lease_network_there(struct zd *d,
                          const char *network); /* it was not known before: what leases have of it */

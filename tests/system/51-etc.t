@@ -91,6 +91,26 @@ sed -i 's/^type:.*/type: sealed/' "$file"
 out=$(zc network set back --rule 'allow tcp 22' 2>&1)
 like "$out" "comments in a rewritten part were lost" "a list that takes another's place says what went with it"
 zc delete --force web web2 && zc network delete back
+# ---- a lease that another version, or nobody, has written ----
+zc create old --image host -- sleep 1000
+lease=$ROOT/lib/zones/old/lease.json has=$(zc show old -o json | jq -c '.network[0].addresses')
+cp "$lease" "$T/lease.json"
+for what in 's/"format": *1/"format": 2/' 's/}/]/'; do
+    sed -i "$what" "$lease" && cp "$lease" "$T/was.json"
+    status_is 9 "a start over a lease with $what" zc start old
+    like "$out" "lib/zones/old/lease.json" "... names the file"
+    like "$out" "^hint: .*new machine-id" "... and the remedy"
+    again
+    status_is 9 "... after a restart of zoned as well" zc start old
+    status_is 9 "... a set, too" zc set old network[0].rate_in=1M
+    cmp -s "$lease" "$T/was.json"
+    ok $? "... and the file is as it was"
+    cp "$T/lease.json" "$lease"
+done
+status_is 0 "with its own lease it starts" zc start old
+is "$(zc show old -o json | jq -c '.network[0].addresses') $(jq -r .machine_id "$lease")" "$has $(jq -r .machine_id "$T/lease.json")" \
+    "... and is who it was"
+zc delete --force old
 # ---- a pool's file is broken ----
 printf 'pool: hole\ncpu: {sharse: 5}\n' >"$etc/pools/hole.yaml"
 status_is 7 "a pool with a typo" zc pool show hole
