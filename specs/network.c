@@ -324,7 +324,8 @@ int spec_network_edit(const char *text, const char *file, const json *patch, cha
         strv_take(&edits, edit_of(js_iter_key(it), js_iter_value(it)));
     int r = spec_edit_text(&table, text, edits, &now, lost_comments, &l);
     strv_free(edits);
-    r = r < 0 ? r : spec_network_parse(now, strlen(now), file, network, ps);
+    r = r < 0 ? r : spec_network_parse(now, strlen(now), NULL, network, ps);
+    spec_locate(text, file, ps);
     if (r == 0)
         *out = take_ptr(&now);
     return r;

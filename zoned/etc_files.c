@@ -74,6 +74,13 @@ static int read_pool(struct zd *d, const char *name, struct err *e)
 
 void etc_doctor(struct zd *d, etc_told told, void *arg)
 {
+    struct err e = {0};
+    auto_of(spec_party_free) struct spec_party *host = NULL;
+    int r = host_file(d, &host, &e);
+    if (r < 0 && r != -ENOENT) {
+        err_hint(&e, "mend it, and zonectl set @host takes it; until then the host has no part of its own");
+        told(&e, arg);
+    }
     look(d, "networks", "network", read_network, told, arg);
     look(d, "pools", "pool", read_pool, told, arg);
 }

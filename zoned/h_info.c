@@ -161,6 +161,10 @@ int h_get_host(struct zd *d, struct zd_request *r, struct err *e)
     js_set_bool(o, "drifted", js_len(drift) > 0);
     js_set(o, "drift", drift);
     js_set(o, "spec", spec_party_to_json(SPEC_PARTY_HOST, d->host));
+    bool pending;
+    auto_free char *wrong = host_file_told(d, &pending);
+    js_set_bool(o, "pending", pending);
+    js_set_str(o, "error", wrong);
     js_set_str(o, "data", d->lib_dir);
     js_set_str(o, "specs", d->etc_dir);
     js_set_str(o, "run", d->run_dir);
@@ -220,7 +224,8 @@ static void check_ports(struct zd *d, json *list)
 
 static void add_file(const struct err *e, void *list)
 {
-    add_check(list, "files: networks and pools", e, "mend it: it is read again at the next verb");
+    add_check(list, "files: the host's part, networks and pools", e,
+              "mend it: it is read again at the next verb");
 }
 
 static void check_files(struct zd *d, json *list)
@@ -229,7 +234,7 @@ static void check_files(struct zd *d, json *list)
     size_t before = js_len(list);
     etc_doctor(d, add_file, list);
     if (js_len(list) == before)
-        add_check(list, "files: networks and pools can be read", &none, NULL);
+        add_check(list, "files: the host's part, networks and pools can be read", &none, NULL);
 }
 
 /* In a worker: the rules of others may be many, and their programs slow. Its netlink sockets are its own. */

@@ -195,20 +195,38 @@ int pools_open(struct zd *d, struct err *e)
 }
 
 /* ---- the daemon's start and end ---- */
+int host_file(struct zd *d, struct spec_party **out, struct err *e)
+{
+    auto_free char *path = xasprintf("%s/host.yaml", d->etc_dir);
+    return load(path, SPEC_PARTY_HOST, out, e);
+}
+
+char *host_file_told(struct zd *d, bool *pending)
+{
+    struct err e = {0};
+    auto_of(spec_party_free) struct spec_party *spec = NULL;
+    spec_changes changes = {0};
+    int r = host_file(d, &spec, &e);
+    if (r == -ENOENT)
+        r = spec_party_parse(SPEC_PARTY_HOST, "", 0, "host.yaml", &spec, NULL), err_clear(&e);
+    if (r == 0)
+        spec_party_diff(SPEC_PARTY_HOST, d->host, spec, &changes);
+    *pending = r < 0 || changes.len > 0;
+    spec_changes_done(&changes);
+    return r < 0 ? xstrdup(e.text) : NULL;
+}
+
 int division_open(struct zd *d, struct err *e)
 {
     struct err le = {0};
-    struct problems ps = {0};
-    auto_free char *path = xasprintf("%s/host.yaml", d->etc_dir);
     d->host_in_root = cg_host_in_root(d->cgroups);
     d->exclusive_cpus = cg_can_exclude(d->cgroups);
-    int r = load(path, SPEC_PARTY_HOST, &d->host, &le);
-    if (r == -ENOENT)
-        r = spec_party_parse(SPEC_PARTY_HOST, "", 0, path, &d->host, &ps);
-    else if (r < 0)
-        return err_set(e, le.kind, le.code, "%s", le.text);
-    problems_done(&ps);
-    return r < 0 ? r : pools_open(d, e);
+    int r = host_file(d, &d->host, &le);
+    if (r < 0 && r != -ENOENT) /* zones run all the same; doctor and show tell, too */
+        log_error("%s: the host has no part of its own until that is mended", le.text);
+    if (r < 0)
+        r = spec_party_parse(SPEC_PARTY_HOST, "", 0, "host.yaml", &d->host, NULL);
+    return r < 0 ? err_set(e, ERR_INTERNAL, EINVAL, "the host's part") : pools_open(d, e);
 }
 
 static void remove_empty_pools(struct zd *d)

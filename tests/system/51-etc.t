@@ -120,5 +120,22 @@ status_is 4 "... none is written over it" zc pool create hole
 sed -i s/sharse/shares/ "$etc/pools/hole.yaml"
 is "$(zc pool list -o json | jq -c 'map([.name, .spec.cpu.shares])')" '[["hole",5]]' "... mended it is there"
 status_is 0 "... and goes" zc pool delete hole
+# ---- the host's part is broken ----
+status_is 0 "a part for the host" zc set @host cpu.reserved=0.1
+printf 'cpu:\n  resrved: 0.2\n' >"$etc/host.yaml"
+says="host.yaml:2: cpu.resrved: unknown key"
+like "$(zc show @host -o json | jq -r '.error, .pending, .spec.cpu.reserved' | xargs)" "$says.* true 0.1$" "a typo in it is told, what was counts on"
+again
+like "$(cat "$T/zoned.log")" "$says.*: the host has no part of its own" "... zoned's log says it"
+like "$(zc show @host -o json | jq -r '.error, .pending, .spec.cpu.reserved' | xargs)" "$says.* true null$" "... and show"
+like "$(zc doctor)" "$says" "... and doctor"
+status_is 7 "... set does not write over it" zc set @host cpu.reserved=0.3
+like "$out" "$says" "... and says why"
+status_is 0 "... zones run all the same" zc run --rm host true
+sed -i s/resrved/reserved/ "$etc/host.yaml"
+is "$(zc show @host -o json | jq -c '[.error, .pending]')" '[null,true]' "mended, it is pending"
+status_is 0 "... counts with the next set" zc set @host memory.reserved=1M
+is "$(zc show @host -o json | jq -c '[.error, .pending, .spec.cpu.reserved]')" '[null,false,0.2]' "... with all that it says"
+rm "$etc/host.yaml" && again
 status_is 0 "the default network is up again" zc run --rm host true
 nothing_left
