@@ -52,8 +52,16 @@ static json *row(struct zd *d, const struct net_entry *n)
 
 static json *row_with_warnings(struct zd *d, const struct net_entry *n)
 {
-    json *o = row(d, n);
-    js_set(o, "messages", firewall_warnings(d, n));
+    json *o = row(d, n), *messages = firewall_warnings(d, n);
+    unsigned less;
+    if (net_network_check_mtu(d->net, &n->net, &less, NULL) == 0 && less) {
+        auto_free char *text =
+            xasprintf("mtu: zones have %u, but the link %s %u: what is larger is lost on its way out "
+                      "(ip link set %s mtu %u, where its card and LAN can)",
+                      n->net.mtu, n->net.parent, less, n->net.parent, n->net.mtu);
+        js_add(messages, js_string(text));
+    }
+    js_set(o, "messages", messages);
     return o;
 }
 

@@ -46,7 +46,9 @@ int networks_needed(struct zd *d, const struct spec *s, struct err *e)
 
 static int has_parent(struct zd *d, struct net_entry *n, struct err *e)
 {
-    return net_network_attach(d->net, &n->net, e);
+    unsigned less;
+    int r = net_network_attach(d->net, &n->net, e);
+    return r < 0 ? r : net_network_check_mtu(d->net, &n->net, &less, e);
 }
 
 int networks_there(struct zd *d, const struct spec *s, struct err *e)

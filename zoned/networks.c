@@ -198,6 +198,7 @@ int network_create(struct zd *d, struct spec_network *spec, struct err *e)
 {
     auto_spec_network struct spec_network *s = spec;
     struct net_network n = {0};
+    unsigned less;
     struct err le = {0};
     if (network_get(d, s->network, &le)) {
         err_set(e, ERR_CONFLICT, EEXIST, "network %s exists already", s->network);
@@ -211,6 +212,7 @@ int network_create(struct zd *d, struct spec_network *spec, struct err *e)
     int r = check_reach(d, s, e);
     r = r < 0 ? r : make(d, s, NULL, &n, e);
     r = r < 0 ? r : net_network_attach(d->net, &n, e);
+    r = r < 0 ? r : net_network_check_mtu(d->net, &n, &less, e);
     r = r < 0 ? r : save_state(d, &n, e);
     if (r < 0)
         return r;
@@ -403,7 +405,9 @@ static bool has_rules(const struct zd *d)
 
 int network_ensure_up(struct zd *d, struct net_entry *n, struct err *e)
 {
+    unsigned less;
     int r = net_network_attach(d->net, &n->net, e);
+    r = r < 0 ? r : net_network_check_mtu(d->net, &n->net, &less, e);
     if (r < 0 || (n->up && net_network_is_up(d->net, &n->net)))
         return r;
     r = net_network_up(d->net, &n->net, &d->net_saved, e);
