@@ -234,3 +234,14 @@ int problems_to_err(const struct problems *ps, struct err *e, const char *what)
             (void)err_hint(e, "%s", ps->at[i].hint);
     return r;
 }
+
+int problems_to_line(const struct problems *ps, struct err *e)
+{
+    char first[800];
+    if (!ps->len)
+        return problems_to_err(ps, e, NULL);
+    problem_print(&ps->at[0], first, sizeof(first));
+    if (ps->len == 1)
+        return err_set(e, ps->at[0].kind, EINVAL, "%s", first);
+    return err_set(e, ps->at[0].kind, EINVAL, "%s (and %u more)", first, ps->len - 1);
+}

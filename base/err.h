@@ -92,6 +92,9 @@ void problem_print(const struct problem *p, char *buf, unsigned size);
 /* Fills e from the problems of something that was refused: one problem gives its own text, several a summary; kind of the
  * first, the first remedy that one has; what may be NULL. Negative always, also where nobody named a problem. */
 int problems_to_err(const struct problems *ps, struct err *e, const char *what);
+/* The same for who shows no list beside it: "FILE:LINE: KEY: message" of the first, and how many more. */
+int problems_to_line(const struct problems *ps, struct err *e);
 #if defined(__clang_analyzer__) && !defined(ERR_DEFINED_HERE)
 #define problems_to_err(...) err_negative_((problems_to_err)(__VA_ARGS__))
+#define problems_to_line(...) err_negative_((problems_to_line)(__VA_ARGS__))
 #endif

@@ -237,6 +237,26 @@ int net_network_attach(struct net_ctx *c, struct net_network *n, struct err *e)
     return check_free(s, n, &p, e);
 }
 
+int net_network_check_mtu(struct net_ctx *c, const struct net_network *n, unsigned *less, struct err *e)
+{
+    struct nl_sock *s;
+    struct net_link_info p = {0};
+    *less = 0;
+    if (net_routed_by_us(n) || !n->mtu)
+        return 0;
+    int r = net_ctx_rt(c, &s, e);
+    if (r < 0 || find_parent(s, n, &p, NULL) < 0 || !p.mtu || p.mtu >= n->mtu)
+        return r;
+    if (n->type != SPEC_NET_MACVLAN) {
+        *less = p.mtu;
+        return 0;
+    }
+    err_set(e, ERR_INVALID, EINVAL, "network %s: mtu: %u is more than its parent %s has (%u)", n->name,
+            n->mtu, n->parent, p.mtu);
+    return err_hint(e, "ip link set %s mtu %u, where its card and LAN can, or a network with at most %u",
+                    n->parent, n->mtu, p.mtu);
+}
+
 /* ---- who may reach whom ---- */
 int net_network_reach(struct net_ctx *c, const struct net_network *from, const struct net_network *to,
                       bool on, struct err *e)

@@ -19,6 +19,7 @@ static void on_link(struct nlmsghdr *h, void *data)
     struct net_link_info *l = vec_add(v);
     snprintf(l->name, sizeof(l->name), "%s", (char *)nla_data(at[IFLA_IFNAME]));
     l->index = i->ifi_index;
+    l->mtu = at[IFLA_MTU] ? nla_get_u32(at[IFLA_MTU]) : 0;
     l->master = at[IFLA_MASTER] ? (int)nla_get_u32(at[IFLA_MASTER]) : 0;
     l->up = i->ifi_flags & IFF_UP;
     if (at[IFLA_ADDRESS] && nla_len(at[IFLA_ADDRESS]) == 6)

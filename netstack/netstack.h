@@ -59,6 +59,9 @@ int net_network_make(const char *instance, const struct spec_network *s, const s
 /* What the network hangs on: nothing but success for networks of our own; a bridge or macvlan network needs its parent,
  * there (not_found) and up, free for a bridge of ours (conflict). Sets n->bridge. */
 int net_network_attach(struct net_ctx *c, struct net_network *n, struct err *e);
+/* Its MTU against its parent's: a macvlan link cannot have more (invalid). *less: the parent's, where a bridge's zones have more;
+ * else 0. A parent that is not there is no matter here. */
+int net_network_check_mtu(struct net_ctx *c, const struct net_network *n, unsigned *less, struct err *e);
 /* Chooses free subnets (IPv4 /16 inside 10/8 or 172.16/12 or 192.168/16, ULA /64 derived from machine-id and
  * instance) that hide no route of the host; deterministic from instance and name where free. */
 int net_network_choose(const char *instance, const char *name, struct net_network *out, struct err *e);

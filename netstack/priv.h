@@ -89,6 +89,7 @@ struct net_link_info {
     unsigned char mac[6];
     bool up;
     int index, master;
+    unsigned mtu;
 };
 typedef VEC(struct net_link_info) net_link_list;
 int net_links(struct nl_sock *s, const char *only, net_link_list *out, struct err *e);

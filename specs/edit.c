@@ -263,7 +263,8 @@ int spec_edit(const char *text, const char *file, char *const *edits, char **out
     auto_free char *now = NULL;
     int r = spec_edit_text(&spec_table_zone, text, edits, &now, lost_comments, &l);
     if (!r)
-        r = spec_parse(now, strlen(now), file, &s, ps);
+        r = spec_parse(now, strlen(now), NULL, &s, ps);
+    spec_locate(text, file, ps); /* lines as the file has them */
     if (!r)
         *out = take_ptr(&now);
     return r;

@@ -36,7 +36,7 @@ static bool plain_safe(const char *v)
     for (size_t i = 0; i < n; i++) {
         unsigned char c = (unsigned char)v[i];
         if (c < 0x20 || c >= 0x7f || strchr(",[]{}", c) || (c == '#' && v[i - 1] == ' ') ||
-            (c == ':' && v[i + 1] == ' '))
+            (c == ':' && (v[i + 1] == ' ' || v[i + 1] == '?'))) /* ":?" ends a text in a flow list */
             return false;
     }
     return strncmp(v, "...", 3) != 0; /* the end of a document */

@@ -82,6 +82,23 @@ static void check_dhcp(struct spec_load *l, const struct spec *s, unsigned i, co
         }
 }
 
+static void check_addresses(struct spec_load *l, const struct spec_link *k, unsigned i,
+                            const struct spec_node *n)
+{
+    struct spec_where w = {NULL, "network", (int)i}, at = {&w, "address", -1};
+    const char *first[2] = {NULL, NULL};
+    for (char **a = k->address; a && *a; a++) {
+        const char **have = &first[strchr(*a, ':') != NULL];
+        if (*have)
+            spec_bad(
+                l, spec_line_of(n, "address"), &at,
+                "has %s besides %s (at most one IPv4 and one IPv6 address for each link; another link to "
+                "the network may have it)",
+                *a, *have);
+        *have = *a;
+    }
+}
+
 static const char *own_ports(const char *link)
 {
     return strcmp(link, "host") != 0 ? ""
@@ -98,6 +115,7 @@ static void check_link(struct spec_load *l, struct spec *s, unsigned i, const st
     if (str_starts(k->link, "zone:") && s->zone && !strcmp(k->link + 5, s->zone))
         spec_bad(l, spec_line_of(n, "link"), &w, "shares the network of the zone itself");
     if (is_network(k->link)) {
+        check_addresses(l, k, i, n);
         check_dhcp(l, s, i, n);
         return;
     }

@@ -2,7 +2,8 @@
 /* What a network is: its table of keys, and what the rows alone cannot see. A network's file is read by the same reader as
  * a zone's. Must never ask the host: whether a subnet is free is netstack's to say. Source: contract.md, "network create". */
 #include "base/mem.h"
-#include "specs/schema.h"
+#include "specs/edit.h"
+#include "specs/package.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
@@ -296,19 +297,38 @@ json *spec_network_to_json(const struct spec_network *n)
     return o;
 }
 
-/* Every value is a word, a number or a list of words that JSON's quotes keep whole: JSON's lists are YAML's. */
 char *spec_network_text(const struct spec_network *n)
 {
-    struct str s = {0};
     auto_js json *o = spec_network_to_json(n);
-    str_add(&s, "version: 1\n");
-    for (void *it = js_iter(o); it; it = js_next(o, it)) {
-        const json *v = js_iter_value(it);
-        auto_free char *text = js_type_of(v) == JS_STRING ? xstrdup(js_str_of(v, "")) : js_dump(v, false);
-        if (strcmp(js_iter_key(it), "version") != 0)
-            str_addf(&s, "%s: %s\n", js_iter_key(it), text);
-    }
-    return str_take(&s);
+    auto_free char *text = spec_to_text(o);
+    return str_starts(text, "version:") ? take_ptr(&text) : xasprintf("version: 1\n%s", text);
+}
+
+/* One key of the text with its new value; a list that is empty, or null, is unset. */
+static char *edit_of(const char *key, const json *value)
+{
+    bool none = js_type_of(value) == JS_NULL || (js_type_of(value) == JS_ARRAY && !js_len(value));
+    auto_free char *text = none                             ? xstrdup("")
+                           : js_type_of(value) == JS_STRING ? xstrdup(js_str_of(value, ""))
+                                                            : js_dump(value, false);
+    return xasprintf("%s=%s", key, text);
+}
+
+int spec_network_edit(const char *text, const char *file, const json *patch, char **out, bool *lost_comments,
+                      struct spec_network **network, struct problems *ps)
+{
+    struct spec_load l = {.file = file, .ps = ps};
+    auto_free char *now = NULL;
+    char **edits = NULL;
+    for (void *it = js_iter((json *)patch); it; it = js_next((json *)patch, it))
+        strv_take(&edits, edit_of(js_iter_key(it), js_iter_value(it)));
+    int r = spec_edit_text(&table, text, edits, &now, lost_comments, &l);
+    strv_free(edits);
+    r = r < 0 ? r : spec_network_parse(now, strlen(now), NULL, network, ps);
+    spec_locate(text, file, ps);
+    if (r == 0)
+        *out = take_ptr(&now);
+    return r;
 }
 
 void spec_network_free(struct spec_network *n)

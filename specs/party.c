@@ -32,8 +32,9 @@ static int read_party(enum spec_party_kind kind, struct spec_load *l, const stru
     if (kind == SPEC_PARTY_POOL) {
         struct spec_where w = {NULL, "pool", -1};
         p->memory.reserved = SPEC_UNSET;
-        if (!p->name && !spec_node_get(root, "pool"))
-            spec_bad(l, root->line, &w, "is missing (every pool has a name)");
+        const struct spec_node *name = spec_node_get(root, "pool");
+        if (!p->name && (!name || spec_node_null(name)))
+            spec_bad(l, name ? name->line : root->line, &w, "is missing (every pool has a name)");
         spec_check_cpu(l, &p->cpu, root);
     }
     if (l->bad > before) {
@@ -64,10 +65,21 @@ int spec_party_edit(enum spec_party_kind kind, const char *text, const char *fil
     auto_free char *now = NULL;
     int r = spec_edit_text(table_of(kind), text, edits, &now, lost_comments, &l);
     if (!r)
-        r = spec_party_parse(kind, now, strlen(now), file, &p, ps);
+        r = spec_party_parse(kind, now, strlen(now), NULL, &p, ps);
+    spec_locate(text, file, ps);
     if (!r)
         *out = take_ptr(&now);
     return r;
+}
+
+/* The least that a pool's file says. A name that YAML takes for something else (null) is quoted. */
+char *spec_pool_text(const char *name)
+{
+    struct str s = {0};
+    str_add(&s, "pool: ");
+    spec_emit_scalar(&s, name, true, true, false);
+    str_add(&s, "\n");
+    return str_take(&s);
 }
 
 json *spec_party_to_json(enum spec_party_kind kind, const struct spec_party *p)

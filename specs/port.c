@@ -126,6 +126,12 @@ bool spec_host_ips_meet(const char *a, const char *b)
     return same_family && (all_of_family(a) || all_of_family(b));
 }
 
+/* In its shortest form. */
+static bool link_local(const char *ip)
+{
+    return ip && str_starts(ip, "fe") && ip[2] && strchr("89ab", ip[2]) && ip[3] && ip[4] == ':';
+}
+
 int spec_parse_port(const char *text, struct spec_port *out, struct err *e)
 {
     struct spec_port p = {0};
@@ -152,6 +158,12 @@ int spec_parse_port(const char *text, struct spec_port *out, struct err *e)
                        spec_show(text ? text : "", show));
     if (zone_last - p.zone_first != p.host_last - p.host_first)
         return err_set(e, ERR_INVALID, EINVAL, "\"%s\": the two ranges differ in length",
+                       spec_show(text, show));
+    if (link_local(ip))
+        return err_set(e, ERR_INVALID, EINVAL,
+                       "\"%s\": a link-local address is one of a link, many of which may have it (publish on "
+                       "another address "
+                       "of the host, or on [::] for all)",
                        spec_show(text, show));
     p.host_ip = take_ptr(&ip);
     *out = p;

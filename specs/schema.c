@@ -39,7 +39,7 @@ static const struct spec_row link_rows[] = {
     {.key = "link", .type = SPEC_T_STR, .offset = L(link), .def = "default", .check = spec_check_link, .live = true,
      .doc = "The network that the link joins: its name; none; host (the host's own network); zone:NAME (that zone's network, user namespace and ids). To and from host and zone:NAME a change waits for the next boot."},
     {.key = "address", .type = SPEC_T_ADDRESS, .offset = L(address), .def = "auto", .live = true,
-     .doc = "auto, one IPv4 or IPv6 address, or a list of them."},
+     .doc = "auto, one IPv4 or IPv6 address, or a list of one of each."},
     {.key = "ports", .type = SPEC_T_PORTS, .offset = L(ports), .live = true,
      .doc = "Published ports, each [IP:]HOST[-HOST]:ZONE[-ZONE][/udp|/sctp]; without IP on all addresses, 0.0.0.0 all of IPv4, [::] all of IPv6; localhost is 127.0.0.1."},
     {.key = "rate_in", .type = SPEC_T_RATE, .offset = L(rate_in), .min = 1000, .max = 1000000000000ull, .unset = UNSET, .live = true,

@@ -166,6 +166,7 @@ int spec_party_parse(enum spec_party_kind kind, const char *text, size_t n, cons
                      struct spec_party **out, struct problems *ps);
 int spec_party_edit(enum spec_party_kind kind, const char *text, const char *file, char *const *edits,
                     char **out, bool *lost_comments, struct problems *ps);
+char *spec_pool_text(const char *name); /* of a pool with defaults; malloc'd */
 json *spec_party_to_json(enum spec_party_kind kind, const struct spec_party *p);
 void spec_party_free(struct spec_party *p);
 DEFINE_AUTO(struct spec_party, spec_party_free);
@@ -191,6 +192,9 @@ int spec_network_parse(const char *text, size_t n, const char *file, struct spec
 int spec_network_from_json(const json *j, struct spec_network **out, struct problems *ps);
 json *spec_network_to_json(const struct spec_network *n);
 char *spec_network_text(const struct spec_network *n); /* YAML that spec_network_parse takes; malloc'd */
+/* The text with the keys of patch as they are there; comments as in spec_edit. *network: what it says then. */
+int spec_network_edit(const char *text, const char *file, const json *patch, char **out, bool *lost_comments,
+                      struct spec_network **network, struct problems *ps);
 const char *spec_network_type_name(enum spec_network_type t);
 bool spec_network_joins_lan(enum spec_network_type t); /* bridge, macvlan: the LAN's addresses, not ours */
 

@@ -44,6 +44,12 @@ struct pool_entry *pool_find(struct zd *d, const char *name);
 char *pool_path(struct zd *d, const char *name); /* malloc'd */
 /* The file is the truth: where no zone runs in the pool it is read again, else it waits for the next start or set. */
 int pool_reread(struct zd *d, const char *name, struct err *e);
+/* What the host's file says; -ENOENT without one. */
+int host_file(struct zd *d, struct spec_party **out, struct err *e);
+/* What is wrong with that file, or NULL; *pending: it says something else than counts. malloc'd. */
+char *host_file_told(struct zd *d, bool *pending);
+/* What the file of a pool says; -ENOENT without a file. */
+int pool_file(struct zd *d, const char *name, struct spec_party **out, struct err *e);
 bool pool_pending(struct zd *d, const struct pool_entry *p); /* the file says something else, or is broken */
 /* A zone that changes its pool runs in the old one until its next start. */
 bool pool_runs(const struct zone *z, const char *pool);

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "namespaces/namespaces.h"
 #include "zoned/division.h"
+#include "zoned/etc_files.h"
 #include "zoned/handlers.h"
 #include "zoned/networks.h"
 #include "zoned/ops.h"
@@ -160,6 +161,10 @@ int h_get_host(struct zd *d, struct zd_request *r, struct err *e)
     js_set_bool(o, "drifted", js_len(drift) > 0);
     js_set(o, "drift", drift);
     js_set(o, "spec", spec_party_to_json(SPEC_PARTY_HOST, d->host));
+    bool pending;
+    auto_free char *wrong = host_file_told(d, &pending);
+    js_set_bool(o, "pending", pending);
+    js_set_str(o, "error", wrong);
     js_set_str(o, "data", d->lib_dir);
     js_set_str(o, "specs", d->etc_dir);
     js_set_str(o, "run", d->run_dir);
@@ -217,6 +222,21 @@ static void check_ports(struct zd *d, json *list)
         add_check(list, "network: no program of the host is on a published port", &none, NULL);
 }
 
+static void add_file(const struct err *e, void *list)
+{
+    add_check(list, "files: the host's part, networks and pools", e,
+              "mend it: it is read again at the next verb");
+}
+
+static void check_files(struct zd *d, json *list)
+{
+    struct err none = {0};
+    size_t before = js_len(list);
+    etc_doctor(d, add_file, list);
+    if (js_len(list) == before)
+        add_check(list, "files: the host's part, networks and pools can be read", &none, NULL);
+}
+
 /* In a worker: the rules of others may be many, and their programs slow. Its netlink sockets are its own. */
 static json *make_doctor(struct zd *d, const char *name, struct err *e)
 {
@@ -229,6 +249,7 @@ static json *make_doctor(struct zd *d, const char *name, struct err *e)
     add_check(list, "kernel: user namespaces, openat2, idmapped mounts", &he,
               "use a kernel of 6.1 or newer, data on ext4, xfs or btrfs");
     check_controllers(d, list);
+    check_files(d, list);
     struct err de = {0};
     (void)drift_doctor(d, &de);
     add_check(list, "control groups: what zones share is as it was written", &de, NULL);

@@ -26,6 +26,8 @@ static json *zones_of(struct zd *d, const char *name)
 static json *row(struct zd *d, const struct net_entry *n)
 {
     json *o = js_object();
+    bool pending;
+    auto_free char *wrong = network_file_told(d, n, &pending);
     js_set_str(o, "name", n->net.name);
     js_set_str(o, "type", spec_network_type_name(n->net.type));
     js_set_str(o, "bridge", n->net.type == SPEC_NET_MACVLAN ? NULL : n->net.bridge);
@@ -40,7 +42,8 @@ static json *row(struct zd *d, const struct net_entry *n)
     js_set_str(o, "policy", n->spec->deny ? "deny" : "allow");
     js_set_strv(o, "rules", n->spec->rules);
     js_set_bool(o, "up", n->up && !n->lost);
-    js_set_str(o, "error", n->lost);
+    js_set_bool(o, "pending", pending);
+    js_set_str(o, "error", n->lost ? n->lost : wrong);
     js_set_int(o, "addresses_used", net_pool_used(n->pool));
     js_set(o, "zones", zones_of(d, n->net.name));
     js_set(o, "spec", spec_network_to_json(n->spec));
@@ -49,8 +52,16 @@ static json *row(struct zd *d, const struct net_entry *n)
 
 static json *row_with_warnings(struct zd *d, const struct net_entry *n)
 {
-    json *o = row(d, n);
-    js_set(o, "messages", firewall_warnings(d, n));
+    json *o = row(d, n), *messages = firewall_warnings(d, n);
+    unsigned less;
+    if (net_network_check_mtu(d->net, &n->net, &less, NULL) == 0 && less) {
+        auto_free char *text =
+            xasprintf("mtu: zones have %u, but the link %s %u: what is larger is lost on its way out "
+                      "(ip link set %s mtu %u, where its card and LAN can)",
+                      n->net.mtu, n->net.parent, less, n->net.parent, n->net.mtu);
+        js_add(messages, js_string(text));
+    }
+    js_set(o, "messages", messages);
     return o;
 }
 
@@ -60,8 +71,25 @@ static int by_name(const void *a, const void *b)
     return strcmp((*x)->net.name, (*y)->net.name);
 }
 
+/* One whose file cannot be taken. */
+static json *broken_row(struct zd *d, const json *broken)
+{
+    const char *name = js_get_str(broken, "name", "");
+    json *o = js_object();
+    js_set_str(o, "name", name);
+    js_set_str(o, "type", "broken");
+    js_set(o, "subnet4", js_null());
+    js_set(o, "subnet6", js_null());
+    js_set_bool(o, "up", false);
+    js_set_bool(o, "pending", true);
+    js_set_str(o, "error", js_get_str(broken, "error", NULL));
+    js_set(o, "zones", zones_of(d, name));
+    return o;
+}
+
 int h_list_networks(struct zd *d, struct zd_request *r, struct err *e)
 {
+    auto_js json *broken = networks_look(d);
     unsigned n = d->networks.len;
     auto_free const struct net_entry **all = xcalloc(n + 1, sizeof(*all));
     json *list = js_array();
@@ -70,23 +98,15 @@ int h_list_networks(struct zd *d, struct zd_request *r, struct err *e)
     qsort(all, n, sizeof(*all), by_name);
     for (unsigned i = 0; i < n; i++)
         js_add(list, row(d, all[i]));
+    for (size_t i = 0; i < js_len(broken); i++)
+        js_add(list, broken_row(d, js_at(broken, i)));
     zd_reply_json(r, 200, list);
     return 0;
 }
 
-static struct net_entry *find(struct zd *d, const char *name, struct err *e)
-{
-    struct net_entry *n = network_find(d, name);
-    if (!n) {
-        err_set(e, ERR_NOT_FOUND, ENOENT, "network %s does not exist", name);
-        err_hint(e, "zonectl network list shows the networks");
-    }
-    return n;
-}
-
 int h_get_network(struct zd *d, struct zd_request *r, struct err *e)
 {
-    struct net_entry *n = find(d, zd_param(r, 0), e);
+    struct net_entry *n = network_get(d, zd_param(r, 0), e);
     if (!n)
         return -ENOENT;
     zd_reply_json(r, 200, row(d, n));
@@ -109,16 +129,21 @@ int h_create_network(struct zd *d, struct zd_request *r, struct err *e)
 /* The body: keys of the spec with their new values. */
 int h_patch_network(struct zd *d, struct zd_request *r, struct err *e)
 {
-    struct net_entry *n = find(d, zd_param(r, 0), e);
-    int k = n ? network_change(d, n, zd_body_of(r), zd_problems(r), e) : -ENOENT;
-    if (k == 0)
-        zd_reply_json(r, 200, row_with_warnings(d, n));
+    struct net_entry *n = network_get(d, zd_param(r, 0), e);
+    bool lost = false;
+    int k = n ? network_change(d, n, zd_body_of(r), &lost, zd_problems(r), e) : -ENOENT;
+    if (k < 0)
+        return k;
+    json *o = row_with_warnings(d, n);
+    if (lost)
+        js_add(js_get(o, "messages"), js_string("comments in a rewritten part were lost"));
+    zd_reply_json(r, 200, o);
     return k;
 }
 
 int h_delete_network(struct zd *d, struct zd_request *r, struct err *e)
 {
-    struct net_entry *n = find(d, zd_param(r, 0), e);
+    struct net_entry *n = network_get(d, zd_param(r, 0), e);
     int k = n ? network_delete(d, n, e) : -ENOENT;
     if (k == 0)
         zd_reply_json(r, 200, js_object());

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "zoned/division.h"
+#include "zoned/etc_files.h"
 #include "zoned/h_spec.h"
 #include "zoned/handlers.h"
 #include <errno.h>
@@ -35,6 +36,8 @@ static json *pool_json(struct zd *d, struct pool_entry *p)
 static int get_pool(struct zd *d, const char *name, struct pool_entry **out, struct err *e)
 {
     int r = spec_check_name("pool", name, e);
+    if (r == 0 && !pool_find(d, name))
+        r = pool_reread(d, name, e);
     if (r < 0)
         return r;
     *out = pool_find(d, name);
@@ -47,6 +50,10 @@ static int get_pool(struct zd *d, const char *name, struct pool_entry **out, str
 int h_list_pools(struct zd *d, struct zd_request *r, struct err *e)
 {
     json *list = js_array();
+    char **names = etc_names(d, "pools");
+    for (char **n = names; n && *n; n++)
+        (void)pool_reread(d, *n, NULL); /* doctor tells of a broken one */
+    strv_free(names);
     for (unsigned i = 0; i < d->pools.len; i++)
         js_add(list, pool_json(d, d->pools.at[i]));
     zd_reply_json(r, 200, list);
@@ -198,14 +205,20 @@ int h_create_pool(struct zd *d, struct zd_request *r, struct err *e)
     auto_free char *text = NULL;
     struct spec_party *p = NULL;
     bool lost = false;
+    struct err le = {0};
     int k = spec_check_name("pool", name, e);
     if (k < 0)
         return k;
+    if (!pool_find(d, name) &&
+        pool_reread(d, name, &le) < 0) { /* a file that somebody wrote is not ours to replace */
+        err_set(e, ERR_CONFLICT, EEXIST, "pool %s cannot be taken from its file: %s", name, le.text);
+        return err_hint(e, "mend the file, or delete it");
+    }
     if (pool_find(d, name)) {
         err_set(e, ERR_CONFLICT, EEXIST, "pool %s exists already", name);
         return err_hint(e, "zonectl pool set %s changes it", name);
     }
-    auto_free char *path = pool_path(d, name), *begin = xasprintf("pool: %s\n", name);
+    auto_free char *path = pool_path(d, name), *begin = spec_pool_text(name);
     char **edits = js_get_strv(zd_body_of(r), "set");
     k = edited(d, r, SPEC_PARTY_POOL, begin, path, edits, &text, &p, &lost, e);
     strv_free(edits);

@@ -35,10 +35,11 @@ static void release(struct zd *d, struct lease_link *l)
     memset(l, 0, sizeof(*l));
 }
 
-/* Takes an address that the lease names; one that is gone to somebody else is dropped and taken anew. */
+/* Takes an address that the lease names; one that is gone to somebody else is dropped and taken anew. Of a network that is not
+ * known, whose file may be mended, it stays in the lease. */
 static void claim(struct net_entry *n, struct net_addr *a)
 {
-    if (a->family && (!n || net_pool_claim(n->pool, a, NULL) < 0))
+    if (a->family && n && net_pool_claim(n->pool, a, NULL) < 0)
         memset(a, 0, sizeof(*a));
 }
 
@@ -49,6 +50,15 @@ void lease_claim(struct zd *d, struct lease_link *l)
         n->links++;
     claim(n, &l->addr4);
     claim(n, &l->addr6);
+}
+
+void lease_network_there(struct zd *d, const char *network)
+{
+    for (unsigned i = 0; i < d->table_size; i++)
+        for (struct zone *z = d->table[i]; z; z = z->next)
+            for (unsigned k = 0; k < z->lease.nlinks; k++)
+                if (!strcmp(z->lease.links[k].network, network))
+                    lease_claim(d, &z->lease.links[k]);
 }
 
 static int fix(struct net_entry *n, const char *text, struct lease_link *l, struct err *e)
@@ -62,6 +72,8 @@ static int fix(struct net_entry *n, const char *text, struct lease_link *l, stru
     int r = net_pool_claim(n->pool, &want, e);
     if (r < 0)
         return r;
+    if (have->family)
+        net_pool_release(n->pool, have);
     *have = want;
     return 0;
 }
@@ -146,10 +158,6 @@ static int fit(struct zd *d, const struct zone *z, const struct spec_link *s, st
                struct err *e)
 {
     struct net_entry *n = network_find(d, s->link);
-    if (!n) {
-        err_set(e, ERR_NOT_FOUND, ENOENT, "network %s does not exist", s->link);
-        return err_hint(e, "zonectl network list shows the networks");
-    }
     if (!*l->network) {
         if (n->links >= NET_BRIDGE_ZONES) {
             err_set(e, ERR_LIMIT, ENOSPC, "network %s has its %u zones (a bridge holds 1,023 ports)", s->link,
@@ -215,10 +223,28 @@ static void give_back(struct zd *d, const struct lease_link *from, unsigned nfro
     }
 }
 
+/* Before the lease is taken apart: its file is one of ours, and all networks are known, for one that comes to be known claims
+ * what leases have. */
+static int look_first(struct zd *d, struct zone *z, const struct spec *s, struct err *e)
+{
+    struct err le = {0};
+    for (unsigned i = 0; i < s->network.len; i++)
+        if (network_is_name(s->network.at[i].link) && !network_get(d, s->network.at[i].link, e))
+            return err_prefix(e, "zone %s, network[%u]", z->name, i);
+    if (z->ephemeral || lease_load(d, z, &le) == 0 || le.code == ENOENT)
+        return 0;
+    (void)err_set(e, le.kind, le.code, "%s", le.text);
+    return err_hint(e, "%s", le.hint);
+}
+
 int lease_begin(struct zd *d, struct zone *z, const struct spec *spec, struct lease_change *t, struct err *e)
 {
     struct zone_lease *ls = &z->lease;
     unsigned n = spec->network.len;
+    *t = (struct lease_change){0};
+    int first = look_first(d, z, spec, e);
+    if (first < 0)
+        return first;
     if (!ls->machine_id[0])
         lease_machine_id(ls->machine_id);
     *t = (struct lease_change){.before = ls->links, .nbefore = ls->nlinks};
@@ -358,23 +384,32 @@ int lease_save(struct zd *d, const struct zone *z, struct err *e)
     return file_replace(dir, LEASE_FILE, text, strlen(text), 0600, true, e);
 }
 
-int lease_load(struct zd *d, struct zone *z, struct err *e)
+/* The file as it is; -ENOENT without one. One that is not understood is somebody else's work: it is told, never written over. */
+static int read_file(struct zd *d, const struct zone *z, json **out, struct err *e)
 {
     auto_free char *text = NULL;
     size_t n;
+    struct err je = {0};
     auto_fd int dir = stor_zone_fd(d->pool, z->name, e);
-    if (dir < 0)
-        return dir;
-    int r = file_read(dir, LEASE_FILE, 65536, &text, &n, e);
+    int r = dir < 0 ? dir : file_read(dir, LEASE_FILE, 65536, &text, &n, e);
     if (r < 0)
         return r;
-    auto_js json *o = js_parse(text, n, e);
-    if (!o)
-        return -EINVAL;
-    if (js_get_int(o, "format", 0) != 1)
-        return err_set(e, ERR_UNSUPPORTED, EINVAL, "lease of zone %s has an unknown format", z->name);
-    snprintf(z->lease.machine_id, sizeof(z->lease.machine_id), "%s", js_get_str(o, "machine_id", ""));
-    json *links = js_get(o, "links");
+    auto_js json *o = js_parse(text, n, &je);
+    if (o && js_get_int(o, "format", 0) == 1) {
+        *out = js_ref(o);
+        return 0;
+    }
+    err_set(e, ERR_UNSUPPORTED, EINVAL, "the lease of zone %s, %s/zones/%s/" LEASE_FILE ", %s%s", z->name,
+            d->lib_dir, z->name,
+            o ? "has a format that this zoned does not know" : "cannot be read: ", o ? "" : je.text);
+    return err_hint(
+        e,
+        "start it with the zoned that wrote the file, or put the file back; without it the zone gets a new "
+        "machine-id and new addresses");
+}
+
+static void take_links(struct zd *d, struct zone *z, const json *links)
+{
     z->lease.nlinks = js_len(links) < LINKS_MAX ? (unsigned)js_len(links) : LINKS_MAX;
     z->lease.links = xcalloc(z->lease.nlinks + 1, sizeof(*z->lease.links));
     for (unsigned i = 0; i < z->lease.nlinks; i++) {
@@ -386,5 +421,15 @@ int lease_load(struct zd *d, struct zone *z, struct err *e)
         if (*l->network)
             lease_claim(d, l);
     }
+}
+
+int lease_load(struct zd *d, struct zone *z, struct err *e)
+{
+    auto_js json *o = NULL;
+    int r = read_file(d, z, &o, e);
+    if (r < 0 || z->lease.machine_id[0])
+        return r;
+    snprintf(z->lease.machine_id, sizeof(z->lease.machine_id), "%s", js_get_str(o, "machine_id", ""));
+    take_links(d, z, js_get(o, "links"));
     return 0;
 }

@@ -29,12 +29,10 @@ static int each_network(struct zd *d, const struct spec *s,
 {
     for (unsigned i = 0; i < s->network.len; i++) {
         const char *link = s->network.at[i].link;
-        struct net_entry *n = network_find(d, link);
-        int r = 0;
-        if (n)
-            r = of(d, n, e);
-        else if (network_is_name(link))
-            r = err_set(e, ERR_NOT_FOUND, ENOENT, "network %s does not exist", link);
+        if (!network_is_name(link))
+            continue;
+        struct net_entry *n = network_get(d, link, e);
+        int r = n ? of(d, n, e) : -ENOENT;
         if (r < 0)
             return r;
     }
@@ -48,7 +46,9 @@ int networks_needed(struct zd *d, const struct spec *s, struct err *e)
 
 static int has_parent(struct zd *d, struct net_entry *n, struct err *e)
 {
-    return net_network_attach(d->net, &n->net, e);
+    unsigned less;
+    int r = net_network_attach(d->net, &n->net, e);
+    return r < 0 ? r : net_network_check_mtu(d->net, &n->net, &less, e);
 }
 
 int networks_there(struct zd *d, const struct spec *s, struct err *e)

@@ -6,19 +6,14 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "zoned/etc_files.h"
 #include "zoned/ops.h"
 #include "zoned/zoned.h"
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
 
 #define SAVED "forwarding" /* what the host's switches were; not a network's name plus .json */
-
-static char *spec_path(struct zd *d, const char *name)
-{
-    return xasprintf("%s/networks/%s.yaml", d->etc_dir, name);
-}
 
 static char *state_path(struct zd *d, const char *name)
 {
@@ -99,18 +94,10 @@ static int make(struct zd *d, const struct spec_network *s, const struct net_net
 
 static int load_one(struct zd *d, const char *name, struct err *e)
 {
-    auto_free char *path = spec_path(d, name), *text = NULL;
     auto_spec_network struct spec_network *s = NULL;
-    struct problems ps = {0};
     struct net_network kept = {0}, n = {0};
     struct err se = {0};
-    size_t len;
-    int r = file_read(AT_FDCWD, path, SPEC_TEXT_MAX, &text, &len, e);
-    if (r == 0 && spec_network_parse(text, len, path, &s, &ps) < 0)
-        r = problems_to_err(&ps, e, path);
-    problems_done(&ps);
-    if (r == 0 && strcmp(s->network, name))
-        r = err_set(e, ERR_INVALID, EINVAL, "%s names network %s", path, s->network);
+    int r = network_file(d, name, &s, e);
     if (r < 0)
         return r;
     bool known = load_state(d, name, &kept, &se) == 0;
@@ -125,34 +112,69 @@ static int load_one(struct zd *d, const char *name, struct err *e)
     return r;
 }
 
-static int load_all(struct zd *d, struct err *e)
+/* Its file was mended or written while zoned runs. */
+static void come_to_know(struct zd *d, struct net_entry *n)
 {
-    int fd = openat(d->etc_fd, "networks", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    auto_dir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    if (!dir)
-        return err_sys(e, "%s/networks", d->etc_dir);
-    for (struct dirent *ent; (ent = readdir(dir));) {
-        struct err le = {0};
-        if (str_ends(ent->d_name, ".yaml.new")) /* a write that was killed before its rename */
-            (void)unlinkat(fd, ent->d_name, 0);
-        if (!str_ends(ent->d_name, ".yaml"))
-            continue;
-        auto_free char *name = xstrndup(ent->d_name, strlen(ent->d_name) - 5);
-        if (spec_check_name("network", name, &le) == 0)
-            (void)load_one(d, name, &le);
-        if (err_is(&le)) /* its zones cannot start and say so; the others can */
-            log_error("%s", le.text);
+    struct err e = {0};
+    lease_network_there(d, n->net.name);
+    parents_follow(d);
+    if (!n->up)
+        return;
+    names_network_up(d, n);
+    if (firewall_load(d, NULL, &e) < 0)
+        log_error("%s", e.text);
+}
+
+struct net_entry *network_get(struct zd *d, const char *name, struct err *e)
+{
+    struct err le = {0};
+    struct net_entry *n = network_find(d, name);
+    if (n)
+        return n;
+    auto_free char *path = network_path(d, name);
+    bool there = spec_check_name("network", name, NULL) == 0 && file_exists(AT_FDCWD, path);
+    if (!there) {
+        err_set(e, ERR_NOT_FOUND, ENOENT, "network %s does not exist", name);
+        err_hint(e, "zonectl network list shows the networks");
+    } else if (load_one(d, name, &le) < 0) {
+        err_set(e, le.kind, le.code, "network %s cannot be taken from its file: %s", name, le.text);
+        err_hint(e, "mend %s: it is read again at the next verb", path);
+    } else {
+        n = network_find(d, name);
+        come_to_know(d, n);
     }
-    return 0;
+    return n;
+}
+
+json *networks_look(struct zd *d)
+{
+    json *broken = js_array();
+    char **names = etc_names(d, "networks");
+    for (char **name = names; name && *name; name++) {
+        struct err e = {0};
+        if (spec_check_name("network", *name, &e) == 0 && network_get(d, *name, &e))
+            continue;
+        json *o = js_object();
+        js_set_str(o, "name", *name);
+        js_set_str(o, "error", e.text);
+        js_add(broken, o);
+    }
+    strv_free(names);
+    return broken;
 }
 
 int networks_open(struct zd *d, struct err *e)
 {
-    auto_free char *path = spec_path(d, "default");
-    int r = load_all(d, e);
-    load_switches(d);
-    if (r < 0 || file_exists(AT_FDCWD, path))
+    auto_free char *path = network_path(d, "default");
+    int r = etc_tidy(d, "networks", e);
+    if (r < 0)
         return r;
+    auto_js json *broken = networks_look(d);
+    for (size_t i = 0; i < js_len(broken); i++) /* its zones cannot start and say so; the others can */
+        log_error("%s", js_get_str(js_at(broken, i), "error", ""));
+    load_switches(d);
+    if (file_exists(AT_FDCWD, path))
+        return 0;
     struct spec_network *s = xcalloc(1, sizeof(*s));
     s->network = xstrdup("default");
     return network_create(d, s, e) < 0 ? err_prefix(e, "default network") : 0;
@@ -176,17 +198,25 @@ int network_create(struct zd *d, struct spec_network *spec, struct err *e)
 {
     auto_spec_network struct spec_network *s = spec;
     struct net_network n = {0};
-    if (network_find(d, s->network)) {
+    unsigned less;
+    struct err le = {0};
+    if (network_get(d, s->network, &le)) {
         err_set(e, ERR_CONFLICT, EEXIST, "network %s exists already", s->network);
         return err_hint(e, "zonectl network delete %s first", s->network);
+    }
+    if (le.kind != ERR_NOT_FOUND ||
+        le.code != ENOENT) { /* a file that somebody wrote is not ours to replace */
+        err_set(e, ERR_CONFLICT, EEXIST, "%s", le.text);
+        return err_hint(e, "mend the file, or delete it");
     }
     int r = check_reach(d, s, e);
     r = r < 0 ? r : make(d, s, NULL, &n, e);
     r = r < 0 ? r : net_network_attach(d->net, &n, e);
+    r = r < 0 ? r : net_network_check_mtu(d->net, &n, &less, e);
     r = r < 0 ? r : save_state(d, &n, e);
     if (r < 0)
         return r;
-    auto_free char *text = spec_network_text(s), *path = spec_path(d, s->network),
+    auto_free char *text = spec_network_text(s), *path = network_path(d, s->network),
                    *state = state_path(d, s->network);
     r = file_replace(AT_FDCWD, path, text, strlen(text), 0600, true, e);
     if (r < 0) {
@@ -194,6 +224,7 @@ int network_create(struct zd *d, struct spec_network *spec, struct err *e)
         return r;
     }
     add(d, &n, take_ptr(&s));
+    lease_network_there(d, n.name);
     parents_follow(d);
     event_publish(d, "network-created", n.name, NULL);
     return 0;
@@ -269,7 +300,7 @@ static int down(struct zd *d, struct net_entry *n, bool last, struct err *e)
 
 int network_delete(struct zd *d, struct net_entry *n, struct err *e)
 {
-    auto_free char *path = spec_path(d, n->net.name), *state = state_path(d, n->net.name),
+    auto_free char *path = network_path(d, n->net.name), *state = state_path(d, n->net.name),
                    *name = xstrdup(n->net.name);
     int r = check_unused(d, n, e);
     if (r == 0 && (n->spec->rules || n->spec->deny))
@@ -287,23 +318,6 @@ int network_delete(struct zd *d, struct net_entry *n, struct err *e)
     vec_remove(&d->networks, (unsigned)(n - d->networks.at));
     parents_follow(d);
     event_publish(d, "network-deleted", name, NULL);
-    return 0;
-}
-
-/* Of the spec, what a network changes while zones are on it. */
-static int check_change(const json *patch, struct err *e)
-{
-    static const char *const live[] = {"rules", "policy", "reach"};
-    for (void *it = js_iter((json *)patch); it; it = js_next((json *)patch, it)) {
-        bool is = false;
-        for (unsigned i = 0; i < ARRAY_LEN(live); i++)
-            is |= !strcmp(js_iter_key(it), live[i]);
-        if (!is) {
-            err_set(e, ERR_CONFLICT, EINVAL, "%s of a network cannot change (rules, policy and reach can)",
-                    js_iter_key(it));
-            return err_hint(e, "make another network, and let the zones join it while they run");
-        }
-    }
     return 0;
 }
 
@@ -329,21 +343,37 @@ static void routes_follow(struct zd *d, const struct net_entry *n)
                 zone_refresh(z, "its routes");
 }
 
-int network_change(struct zd *d, struct net_entry *n, const json *patch, struct problems *ps, struct err *e)
+/* What its file says with the new values; what was edited in it by hand stays. */
+static int edited(struct zd *d, struct net_entry *n, const json *patch, char **text,
+                  struct spec_network **out, bool *lost, struct problems *ps, struct err *e)
 {
-    auto_js json *whole = spec_network_to_json(n->spec);
+    auto_spec_network struct spec_network *s = NULL;
+    auto_free char *was = NULL, *now = NULL, *path = network_path(d, n->net.name);
+    struct err le = {0};
+    int r = file_read(AT_FDCWD, path, SPEC_TEXT_MAX, &was, NULL, &le);
+    if (r < 0 && r != -ENOENT)
+        return err_set(e, le.kind, le.code, "%s", le.text);
+    if (r == -ENOENT)
+        was = spec_network_text(n->spec);
+    if (spec_network_edit(was, path, patch, &now, lost, &s, ps) < 0)
+        return problems_to_err(ps, e, path);
+    if ((r = network_check_edit(n->spec, s, path, e)) < 0)
+        return r;
+    *text = take_ptr(&now);
+    *out = take_ptr(&s);
+    return 0;
+}
+
+int network_change(struct zd *d, struct net_entry *n, const json *patch, bool *lost, struct problems *ps,
+                   struct err *e)
+{
     struct spec_network *s = NULL, *old = NULL;
-    int r = check_change(patch, e);
+    auto_free char *text = NULL, *path = network_path(d, n->net.name);
+    int r = network_check_patch(patch, e);
+    r = r < 0 ? r : edited(d, n, patch, &text, &s, lost, ps, e);
     if (r < 0)
         return r;
-    for (void *it = js_iter((json *)patch); it; it = js_next((json *)patch, it))
-        js_set(whole, js_iter_key(it), js_ref(js_iter_value(it)));
-    if (spec_network_from_json(whole, &s, ps) < 0)
-        return problems_to_err(ps, e, n->net.name);
     r = check_reach(d, s, e);
-    if (r == 0 && strv_has(s->reach, n->net.name))
-        r = err_set(e, ERR_INVALID, EINVAL, "reach: names the network itself");
-    auto_free char *text = spec_network_text(s), *path = spec_path(d, n->net.name);
     r = r < 0 ? r : put_spec(d, n, s, &old, e);
     if (r == 0)
         r = file_replace(AT_FDCWD, path, text, strlen(text), 0600, true, e);
@@ -375,7 +405,9 @@ static bool has_rules(const struct zd *d)
 
 int network_ensure_up(struct zd *d, struct net_entry *n, struct err *e)
 {
+    unsigned less;
     int r = net_network_attach(d->net, &n->net, e);
+    r = r < 0 ? r : net_network_check_mtu(d->net, &n->net, &less, e);
     if (r < 0 || (n->up && net_network_is_up(d->net, &n->net)))
         return r;
     r = net_network_up(d->net, &n->net, &d->net_saved, e);

@@ -6,14 +6,30 @@
 /* networks.c */
 int networks_open(struct zd *d, struct err *e);
 struct net_entry *network_find(struct zd *d, const char *name); /* valid until one is created or deleted */
+/* The same; one that is not known yet is read from its file. NULL: not found, or what is wrong with the file. */
+struct net_entry *network_get(struct zd *d, const char *name, struct err *e);
+/* Reads all files of networks that are not known yet: [{name, error}] of those that cannot be taken. */
+json *networks_look(struct zd *d);
 int network_create(struct zd *d, struct spec_network *spec /* stolen */, struct err *e);
-/* patch: keys of its spec with new values; rules, policy and reach change at once, others are refused. */
-int network_change(struct zd *d, struct net_entry *n, const json *patch, struct problems *ps, struct err *e);
+/* patch: keys of its spec with new values, put into what its file says; rules, policy and reach change at once, others are
+ * refused. *lost: comments went. */
+int network_change(struct zd *d, struct net_entry *n, const json *patch, bool *lost, struct problems *ps,
+                   struct err *e);
 int network_delete(struct zd *d, struct net_entry *n, struct err *e); /* busy: who uses it */
 int network_repair(struct zd *d, struct net_entry *n, struct err *e); /* its place in our tables */
 int network_ensure_up(struct zd *d, struct net_entry *n, struct err *e);
 void networks_down(struct zd *d); /* all, when no zone runs */
 void networks_free(struct zd *d);
+
+/* network_file.c */
+char *network_path(struct zd *d, const char *name);
+int network_file(struct zd *d, const char *name, struct spec_network **out,
+                 struct err *e);                           /* -ENOENT: none */
+int network_check_patch(const json *patch, struct err *e); /* keys that may change, and no other */
+int network_check_edit(const struct spec_network *has, const struct spec_network *wants, const char *path,
+                       struct err *e);
+/* What is wrong with its file, or NULL; *pending: it says something else. malloc'd. */
+char *network_file_told(struct zd *d, const struct net_entry *n, bool *pending);
 
 /* network_use.c: what zones ask of networks */
 char **network_zones(struct zd *d, const char *name); /* whose spec or start names it; strv */
@@ -90,7 +106,10 @@ int aliases_claim(struct zd *d, struct zone *z, const struct spec *s, struct pro
 void aliases_release(struct zd *d, struct zone *z);
 
 /* lease.c */
+/* What the file says, where nothing is known yet; -ENOENT: none. A file that is not understood is an error always. */
 int lease_load(struct zd *d, struct zone *z, struct err *e);
+void lease_network_there(struct zd *d,
+                         const char *network); /* it was not known before: what leases have of it */
 int lease_make(
     struct zd *d, struct zone *z,
     struct err *e); /* fits the spec: keeps what fits, takes what lacks; on failure all is as before */
@@ -103,8 +122,10 @@ struct lease_change {
 int lease_begin(struct zd *d, struct zone *z, const struct spec *spec, struct lease_change *t, struct err *e);
 void lease_commit(struct zd *d, struct zone *z, struct lease_change *t);
 void lease_rollback(struct zd *d, struct zone *z, struct lease_change *t);
-void lease_claim(struct zd *d,
-                 struct lease_link *l); /* what a link has, at start; clears what is not to be had */
+void lease_claim(
+    struct zd *d,
+    struct lease_link *
+        l); /* what a link has, at start; clears what is not to be had, keeps it while the network is not known */
 /* Adds what an earlier lease had on networks that the zone has none of, but what is somebody else's by now, or of a family
  * that the spec (or NULL) fixes. */
 void lease_recall(struct zd *d, struct zone *z, const struct zone_lease *was, const struct spec *s);

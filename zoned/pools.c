@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "zoned/division.h"
+#include "zoned/etc_files.h"
 #include <errno.h>
 #include <fcntl.h>
 
@@ -93,7 +94,7 @@ static int load(const char *path, enum spec_party_kind kind, struct spec_party *
     struct problems ps = {0};
     int r = file_read(AT_FDCWD, path, SPEC_TEXT_MAX, &text, &n, e);
     if (r == 0 && (r = spec_party_parse(kind, text, n, path, out, &ps)) < 0)
-        r = problems_to_err(&ps, e, path);
+        r = problems_to_line(&ps, e);
     problems_done(&ps);
     return r;
 }
@@ -103,8 +104,7 @@ char *pool_path(struct zd *d, const char *name)
     return xasprintf("%s/pools/%s.yaml", d->etc_dir, name);
 }
 
-/* What the file of a pool says; -ENOENT without a file, otherwise negative with e. */
-static int load_named(struct zd *d, const char *name, struct spec_party **out, struct err *e)
+int pool_file(struct zd *d, const char *name, struct spec_party **out, struct err *e)
 {
     auto_free char *path = pool_path(d, name);
     int r = load(path, SPEC_PARTY_POOL, out, e);
@@ -123,7 +123,9 @@ int pool_reread(struct zd *d, const char *name, struct err *e)
     struct pool_entry *p = pool_find(d, name);
     if (p && p->group)
         return 0;
-    int r = load_named(d, name, &spec, &le);
+    if (spec_check_name("pool", name, NULL) < 0)
+        return 0; /* no pool's file */
+    int r = pool_file(d, name, &spec, &le);
     if (r == -ENOENT) /* made without one, see adopt_pool; or there is none */
         return 0;
     if (r < 0)
@@ -142,7 +144,7 @@ bool pool_pending(struct zd *d, const struct pool_entry *p)
     struct err e = {0};
     auto_of(spec_party_free) struct spec_party *spec = NULL;
     spec_changes changes = {0};
-    int r = load_named(d, p->name, &spec, &e);
+    int r = pool_file(d, p->name, &spec, &e);
     if (r == 0)
         spec_party_diff(SPEC_PARTY_POOL, p->spec, spec, &changes);
     bool differs = r == 0 ? changes.len > 0 : r != -ENOENT;
@@ -169,14 +171,13 @@ void pool_forget(struct zd *d, struct pool_entry *p)
         }
 }
 
-static void load_pool(struct zd *d, const char *file)
+static void load_pool(struct zd *d, const char *name)
 {
     struct err e = {0};
     struct spec_party *spec = NULL;
-    auto_free char *name = xstrndup(file, strlen(file) - strlen(".yaml"));
     int r = spec_check_name("pool", name, &e);
     if (r == 0)
-        r = load_named(d, name, &spec, &e);
+        r = pool_file(d, name, &spec, &e);
     if (r < 0)
         log_error("%s: left alone", e.text);
     else
@@ -185,34 +186,47 @@ static void load_pool(struct zd *d, const char *file)
 
 int pools_open(struct zd *d, struct err *e)
 {
-    int fd = openat(d->etc_fd, "pools", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    auto_dir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    if (!dir)
-        return err_sys(e, "%s/pools", d->etc_dir);
-    for (struct dirent *de; (de = readdir(dir));) {
-        if (str_ends(de->d_name, ".yaml.new")) /* a write that was killed before its rename */
-            (void)unlinkat(fd, de->d_name, 0);
-        else if (str_ends(de->d_name, ".yaml"))
-            load_pool(d, de->d_name);
-    }
-    return 0;
+    int r = etc_tidy(d, "pools", e);
+    char **names = r < 0 ? NULL : etc_names(d, "pools");
+    for (char **n = names; n && *n; n++)
+        load_pool(d, *n);
+    strv_free(names);
+    return r;
 }
 
 /* ---- the daemon's start and end ---- */
+int host_file(struct zd *d, struct spec_party **out, struct err *e)
+{
+    auto_free char *path = xasprintf("%s/host.yaml", d->etc_dir);
+    return load(path, SPEC_PARTY_HOST, out, e);
+}
+
+char *host_file_told(struct zd *d, bool *pending)
+{
+    struct err e = {0};
+    auto_of(spec_party_free) struct spec_party *spec = NULL;
+    spec_changes changes = {0};
+    int r = host_file(d, &spec, &e);
+    if (r == -ENOENT)
+        r = spec_party_parse(SPEC_PARTY_HOST, "", 0, "host.yaml", &spec, NULL), err_clear(&e);
+    if (r == 0)
+        spec_party_diff(SPEC_PARTY_HOST, d->host, spec, &changes);
+    *pending = r < 0 || changes.len > 0;
+    spec_changes_done(&changes);
+    return r < 0 ? xstrdup(e.text) : NULL;
+}
+
 int division_open(struct zd *d, struct err *e)
 {
     struct err le = {0};
-    struct problems ps = {0};
-    auto_free char *path = xasprintf("%s/host.yaml", d->etc_dir);
     d->host_in_root = cg_host_in_root(d->cgroups);
     d->exclusive_cpus = cg_can_exclude(d->cgroups);
-    int r = load(path, SPEC_PARTY_HOST, &d->host, &le);
-    if (r == -ENOENT)
-        r = spec_party_parse(SPEC_PARTY_HOST, "", 0, path, &d->host, &ps);
-    else if (r < 0)
-        return err_set(e, le.kind, le.code, "%s", le.text);
-    problems_done(&ps);
-    return r < 0 ? r : pools_open(d, e);
+    int r = host_file(d, &d->host, &le);
+    if (r < 0 && r != -ENOENT) /* zones run all the same; doctor and show tell, too */
+        log_error("%s: the host has no part of its own until that is mended", le.text);
+    if (r < 0)
+        r = spec_party_parse(SPEC_PARTY_HOST, "", 0, "host.yaml", &d->host, NULL);
+    return r < 0 ? err_set(e, ERR_INTERNAL, EINVAL, "the host's part") : pools_open(d, e);
 }
 
 static void remove_empty_pools(struct zd *d)
@@ -235,7 +249,7 @@ static void adopt_pool(struct zd *d, const char *name)
     struct err e = {0};
     struct problems ps = {0};
     struct pool_entry *p = pool_find(d, name);
-    auto_free char *text = xasprintf("pool: %s\n", name);
+    auto_free char *text = spec_pool_text(name);
     struct spec_party *spec = NULL;
     if (!p && spec_party_parse(SPEC_PARTY_POOL, text, strlen(text), name, &spec, &ps) == 0)
         p = pool_add(d, name, spec);

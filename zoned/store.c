@@ -133,8 +133,11 @@ static void load_one(struct zd *d, const char *name)
     stor_zone_unstage(d->pool, name);
     if (stor_zone_staged(d->pool, name) && package_finish(d, name, &pe) < 0) /* a kill has cut it off */
         log_warning("%s", pe.text);
-    if (store_reload(d, z, &ps, &e) < 0)
+    if (store_reload(d, z, &ps, &e) < 0) {
+        if (ps.len)
+            err_clear(&e), (void)problems_to_line(&ps, &e);
         zone_set_error(z, e.text);
+    }
     struct err le = {0};
     if (lease_load(d, z, &le) == 0) {
         z->state = ZONE_INSTALLED;

@@ -46,6 +46,9 @@ status_is 7 "an MTU over all" zc network create bad --mtu 70000
 status_is 2 "options of create elsewhere" zc network list --mtu 1400
 is "$(zc network list -o json | jq length)" 4 "nothing of what was refused is there"
 is "$(cd "$ROOT" && find etc/networks lib/networks -iname '*bad*')" "" "... nor on disk"
+status_is 7 "two IPv4 addresses on one link" zc create two --network apps --address 10.20.0.10 --address 10.20.0.11 --image host -- true
+like "$out" "network\[0\].address: has 10.20.0.11 besides 10.20.0.10 \(at most one IPv4 and one IPv6 .*another link" "... says what to do"
+is "$(zc network show apps -o json | jq .addresses_used)" 0 "... and takes none"
 # ---- zones ----
 serve='mkdir -p /srv/www && hostname >/srv/www/index.html && busybox httpd -p 80 -h /srv/www && busybox httpd -p [::]:81 -h /srv/www; exec sleep 1000'
 for z in f:front b:back a:apps; do

@@ -72,6 +72,20 @@ zc delete --force o1 >/dev/null && zc network delete own
 ip link show obr >/dev/null; ok $? "the operator's bridge stays"
 is "$(ip -4 -o addr show obr | grep -o '198.51.100.2/24')" 198.51.100.2/24 "... with its address"
 ip link del obr && ip link set seg0 up
+# ---- larger packets than the host's link takes ----
+status_is 7 "a macvlan network with a larger MTU than its parent's" zc network create big --type macvlan --parent seg1 --mtu 9000
+like "$out" "network big: mtu: 9000 is more than its parent seg1 has \(1500\)" "... says so"
+like "$out" "hint: ip link set seg1 mtu 9000, .* at most 1500" "... and the remedy"
+ip link set seg1 mtu 9000
+status_is 0 "... as large as its parent's" zc network create big --type macvlan --parent seg1 --mtu 9000
+zc create m9 --network big --image host -- sleep 1000
+ip link set seg1 mtu 1500
+status_is 7 "a start where the parent's has become smaller" zc start m9
+like "$out" "mtu: 9000 is more than its parent seg1 has" "... says so"
+zc delete m9 && zc network delete big
+status_is 0 "a bridge on a link that takes less" zc network create big --type bridge --parent seg0 --mtu 9000
+like "$out" "mtu: zones have 9000, but the link seg0 1500" "... says what is lost"
+zc network delete big
 # ---- macvlan ----
 status_is 0 "a macvlan network" zc network create mv --type macvlan --parent seg1 --subnet 198.51.100.0/24 --range 198.51.100.210-198.51.100.212
 zc create m1 --network mv --image host -- sh -c "$serve" && zc create m2 --network mv --image host -- sh -c "$serve" && zc start m1 m2

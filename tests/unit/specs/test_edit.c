@@ -109,8 +109,8 @@ static void test_lists(void)
          "network[0].ports=[\"8080:80\"]");
     body("network: [{link: lan}]\n", "network: [{link: lan, address: [\"10.0.0.5\", fd00::5]}]\n",
          "network[0].address[]=10.0.0.5", "network[0].address[]=fd00::5");
-    body("network: [{address: 10.0.0.5}]\n", "network: [{address: [\"10.0.0.5\", \"10.0.0.6\"]}]\n",
-         "network[0].address[]=10.0.0.6");
+    body("network: [{address: 10.0.0.5}]\n", "network: [{address: [\"10.0.0.5\", fd00::6]}]\n",
+         "network[0].address[]=fd00::6");
     body("filesystems:\n  - {target: /a, volume: b}\n  # the second\n  - {target: /c, volume: d}\n",
          "filesystems:\n  # the second\n  - {target: /c, volume: d, mode: ro}\n",
          "filesystems[0]=", "filesystems[0].mode=ro");

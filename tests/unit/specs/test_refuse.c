@@ -317,6 +317,14 @@ static void test_network(void)
     }
     taken("network: [{address: [10.0.0.5, \"FD00:0::5\"]}]\n", "[\"10.0.0.5\",\"fd00::5\"]");
     refused_body("network: [{address: [10.0.0.5, 10.0.0.5]}]\n", "given twice");
+    refused_body("network: [{ports: [\"[fe80::1]:80:80\"]}]\n",
+                 "ports[0]: \"[fe80::1]:80:80\": a link-local address");
+    refused_body("network: [{ports: [\"[FEBF:0::1]:80:80\"]}]\n", "a link-local address");
+    taken("network: [{ports: [\"[fe8::1]:80:80\", \"[fec0::1]:80:80\"]}]\n", "[fec0::1]:80:80");
+    refused_body("network:\n- link: n\n- address: [10.0.0.5, 10.0.0.6]\n",
+                 "5: network[1].address: has 10.0.0.6 besides 10.0.0.5 (at most one IPv4");
+    refused_body("network: [{address: [\"fd00::1\", 10.0.0.5, \"fd00::2\"]}]\n",
+                 "has fd00::2 besides fd00::1");
     refused_body("network: [{rate_in: 100M}, {rate_out: 1X}]\n", "network[1].rate_out: \"1X\" is not a rate");
     refused_body("network: [{ports: [\"80:80\", \"127.0.0.1:80:81\"]}]\n",
                  "network[0].ports[1]: \"127.0.0.1:80:81\" takes a host port of \"80:80\" again");

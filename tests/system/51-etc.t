@@ -1,0 +1,141 @@
+#!/usr/bin/env bash
+# The files below etc, as an editor leaves them: names that YAML takes for something else, holes, typos, and edits by hand. None
+# keeps zoned from its work, each is told with file and line, and none is lost.
+. "$(dirname "$0")/lib.sh"
+begin
+etc=$ROOT/etc
+alive() { kill -0 "$zoned_pid" 2>/dev/null && zc list -q >/dev/null; }
+again() { stop_zoned; start_zoned; ok $? "zoned starts again" "$(tail -3 "$T/zoned.log")"; }
+# ---- names that YAML takes for nothing ----
+status_is 0 "a pool whose name YAML takes for nothing" zc pool create null cpu.shares=50
+status_is 0 "... changed" zc pool set null cpu.shares=60
+is "$(zc pool list -o json | jq -c 'map([.name,.spec.cpu.shares])')" '[["null",60]]' "... shown"
+printf 'pool:\ncpu: {shares: 5}\n' >"$etc/pools/hole.yaml"
+status_is 0 "a pool's file without the name's value" zc pool list
+alive
+ok $? "... ends nothing"
+again
+is "$(zc pool list -o json | jq -c 'map(.name)')" '["null"]' "zoned has what it had"
+like "$(grep 'hole.yaml' "$T/zoned.log")" "hole.yaml:1: pool: is missing" "... and says what is wrong, where"
+printf 'pool:\n' >"$etc/pools/null.yaml"
+status_is 0 "its name is taken out of the file" zc pool list
+alive
+ok $? "... which ends nothing"
+rm "$etc/pools/hole.yaml"
+status_is 0 "the pool goes" zc pool delete null
+# ---- networks: what is written is read back ----
+for name in null true 12; do status_is 0 "a network called $name" zc network create "$name" --type sealed; done
+i=0
+for parent in '#x' '@x' '[x' '~' 'x#y' 'null'; do
+    i=$((i + 1))
+    ip link add "$parent" type veth peer name "peer$i" && ip link set "$parent" up
+    status_is 0 "a parent called $parent" zc network create "odd$i" --type macvlan --parent "$parent"
+done
+was=$(zc network list -o json | jq -c 'map([.name,.type,.parent]) | sort')
+again
+is "$(zc network list -o json | jq -c 'map([.name,.type,.parent]) | sort')" "$was" "all are there after zoned's restart"
+for name in null true 12 odd1 odd2 odd3 odd4 odd5 odd6; do zc network delete "$name" || echo "$name"; done >"$T/out" 2>&1
+is "$(cat "$T/out")" "" "... and can be deleted"
+for i in 1 2 3 4 5 6; do ip link delete "peer$i"; done
+# ---- a network's file is broken ----
+file=$etc/networks/back.yaml
+zc network create back --type sealed --rule 'allow tcp 80' && zc create web --network back --image host -- sleep 1000
+has=$(zc show web -o json | jq -c '.network[0].addresses')
+cp "$file" "$T/back.yaml"
+sed -i 's/^type:/tpye:/' "$file"
+line=$(grep -n tpye "$file" | cut -d: -f1)
+says="back.yaml:$line: tpye: unknown key"
+like "$(zc network show back -o json | jq -r '.error, .pending' | xargs)" "$says .* true$" "show tells of a broken file, with its line"
+status_is 7 "... set does not write over it" zc network set back --policy deny
+like "$out" "$says" "... and says why"
+again
+like "$(zc network list -o json | jq -r '.[] | select(.name == "back") | .error')" "$says" "after a restart the list tells"
+status_is 7 "... show" zc network show back
+like "$out" "$says" "... with file and line"
+like "$out" "hint: mend .*back.yaml" "... and the remedy"
+like "$(zc doctor)" "$says" "... doctor, too"
+is "$(zc show web -o json | jq -c '.network[0].addresses')" "$has" "its zone keeps its address"
+status_is 7 "... cannot be changed" zc set web labels.tier=web
+like "$out" "$says" "... which says why"
+status_is 7 "... or start" zc start web
+like "$out" "$says" "... which says why"
+status_is 4 "a network of that name is not written over it" zc network create back
+like "$out" "$says" "... which says why"
+is "$(grep -c tpye "$file")" 1 "the file is as it was"
+zc create other --network null --image host -- true >/dev/null 2>&1
+{ cat "$T/back.yaml"; echo '# ours'; } >"$file"
+status_is 0 "mended, it is there again" zc network show back
+is "$(zc network show back -o json | jq -c '[.error, .pending, .addresses_used > 0]')" '[null,false,true]' "... with what its zones hold"
+status_is 0 "a second zone on it" zc create web2 --network back --image host -- sleep 1000
+is "$(zc show web -o json | jq -c '.network[0].addresses')" "$has" "its zone has the address that it had"
+status_is 0 "... and starts" zc start web web2
+is "$(zc list -o json | jq -r '.[].network[].addresses[]' | sort | uniq -d)" "" "no address is given twice"
+# ---- a network's file is edited ----
+cat >"$file" <<'EOF_FILE'
+# the back office
+network: back
+type: sealed
+rules:
+  - allow tcp 80
+  - allow tcp 443 # by hand
+EOF_FILE
+is "$(zc network show back -o json | jq .pending)" true "an edit by hand is seen"
+status_is 0 "set" zc network set back --policy deny
+is "$(zc network show back -o json | jq -c '[.pending, .policy, .rules]')" '[false,"deny",["allow tcp 80","allow tcp 443"]]' "... has what was edited, too"
+is "$(grep -c -e 'the back office' -e 'by hand' "$file")" 2 "... and keeps its comments"
+sed -i 's/^type:.*/type: nat/' "$file"
+status_is 4 "an edit that a network cannot follow" zc network set back --policy allow
+like "$out" "back.yaml: type was edited" "... is named"
+is "$(grep -c '^policy: deny' "$file")" 1 "... and the file stays"
+sed -i 's/^type:.*/type: sealed/' "$file"
+out=$(zc network set back --rule 'allow tcp 22' 2>&1)
+like "$out" "comments in a rewritten part were lost" "a list that takes another's place says what went with it"
+zc delete --force web web2 && zc network delete back
+# ---- a lease that another version, or nobody, has written ----
+zc create old --image host -- sleep 1000
+lease=$ROOT/lib/zones/old/lease.json has=$(zc show old -o json | jq -c '.network[0].addresses')
+cp "$lease" "$T/lease.json"
+for what in 's/"format": *1/"format": 2/' 's/}/]/'; do
+    sed -i "$what" "$lease" && cp "$lease" "$T/was.json"
+    status_is 9 "a start over a lease with $what" zc start old
+    like "$out" "lib/zones/old/lease.json" "... names the file"
+    like "$out" "^hint: .*new machine-id" "... and the remedy"
+    again
+    status_is 9 "... after a restart of zoned as well" zc start old
+    status_is 9 "... a set, too" zc set old network[0].rate_in=1M
+    cmp -s "$lease" "$T/was.json"
+    ok $? "... and the file is as it was"
+    cp "$T/lease.json" "$lease"
+done
+status_is 0 "with its own lease it starts" zc start old
+is "$(zc show old -o json | jq -c '.network[0].addresses') $(jq -r .machine_id "$lease")" "$has $(jq -r .machine_id "$T/lease.json")" \
+    "... and is who it was"
+zc delete --force old
+# ---- a pool's file is broken ----
+printf 'pool: hole\ncpu: {sharse: 5}\n' >"$etc/pools/hole.yaml"
+status_is 7 "a pool with a typo" zc pool show hole
+like "$out" "hole.yaml:2: cpu.sharse: unknown key" "... says where"
+like "$(zc doctor)" "hole.yaml:2: cpu.sharse: unknown key" "... so does doctor"
+status_is 4 "... none is written over it" zc pool create hole
+sed -i s/sharse/shares/ "$etc/pools/hole.yaml"
+is "$(zc pool list -o json | jq -c 'map([.name, .spec.cpu.shares])')" '[["hole",5]]' "... mended it is there"
+status_is 0 "... and goes" zc pool delete hole
+# ---- the host's part is broken ----
+status_is 0 "a part for the host" zc set @host cpu.reserved=0.1
+printf 'cpu:\n  resrved: 0.2\n' >"$etc/host.yaml"
+says="host.yaml:2: cpu.resrved: unknown key"
+like "$(zc show @host -o json | jq -r '.error, .pending, .spec.cpu.reserved' | xargs)" "$says.* true 0.1$" "a typo in it is told, what was counts on"
+again
+like "$(cat "$T/zoned.log")" "$says.*: the host has no part of its own" "... zoned's log says it"
+like "$(zc show @host -o json | jq -r '.error, .pending, .spec.cpu.reserved' | xargs)" "$says.* true null$" "... and show"
+like "$(zc doctor)" "$says" "... and doctor"
+status_is 7 "... set does not write over it" zc set @host cpu.reserved=0.3
+like "$out" "$says" "... and says why"
+status_is 0 "... zones run all the same" zc run --rm host true
+sed -i s/resrved/reserved/ "$etc/host.yaml"
+is "$(zc show @host -o json | jq -c '[.error, .pending]')" '[null,true]' "mended, it is pending"
+status_is 0 "... counts with the next set" zc set @host memory.reserved=1M
+is "$(zc show @host -o json | jq -c '[.error, .pending, .spec.cpu.reserved]')" '[null,false,0.2]' "... with all that it says"
+rm "$etc/host.yaml" && again
+status_is 0 "the default network is up again" zc run --rm host true
+nothing_left
