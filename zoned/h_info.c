@@ -281,7 +281,7 @@ int h_df(struct zd *d, struct zd_request *r, struct err *e)
 
 int h_follow_events(struct zd *d, struct zd_request *r, struct err *e)
 {
-    event_follow(d, r, str_eq(zd_query(r, "follow"), "1"));
+    event_follow(d, r, zd_query_flag(r, "follow", false));
     return 0;
 }
 

@@ -31,7 +31,7 @@ int h_list_zones(struct zd *d, struct zd_request *r, struct err *e)
     unsigned n;
     auto_free struct zone **all = registry_sorted(d, &n);
     char *const *labels = zd_query_all(r, "label");
-    bool with_spec = !str_eq(zd_query(r, "spec"), "0"); /* a table of a thousand zones needs none */
+    bool with_spec = zd_query_flag(r, "spec", true); /* a table of a thousand zones needs none */
     json *list = js_array();
     for (unsigned i = 0; i < n; i++) {
         bool keep = true;
@@ -60,7 +60,7 @@ int h_delete_zone(struct zd *d, struct zd_request *r, struct err *e)
 {
     struct zone *z;
     int k = zone_to_change(d, r, &z, e);
-    return k < 0 ? k : op_delete(d, z, r, str_eq(zd_query(r, "force"), "1"), e);
+    return k < 0 ? k : op_delete(d, z, r, zd_query_flag(r, "force", false), e);
 }
 
 static int dry_run(struct zd *d, struct zone *z, struct zd_request *r, struct err *e)
