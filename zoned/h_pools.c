@@ -70,6 +70,9 @@ static int edited(struct zd *d, struct zd_request *r, enum spec_party_kind kind,
     auto_free char *now = NULL;
     auto_of(spec_party_free) struct spec_party *p = NULL;
     struct problems *ps = zd_problems(r);
+    int k = check_once(edits, path, ps, e);
+    if (k < 0)
+        return k;
     if (spec_party_edit(kind, text, path, edits, &now, lost, ps) < 0 ||
         spec_party_parse(kind, now, strlen(now), path, &p, ps) < 0)
         return problems_to_err(ps, e, path);

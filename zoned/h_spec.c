@@ -335,8 +335,7 @@ static int change_zone(struct zd *d, struct zone *z, struct zd_request *r, const
     return k;
 }
 
-/* Only one can be meant; a list's [] and a += go on. */
-static int check_once(char *const *edits, const char *path, struct problems *ps, struct err *e)
+int check_once(char *const *edits, const char *path, struct problems *ps, struct err *e)
 {
     for (char *const *a = edits; a && *a; a++) {
         size_t n = strcspn(*a, "=");

@@ -36,19 +36,21 @@ static void add_unknown(const struct zd_field *of, const char *key, struct probl
 /* ---- body ---- */
 static const char *wanted(enum zd_type t)
 {
-    static const char *const names[] = {
-        [ZD_ANY] = "anything",          [ZD_BOOL] = "true or false",
-        [ZD_INT] = "a whole number, 0 or more", [ZD_TEXT] = "a string",
-        [ZD_TEXTS] = "a list of strings", [ZD_OBJECT] = "an object",
-        [ZD_OBJECTS] = "a list of objects"};
+    static const char *const names[] = {[ZD_ANY] = "anything",
+                                        [ZD_BOOL] = "true or false",
+                                        [ZD_INT] = "a whole number, 0 or more",
+                                        [ZD_TEXT] = "a string",
+                                        [ZD_TEXTS] = "a list of strings",
+                                        [ZD_OBJECT] = "an object",
+                                        [ZD_OBJECTS] = "a list of objects"};
     return names[t];
 }
 
 static bool fits(const json *v, enum zd_type t)
 {
-    static const enum js_type types[] = {[ZD_BOOL] = JS_BOOL,     [ZD_INT] = JS_INT,
-                                         [ZD_TEXT] = JS_STRING,   [ZD_TEXTS] = JS_ARRAY,
-                                         [ZD_OBJECT] = JS_OBJECT, [ZD_OBJECTS] = JS_ARRAY};
+    static const enum js_type types[] = {
+        [ZD_BOOL] = JS_BOOL,   [ZD_INT] = JS_INT,       [ZD_TEXT] = JS_STRING,
+        [ZD_TEXTS] = JS_ARRAY, [ZD_OBJECT] = JS_OBJECT, [ZD_OBJECTS] = JS_ARRAY};
     if (t == ZD_ANY)
         return true;
     if (js_type_of(v) != types[t] || (t == ZD_INT && js_int_of(v, -1) < 0))
