@@ -84,6 +84,12 @@ static int dry_run(struct zd *d, struct zone *z, struct zd_request *r, struct er
     return 0;
 }
 
+static uint64_t given_timeout(const json *body, uint64_t absent)
+{
+    int64_t given = js_get_int(body, "timeout_ms", -1);
+    return given < 0 ? absent : given > 86400000 ? 86400000 : (uint64_t)given;
+}
+
 int h_start_zone(struct zd *d, struct zd_request *r, struct err *e)
 {
     struct zone *z;
@@ -92,15 +98,15 @@ int h_start_zone(struct zd *d, struct zd_request *r, struct err *e)
         return k;
     if (js_get_bool(zd_body_of(r), "dry_run", false))
         return dry_run(d, z, r, e);
+    uint64_t patience = given_timeout(zd_body_of(r), UINT64_MAX);
+    if (patience != UINT64_MAX)
+        op_patience(d, z->name, r, patience);
     return op_start(d, z, r, NULL, e);
 }
 
 static uint64_t timeout_of(const struct zone *z, const json *body)
 {
-    int64_t given = js_get_int(body, "timeout_ms", -1);
-    if (given >= 0)
-        return given > 86400000 ? 86400000 : (uint64_t)given;
-    return z->spec ? z->spec->process.stop_timeout_ms : 10000;
+    return given_timeout(body, z->spec ? z->spec->process.stop_timeout_ms : 10000);
 }
 
 int h_stop_zone(struct zd *d, struct zd_request *r, struct err *e)

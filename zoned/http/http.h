@@ -54,6 +54,7 @@ const json *zd_body_of(const struct zd_request *r);                           /*
 int zd_body_fd(const struct zd_request *r); /* BODY_SPOOL: at offset 0, borrowed */
 bool zd_wants_upgrade(const struct zd_request *r);
 struct problems *zd_problems(struct zd_request *r); /* details of the error answer */
+uint64_t zd_request_id(const struct zd_request *r); /* of this request alone, also after its end */
 void zd_peer(const struct zd_request *r, uid_t *uid, pid_t *pid);
 enum zd_role zd_role_of(const struct zd_request *r);
 /* Called when the client has gone before the answer; the handler may stop waiting, and still answers (which

@@ -89,6 +89,7 @@ struct zd_server {
     const struct zd_route *routes;
     unsigned nroutes;
     int tmp_dirfd;
+    uint64_t requests; /* so far */
     char *unlink_path;
     struct zd_groups groups;
     struct zd_limits limits;
@@ -105,6 +106,7 @@ struct zd_request {
     struct zd_server *server; /* NULL: the server has gone, only the handler still holds it */
     struct zd_conn *conn;
     char *uri;
+    uint64_t id;
     struct zd_url url;
     unsigned param[ZD_PARTS_MAX];
     int nparams;

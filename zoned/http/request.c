@@ -80,6 +80,7 @@ void *zd_on_uri(void *arg, const char *uri, struct MHD_Connection *mhd)
     r->server = s;
     r->conn = conn_of(mhd);
     r->uri = xstrdup(uri);
+    r->id = ++s->requests;
     r->spool_fd = -1;
     if (r->conn) {
         r->conn->deadline = clock_mono_us() + s->limits.request_us;
@@ -345,6 +346,11 @@ bool zd_wants_upgrade(const struct zd_request *r)
 struct problems *zd_problems(struct zd_request *r)
 {
     return &r->problems;
+}
+
+uint64_t zd_request_id(const struct zd_request *r)
+{
+    return r->id;
 }
 
 void zd_peer(const struct zd_request *r, uid_t *uid, pid_t *pid)
