@@ -327,7 +327,8 @@ static int change_zone(struct zd *d, struct zone *z, struct zd_request *r, const
         auto_js json *remarks = zone_is_up(z) ? NULL : limits_remarks(d, z->spec);
         add_remarks(notes, remarks, &changes);
         zd_reply_json(r, 200, answer);
-        event_publish(d, "changed", z->name, NULL);
+        if (changes.len)
+            event_publish(d, "changed", z->name, NULL);
     }
     spec_changes_done(&changes);
     if (k < 0)

@@ -290,7 +290,9 @@ int h_rename_zone(struct zd *d, struct zd_request *r, struct err *e)
         k = move_zone(d, z, name, text, e);
     if (k < 0)
         return k;
-    event_publish(d, "renamed", z->name, NULL);
+    json *now = js_object();
+    js_set_str(now, "new", name);
+    event_publish(d, "renamed", z->name, now);
     (void)registry_rename(d, z, name);
     if ((k = store_reload(d, z, zd_problems(r), e)) < 0)
         return k;

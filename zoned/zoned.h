@@ -330,6 +330,8 @@ json *zone_view(const struct zd_request *r, struct zd *d, struct zone *z, bool w
 struct event_hub *event_hub_new(void);
 void event_hub_free(struct event_hub *h);
 void event_publish(struct zd *d, const char *event, const char *zone, json *extra /* stolen, may be NULL */);
+void event_of(struct zd *d, const char *event, const char *what,
+              const char *name); /* {what: name}: of no zone */
 void event_follow(struct zd *d, struct zd_request *r, bool follow);
 
 /* waits.c: requests that wait for a zone's state */
