@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Refuses what this host cannot enforce, before anything is made: every problem at once, each with key and
  * remedy. Reads only. The rule behind it: no limit is silently inert. */
+#include "base/cpus.h"
 #include "base/path.h"
 #include "cgroups/internal.h"
 #include <stdlib.h>
@@ -53,6 +54,20 @@ static void check_set(const struct cg_host *h, const char *set, struct problems 
     free(online);
 }
 
+static void check_reserved(const struct cg_host *h, const struct spec_cpu *c, struct problems *ps)
+{
+    unsigned own = cpus_in_set(c->set && c->set[0] ? c->set : NULL);
+    if (c->reserved > 0)
+        need(h, CG_CPU, "cpu.reserved", ps);
+    if (c->reserved > h->cpus) {
+        NO(ps, ERR_INVALID, "cpu.reserved", "%g is more than the %u CPUs of this host", c->reserved, h->cpus);
+    } else if (own && c->reserved > own && !c->dedicated) {
+        NO(ps, ERR_LIMIT, "cpu.reserved", "%g CPUs are promised on CPU %s alone, which %s only %u",
+           c->reserved, c->set, own == 1 ? "is" : "are", own);
+        problem_hint(ps, "promise at most %u, or widen cpu.set", own);
+    }
+}
+
 static void check_cpu(const struct cg_host *h, const struct spec_cpu *c, struct problems *ps)
 {
     if (c->shares && c->shares != 100)
@@ -84,10 +99,7 @@ static void check_cpu(const struct cg_host *h, const struct spec_cpu *c, struct 
            "not in a pool: leave cpu.pool out, or give the CPUs to the pool (zonectl pool set %s "
            "cpu.dedicated=%llu)",
            c->pool, (unsigned long long)c->dedicated);
-    if (c->reserved > 0)
-        need(h, CG_CPU, "cpu.reserved", ps);
-    if (c->reserved > h->cpus)
-        NO(ps, ERR_INVALID, "cpu.reserved", "%g is more than the %u CPUs of this host", c->reserved, h->cpus);
+    check_reserved(h, c, ps);
 }
 
 /* Can this host count swap? Asked of the file of any group but the root. */

@@ -143,6 +143,26 @@ static int take(const struct spec_port *p, unsigned port, struct err *e)
     return fd;
 }
 
+static void mark_used(const char *file, unsigned char used[NET_PORT_BITS])
+{
+    auto_free char *text = NULL;
+    char *save = NULL;
+    if (file_read(AT_FDCWD, file, PROC_NET_MAX, &text, NULL, NULL) < 0)
+        return;
+    for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+        unsigned port;
+        if (sscanf(line, "%*u: %*[0-9A-F]:%x", &port) == 1 && port / 8 < NET_PORT_BITS)
+            used[port / 8] |= (unsigned char)(1u << port % 8);
+    }
+}
+
+void net_ports_used(enum spec_proto proto, unsigned char used[NET_PORT_BITS])
+{
+    memset(used, proto == SPEC_SCTP ? 0xff : 0, NET_PORT_BITS);
+    mark_used(proto == SPEC_UDP ? "/proc/self/net/udp" : "/proc/self/net/tcp", used);
+    mark_used(proto == SPEC_UDP ? "/proc/self/net/udp6" : "/proc/self/net/tcp6", used);
+}
+
 int net_port_check(const struct spec_port *p, struct err *e)
 {
     for (unsigned port = p->host_first; port <= p->host_last; port++) {

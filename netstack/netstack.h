@@ -115,6 +115,10 @@ int net_network_reach(struct net_ctx *c, const struct net_network *from, const s
                       bool on, struct err *e);
 /* A host program (or another zone) that holds this port on this address: 0 free, or conflict naming the
  * pid/program. */
+#define NET_PORT_BITS 8192u /* bytes: a bit for each port */
+/* Which ports may be in use, from the kernel's tables, which lack what is bound and does not listen: where to ask for each of a
+ * long range would stall everybody. SCTP: all. */
+void net_ports_used(enum spec_proto proto, unsigned char used[NET_PORT_BITS]);
 int net_port_check(const struct spec_port *p, struct err *e);
 
 /* ---- a zone's link: what the plan says, applied and undone by zone-sup ---- */

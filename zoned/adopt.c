@@ -153,7 +153,7 @@ static int connect_living(struct zone *z, struct err *e)
         log_warning("zone %s: its supervisor is busy and answers later", z->name);
         if (z->state != ZONE_RUNNING && z->state != ZONE_PAUSED)
             z->state = ZONE_READY;
-        *vec_add(&z->replies) = (struct sup_reply){z->d->next_id, status_late, NULL};
+        *vec_add(&z->replies) = (struct sup_reply){.id = z->d->next_id, .done = status_late};
     } else if (r == 0) {
         status_known(z, reply, NULL, NULL);
     }

@@ -70,6 +70,14 @@ void event_publish(struct zd *d, const char *event, const char *zone, json *extr
     }
 }
 
+void event_of(struct zd *d, const char *event, const char *what, const char *name)
+{
+    json *extra = js_object();
+    js_set_str(extra, what, name);
+    event_publish(d, event, NULL, extra);
+}
+
+/* What was kept comes first, with follow too: who looks again and follows misses nothing in between. */
 void event_follow(struct zd *d, struct zd_request *r, bool follow)
 {
     struct event_hub *h = d->events;
@@ -79,7 +87,7 @@ void event_follow(struct zd *d, struct zd_request *r, bool follow)
     h->followers = f;
     f->stream = zd_reply_stream(r, "application/x-ndjson", closed, f);
     unsigned first = h->count > EVENTS_KEPT ? h->count - EVENTS_KEPT : 0;
-    for (unsigned i = first; !follow && i < h->count; i++)
+    for (unsigned i = first; i < h->count; i++)
         send_line(f, h->kept[i % EVENTS_KEPT]);
     if (!follow)
         zd_stream_end(f->stream);

@@ -174,8 +174,6 @@ static int check(struct zd *d, const json *body, struct problems *ps, struct err
     const char *text = js_get_str(source, "text", NULL), *file = js_get_str(source, "file", "(request)"),
                *folder = js_get_str(body, "folder", NULL), *ref = js_get_str(body, "ref", NULL);
     struct img_ref parsed auto_done(img_ref_done) = {0};
-    if (!text)
-        return err_set(e, ERR_INVALID, EINVAL, "source.text: is missing");
     if (folder && !path_is_clean_absolute(folder))
         return err_set(e, ERR_INVALID, EINVAL, "folder: must be absolute, without . and ..");
     if (ref && img_ref_parse(ref, &parsed, e) < 0)

@@ -71,8 +71,6 @@ int h_commit_zone(struct zd *d, struct zd_request *r, struct err *e)
     struct zone *z;
     auto_js json *image = NULL;
     const char *ref = js_get_str(zd_body_of(r), "ref", NULL);
-    if (!ref)
-        return err_set(e, ERR_INVALID, EINVAL, "ref: must be the name of the image to make");
     int k = registry_get(d, zd_param(r, 0), &z, e);
     if (k == 0 && !z->spec)
         k = err_set(e, ERR_INVALID, EINVAL, "the spec of zone %s cannot be read", z->name);

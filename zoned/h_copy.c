@@ -52,7 +52,7 @@ static int ask_supervisor(struct zone *z, struct archive_job *a, struct err *e)
     js_set_str(m, "op", "archive");
     js_set_str(m, "direction", a->get ? "get" : "put");
     js_set_str(m, "path", a->path);
-    return sup_request(z, m, &a->fd, 1, archive_answered, a, e);
+    return sup_request_long(z, m, &a->fd, 1, archive_answered, a, e);
 }
 
 /* ---- a zone at rest ---- */

@@ -15,22 +15,12 @@ static json *args_of(const struct zd_request *r)
     return o;
 }
 
-static int text_of(const struct zd_request *r, const char *key, bool required, const char **out,
-                   struct err *e)
-{
-    const json *v = js_get(zd_body_of(r), key);
-    *out = js_str_of(v, NULL);
-    if (*out || (!required && (!v || js_type_of(v) == JS_NULL)))
-        return 0;
-    return err_set(e, ERR_INVALID, EINVAL, "%s: must be a string", key);
-}
-
 static int path_of(const struct zd_request *r, const char **out, struct err *e)
 {
-    int k = text_of(r, "path", true, out, e);
-    if (k == 0 && !path_is_clean_absolute(*out))
-        k = err_set(e, ERR_INVALID, EINVAL, "path: must be absolute, without . and ..");
-    return k;
+    *out = js_get_str(zd_body_of(r), "path", NULL);
+    if (path_is_clean_absolute(*out))
+        return 0;
+    return err_set(e, ERR_INVALID, EINVAL, "path: must be absolute, without . and ..");
 }
 
 int h_list_images(struct zd *d, struct zd_request *r, struct err *e)
@@ -50,20 +40,15 @@ int h_delete_image(struct zd *d, struct zd_request *r, struct err *e)
 
 int h_tag_image(struct zd *d, struct zd_request *r, struct err *e)
 {
-    const char *name;
-    int k = text_of(r, "name", true, &name, e);
-    if (k < 0)
-        return k;
     json *args = args_of(r);
-    js_set_str(args, "name", name);
+    js_set_str(args, "name", js_get_str(zd_body_of(r), "name", NULL));
     return image_run(d, "tag", args, IMAGE_RESULT, r, NULL, NULL, e);
 }
 
 int h_import_image(struct zd *d, struct zd_request *r, struct err *e)
 {
-    const char *path, *ref;
+    const char *path, *ref = js_get_str(zd_body_of(r), "ref", NULL);
     int k = path_of(r, &path, e);
-    k = k < 0 ? k : text_of(r, "ref", false, &ref, e);
     if (k < 0)
         return k;
     json *args = js_object();
@@ -75,9 +60,8 @@ int h_import_image(struct zd *d, struct zd_request *r, struct err *e)
 
 int h_export_image(struct zd *d, struct zd_request *r, struct err *e)
 {
-    const char *path, *format;
+    const char *path, *format = js_get_str(zd_body_of(r), "format", NULL);
     int k = path_of(r, &path, e);
-    k = k < 0 ? k : text_of(r, "format", false, &format, e);
     if (k < 0)
         return k;
     json *args = args_of(r);

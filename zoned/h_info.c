@@ -3,6 +3,7 @@
  */
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "namespaces/namespaces.h"
 #include "zoned/division.h"
@@ -18,6 +19,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <systemd/sd-event.h>
 
 static int send_stats(struct zd *d, struct zd_request *r, char *const *names, struct err *e)
 {
@@ -302,7 +304,7 @@ int h_df(struct zd *d, struct zd_request *r, struct err *e)
 
 int h_follow_events(struct zd *d, struct zd_request *r, struct err *e)
 {
-    event_follow(d, r, str_eq(zd_query(r, "follow"), "1"));
+    event_follow(d, r, zd_query_flag(r, "follow", false));
     return 0;
 }
 
@@ -325,6 +327,46 @@ int h_openapi(struct zd *d, struct zd_request *r, struct err *e)
     return err_set(e, ERR_NOT_FOUND, ENOENT, "openapi.json is not installed");
 }
 
+#define SHUTDOWN_GRACE_US 20000000u /* for the undo, once all are killed */
+
+/* Nobody comes down any more: who asked is told, and may ask again. */
+static int on_shutdown_over(sd_event_source *s, uint64_t usec, void *arg)
+{
+    struct zd *d = arg;
+    unsigned n;
+    auto_free struct zone **all = registry_sorted(d, &n);
+    struct str left = {0};
+    struct err e = {0};
+    for (unsigned i = 0; i < n; i++)
+        if (all[i]->plan)
+            str_addf(&left, "%s%s", left.len ? ", " : "", all[i]->name);
+    if (d->shutdown_request) {
+        err_set(&e, ERR_BUSY, ETIMEDOUT, "zones do not come down: %.300s", left.p ? left.p : "-");
+        err_hint(&e, "zonectl holders NAME names what blocks one; zoned runs on, ask it again");
+        d->shutting_down = false;
+        zd_reply_error(take_ptr(&d->shutdown_request), &e, NULL);
+    }
+    str_done(&left);
+    return 0;
+}
+
+static int on_shutdown_deadline(sd_event_source *s, uint64_t usec, void *arg)
+{
+    struct zd *d = arg;
+    unsigned n;
+    auto_free struct zone **all = registry_sorted(d, &n);
+    for (unsigned i = 0; i < n && d->shutdown_request; i++) {
+        struct err e = {0};
+        if (all[i]->plan && op_stop(d, all[i], NULL, 0, true, OP_STOP, &e) < 0)
+            log_warning("shutdown: %s", e.text);
+        all[i]->operator_stop = false;
+    }
+    if (d->shutdown_request)
+        (void)sd_event_add_time_relative(d->event, NULL, CLOCK_MONOTONIC, SHUTDOWN_GRACE_US, 0,
+                                         on_shutdown_over, d);
+    return 0;
+}
+
 int h_shutdown(struct zd *d, struct zd_request *r, struct err *e)
 {
     if (d->shutting_down)
@@ -332,6 +374,11 @@ int h_shutdown(struct zd *d, struct zd_request *r, struct err *e)
     d->shutting_down = true;
     d->booting = false;
     d->shutdown_request = r;
+    int64_t timeout = js_get_int(zd_body_of(r), "timeout_ms", -1);
+    if (timeout >= 0)
+        (void)sd_event_add_time_relative(d->event, NULL, CLOCK_MONOTONIC,
+                                         (uint64_t)(timeout > 86400000 ? 86400000 : timeout) * 1000, 0,
+                                         on_shutdown_deadline, d);
     boot_shutdown_step(d);
     return 0;
 }

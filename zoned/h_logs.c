@@ -201,8 +201,8 @@ static int read_query(struct log_job *j, const struct zd_request *r, struct err 
     uint64_t since = 0;
     const char *t = zd_query(r, "tail"), *s = zd_query(r, "since");
     j->counting = t != NULL;
-    j->follow = str_eq(zd_query(r, "follow"), "1");
-    j->timestamps = str_eq(zd_query(r, "timestamps"), "1");
+    j->follow = zd_query_flag(r, "follow", false);
+    j->timestamps = zd_query_flag(r, "timestamps", false);
     if (t && parse_u64(t, 1000000000, &j->tail) < 0)
         return err_set(e, ERR_INVALID, EINVAL, "tail=%s is no number of lines", t);
     if (s && parse_u64(s, UINT64_MAX / 2, &since) < 0)

@@ -80,8 +80,6 @@ static int values_of(const json *body, json **out, struct err *e)
 {
     json *given = js_get(body, "set");
     auto_js json *values = js_object();
-    if (given && js_type_of(given) != JS_NULL && js_type_of(given) != JS_OBJECT)
-        return err_set(e, ERR_INVALID, EINVAL, "set: must be an object");
     for (void *it = given ? js_iter(given) : NULL; it; it = js_next(given, it)) {
         const json *v = js_iter_value(it);
         enum js_type t = js_type_of(v);
@@ -117,8 +115,6 @@ int h_install(struct zd *d, struct zd_request *r, struct err *e)
     const json *body = zd_body_of(r);
     const char *ref = js_get_str(body, "ref", NULL), *name = js_get_str(body, "name", NULL);
     const char *digest = js_get_str(body, "digest", NULL);
-    if (!ref)
-        return err_set(e, ERR_INVALID, EINVAL, "ref: is missing");
     if (name && spec_check_name("zone", name, e) < 0)
         return -EINVAL;
     struct install_job *j = xcalloc(1, sizeof(*j));

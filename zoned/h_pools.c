@@ -11,6 +11,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 static json *pool_json(struct zd *d, struct pool_entry *p)
 {
@@ -47,6 +49,11 @@ static int get_pool(struct zd *d, const char *name, struct pool_entry **out, str
     return err_hint(e, "zonectl pool list shows all pools");
 }
 
+static int by_name(const void *a, const void *b)
+{
+    return strcmp((*(struct pool_entry *const *)a)->name, (*(struct pool_entry *const *)b)->name);
+}
+
 int h_list_pools(struct zd *d, struct zd_request *r, struct err *e)
 {
     json *list = js_array();
@@ -54,8 +61,13 @@ int h_list_pools(struct zd *d, struct zd_request *r, struct err *e)
     for (char **n = names; n && *n; n++)
         (void)pool_reread(d, *n, NULL); /* doctor tells of a broken one */
     strv_free(names);
-    for (unsigned i = 0; i < d->pools.len; i++)
-        js_add(list, pool_json(d, d->pools.at[i]));
+    unsigned n = d->pools.len;
+    auto_free struct pool_entry **all = xcalloc(n + 1, sizeof(struct pool_entry *));
+    for (unsigned i = 0; i < n; i++)
+        all[i] = d->pools.at[i];
+    qsort(all, n, sizeof(struct pool_entry *), by_name);
+    for (unsigned i = 0; i < n; i++)
+        js_add(list, pool_json(d, all[i]));
     zd_reply_json(r, 200, list);
     return 0;
 }
@@ -77,6 +89,9 @@ static int edited(struct zd *d, struct zd_request *r, enum spec_party_kind kind,
     auto_free char *now = NULL;
     auto_of(spec_party_free) struct spec_party *p = NULL;
     struct problems *ps = zd_problems(r);
+    int k = check_once(edits, path, ps, e);
+    if (k < 0)
+        return k;
     if (spec_party_edit(kind, text, path, edits, &now, lost, ps) < 0 ||
         spec_party_parse(kind, now, strlen(now), path, &p, ps) < 0)
         return problems_to_err(ps, e, path);
@@ -173,7 +188,12 @@ static int change(struct zd *d, struct zd_request *r, enum spec_party_kind kind,
     }
     auto_js json *remarks = kind == SPEC_PARTY_POOL ? pool_remarks(d, *at) : host_remarks(d);
     js_add_all(js_get(answer, "messages"), remarks);
+    bool changed = js_len(js_get(answer, "changes")) > 0;
     zd_reply_json(r, 200, answer);
+    if (changed && kind == SPEC_PARTY_POOL)
+        event_of(d, "pool_changed", "pool", (*at)->name);
+    else if (changed)
+        event_publish(d, "host_changed", NULL, NULL);
     return 0;
 }
 
@@ -184,19 +204,13 @@ int h_patch_pool(struct zd *d, struct zd_request *r, struct err *e)
     if (k < 0)
         return k;
     auto_free char *path = pool_path(d, p->name);
-    k = change(d, r, SPEC_PARTY_POOL, &p->spec, path, e);
-    if (k == 0)
-        event_publish(d, "pool_changed", NULL, NULL);
-    return k;
+    return change(d, r, SPEC_PARTY_POOL, &p->spec, path, e);
 }
 
 int h_patch_host(struct zd *d, struct zd_request *r, struct err *e)
 {
     auto_free char *path = xasprintf("%s/host.yaml", d->etc_dir);
-    int k = change(d, r, SPEC_PARTY_HOST, &d->host, path, e);
-    if (k == 0)
-        event_publish(d, "host_changed", NULL, NULL);
-    return k;
+    return change(d, r, SPEC_PARTY_HOST, &d->host, path, e);
 }
 
 int h_create_pool(struct zd *d, struct zd_request *r, struct err *e)
@@ -233,6 +247,7 @@ int h_create_pool(struct zd *d, struct zd_request *r, struct err *e)
     }
     struct pool_entry *made = pool_add(d, name, p);
     zd_reply_json(r, 201, pool_json(d, made));
+    event_of(d, "pool_created", "pool", made->name);
     return 0;
 }
 
@@ -265,6 +280,7 @@ int h_delete_pool(struct zd *d, struct zd_request *r, struct err *e)
     auto_free char *path = pool_path(d, p->name);
     if (unlink(path) < 0 && errno != ENOENT)
         return err_sys(e, "%s", path);
+    event_of(d, "pool_deleted", "pool", p->name);
     pool_forget(d, p);
     zd_reply_json(r, 200, js_object());
     return 0;

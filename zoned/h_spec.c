@@ -346,7 +346,8 @@ static int change_zone(struct zd *d, struct zone *z, struct zd_request *r, const
         auto_js json *remarks = zone_is_up(z) ? NULL : limits_remarks(d, z->spec);
         add_remarks(notes, remarks, &changes);
         zd_reply_json(r, 200, answer);
-        event_publish(d, "changed", z->name, NULL);
+        if (changes.len)
+            event_publish(d, "changed", z->name, NULL);
     }
     spec_changes_done(&changes);
     if (k < 0)
@@ -354,8 +355,7 @@ static int change_zone(struct zd *d, struct zone *z, struct zd_request *r, const
     return k;
 }
 
-/* Only one can be meant; a list's [] and a += go on. */
-static int check_once(char *const *edits, const char *path, struct problems *ps, struct err *e)
+int check_once(char *const *edits, const char *path, struct problems *ps, struct err *e)
 {
     for (char *const *a = edits; a && *a; a++) {
         size_t n = strcspn(*a, "=");

@@ -12,6 +12,8 @@ int spec_add_image(struct zd *d, const char *file, bool publish_all, char **text
                    struct problems *ps, struct err *e);
 void make_up_name(struct zd *d, const char *image, char out[SPEC_NAME_MAX + 1]);
 const char *spec_source_file(const json *source); /* borrowed; what errors name where no file was said */
+/* Of a key that edits give twice only one can be meant; a list's [] and a += go on. */
+int check_once(char *const *edits, const char *path, struct problems *ps, struct err *e);
 json *changes_to_json(const spec_changes *changes, bool running);
 bool changes_any_live(const spec_changes *c);
 /* What a written change asks of the host and of the leases when no supervisor is told of it: checked, leases made anew and saved.

@@ -69,9 +69,11 @@ int h_create_volume(struct zd *d, struct zd_request *r, struct err *e)
     int k = spec_check_name("volume", name, e);
     if (k == 0)
         k = stor_volume_create(d->pool, name, e);
-    if (k == 0)
-        zd_reply_json(r, 201, row(d, name));
-    return k;
+    if (k < 0)
+        return k;
+    event_of(d, "volume_created", "volume", name);
+    zd_reply_json(r, 201, row(d, name));
+    return 0;
 }
 
 static int find(struct zd *d, const char *name, struct err *e)
@@ -105,7 +107,9 @@ int h_delete_volume(struct zd *d, struct zd_request *r, struct err *e)
         return err_hint(e, "delete the zone or unset its filesystems entry first");
     }
     k = stor_volume_discard(d->pool, name, e);
-    if (k == 0)
-        trash_empty(d, &r, 1);
-    return k;
+    if (k < 0)
+        return k;
+    event_of(d, "volume_deleted", "volume", name);
+    trash_empty(d, &r, 1);
+    return 0;
 }

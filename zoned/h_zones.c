@@ -31,7 +31,7 @@ int h_list_zones(struct zd *d, struct zd_request *r, struct err *e)
     unsigned n;
     auto_free struct zone **all = registry_sorted(d, &n);
     char *const *labels = zd_query_all(r, "label");
-    bool with_spec = !str_eq(zd_query(r, "spec"), "0"); /* a table of a thousand zones needs none */
+    bool with_spec = zd_query_flag(r, "spec", true); /* a table of a thousand zones needs none */
     json *list = js_array();
     for (unsigned i = 0; i < n; i++) {
         bool keep = true;
@@ -60,7 +60,7 @@ int h_delete_zone(struct zd *d, struct zd_request *r, struct err *e)
 {
     struct zone *z;
     int k = zone_to_change(d, r, &z, e);
-    return k < 0 ? k : op_delete(d, z, r, str_eq(zd_query(r, "force"), "1"), e);
+    return k < 0 ? k : op_delete(d, z, r, zd_query_flag(r, "force", false), e);
 }
 
 static int dry_run(struct zd *d, struct zone *z, struct zd_request *r, struct err *e)
@@ -84,6 +84,12 @@ static int dry_run(struct zd *d, struct zone *z, struct zd_request *r, struct er
     return 0;
 }
 
+static uint64_t given_timeout(const json *body, uint64_t absent)
+{
+    int64_t given = js_get_int(body, "timeout_ms", -1);
+    return given < 0 ? absent : given > 86400000 ? 86400000 : (uint64_t)given;
+}
+
 int h_start_zone(struct zd *d, struct zd_request *r, struct err *e)
 {
     struct zone *z;
@@ -92,15 +98,15 @@ int h_start_zone(struct zd *d, struct zd_request *r, struct err *e)
         return k;
     if (js_get_bool(zd_body_of(r), "dry_run", false))
         return dry_run(d, z, r, e);
+    uint64_t patience = given_timeout(zd_body_of(r), UINT64_MAX);
+    if (patience != UINT64_MAX)
+        op_patience(d, z->name, r, patience);
     return op_start(d, z, r, NULL, e);
 }
 
 static uint64_t timeout_of(const struct zone *z, const json *body)
 {
-    int64_t given = js_get_int(body, "timeout_ms", -1);
-    if (given >= 0)
-        return given > 86400000 ? 86400000 : (uint64_t)given;
-    return zone_has(z) ? zone_has(z)->process.stop_timeout_ms : 10000;
+    return given_timeout(body, zone_has(z) ? zone_has(z)->process.stop_timeout_ms : 10000);
 }
 
 int h_stop_zone(struct zd *d, struct zd_request *r, struct err *e)
@@ -284,7 +290,9 @@ int h_rename_zone(struct zd *d, struct zd_request *r, struct err *e)
         k = move_zone(d, z, name, text, e);
     if (k < 0)
         return k;
-    event_publish(d, "renamed", z->name, NULL);
+    json *now = js_object();
+    js_set_str(now, "new", name);
+    event_publish(d, "renamed", z->name, now);
     (void)registry_rename(d, z, name);
     if ((k = store_reload(d, z, zd_problems(r), e)) < 0)
         return k;

@@ -37,9 +37,10 @@ int mounts_make_volumes(struct zd *d, struct zone *z, bool **made, struct err *e
             continue;
         r = stor_volume_create(d->pool, at[i].source, &ve);
         (*made)[i] = r == 0;
-        if (r == 0)
+        if (r == 0) {
             zone_note(z, "volume %s is new", at[i].source);
-        else if (ve.kind == ERR_CONFLICT) /* it is there already */
+            event_of(d, "volume_created", "volume", at[i].source);
+        } else if (ve.kind == ERR_CONFLICT) /* it is there already */
             r = 0;
         else if (e)
             *e = ve;
@@ -63,12 +64,18 @@ int mounts_own(struct zd *d, const struct zone *z, const bool *made, struct err 
     return r;
 }
 
+static void discard(struct zd *d, const char *volume)
+{
+    if (stor_volume_discard(d->pool, volume, NULL) == 0)
+        event_of(d, "volume_deleted", "volume", volume);
+}
+
 void mounts_drop_own(struct zd *d, const struct zone *z)
 {
     for (unsigned i = 0; z->spec && i < z->spec->filesystems.len; i++) {
         const struct spec_mount *m = &z->spec->filesystems.at[i];
         if (is_images(z, m) && stor_volume_is_own(d->pool, m->source, z->lease.machine_id))
-            (void)stor_volume_discard(d->pool, m->source, NULL);
+            discard(d, m->source);
     }
 }
 
@@ -96,5 +103,5 @@ void mounts_drop_volumes(struct zd *d, const struct spec *s, const bool *made)
 {
     for (unsigned i = 0; made && i < s->filesystems.len; i++)
         if (made[i])
-            (void)stor_volume_discard(d->pool, s->filesystems.at[i].source, NULL);
+            discard(d, s->filesystems.at[i].source);
 }

@@ -226,7 +226,7 @@ int network_create(struct zd *d, struct spec_network *spec, struct err *e)
     add(d, &n, take_ptr(&s));
     lease_network_there(d, n.name);
     parents_follow(d);
-    event_publish(d, "network-created", n.name, NULL);
+    event_of(d, "network-created", "network", n.name);
     return 0;
 }
 
@@ -317,7 +317,7 @@ int network_delete(struct zd *d, struct net_entry *n, struct err *e)
     entry_done(n);
     vec_remove(&d->networks, (unsigned)(n - d->networks.at));
     parents_follow(d);
-    event_publish(d, "network-deleted", name, NULL);
+    event_of(d, "network-deleted", "network", name);
     return 0;
 }
 
@@ -390,7 +390,7 @@ int network_change(struct zd *d, struct net_entry *n, const json *patch, bool *l
         routes_follow(d, n);
     }
     if (r == 0)
-        event_publish(d, "network-changed", n->net.name, NULL);
+        event_of(d, "network-changed", "network", n->net.name);
     return r;
 }
 

@@ -80,6 +80,46 @@ int op_begin(struct zone *z, enum op_kind kind, struct zd_request *r, struct err
     return 0;
 }
 
+struct patience {
+    struct zd *d;
+    char zone[SPEC_NAME_MAX + 1];
+    uint64_t request, ms;
+};
+
+static int on_patience(sd_event_source *s, uint64_t usec, void *arg)
+{
+    const struct patience *p = arg;
+    struct zone *z = registry_find(p->d, p->zone);
+    for (unsigned i = 0; z && i < z->waiters.len; i++) {
+        struct zd_request *r = z->waiters.at[i];
+        struct err e = {0};
+        if (zd_request_id(r) != p->request)
+            continue;
+        err_set(&e, ERR_BUSY, ETIMEDOUT, "zone %s does not run after %g s (%s); its start goes on", z->name,
+                (double)p->ms / 1e3, state_name(z->state));
+        err_hint(&e, "zonectl wait %s --for running, or zonectl stop --force %s", z->name, z->name);
+        vec_remove(&z->waiters, i);
+        zd_reply_error(r, &e, NULL);
+        break;
+    }
+    return 0;
+}
+
+void op_patience(struct zd *d, const char *zone, const struct zd_request *r, uint64_t timeout_ms)
+{
+    sd_event_source *s = NULL;
+    struct patience *p = xcalloc(1, sizeof(*p));
+    *p = (struct patience){.d = d, .request = zd_request_id(r), .ms = timeout_ms};
+    snprintf(p->zone, sizeof(p->zone), "%s", zone);
+    if (sd_event_add_time_relative(d->event, &s, CLOCK_MONOTONIC, timeout_ms * 1000, 0, on_patience, p) < 0) {
+        free(p);
+        return;
+    }
+    (void)sd_event_source_set_destroy_callback(s, free); /* the loop's, once it has run */
+    (void)sd_event_source_set_floating(s, true);
+    sd_event_source_unref(s);
+}
+
 int op_hold(struct zone *z, enum op_kind kind, bool shared, struct err *e)
 {
     int k = shared && z->op == OP_COPY && z->holders ? 0 : op_begin(z, kind, NULL, e);

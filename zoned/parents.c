@@ -88,10 +88,11 @@ static void tell(struct zd *d, struct net_entry *n, const char *lost)
     if (!n->up || was == (lost != NULL))
         return;
     json *extra = js_object();
+    js_set_str(extra, "network", n->net.name);
     js_set_str(extra, "reason", lost);
     if (lost)
         log_warning("%s", lost);
-    event_publish(d, lost ? "network-down" : "network-up", n->net.name, extra);
+    event_publish(d, lost ? "network-down" : "network-up", NULL, extra);
 }
 
 static void look_at(struct zd *d, struct net_entry *n)

@@ -6,6 +6,9 @@
 #include "zoned/zoned.h"
 #include <errno.h>
 
+#define ASKED_EACH                                                                                           \
+    64u /* as many as a zone's supervisor holds: a range of more is looked up in the kernel's tables first */
+
 struct port_claim {
     struct port_claim *next, *of_zone; /* in the bucket; of the same zone */
     struct zone *zone;
@@ -55,9 +58,15 @@ static void add(struct zd *d, struct zone *z, const struct spec_port *p)
 static void check_host(struct zd *d, const struct zone *z, const struct spec_port *p, const char *key,
                        struct problems *ps)
 {
+    unsigned char used[NET_PORT_BITS];
+    bool wide = p->host_last - p->host_first >= (int)ASKED_EACH;
+    if (wide)
+        net_ports_used(p->proto, used);
     for (unsigned port = p->host_first; port <= p->host_last; port++) {
         struct spec_port one = *p;
         struct err e = {0};
+        if (wide && !(used[port / 8] >> port % 8 & 1))
+            continue;
         one.host_first = one.host_last = (uint16_t)port;
         if (held(d, p, (uint16_t)port, z) || net_port_check(&one, &e) == 0)
             continue;

@@ -12,6 +12,10 @@
 #include "zoned/statistics.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <systemd/sd-event.h>
+
+#define START_PATIENCE_US                                                                                    \
+    120000000u /* from the plan to the program: milliseconds, but for a machine that stands */
 
 /* A session that could not be handed over ends with one frame that says why. */
 static void session_fail(struct session_start *s, const struct err *e)
@@ -227,6 +231,16 @@ static int prepare_start(struct zone *z, struct problems *ps, struct err *e)
     return r;
 }
 
+/* As of a stop: whoever waits is told, and the start goes on if its supervisor does. */
+static int on_start_deadline(sd_event_source *s, uint64_t usec, void *arg)
+{
+    struct zone *z = arg;
+    struct err e = {0};
+    (void)sup_silent(z, ": it has not said in two minutes that the zone runs", &e);
+    op_end(z, &e, NULL);
+    return 0;
+}
+
 static void hand_over(struct zone *z)
 {
     struct err e = {0};
@@ -244,6 +258,9 @@ static void hand_over(struct zone *z)
     if (s)
         close_fd(&s->fd);
     free(s);
+    z->deadline = sd_event_source_disable_unref(z->deadline);
+    (void)sd_event_add_time_relative(z->d->event, &z->deadline, CLOCK_MONOTONIC, START_PATIENCE_US, 0,
+                                     on_start_deadline, z);
 }
 
 static void session_upgraded(void *arg, int fd)

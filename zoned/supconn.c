@@ -17,6 +17,7 @@ static void fail_replies(struct zone *z)
     while (z->replies.len) {
         struct sup_reply r = z->replies.at[z->replies.len - 1];
         z->replies.len--;
+        sd_event_source_disable_unref(r.deadline);
         r.done(z, NULL, &gone, r.arg);
     }
 }
@@ -37,6 +38,7 @@ static void take_reply(struct zone *z, const json *m)
             continue;
         struct sup_reply r = z->replies.at[i];
         vec_remove(&z->replies, i);
+        sd_event_source_disable_unref(r.deadline);
         struct err e = {0};
         if (js_get(m, "error"))
             js_to_err(js_get(m, "error"), &e, NULL);
@@ -148,9 +150,43 @@ int sup_attach_zone(struct zd *d, struct zone *z, int fd, struct err *e)
     return 0;
 }
 
+int sup_silent(const struct zone *z, const char *then, struct err *e)
+{
+    err_set(e, ERR_BUSY, ETIMEDOUT, "zone %s: its supervisor does not answer%s", z->name, then);
+    return err_hint(e, "look whether it is stopped: ps -o pid,stat,wchan -C sup:%.11s", z->name);
+}
+
+static int on_deadline(sd_event_source *s, uint64_t usec, void *arg)
+{
+    struct zone *z = arg;
+    for (unsigned i = 0; i < z->replies.len; i++) {
+        struct sup_reply r = z->replies.at[i];
+        struct err e = {0};
+        if (r.deadline != s)
+            continue;
+        vec_remove(&z->replies, i);
+        sd_event_source_disable_unref(s);
+        (void)sup_silent(z, "; it may do yet what it was asked", &e);
+        r.done(z, NULL, &e, r.arg);
+        break;
+    }
+    return 0;
+}
+
 int sup_request(struct zone *z, json *message, const int *fds, unsigned nfds,
                 void (*done)(struct zone *, const json *, const struct err *, void *), void *arg,
                 struct err *e)
+{
+    int r = sup_request_long(z, message, fds, nfds, done, arg, e);
+    if (r == 0 && done)
+        (void)sd_event_add_time_relative(z->d->event, &z->replies.at[z->replies.len - 1].deadline,
+                                         CLOCK_MONOTONIC, SUP_PATIENCE_US, 0, on_deadline, z);
+    return r;
+}
+
+int sup_request_long(struct zone *z, json *message, const int *fds, unsigned nfds,
+                     void (*done)(struct zone *, const json *, const struct err *, void *), void *arg,
+                     struct err *e)
 {
     if (z->sup_fd < 0) {
         js_free(message);
@@ -163,6 +199,6 @@ int sup_request(struct zone *z, json *message, const int *fds, unsigned nfds,
     if (r < 0)
         return r;
     if (done)
-        *vec_add(&z->replies) = (struct sup_reply){id, done, arg};
+        *vec_add(&z->replies) = (struct sup_reply){.id = id, .done = done, .arg = arg};
     return 0;
 }

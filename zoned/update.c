@@ -11,6 +11,7 @@
 #include "zoned/statistics.h"
 #include "zoned/zoned.h"
 #include <errno.h>
+#include <systemd/sd-event.h>
 
 struct update {
     struct spec *spec; /* what the zone is to have */
@@ -20,8 +21,10 @@ struct update {
     unsigned missing; /* links that it makes again */
     bool divides;     /* it asks for another part of the machine than before */
     uint64_t divisions;
-    zone_update_done done;
+    zone_update_done done; /* NULL: it was told that the supervisor does not answer */
     void *arg;
+    struct zone *zone;
+    sd_event_source *deadline;
 };
 
 void zone_put_back(struct zd *d, struct zone *z, const char *old_text)
@@ -51,6 +54,7 @@ static void swap_plans(struct zone *z, struct update *u)
 
 static void update_free(struct update *u)
 {
+    sd_event_source_disable_unref(u->deadline);
     spec_free(u->spec);
     plan_free(u->plan);
     free(u->old_text);
@@ -86,7 +90,7 @@ static void finished(struct zone *z, const json *reply, const struct err *e, voi
 {
     struct update *u = arg;
     struct err se = {0};
-    z->updating = false;
+    z->updating = z->unanswered = false;
     if (err_is(e)) { /* what the kernel refused is not written either */
         zone_put_back(z->d, z, u->old_text);
         lease_rollback(z->d, z, &u->leases);
@@ -116,12 +120,27 @@ static void finished(struct zone *z, const json *reply, const struct err *e, voi
     bool renamed = !err_is(e) && z->plan && !same_files(z->plan, u->plan);
     const char *again = z->refresh;
     z->refresh = NULL;
-    u->done(z, e, u->arg);
+    if (u->done)
+        u->done(z, e, u->arg);
     update_free(u);
     if (renamed)
         sharers_refresh(z);
     if (again && zone_is_up(z))
         zone_refresh(z, again);
+}
+
+/* Whoever asked goes on. The change is neither done nor refused: it stays under way until the supervisor says which, or has gone. */
+static int on_deadline(sd_event_source *s, uint64_t usec, void *arg)
+{
+    struct update *u = arg;
+    struct zone *z = u->zone;
+    struct err e = {0};
+    zone_update_done done = u->done;
+    u->done = NULL;
+    z->unanswered = true;
+    (void)sup_silent(z, "; when it does, the change is made, or taken back", &e);
+    done(z, &e, u->arg);
+    return 0;
 }
 
 static int prepare(struct zd *d, struct zone *z, struct update *u, struct problems *ps, struct err *e)
@@ -157,7 +176,7 @@ static int send_plan(struct zone *z, struct update *u, struct err *e)
     if (r < 0)
         js_free(m);
     else
-        r = sup_request(z, m, NULL, 0, finished, u, e);
+        r = sup_request_long(z, m, NULL, 0, finished, u, e);
     if (r < 0) {
         swap_plans(z, u);
         division_left(z->d);
@@ -188,20 +207,26 @@ static int begin(struct zd *d, struct zone *z, struct spec *spec, const char *ol
                  zone_update_done done, void *arg, struct err *e)
 {
     struct update *u = xcalloc(1, sizeof(*u));
-    *u = (struct update){.spec = spec, .old_text = xstrdup(old_text), .done = done, .arg = arg};
+    *u = (struct update){
+        .zone = z, .spec = spec, .old_text = xstrdup(old_text), .done = done, .arg = arg};
     int r = prepare(d, z, u, ps, e);
     r = r < 0 ? r : send_plan(z, u, e);
-    if (r < 0)
+    if (r < 0) {
         update_free(u);
-    else
-        z->updating = true;
-    return r;
+        return r;
+    }
+    z->updating = true;
+    (void)sd_event_add_time_relative(d->event, &u->deadline, CLOCK_MONOTONIC, SUP_PATIENCE_US, 0, on_deadline,
+                                     u);
+    return 0;
 }
 
 int zone_update(struct zd *d, struct zone *z, const struct spec *spec, const char *old_text,
                 struct problems *ps, zone_update_done done, void *arg, struct err *e)
 {
     struct spec *live = NULL;
+    if (z->unanswered)
+        return sup_silent(z, ", and has not for the change before", e);
     if (z->updating) {
         err_set(e, ERR_BUSY, EBUSY, "zone %s: another change is under way", z->name);
         return err_hint(e, "try again when it is done");

@@ -106,6 +106,7 @@ struct zone {
     struct waiters waiters; /* for its end */
     struct json_t *messages;
     bool dry_run, updating;
+    bool unanswered;     /* … and its supervisor has not answered in time */
     unsigned missing;    /* links of its plan that went with their parent, a bit each; of parents.c */
     const char *refresh; /* zone_refresh, once the update that is under way has ended */
     bool shared;         /* sharers.c: another zone has joined its network */
@@ -120,6 +121,7 @@ struct sup_reply {
     int64_t id;
     void (*done)(struct zone *z, const json *reply, const struct err *e, void *arg);
     void *arg;
+    struct sd_event_source *deadline; /* NULL: none */
 };
 struct session_start {
     struct zd_request *request; /* until the upgrade */
@@ -290,9 +292,18 @@ void lxcfs_tell_keeper(struct zd *d);
 /* supconn.c: one connection per running zone */
 int sup_attach_zone(struct zd *d, struct zone *z, int fd, struct err *e);
 void sup_detach_zone(struct zone *z);
+#define SUP_PATIENCE_US                                                                                      \
+    20000000u /* what it is asked it answers at once, but where it is stopped or its machine stands */
+/* done: with the answer, or an error after SUP_PATIENCE_US; what it answers then is told by events alone. */
 int sup_request(struct zone *z, json *message, const int *fds, unsigned nfds,
                 void (*done)(struct zone *, const json *, const struct err *, void *), void *arg,
                 struct err *e);
+/* The same for what may take long, or whose end must be known whenever it comes: done waits for the answer. */
+int sup_request_long(struct zone *z, json *message, const int *fds, unsigned nfds,
+                     void (*done)(struct zone *, const json *, const struct err *, void *), void *arg,
+                     struct err *e);
+int sup_silent(const struct zone *z, const char *then,
+               struct err *e); /* says that it does not answer; then: what comes of it, or "" */
 
 /* adopt.c */
 int adopt_all(struct zd *d, struct err *e);
@@ -324,6 +335,8 @@ json *zone_view(const struct zd_request *r, struct zd *d, struct zone *z, bool w
 struct event_hub *event_hub_new(void);
 void event_hub_free(struct event_hub *h);
 void event_publish(struct zd *d, const char *event, const char *zone, json *extra /* stolen, may be NULL */);
+void event_of(struct zd *d, const char *event, const char *what,
+              const char *name); /* {what: name}: of no zone */
 void event_follow(struct zd *d, struct zd_request *r, bool follow);
 
 /* waits.c: requests that wait for a zone's state */

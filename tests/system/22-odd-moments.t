@@ -45,6 +45,38 @@ is "$(eventually running state a)" running "... and it is adopted when it answer
 is "$(zc exec a -- echo hi)" hi "... whole"
 zc delete --force a >/dev/null
 
+# A supervisor that is stopped: whoever asks is told, and all is as the spec says when it goes on.
+zc create a --image host -- sleep 1000
+zc start a >/dev/null
+sup=$(sup_of a)
+kill -STOP "$sup"
+timeout 60 "$BIN/zonectl" set a tasks=321 labels.x=y >"$T/set.out" 2>&1 & set=$!
+timeout 60 "$BIN/zonectl" pause a >"$T/pause.out" 2>&1 & pause=$!
+wait $set
+is "$? $(grep -c 'set a: zone a: its supervisor does not answer; when it does' "$T/set.out")" "6 1" "a supervisor is stopped: set says so" "$(cat "$T/set.out")"
+wait $pause
+is "$? $(grep -c 'pause a: zone a: its supervisor does not answer' "$T/pause.out")" "6 1" "... pause, too"
+status_is 6 "... and the next set at once" timeout 5 "$BIN/zonectl" set a tasks=322
+like "$out" "its supervisor does not answer, and has not for the change before" "... with the reason"
+status_is 0 "zoned serves others" timeout 5 "$BIN/zonectl" list
+kill -CONT "$sup"
+is "$(eventually paused state a)" paused "it goes on: the zone is paused"
+zc resume a >/dev/null
+pids=$(ls -d /sys/fs/cgroup/*/"$inst.slice/a/pids.max" "/sys/fs/cgroup/$inst.slice/a/pids.max" 2>/dev/null | head -1)
+is "$(eventually 321 cat "$pids") $(field a .spec.tasks)" "321 321" "... and the change is made, and is in the spec"
+status_is 0 "... another one is taken" zc set a tasks=323
+is "$(cat "$pids") $(field a .drifted)" "323 false" "... and made"
+zc delete --force a >/dev/null
+zc create a --image host -- sleep 1000
+spare=$(sups zone-sup | tail -1)
+kill -STOP "$spare"
+status_is 6 "start -t gives up waiting" timeout 20 "$BIN/zonectl" start -t 1 a
+like "$out" "zone a does not run after 1 s \(ready\); its start goes on" "... says so"
+kill -CONT "$spare"
+is "$(eventually running state a)" running "... and it does"
+status_is 0 "a start that is in time" zc start -t 20 a
+zc delete --force a >/dev/null
+
 zc create r --image host --restart always --set restart.backoff=5s -- sh -c 'sleep 0.1; exit 3'
 zc start r >/dev/null
 eventually ready state r >/dev/null
@@ -155,6 +187,14 @@ timeout 60 "$BIN/zoned" --root "$T/a b" --shutdown
 kill $other 2>/dev/null
 wait $other
 is "$(pgrep -f "zone-sup --server $T/(a b|c)")" "" "... both are gone"
+
+zc create deaf --image host -- sh -c 'trap "" TERM INT; while :; do sleep 1; done'
+zc set deaf process.stop_timeout=1h >/dev/null
+zc start deaf >/dev/null
+is "$(curl -s -o /dev/null -w '%{http_code}' -m 60 --unix-socket "$ZONED_SOCKET" -d '{"timeout_ms": 1000}' http://x/v1/shutdown)" 200 "a shutdown with a time kills who does not stop in it"
+wait "$zoned_pid"
+start_zoned
+zc delete deaf
 
 zc create s --image host -- sleep 1000
 spare=$(sups zone-sup | tail -1)

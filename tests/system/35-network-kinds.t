@@ -110,7 +110,7 @@ net() { zc network show "$1" -o json | jq -r "$2"; }
 inside() { ns "$1" ip -4 -o addr show dev eth0 2>/dev/null | grep -o "${2:-inet [0-9.]*}"; }
 parent pm0 && parent pb0 && parent po0 bridge
 zc events -f -o json >"$T/events" 2>/dev/null &
-told() { jq -r 'select(.zone == "'"$1"'" and (.event | test("^network-(down|up)$"))) | .event' "$T/events" | xargs; }
+told() { jq -r 'select(.network == "'"$1"'" and (.event | test("^network-(down|up)$"))) | .event' "$T/events" | xargs; }
 zc network create pv --type macvlan --parent pm0 --subnet 10.39.0.0/24 >/dev/null && zc network create pb --type bridge --parent pb0 --subnet 10.39.1.0/24 >/dev/null &&
     zc network create po --type bridge --parent po0 --subnet 10.39.2.0/24 >/dev/null
 zc create v1 --network pv --address 10.39.0.5 --image host -- sleep 1000 && zc create b1 --network pb --address 10.39.1.5 --image host -- sleep 1000 &&

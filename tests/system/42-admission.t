@@ -171,6 +171,14 @@ refused 6 "used by zone inside" "deleting a pool in use" zc pool delete batch
 zc start inside
 refused 6 "used by zone inside" "... that runs" zc pool delete batch
 refused 8 "pool batch would be promised 0.2 CPUs together, the pool has 0" "a promise in a pool that promises nothing" zc set inside cpu.reserved=0.2
+refused 7 "cpu.cap: is given twice: cpu.cap=0.1 and cpu.cap=0.2" "a pool's key twice" zc pool set batch cpu.cap=0.1 cpu.cap=0.2
+refused 7 "cpu.cap: is given twice" "... and at its creation" zc pool create ring cpu.cap=0.1 cpu.cap=0.2
+refused 7 "cpu.reserved: is given twice" "... and the host's" zc set @host cpu.reserved=0.1 cpu.reserved=0.2
+zc pool create empty >/dev/null
+refused 8 "cpu.reserved: 1.5 CPUs are promised on CPU 0 alone, which is only 1" "more than the CPUs of a pool without zones" \
+    zc pool set empty cpu.set=0 cpu.reserved=1.5
+refused 8 "promised on CPU 0 alone" "... and at its creation" zc pool create ring cpu.set=0 cpu.reserved=1.5
+zc pool delete empty
 refused 8 "asks for" "a pool's promise over the machine" zc pool set batch cpu.cap= cpu.reserved=$cpus
 zc stop --force inside >/dev/null
 zc pool set batch cpu.cap= cpu.reserved=$(awk "BEGIN { print $cpus - 0.25 }") >/dev/null

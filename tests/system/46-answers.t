@@ -12,7 +12,7 @@ zc create rest --image host -- false
 status_is 0 "zones, a pool, a volume, networks" zc start web db
 is "$(curl -s --unix-socket "$ZONED_SOCKET" 'http://x/v1/zones?spec=0' | jq -c '[.[] | has("spec") or has("division")] | unique')" "[false]" \
     "zones without their specs, for who asks so"
-plan='{"source": {"text": "{zone: new, image: host, process: {args: [sleep]}, cpu: {reserved: 0.1, pool: batch}}"}}'
+plan='{"sources": [{"text": "{zone: new, image: host, process: {args: [sleep]}, cpu: {reserved: 0.1, pool: batch}}"}]}'
 described() { # NAME REQUEST…: each answer is as the document says
     local name=$1 wrong
     shift

@@ -26,8 +26,7 @@ status_is 7 "of two specs the second is bad" zc verify "$T/good.yaml" "$T/s.yaml
 status_is 3 "... one is not there, and the other is looked at too" zc verify -f "$T/none.yaml" -f "$T/s.yaml"
 is "$(echo "$out" | grep -c 's.yaml:[0-9]')" 4 "... with all its problems"
 status_is 0 "two good ones" zc verify -f "$T/good.yaml" -f "$T/good.yaml"
-status_is 2 "plan takes one" zc plan -f "$T/s.yaml" -f "$T/good.yaml"
-like "$out" "one spec at a time" "... and says so"
+status_is 7 "of two specs of a plan the first is bad" zc plan -f "$T/s.yaml" -f "$T/good.yaml"
 # What this host cannot do, too.
 zc network create shut --type sealed
 spec 'zone: x
@@ -100,6 +99,27 @@ ok $? "nothing was written outside"
 head -c 100000 /dev/urandom | gzip >"$T/t.gz" && head -c 5000 "$T/t.gz" >"$T/trunc.tar"
 status_is 7 "a truncated archive" zc create h --image "tar:$T/trunc.tar" -- true
 is "$(ls "$ROOT/lib/staging" | grep -v "^zone\.")" "" "staging holds nothing but the folder for the next zone"
+
+# What a body or a query may not hold is refused before anything is done.
+zc create typed --image host -- sleep 1000 >/dev/null
+api() { curl -s -w '\n%{http_code}' --unix-socket "$ZONED_SOCKET" -X "$1" ${3:+-d "$3"} "http://x/v1$2" | jq -rs '"\(.[1]) \(.[0].error.kind) \(.[0].error.message) \([.[0].error.details[]?.key])"'; }
+a_spec='"sources": [{"text": "{zone: typed, image: host, process: {args: [sleep, \"2000\"]}, tasks: 77}"}]'
+for body in '"dry_run": "true"' '"dry_run": 1' '"dryrun": true'; do
+    like "$(api POST /apply "{$a_spec, $body}")" "^400 invalid .*dry_?run: " "apply with {$body}"
+    like "$(api POST /zones/typed/start "{$body}")" "^400 invalid .*dry_?run: " "start with {$body}"
+done
+is "$(state typed) $(field typed .spec.tasks)" "installed 4096" "... neither applied nor started"
+zc start typed >/dev/null
+for body in '"set": "cpu.cap=0.4"' '"sets": ["cpu.cap=0.4"]' '"cpu": {"cap": 0.4}' ""; do
+    for what in zones/typed host; do like "$(api PATCH /$what "${body:+{$body\}}")" "^400 invalid .*(set|cpu)" "PATCH $what {$body}"; done
+done
+like "$(api POST /pools '{"name": "p", "cpu": {"cap": 0.5}}')" "^400 invalid the request: cpu: is not known \(name, set\)" "a pool with a field that is none"
+status_is 3 "... is not made" zc pool show p
+for body in '"timeout_ms": 500.0' '"force": 1' '"force": "true"'; do like "$(api POST /zones/typed/stop "{$body}")" "^400 invalid" "stop with {$body}"; done
+like "$(api DELETE "/zones/typed?force=yes")" "^400 invalid .*force: must be 1, 0, true or false" "a query that says neither yes nor no"
+like "$(api DELETE /zones/typed '{"force": true}')" "^400 invalid .*takes no body" "a body where none is read"
+is "$(state typed)" running "... and the zone runs on"
+is "$(api DELETE "/zones/typed?force=true")" "200 null null []" "force=true is force=1"
 
 raw() { timeout 20 python3 - "$ZONED_SOCKET" <<EOF
 import socket, sys

@@ -99,11 +99,11 @@ status_is 2 "options of another word" zc image list --platform linux/arm64
 status_is 1 "no such registry" zc image pull localhost:1/app:1
 like "$out" "localhost:1" "names it"
 code=$(curl -s -o "$T/e.json" -w '%{http_code}' --unix-socket "$ZONED_SOCKET" -d '{"ref":"a:1","credential":"x"}' http://x/v1/images/pull)
-is "$code $(jq -r .error.message "$T/e.json")" "422 credential: must be an object" "the API: a credential of the wrong kind"
+is "$code $(jq -r .error.message "$T/e.json")" "400 the request: credential: must be an object" "the API: a credential of the wrong kind"
 code=$(curl -s -o "$T/e.json" -w '%{http_code}' --unix-socket "$ZONED_SOCKET" -d '{"ref":"a:1","credential":{"username":"x"}}' http://x/v1/images/pull)
 like "$code $(cat "$T/e.json")" "422 .*credential: username and password" "the API: half a credential"
 code=$(curl -s -o "$T/e.json" -w '%{http_code}' --unix-socket "$ZONED_SOCKET" -d '{}' http://x/v1/images/pull)
-is "$code" "422" "the API: no reference"
+is "$code" "400" "the API: no reference"
 
 # ---- TLS with an authority of our own, and a login ----
 openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=ours -keyout "$T/ca.key" -out "$T/ca.pem" 2>/dev/null

@@ -114,6 +114,22 @@ is "$(zc logs web | grep -c ready)" 2 "logs of two starts"
 like "$(zc logs --timestamps -n 1 web)" "^20[0-9-]+T.* ready" "logs with timestamps"
 like "$(zc stats -o json | jq -r '.zones[].name' | tr '\n' ' ')" "mark" "stats"
 like "$(zc events)" 'running +mark' "events"
+tell() { zc events -o json | jq -rc "select($1) | del(.time) | to_entries | map(\"\\(.key)=\\(.value)\") | join(\" \")" | xargs; }
+changes_of() { tell '.event == "changed" and .zone == "web"' | wc -w; }
+was=$(changes_of)
+zc set web cpu.shares=150 >/dev/null
+is "$(($(changes_of) - was))" 2 "a change is an event"
+zc set web cpu.shares=150 >/dev/null
+is "$(($(changes_of) - was))" 2 "... what changes nothing is none"
+zc pool create told cpu.cap=0.5 >/dev/null && zc pool set told cpu.cap=0.6 >/dev/null && zc pool set told cpu.cap=0.6 >/dev/null && zc pool delete told
+is "$(tell '.pool')" "event=pool_created pool=told event=pool_changed pool=told event=pool_deleted pool=told" "a pool's events name it"
+zc network create told --type sealed >/dev/null && zc network delete told
+is "$(tell '.network == "told"')" "event=network-created network=told event=network-deleted network=told" "a network's events name it as a network"
+zc volume create told >/dev/null && zc volume delete told
+is "$(tell '.volume == "told"')" "event=volume_created volume=told event=volume_deleted volume=told" "a volume's, too"
+zc create told --image host -- true >/dev/null && zc rename told tale >/dev/null && zc delete tale
+is "$(tell '.event == "renamed" and .zone == "told"')" "event=renamed zone=told new=tale" "a new name is told"
+is "$(timeout 2 "$BIN/zonectl" events -f | grep -c ' renamed .*told')" 1 "events -f begins with what happened"
 status_is 0 "df" zc df
 status_is 0 "doctor" zc doctor
 like "$(curl -s --unix-socket "$ZONED_SOCKET" http://x/v1/metrics)" 'zoned_zone_cpu_seconds_total\{zone="mark"\}' "metrics"

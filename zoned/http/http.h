@@ -15,6 +15,24 @@ struct zd_request;
 enum zd_role { ROLE_NONE, ROLE_VIEWER, ROLE_OPERATOR, ROLE_ADMIN };
 enum zd_body { BODY_NONE, BODY_JSON, BODY_SPOOL /* into an unnamed file */ };
 
+/* What a body or a query may hold. The door checks it before the handler runs: a handler reads no type twice. null stands for a
+ * field that is absent, but for one that is required. */
+enum zd_type {
+    ZD_ANY, /* of name "*": every field; who reads the body checks it by a schema of its own */
+    ZD_BOOL,
+    ZD_INT, /* 0 or more */
+    ZD_TEXT,
+    ZD_TEXTS,
+    ZD_OBJECT, /* with the fields of `of`, NULL: of any */
+    ZD_OBJECTS
+};
+struct zd_field {
+    const char *name; /* NULL: the table's end */
+    enum zd_type type;
+    bool required;
+    const struct zd_field *of;
+};
+
 /* A handler answers by one zd_reply_* call, now or later, or returns a negative errno with e (and r's
  * problems) filled and is answered for. A request stays valid until it is answered. */
 typedef int (*zd_handler)(struct zd *d, struct zd_request *r, struct err *e);
@@ -24,16 +42,19 @@ struct zd_route {
     enum zd_role role;
     enum zd_body body;
     zd_handler handle;
-    const char *operation; /* operationId of the OpenAPI document */
+    const char *operation;                 /* operationId of the OpenAPI document */
+    const struct zd_field *fields, *query; /* NULL: none */
 };
 
-const char *zd_param(const struct zd_request *r, unsigned i);      /* i-th {…} of the pattern */
-const char *zd_query(const struct zd_request *r, const char *key); /* NULL if absent */
-char *const *zd_query_all(struct zd_request *r, const char *key);  /* borrowed strv */
-const json *zd_body_of(const struct zd_request *r);                /* an object, or NULL */
-int zd_body_fd(const struct zd_request *r);                        /* BODY_SPOOL: at offset 0, borrowed */
+const char *zd_param(const struct zd_request *r, unsigned i);                 /* i-th {…} of the pattern */
+const char *zd_query(const struct zd_request *r, const char *key);            /* NULL if absent */
+bool zd_query_flag(const struct zd_request *r, const char *key, bool absent); /* 1, true; 0, false */
+char *const *zd_query_all(struct zd_request *r, const char *key);             /* borrowed strv */
+const json *zd_body_of(const struct zd_request *r);                           /* an object, or NULL */
+int zd_body_fd(const struct zd_request *r); /* BODY_SPOOL: at offset 0, borrowed */
 bool zd_wants_upgrade(const struct zd_request *r);
 struct problems *zd_problems(struct zd_request *r); /* details of the error answer */
+uint64_t zd_request_id(const struct zd_request *r); /* of this request alone, also after its end */
 void zd_peer(const struct zd_request *r, uid_t *uid, pid_t *pid);
 enum zd_role zd_role_of(const struct zd_request *r);
 /* Called when the client has gone before the answer; the handler may stop waiting, and still answers (which

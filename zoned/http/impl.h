@@ -36,6 +36,11 @@ const struct zd_route *zd_route_find(const struct zd_route *routes, unsigned n, 
 /* No bytes: 0 and NULL. Anything but one object is invalid. */
 int zd_body_parse(const char *text, size_t n, json **out, struct err *e);
 
+/* ---- fields (fields.c): pure ---- */
+/* ps: all that is wrong with a request's query and body, by the tables of its route. */
+void zd_fields_check(const struct zd_route *route, const struct zd_url *u, json *body, struct problems *ps);
+bool zd_is_flag(const char *text, bool *value);
+
 /* ---- peers (peer.c) ---- */
 struct zd_groups { /* gids of viewer, operator, admin; (gid_t)-1 where the host has no such group */
     gid_t gid[ROLE_ADMIN + 1];
@@ -84,6 +89,7 @@ struct zd_server {
     const struct zd_route *routes;
     unsigned nroutes;
     int tmp_dirfd;
+    uint64_t requests; /* so far */
     char *unlink_path;
     struct zd_groups groups;
     struct zd_limits limits;
@@ -100,6 +106,7 @@ struct zd_request {
     struct zd_server *server; /* NULL: the server has gone, only the handler still holds it */
     struct zd_conn *conn;
     char *uri;
+    uint64_t id;
     struct zd_url url;
     unsigned param[ZD_PARTS_MAX];
     int nparams;

@@ -80,6 +80,7 @@ void *zd_on_uri(void *arg, const char *uri, struct MHD_Connection *mhd)
     r->server = s;
     r->conn = conn_of(mhd);
     r->uri = xstrdup(uri);
+    r->id = ++s->requests;
     r->spool_fd = -1;
     if (r->conn) {
         r->conn->deadline = clock_mono_us() + s->limits.request_us;
@@ -172,6 +173,14 @@ static int receive(struct zd_request *r, const char *data, size_t n, struct err 
                   : 0;
 }
 
+static int check_fields(struct zd_request *r, struct err *e)
+{
+    if (r->route->body == BODY_NONE && r->received > 0)
+        return err_set(e, ERR_INVALID, EINVAL, "%s %s takes no body", r->route->method, r->route->pattern);
+    zd_fields_check(r->route, &r->url, r->object, &r->problems);
+    return r->problems.len ? problems_to_err(&r->problems, e, "the request") : 0;
+}
+
 static void handle(struct zd_request *r)
 {
     struct err e = {0};
@@ -180,6 +189,7 @@ static void handle(struct zd_request *r)
     r->conn->deadline = 0;
     int rc = zd_body_parse(r->body.p, r->body.len, &r->object, &e);
     str_done(&r->body);
+    rc = rc < 0 ? rc : check_fields(r, &e);
     if (rc < 0)
         status = MHD_HTTP_BAD_REQUEST;
     else if (r->spool_fd >= 0 && lseek(r->spool_fd, 0, SEEK_SET) < 0)
@@ -296,6 +306,15 @@ const char *zd_query(const struct zd_request *r, const char *key)
     return NULL;
 }
 
+bool zd_query_flag(const struct zd_request *r, const char *key, bool absent)
+{
+    const char *text = zd_query(r, key);
+    bool value = absent;
+    if (text)
+        (void)zd_is_flag(text, &value);
+    return value;
+}
+
 char *const *zd_query_all(struct zd_request *r, const char *key)
 {
     char **list = NULL;
@@ -327,6 +346,11 @@ bool zd_wants_upgrade(const struct zd_request *r)
 struct problems *zd_problems(struct zd_request *r)
 {
     return &r->problems;
+}
+
+uint64_t zd_request_id(const struct zd_request *r)
+{
+    return r->id;
 }
 
 void zd_peer(const struct zd_request *r, uid_t *uid, pid_t *pid)

@@ -48,6 +48,12 @@ static int h_echo(struct zd *d, struct zd_request *r, struct err *e)
     return 0;
 }
 
+static int h_typed(struct zd *d, struct zd_request *r, struct err *e)
+{
+    zd_reply_text(r, 200, "text/plain", xstrdup(zd_query_flag(r, "force", false) ? "forced" : "asked"));
+    return 0;
+}
+
 static int h_spool(struct zd *d, struct zd_request *r, struct err *e)
 {
     zd_reply_fd(r, "application/x-tar", dup(zd_body_fd(r)));
@@ -162,17 +168,28 @@ static int h_quit(struct zd *d, struct zd_request *r, struct err *e)
     return sd_event_exit(d->event, 0);
 }
 
+static const struct zd_field any[] = {{.name = "*", .type = ZD_ANY}, {.name = NULL}};
+static const struct zd_field part[] = {{.name = "text", .type = ZD_TEXT, .required = true}, {.name = NULL}};
+static const struct zd_field typed[] = {{.name = "sure", .type = ZD_BOOL, .required = true},
+                                        {.name = "count", .type = ZD_INT},
+                                        {.name = "words", .type = ZD_TEXTS},
+                                        {.name = "part", .type = ZD_OBJECT, .of = part},
+                                        {.name = "parts", .type = ZD_OBJECTS, .of = part},
+                                        {.name = NULL}};
+static const struct zd_field typed_query[] = {
+    {.name = "force", .type = ZD_BOOL}, {.name = "n", .type = ZD_INT}, {.name = NULL}};
 static const struct zd_route routes[] = {
-    {"GET", "/v1/hello", ROLE_VIEWER, BODY_NONE, h_hello, "hello"},
-    {"GET", "/v1/zones/{name}/hello", ROLE_VIEWER, BODY_NONE, h_hello, "helloZone"},
-    {"POST", "/v1/echo", ROLE_ADMIN, BODY_JSON, h_echo, "echo"},
-    {"PUT", "/v1/spool", ROLE_ADMIN, BODY_SPOOL, h_spool, "spool"},
-    {"GET", "/v1/later", ROLE_VIEWER, BODY_NONE, h_later, "later"},
-    {"GET", "/v1/stream", ROLE_VIEWER, BODY_NONE, h_stream, "stream"},
-    {"GET", "/v1/flood", ROLE_VIEWER, BODY_NONE, h_flood, "flood"},
-    {"POST", "/v1/upgrade", ROLE_ADMIN, BODY_JSON, h_upgrade, "upgrade"},
-    {"GET", "/v1/problems", ROLE_VIEWER, BODY_NONE, h_problems, "problems"},
-    {"POST", "/v1/quit", ROLE_ADMIN, BODY_NONE, h_quit, "quit"},
+    {"GET", "/v1/hello", ROLE_VIEWER, BODY_NONE, h_hello, "hello", NULL, any},
+    {"GET", "/v1/zones/{name}/hello", ROLE_VIEWER, BODY_NONE, h_hello, "helloZone", NULL, any},
+    {"POST", "/v1/echo", ROLE_ADMIN, BODY_JSON, h_echo, "echo", any, NULL},
+    {"POST", "/v1/typed", ROLE_ADMIN, BODY_JSON, h_typed, "typed", typed, typed_query},
+    {"PUT", "/v1/spool", ROLE_ADMIN, BODY_SPOOL, h_spool, "spool", NULL, NULL},
+    {"GET", "/v1/later", ROLE_VIEWER, BODY_NONE, h_later, "later", NULL, any},
+    {"GET", "/v1/stream", ROLE_VIEWER, BODY_NONE, h_stream, "stream", NULL, any},
+    {"GET", "/v1/flood", ROLE_VIEWER, BODY_NONE, h_flood, "flood", NULL, NULL},
+    {"POST", "/v1/upgrade", ROLE_ADMIN, BODY_JSON, h_upgrade, "upgrade", any, NULL},
+    {"GET", "/v1/problems", ROLE_VIEWER, BODY_NONE, h_problems, "problems", NULL, NULL},
+    {"POST", "/v1/quit", ROLE_ADMIN, BODY_NONE, h_quit, "quit", NULL, NULL},
 };
 
 static pid_t start(const char *path, int *pipe_out)
@@ -247,6 +264,45 @@ static void test_requests(const char *s)
         200, "\r\n\r\nhello", "a chunked body into a file, and back");
     is_status(s, "POST /v1/upgrade HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", 400, "upgrade",
               "no upgrade asked");
+}
+
+static void typed_is(const char *s, const char *query, const char *body, int want, const char *contains)
+{
+    auto_free char *request = xasprintf(
+        "POST /v1/typed%s HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n%s", query, strlen(body), body);
+    auto_free char *what = xasprintf("%s %s", query, body);
+    is_status(s, request, want, contains, what);
+}
+
+static void test_fields(const char *s)
+{
+    typed_is(s, "", "{\"sure\":true}", 200, "asked");
+    typed_is(s, "", "{\"sure\":true,\"count\":0,\"words\":[\"a\"],\"part\":{\"text\":\"\"},\"parts\":[]}",
+             200, NULL);
+    typed_is(s, "", "{\"sure\":true,\"count\":null,\"words\":null,\"part\":null}", 200, NULL);
+    typed_is(s, "", "", 400, "sure: is missing: true or false is wanted");
+    typed_is(s, "", "{\"sure\":null}", 400, "sure: is missing");
+    typed_is(s, "", "{\"sure\":\"true\"}", 400, "sure: must be true or false");
+    typed_is(s, "", "{\"sure\":1}", 400, "\"kind\":\"invalid\"");
+    typed_is(s, "", "{\"sure\":true,\"cuont\":1}", 400,
+             "cuont: is not known (sure, count, words, part, parts)");
+    typed_is(s, "", "{\"sure\":true,\"count\":5.0}", 400, "count: must be a whole number, 0 or more");
+    typed_is(s, "", "{\"sure\":true,\"count\":-1}", 400, "count: must be");
+    typed_is(s, "", "{\"sure\":true,\"words\":\"a=1\"}", 400, "words: must be a list of strings");
+    typed_is(s, "", "{\"sure\":true,\"words\":[1]}", 400, "words: must be a list of strings");
+    typed_is(s, "", "{\"sure\":true,\"part\":{\"txet\":\"a\"}}", 400, "\"key\":\"part.text\"");
+    typed_is(s, "", "{\"sure\":true,\"parts\":[{\"text\":\"\"},{\"text\":1}]}", 400,
+             "parts[1].text: must be a string");
+    typed_is(s, "?force=1", "{\"sure\":true}", 200, "forced");
+    typed_is(s, "?force=true&n=3", "{\"sure\":true}", 200, "forced");
+    typed_is(s, "?force=false", "{\"sure\":true}", 200, "asked");
+    typed_is(s, "?force=yes", "{\"sure\":true}", 400, "force: must be 1, 0, true or false");
+    typed_is(s, "?force", "{\"sure\":true}", 400, "force: must be");
+    typed_is(s, "?n=-1", "{\"sure\":true}", 400, "n: must be a whole number");
+    typed_is(s, "?forse=1", "{\"sure\":true}", 400, "forse: is not known (force, n)");
+    typed_is(s, "?n=1&n=2", "{\"sure\":true}", 400, "n: is given twice");
+    is_status(s, "GET /v1/hello HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}", 400, "takes no body",
+              "a body where none is wanted");
 }
 
 static void test_limits(const char *s)
@@ -467,6 +523,7 @@ int main(void)
     is_int(reported(reports), 'R', "the server runs");
     ok(stat(path, &sb) == 0 && (sb.st_mode & 07777) == 0666, "at a socket for all");
     test_requests(path);
+    test_fields(path);
     test_keep_alive(path);
     test_roles(path);
     test_later(path, reports, server);
