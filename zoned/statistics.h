@@ -17,8 +17,10 @@ void entitle(struct entitlement *at, unsigned n, const char *online, double whol
 /* sample.c: taking statistics of many zones cheaply */
 struct zone_sample {
     struct cg_stats stats;
-    uint64_t full_us; /* when all of it was read; CPU time and memory are newer */
-    bool ran;         /* since then */
+    uint64_t full_us;   /* when all of it was read */
+    uint64_t looked_us; /* when that was last seen to hold: nothing moves in it */
+    uint64_t read_us;   /* of CPU time and memory, which are newer, and of the links */
+    bool ran, restless; /* since full_us; between the last two */
     VEC(struct net_count) links;
     uint64_t links_of; /* start_no + 1 */
     char *text;        /* the API's object, while nothing in it moved */
@@ -27,7 +29,7 @@ struct zone_sample {
 struct zone_sample *sample_of(struct zone *z);
 void sample_drop(struct zone *z);
 void sample_stale(struct zone *z); /* another spec, other links */
-/* everything: in full and now; else what a tenth of a second or a bounded look gives. */
+/* everything: in full and now; else what was read just now or what a bounded look gives. */
 void sample_take(struct zd *d, struct zone **all, unsigned n, bool everything);
 void sample_entitle(struct zd *d); /* entitled, guaranteed of all, if the division has changed */
 void sample_use(struct zone *z, uint64_t usage_usec); /* keeps z->cpu_use */

@@ -190,7 +190,6 @@ struct zd {
     bool division_moved;                  /* since sample_entitle */
     struct cg_io io_zones, io_zones_seen; /* told; what the kernel said last */
     uint64_t cpu_host_usec;               /* what ran outside of zones: the highest told */
-    uint64_t sampled_us;                  /* when all zones' statistics were taken last */
     bool shutting_down, booting, in_boot;
     struct zd_request *shutdown_request;
     int exit_code;

@@ -142,7 +142,39 @@ zc create small --cpus 0 --cpu-shares 10 --image host -- sh -c "$spin"
 zc start small
 sleep 0.5
 provoked small 1 "neighbour crowd" "why: a neighbour, named"
-zc stop --force crowd >/dev/null
+zc stop --force crowd small >/dev/null
+# Who starves, or waits for a disk, uses next to no CPU: what he waits for moves all the same, and evenly.
+zc create rich --cpus 0 --cpu-shares 10000 --image host -- sh -c "$spin"
+zc create poor --cpus 0 --cpu-shares 10 --image host -- sh -c "$spin"
+zc create reader --set io.read=200K --image host -- sh -c 'dd if=/dev/zero of=/var/tmp/x bs=1M count=8 2>/dev/null; sync
+    while :; do dd if=/var/tmp/x of=/dev/null bs=256k iflag=direct 2>/dev/null; done'
+zc start rich poor reader
+slice_weight 262144 10000
+zc stats 0.3 poor >/dev/null
+steady() { # steady SECTION ZONE STATS-OPTION…: in all of eight intervals some task waited half the time and more, and no more than there is
+    local at=$1 who=$2
+    shift 2
+    zc stats -o json "$@" | jq -s -r --arg n "$who" "[.[].rows[] | select(.name == \$n) | .$at.percent_waiting] | if all(. != null and . > 50 and . <= 100) then \"steady\" else . end"
+}
+if [ "$counted" = true ]; then
+    is "$(for i in 1 2 3 4 5 6; do zc why poor -i 0.2 -o json; done | jq -s -r '[.[].counters.cpu_waiting] | if all(. > 0.5) then "always" else . end')" \
+        always "why: who starves waits, whenever it is asked"
+    is "$(steady cpu poor -i 0.2 -n 8 poor)" steady "stats of one zone: so too"
+    is "$(steady cpu poor -i 0.2 -n 8)" steady "... of all"
+    until_ok eval '[ "$(zc stats reader -o json | jq ".zones[0].io.read > 100000")" = true ]'
+    is "$(for i in 1 2 3 4 5 6; do zc why reader -i 0.2 -o json; done | jq -s -r '[.[].counters.io_waiting] | if all(. > 0.5) then "always" else . end')" \
+        always "why: who waits for a disk, too"
+    is "$(steady io reader -i 0.2 -n 8 reader)" steady "stats of one zone: so too"
+fi
+even() { # even STATS-OPTION…: what runs without a pause is told so in each of ten intervals
+    zc stats -o json "$@" | jq -s -r '[.[].rows[] | select(.name == "rich") | .cpu.used] | if all(. != null and . > 0.5 and . < 1.3) then "even" else . end'
+}
+is "$(even -i 0.1 -n 10)" even "intervals of a tenth of a second"
+while curl -s --unix-socket "$ZONED_SOCKET" http://x/v1/metrics >/dev/null; do sleep 0.03; done & poller=$!
+is "$(even -i 0.1 -n 10)" even "... and beside somebody who asks for the metrics all the time"
+kill $poller
+zc delete --force rich poor reader >/dev/null
+zc start small
 zc pool create tight cpu.cap=0.2 cpu.reserved=0.1 >/dev/null
 zc create swimmer --image host --set cpu.pool=tight --cpu-shares 300 -- sh -c "$spin"
 zc create paddler --image host --set cpu.pool=tight -- sleep 10000
