@@ -308,25 +308,89 @@ void ctl_interval_high(json *high, const json *interval)
     }
 }
 
-/* What a zone that has ended had used when it was last seen; it holds nothing any more. */
-static json *last_words(const json *zone)
+static const struct {
+    const char *section, *keys[8];
+} counters[] = {{"cpu",
+                 {"usage_usec", "user_usec", "system_usec", "throttled_usec", "periods", "throttled_periods",
+                  "psi_some_usec"}},
+                {"memory", {"oom_kills", "psi_some_usec", "psi_full_usec"}},
+                {"io", {"read", "write", "read_ops", "write_ops", "psi_some_usec", "psi_full_usec"}}};
+
+static json *members(json *from)
 {
-    static const char *const counters[] = {"cpu", "io", "network"};
     json *o = js_object();
-    js_set_str(o, "name", js_get_str(zone, "name", "?"));
-    js_set(o, "state", js_null());
-    for (unsigned i = 0; i < ARRAY_LEN(counters); i++)
-        js_set(o, counters[i], js_ref(js_get(zone, counters[i])));
+    for (void *it = js_iter(from); it; it = js_next(from, it))
+        js_set(o, js_iter_key(it), js_ref(js_iter_value(it)));
+    return o;
+}
+
+static bool is_int(const json *o, const char *key)
+{
+    return js_type_of(js_get(o, key)) == JS_INT;
+}
+
+/* A section of a zone with its counters as they would stand had it never started anew: those of its groups now, and what
+ * earlier ones had counted. What is not known now stays as it was. */
+static json *counted_on(unsigned at, json *now, const json *ended, const json *so_far)
+{
+    json *o = members(now);
+    for (const char *const *k = counters[at].keys; *k; k++)
+        if (is_int(now, *k))
+            js_set_int(o, *k, js_get_int(now, *k, 0) + js_get_int(ended, *k, 0));
+        else if (is_int(so_far, *k))
+            js_set(o, *k, js_ref(js_get(so_far, *k)));
+    return o;
+}
+
+/* Links that are no more have sent what they sent. */
+static json *all_links(const json *now, const json *so_far)
+{
+    json *all = js_array();
+    js_add_all(all, now);
+    for (size_t i = 0; i < js_len(so_far); i++)
+        if (!link_in(now, js_at(so_far, i)))
+            js_add(all, js_ref(js_at(so_far, i)));
+    return all;
+}
+
+/* A zone as it is now, or the name of one that has ended and holds nothing any more, with all that it was seen to use. It
+ * keeps the number of the groups that it was first seen with; `counted` are those of now. */
+static json *seen_zone(json *mine, json *now)
+{
+    json *o = members(now);
+    int64_t was = js_get_int(mine, "counted", js_get_int(mine, "group", 0));
+    int64_t is = is_int(now, "group") ? js_get_int(now, "group", 0) : was;
+    json *ended = is == was ? js_ref(js_get(mine, "ended")) : members(mine);
+    if (is != was)
+        js_del(ended, "ended"); /* it is in its counters */
+    js_set_int(o, "counted", is);
+    js_set(o, "group", js_ref(js_get(mine, "group")));
+    for (unsigned i = 0; i < ARRAY_LEN(counters); i++) {
+        const char *section = counters[i].section;
+        js_set(o, section,
+               counted_on(i, js_get(now, section), js_get(ended, section), js_get(mine, section)));
+    }
+    js_set(o, "network", all_links(js_get(now, "network"), js_get(mine, "network")));
+    js_set(o, "ended", ended);
     return o;
 }
 
 json *ctl_interval_seen(const json *before, const json *now)
 {
-    json *o = js_object(), *zones = js_array(), *earlier = js_get(before, "zones");
-    js_add_all(zones, js_get(now, "zones"));
-    for (size_t i = 0; i < js_len(earlier); i++)
-        if (!named(zones, js_get_str(js_at(earlier, i), "name", "")))
-            add_in_order(zones, last_words(js_at(earlier, i)));
+    json *o = js_object(), *zones = js_array(), *is = js_get(now, "zones"), *was = js_get(before, "zones");
+    for (size_t i = 0; i < js_len(is); i++) {
+        json *z = js_at(is, i), *mine = named(was, js_get_str(z, "name", ""));
+        js_add(zones, mine ? seen_zone(mine, z) : js_ref(z));
+    }
+    for (size_t i = 0; i < js_len(was); i++) {
+        const char *name = js_get_str(js_at(was, i), "name", "?");
+        if (named(is, name))
+            continue;
+        auto_js json *gone = js_object();
+        js_set_str(gone, "name", name);
+        js_set(gone, "state", js_null());
+        add_in_order(zones, seen_zone(js_at(was, i), gone));
+    }
     js_set(o, "host", js_ref(js_get(now, "host")));
     js_set(o, "zones", zones);
     return o;

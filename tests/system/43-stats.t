@@ -109,6 +109,20 @@ rx2=$(received)
 [ $((rx2 - rx)) -ge $sent ]
 ok $? "... over a restart by policy, which makes new links under the same names ($((rx2 - rx)))"
 zc delete --force again >/dev/null
+# A link that stays when the list of links changes has sent what it sent.
+zc network create later --type sealed --subnet 10.42.7.0/24 >/dev/null
+zc create two --network later --image host -- sleep 10000
+zc start two
+zc exec two -- ping -q -f -c 2000 -s 1400 -W 5 10.42.7.1 >/dev/null 2>&1
+[ "$(zc stats two -o json | jq '.zones[0].network[0].tx_bytes')" -gt 2000000 ]
+ok $? "a zone that has sent much"
+(sleep 0.5; zc set two 'network=[{link: default},{link: later}]' >/dev/null) &
+high=$(zc stats -i 0.3 -n 8 -R high -o json two | jq -s -c '.[-1].rows[0].network')
+wait $!
+is "$(jq '.received < 100000 and .sent < 100000' <<<"$high")" true "links change: no spike" "$high"
+is "$(zc stats two -o json | jq '.zones[0].network | length')" 2 "... and it has both"
+zc delete --force two >/dev/null
+zc network delete later >/dev/null
 
 # why
 # With v1 alone nobody counts what tasks wait for: only what a cap did is known, and why says so.
@@ -173,6 +187,12 @@ is "$(even -i 0.1 -n 10)" even "intervals of a tenth of a second"
 while curl -s --unix-socket "$ZONED_SOCKET" http://x/v1/metrics >/dev/null; do sleep 0.03; done & poller=$!
 is "$(even -i 0.1 -n 10)" even "... and beside somebody who asks for the metrics all the time"
 kill $poller
+(sleep 1; zc restart rich) &
+many=$(zc stats -i 0.5 -n 8 -R total -o json rich | jq -s -c .)
+wait $!
+sums=($(jq -r '[.[:-1][] | .seconds as $s | .rows[] | select(.name == "rich") | .cpu.used * $s] | add' <<<"$many")
+    $(jq -r '.[-1].rows[] | select(.name == "rich") | .cpu.used' <<<"$many"))
+within "${sums[1]}" "${sums[0]}" 0.1 "total of a zone that was started anew is the sum of the intervals"
 zc delete --force rich poor reader >/dev/null
 zc start small
 zc pool create tight cpu.cap=0.2 cpu.reserved=0.1 >/dev/null

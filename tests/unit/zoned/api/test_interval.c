@@ -117,8 +117,39 @@ static void test_links_change(void)
     is_near(anew, "z", "network", "received", 40000000); /* another link under that name */
 }
 
+/* Seen at 5 s of CPU time, it uses 2, is started anew twice, is away for a while in between. */
+static void test_total_over_restarts(void)
+{
+    auto_js json *a = answer(HOST(0, 0, 0, 0) LOOKED(7, 1, 1, 5000000, 5000000, 900, LINK("eth0", 4, 1000)));
+    auto_js json *b = answer(HOST(2000000, 2000000, 2000000, 0)
+                                 LOOKED(7, 2000001, 2000001, 7000000, 7000000, 950, LINK("eth0", 4, 1100)));
+    auto_js json *c = answer(HOST(4000000, 4000000, 4000000, 0)
+                                 LOOKED(8, 4000001, 4000001, 1500000, 1500000, 20, LINK("eth0", 5, 10)));
+    auto_js json *d = answer(HOST(6000000, 4000000, 4000000, 0) "]}");
+    auto_js json *e = answer(HOST(8000000, 6000000, 6000000, 0)
+                                 LOOKED(9, 8000001, 8000001, 2000000, 2000000, 30, LINK("eth0", 6, 5)));
+    auto_js json *f = answer(HOST(10000000, 8000000, 8000000, 0)
+                                 LOOKED(9, 10000001, 10000001, 4000000, 4000000, 40, LINK("eth0", 6, 7)));
+    json *of[] = {b, c, d, e, f}, *seen = js_ref(a);
+    for (unsigned i = 0; i < ARRAY_LEN(of); i++) {
+        json *more = ctl_interval_seen(seen, of[i]);
+        js_free(seen);
+        seen = more;
+    }
+    auto_js json *sum = ctl_interval(a, seen);
+    is_near(sum, "z", "cpu", "used", 0.75);
+    ctl_interval_total(sum);
+    is_near(sum, "z", "cpu", "used", 7.5);
+    is_near(sum, "z", "cpu", "user", 7.5);
+    is_near(sum, "z", "io", "read", 110);
+    is_near(sum, "z", "network", "received", 117);
+    is_near(sum, "[others]", "cpu", "used", 0.5); /* before it was seen again */
+    js_free(seen);
+}
+
 int main(void)
 {
+    test_total_over_restarts();
     test_come_and_go();
     test_windows();
     test_links_change();
