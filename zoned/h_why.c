@@ -53,6 +53,7 @@ static void look_back(struct asking *a, const struct zone *z, struct why_zone *t
                             .state = z->state,
                             .entitled = z->entitled,
                             .cap = has ? has->cpu.cap : -1,
+                            .idle = has && has->cpu.idle,
                             .set = divided ? z->plan->cpu.set
                                    : has   ? has->cpu.set
                                            : NULL};
@@ -117,6 +118,7 @@ static void look_above(const struct asking *a, const struct zone *z, struct why_
     if (pool) {
         read_pool(d, pool, &now);
         f->pool = pool->name;
+        f->pool_idle = pool->spec->cpu.idle;
         f->pool_cap = now.cap;
         f->pool_foreign = foreign(now.cap, pool->now.cap);
         f->pool_held = now.cap > 0 && a->start_no == z->start_no ? held(&a->pool, &now) : 0;
@@ -166,8 +168,10 @@ static json *decide(struct asking *a, struct zone *z, struct zone **all, unsigne
     look_above(a, z, &f);
     f.gone = z->group && cg_gone(z->group);
     for (unsigned i = 0; i < n; i++)
-        if (all[i] != z && all[i]->group)
-            look_back(a, all[i], &others[f.nothers++]);
+        if (all[i] != z && all[i]->group) {
+            look_back(a, all[i], &others[f.nothers]);
+            others[f.nothers++].mate = f.pool && running_pool(a->d, all[i]) == running_pool(a->d, z);
+        }
     f.others = others;
     double machine = part(a->total.cpu_machine, total.cpu_machine, f.seconds),
            zones = part(a->total.cpu_zones, total.cpu_zones, f.seconds);

@@ -48,6 +48,8 @@ struct why_zone {
     double read, write, refaults;       /* bytes a second */
     uint64_t mem, mem_cap, oom_kills;   /* mem_cap: SPEC_UNSET = none */
     bool io_capped;
+    bool idle;  /* cpu.idle of its own: it gets what the others on its CPUs leave */
+    bool mate;  /* of self's pool */
     bool blind; /* nobody counts what its tasks wait for: wait_… say nothing */
 };
 enum why_bound { WHY_SET, WHY_DEDICATED, WHY_POOL, WHY_OTHERS }; /* whose doing a zone's set is */
@@ -60,10 +62,11 @@ struct why_facts {
     unsigned nothers, cpus;
     double seconds, host_used;
     const char *pool;               /* or NULL */
+    bool pool_idle;                 /* the pool's cpu.idle */
     double pool_cap, pool_held;     /* … as the kernel has it */
     double all_cap, all_held;       /* of the quota on all zones together; < 0: none */
     bool pool_foreign, all_foreign; /* somebody else wrote that cap */
 };
-/* {zone, cause, neighbour, text, seconds, counters}: cap, pool, reserved, memory, io, set, dedicated, machine,
+/* {zone, cause, neighbour, text, seconds, counters}: cap, pool, reserved, memory, io, set, dedicated, machine, idle,
  * neighbour, host, none, unknown, paused, not_running, no_groups. */
 json *why_decide(const struct why_facts *f);

@@ -193,7 +193,22 @@ wait $!
 sums=($(jq -r '[.[:-1][] | .seconds as $s | .rows[] | select(.name == "rich") | .cpu.used * $s] | add' <<<"$many")
     $(jq -r '.[-1].rows[] | select(.name == "rich") | .cpu.used' <<<"$many"))
 within "${sums[1]}" "${sums[0]}" 0.1 "total of a zone that was started anew is the sum of the intervals"
-zc delete --force rich poor reader >/dev/null
+zc delete --force poor reader >/dev/null
+# idle: shares are inert, and said to be
+zc set rich cpu.shares= >/dev/null
+zc create lazy --cpus 0 --set cpu.idle=true --image host -- sh -c "$spin"
+zc start lazy
+like "$(zc set lazy cpu.shares=400 2>&1)" "cpu\\.shares: count for nothing while cpu\\.idle is set" "shares of an idle zone are remarked"
+provoked lazy 1 "idle -" "why: its own cpu.idle"
+zc delete --force lazy >/dev/null
+zc pool create dregs cpu.idle=true >/dev/null
+like "$(zc pool set dregs cpu.shares=300 2>&1)" "cpu\\.shares: count for nothing while cpu\\.idle is set" "... and of an idle pool"
+zc create lazy --cpus 0 --set cpu.pool=dregs --image host -- sh -c "$spin"
+zc start lazy
+like "$(zc set lazy cpu.shares=400 2>&1)" "cpu\\.shares: count only among the zones of the pool dregs" "... and of a zone in it"
+provoked lazy 1 "pool dregs" "why: its pool's cpu.idle"
+zc delete --force lazy rich >/dev/null
+zc pool delete dregs >/dev/null
 zc start small
 zc pool create tight cpu.cap=0.2 cpu.reserved=0.1 >/dev/null
 zc create swimmer --image host --set cpu.pool=tight --cpu-shares 300 -- sh -c "$spin"
