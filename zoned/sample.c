@@ -10,11 +10,14 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "zoned/division.h"
+#include "zoned/handlers.h"
 #include "zoned/statistics.h"
+#include <systemd/sd-event.h>
 #include <time.h>
 
 #define REUSE_US 50000
 #define USE_US 100000
+#define USE_OLD_US 1000000
 #define IDLE_US 10000000
 #define FULL_BUDGET_US 5000
 
@@ -37,28 +40,26 @@ struct zone_sample *sample_of(struct zone *z)
     return z->sample;
 }
 
-/* CPUs in use, between two looks at least a tenth of a second apart. */
-void sample_use(struct zone *z, uint64_t usage_usec)
-{
-    uint64_t now = clock_mono_us();
-    if (usage_usec == UINT64_MAX)
-        return;
-    if (z->cpu_last_time && now - z->cpu_last_time > USE_US) {
-        z->cpu_use = usage_usec < z->cpu_last_usec
-                         ? 0
-                         : (double)(usage_usec - z->cpu_last_usec) / (double)(now - z->cpu_last_time);
-        z->cpu_last_time = 0;
-    }
-    if (!z->cpu_last_time) {
-        z->cpu_last_usec = usage_usec;
-        z->cpu_last_time = now;
-    }
-}
-
 static void forget_text(struct zone_sample *s)
 {
     free(s->text);
     s->text = NULL;
+}
+
+/* CPUs in use, between two looks at least a tenth of a second apart. */
+void sample_use(struct zone *z, uint64_t usage_usec)
+{
+    uint64_t now = clock_mono_us(), since = now - z->cpu_last_time;
+    if (usage_usec == UINT64_MAX || (z->cpu_last_time && since <= USE_US))
+        return;
+    bool known = z->cpu_last_time && usage_usec >= z->cpu_last_usec; /* it was not started anew */
+    double use = known ? (double)(usage_usec - z->cpu_last_usec) / (double)since : 0;
+    if (use != z->cpu_use && z->sample)
+        forget_text(z->sample);
+    z->cpu_use = use;
+    z->cpu_use_us = known ? since : UINT64_MAX;
+    z->cpu_last_usec = usage_usec;
+    z->cpu_last_time = now;
 }
 
 void sample_stale(struct zone *z)
@@ -102,10 +103,9 @@ static bool look_brief(struct zone *z)
         memset(&s->stats, 0xff, sizeof(s->stats));
         s->full_us = s->looked_us = 0;
     }
-    double use = z->cpu_use;
     bool moved = brief.cpu_usage != s->stats.cpu_usage || brief.mem_usage != s->stats.mem_usage;
     sample_use(z, brief.cpu_usage);
-    if (moved || use != z->cpu_use)
+    if (moved)
         forget_text(s);
     s->ran = s->ran || moved;
     s->stats.group = brief.group;
@@ -227,4 +227,51 @@ void sample_take(struct zd *d, struct zone **all, unsigned n, bool everything)
             old[nold++] = all[i];
     look_at_all(old, nold, everything);
     count_links(d, old, nold);
+}
+
+/* ---- use now ---- */
+struct awaiting {
+    struct zd *d;
+    struct zd_request *r;
+    struct sd_event_source *timer;
+    sample_answer *answer;
+};
+
+/* What it would be told to use now is the mean of a longer time, or nothing is known yet. */
+static bool use_is_old(const struct zone *z)
+{
+    uint64_t since = clock_mono_us() - z->cpu_last_time;
+    return (since > USE_US ? since : z->cpu_use_us) > USE_OLD_US;
+}
+
+static int on_time(sd_event_source *s, uint64_t usec, void *arg)
+{
+    struct awaiting *a = arg;
+    struct err e = {0};
+    if (a->answer(a->d, a->r, &e) < 0)
+        zd_reply_error(a->r, &e, NULL);
+    sd_event_source_disable_unref(a->timer);
+    free(a);
+    return 0;
+}
+
+int sample_answer_now(struct zd *d, struct zd_request *r, sample_answer *answer, struct err *e)
+{
+    bool wait = false;
+    for (unsigned i = 0; i < d->table_size; i++)
+        for (struct zone *z = d->table[i]; z; z = z->next) {
+            struct cg_stats s;
+            if (!z->group || !use_is_old(z) || cg_read(z->group, true, &s, NULL) < 0)
+                continue;
+            sample_use(z, s.cpu_usage);
+            wait = true;
+        }
+    if (!wait)
+        return answer(d, r, e);
+    struct awaiting *a = xcalloc(1, sizeof(*a));
+    *a = (struct awaiting){.d = d, .r = r, .answer = answer};
+    int k = sd_event_add_time_relative(d->event, &a->timer, CLOCK_MONOTONIC, USE_US + 1000, 0, on_time, a);
+    if (k < 0)
+        free(a);
+    return k < 0 ? err_sysk(e, ERR_INTERNAL, -k, "timer") : 0;
 }

@@ -33,6 +33,11 @@ void sample_stale(struct zone *z); /* another spec, other links */
 void sample_take(struct zd *d, struct zone **all, unsigned n, bool everything);
 void sample_entitle(struct zd *d); /* entitled, guaranteed of all, if the division has changed */
 void sample_use(struct zone *z, uint64_t usage_usec); /* keeps z->cpu_use */
+/* Has the request answered when z->cpu_use of all is what they use now: at once where somebody has looked of late, else after
+ * a second look a tenth of a second later. */
+struct zd_request;
+typedef int sample_answer(struct zd *d, struct zd_request *r, struct err *e);
+int sample_answer_now(struct zd *d, struct zd_request *r, sample_answer *answer, struct err *e);
 
 /* stats.c: statistics as the API tells them */
 json *host_stats(struct zd *d);

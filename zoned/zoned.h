@@ -94,6 +94,7 @@ struct zone {
     struct zone_sample *sample; /* its statistics as they were read last, or NULL */
     uint64_t cpu_last_usec, cpu_last_time;
     double cpu_use;
+    uint64_t cpu_use_us;         /* over which time */
     double entitled, guaranteed; /* CPUs; sample_entitle */
     struct port_claim *claims;   /* ports.c */
     struct alias_claim *aliases; /* aliases.c */

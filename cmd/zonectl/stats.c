@@ -138,13 +138,15 @@ static void print(const struct ctl *c, const json *interval, const struct look *
     }
 }
 
-static char *stats_path(char **names)
+char *ctl_stats_path(char **names, bool use_now)
 {
     struct str s = {0};
     str_add(&s, "/stats");
+    if (use_now)
+        str_add(&s, "?use=now");
     for (unsigned i = 0; names[i]; i++) {
         auto_free char *q = api_quote(names[i]);
-        str_addf(&s, "%szone=%s", i ? "&" : "?", q);
+        str_addf(&s, "%szone=%s", i || use_now ? "&" : "?", q);
     }
     return str_take(&s);
 }
@@ -292,6 +294,6 @@ int ctl_stats(struct ctl *c, int argc, char **argv)
         at++;
     if (!l.ms && (counted || l.reports))
         l.ms = 1000;
-    auto_free char *path = stats_path(argv + at);
+    auto_free char *path = ctl_stats_path(argv + at, !l.ms);
     return l.ms ? intervals(c, path, &l) : once(c, path, &l);
 }

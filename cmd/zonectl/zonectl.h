@@ -162,6 +162,9 @@ void ctl_interval_total(json *average);                   /* rates become amount
  * have ended, too. */
 json *ctl_interval_seen(const json *before, const json *now);
 
+/* ---- stats.c ---- */
+char *ctl_stats_path(char **names, bool use_now); /* use_now: cpu.use is asked for, too */
+
 /* ---- screen.c: a full-screen view ---- */
 #define CTL_KEY_NONE (-1)
 #define CTL_KEY_END (-2)    /* the terminal is gone */

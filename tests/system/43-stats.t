@@ -209,6 +209,24 @@ like "$(zc set lazy cpu.shares=400 2>&1)" "cpu\\.shares: count only among the zo
 provoked lazy 1 "pool dregs" "why: its pool's cpu.idle"
 zc delete --force lazy rich >/dev/null
 zc pool delete dregs >/dev/null
+# One look tells what is used now, whoever looked last, and when
+zc create late --image host -- sh -c "until [ -e /tmp/go ]; do sleep 0.1; done; $spin"
+zc start late
+slice_weight 262144 10000
+used() { zc list -o json | jq '.[] | select(.name == "late") | .cpu.use'; }
+used >/dev/null
+sleep 4
+zc exec late -- touch /tmp/go
+sleep 0.5
+within "$(used)" 1 0.4 "list: what is used now"
+sleep 1.5
+within "$(zc list | awk '$1 == "late" { for (i = 3; i < NF; i++) if ($i ~ "^100/") print substr($i, 5) }')" 1 0.4 "... in its table"
+kill9_zoned
+start_zoned
+slice_weight 262144 10000
+within "$(zc stats -o json | jq '.zones[] | select(.name == "late") | .cpu.use // 0')" 1 0.5 "stats, just after zoned has come"
+like "$(zc stats late)" "^late +running +(0\\.[5-9]|1\\.)" "... in its table"
+zc delete --force late >/dev/null
 zc start small
 zc pool create tight cpu.cap=0.2 cpu.reserved=0.1 >/dev/null
 zc create swimmer --image host --set cpu.pool=tight --cpu-shares 300 -- sh -c "$spin"
