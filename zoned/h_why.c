@@ -46,7 +46,6 @@ static double part(uint64_t was, uint64_t is, double seconds)
 
 static void look_back(struct asking *a, const struct zone *z, struct why_zone *to)
 {
-    uint64_t now = z->sample ? z->sample->stats.cpu_usage : UINT64_MAX;
     bool divided = z->plan && z->plan->divided; /* the CPUs that it really has, whoever's doing that is */
     const struct spec *has = zone_has(z);
     *to = (struct why_zone){.name = z->name,
@@ -57,10 +56,12 @@ static void look_back(struct asking *a, const struct zone *z, struct why_zone *t
                             .set = divided ? z->plan->cpu.set
                                    : has   ? has->cpu.set
                                            : NULL};
-    for (unsigned i = 0; i < a->others.len; i++)
-        if (!strcmp(a->others.at[i].name, z->name) && a->others.at[i].start_no == z->start_no)
+    for (unsigned i = 0; z->sample && i < a->others.len; i++) {
+        const struct seen *was = &a->others.at[i];
+        if (!strcmp(was->name, z->name) && was->start_no == z->start_no)
             to->used =
-                part(a->others.at[i].cpu, now, seconds_between(a->others.at[i].at, z->sample->read_us));
+                part(was->cpu, z->sample->stats.cpu_usage, seconds_between(was->at, z->sample->read_us));
+    }
 }
 
 static struct pool_entry *running_pool(struct zd *d, const struct zone *z)
