@@ -77,6 +77,12 @@ status_is 3 "an unknown zone" zc stats 1 nobody
 timeout 3 "$BIN/zonectl" stats --watch -i 500ms -o json >"$T/watch"
 [ "$(jq -s length "$T/watch")" -ge 3 ]
 ok $? "--watch goes on"
+for given in "-n 2 -w" "-w -n 2" "0.2 2 -w"; do
+    is "$(timeout 30 "$BIN/zonectl" stats $given -o json | jq -s length)" 2 "$given ends"
+done
+out=$(zc stats -i 0.2 -R total,average busy)
+like "$out" "\\[total of 0\\.[0-9] s, CPU in seconds\\]" "a short interval has its length in the title"
+is "$(grep -c 'READ/s  *WRITE/s' <<<"$out") $(grep -c 'READ  *WRITE  *%WAIT  *IN  *OUT' <<<"$out")" "2 1" "amounts are not a second's"
 
 # Prometheus
 metrics=$(curl -s --unix-socket "$ZONED_SOCKET" http://x/v1/metrics)
