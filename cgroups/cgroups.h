@@ -118,16 +118,18 @@ int cg_remove(const struct cg_host *h, const char *parent, const char *name, str
 /* Names below the parent (all hierarchies united): recovery looks for leftovers. strv. */
 int cg_list(const struct cg_host *h, const char *parent, char ***names, struct err *e);
 
-struct cg_stats { /* times in µs, sizes in bytes; UINT64_MAX = this host does not tell */
+struct cg_stats {   /* times in µs, sizes in bytes; UINT64_MAX = this host does not tell */
+    uint64_t group; /* whose totals these are: those of another number began at 0 */
     uint64_t cpu_usage, cpu_user, cpu_system, cpu_throttled, cpu_periods, cpu_throttled_periods;
     uint64_t mem_usage, mem_peak, mem_anon, mem_file, mem_shmem, mem_kernel, mem_swap;
+    uint64_t mem_dirty;    /* waits to be written to a disk, or is being; v2 */
     uint64_t mem_refaults; /* bytes read in again that had been dropped for lack of memory */
     uint64_t oom_kills, tasks;
     uint64_t io_read, io_write, io_read_ops, io_write_ops;
     uint64_t psi_cpu_some, psi_mem_some, psi_mem_full, psi_io_some, psi_io_full; /* total stall µs */
 };
-/* Descriptors are opened at the first read and kept. brief: only cpu_usage and mem_usage (for list; 2
- * preads). */
+/* Descriptors are opened at the first read and kept. brief: only group, cpu_usage and mem_usage (for
+ * list; 2 preads). */
 int cg_read(struct cg_group *g, bool brief, struct cg_stats *out, struct err *e);
 /* Somebody has removed its folder in a hierarchy that holds limits. */
 bool cg_gone(const struct cg_group *g);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define TEXT_MAX 16384
@@ -139,8 +140,10 @@ static void take_refaults(struct cg_stats *s, uint64_t anon, uint64_t file)
 
 static void memory_v2(struct cg_group *g, int hier, char *buf, struct cg_stats *s)
 {
-    uint64_t anon = UINT64_MAX, file = UINT64_MAX;
+    uint64_t anon = UINT64_MAX, file = UINT64_MAX, writing = 0;
     const struct wanted keys[] = {{"anon", &s->mem_anon},
+                                  {"file_dirty", &s->mem_dirty},
+                                  {"file_writeback", &writing},
                                   {"file", &s->mem_file},
                                   {"shmem", &s->mem_shmem},
                                   {"kernel", &s->mem_kernel}, /* 5.18 */
@@ -151,6 +154,8 @@ static void memory_v2(struct cg_group *g, int hier, char *buf, struct cg_stats *
     s->mem_swap = number(g, hier, "memory.swap.current");
     if (get(g, hier, "memory.stat", buf, TEXT_MAX) > 0)
         fields(buf, keys, ARRAY_LEN(keys));
+    if (s->mem_dirty != UINT64_MAX)
+        s->mem_dirty += writing;
     take_refaults(s, anon, file);
     if (get(g, hier, "memory.events", buf, TEXT_MAX) > 0)
         s->oom_kills = cg_field(buf, "oom_kill");
@@ -277,6 +282,21 @@ static void read_rest(struct cg_group *g, struct cg_stats *s)
     pressure(g, "io.pressure", buf, &s->psi_io_some, &s->psi_io_full);
 }
 
+/* A group that is made again under its name has other files. */
+static uint64_t group_number(struct cg_group *g)
+{
+    int acct = hier_of(g, CG_CPUACCT), hier = acct >= 0 ? acct : g->h->v2;
+    bool kept;
+    struct stat st;
+    int fd = hier < 0 ? hier : open_file(g, hier, acct >= 0 ? "cpuacct.usage" : "cpu.stat", &kept);
+    if (fd < 0)
+        return UINT64_MAX;
+    int r = fstat(fd, &st);
+    if (!kept)
+        close(fd);
+    return r < 0 ? UINT64_MAX : st.st_ino & INT64_MAX;
+}
+
 int cg_read(struct cg_group *g, bool brief, struct cg_stats *out, struct err *e)
 {
     struct cg_stats s;
@@ -290,6 +310,7 @@ int cg_read(struct cg_group *g, bool brief, struct cg_stats *out, struct err *e)
         if (s.cpu_usage == UINT64_MAX && s.mem_usage == UINT64_MAX && s.tasks == UINT64_MAX)
             return err_set(e, ERR_NOT_FOUND, ENOENT, "the group %s is gone", g->name);
     }
+    s.group = group_number(g); /* after a descriptor of a removed one has been noticed */
     *out = s;
     return 0;
 }

@@ -36,9 +36,14 @@ int h_zone_stats(struct zd *d, struct zd_request *r, struct err *e)
     return send_stats(d, r, names, e);
 }
 
-int h_list_stats(struct zd *d, struct zd_request *r, struct err *e)
+static int list_stats(struct zd *d, struct zd_request *r, struct err *e)
 {
     return send_stats(d, r, zd_query_all(r, "zone"), e);
+}
+
+int h_list_stats(struct zd *d, struct zd_request *r, struct err *e)
+{
+    return str_eq(zd_query(r, "use"), "now") ? sample_answer_now(d, r, list_stats, e) : list_stats(d, r, e);
 }
 
 /* ---- ps: host's /proc of the pids in the zone's group ---- */

@@ -13,14 +13,14 @@
 
 struct seen {
     char name[SPEC_NAME_MAX + 1];
-    uint64_t start_no, cpu;
+    uint64_t start_no, cpu, at;
 };
 struct asking {
     struct zd *d;
     struct zd_request *r;
     struct sd_event_source *timer;
     char name[SPEC_NAME_MAX + 1];
-    uint64_t at, start_no;
+    uint64_t at, start_no, self_at;
     struct cg_stats self;
     struct cg_held pool, all;
     struct cg_total total;
@@ -32,27 +32,36 @@ static bool known(uint64_t a, uint64_t b)
     return a != UINT64_MAX && b != UINT64_MAX && b >= a;
 }
 
+/* Between two looks at a zone, which are not at the interval's ends to the microsecond. */
+static double seconds_between(uint64_t was, uint64_t is)
+{
+    return is > was ? (double)(is - was) / 1e6 : 1;
+}
+
 /* Part of the interval, from two totals in µs. */
 static double part(uint64_t was, uint64_t is, double seconds)
 {
     return known(was, is) ? (double)(is - was) / 1e6 / seconds : 0;
 }
 
-static void look_back(struct asking *a, const struct zone *z, struct why_zone *to, double seconds)
+static void look_back(struct asking *a, const struct zone *z, struct why_zone *to)
 {
-    uint64_t now = z->sample ? z->sample->stats.cpu_usage : UINT64_MAX;
     bool divided = z->plan && z->plan->divided; /* the CPUs that it really has, whoever's doing that is */
     const struct spec *has = zone_has(z);
     *to = (struct why_zone){.name = z->name,
                             .state = z->state,
                             .entitled = z->entitled,
                             .cap = has ? has->cpu.cap : -1,
+                            .idle = has && has->cpu.idle,
                             .set = divided ? z->plan->cpu.set
                                    : has   ? has->cpu.set
                                            : NULL};
-    for (unsigned i = 0; i < a->others.len; i++)
-        if (!strcmp(a->others.at[i].name, z->name) && a->others.at[i].start_no == z->start_no)
-            to->used = part(a->others.at[i].cpu, now, seconds);
+    for (unsigned i = 0; z->sample && i < a->others.len; i++) {
+        const struct seen *was = &a->others.at[i];
+        if (!strcmp(was->name, z->name) && was->start_no == z->start_no)
+            to->used =
+                part(was->cpu, z->sample->stats.cpu_usage, seconds_between(was->at, z->sample->read_us));
+    }
 }
 
 static struct pool_entry *running_pool(struct zd *d, const struct zone *z)
@@ -110,6 +119,7 @@ static void look_above(const struct asking *a, const struct zone *z, struct why_
     if (pool) {
         read_pool(d, pool, &now);
         f->pool = pool->name;
+        f->pool_idle = pool->spec->cpu.idle;
         f->pool_cap = now.cap;
         f->pool_foreign = foreign(now.cap, pool->now.cap);
         f->pool_held = now.cap > 0 && a->start_no == z->start_no ? held(&a->pool, &now) : 0;
@@ -120,9 +130,10 @@ static void look_above(const struct asking *a, const struct zone *z, struct why_
     f->all_held = now.cap > 0 ? held(&a->all, &now) : 0;
 }
 
-static void look_at_self(const struct asking *a, const struct zone *z, struct why_zone *to, double seconds)
+static void look_at_self(const struct asking *a, const struct zone *z, struct why_zone *to)
 {
     const struct cg_stats *was = &a->self, *is = &z->sample->stats;
+    double seconds = seconds_between(a->self_at, z->sample->looked_us);
     if (a->start_no != z->start_no) /* another start: its totals began at 0 */
         return;
     struct cg_held before = held_of(was), after = held_of(is), kernel;
@@ -151,15 +162,17 @@ static json *decide(struct asking *a, struct zone *z, struct zone **all, unsigne
     auto_free struct why_zone *others = xcalloc(n + 1, sizeof(*others));
     struct cg_total total;
     cg_read_total(a->d->cgroups, a->d->cgroup_parent, &total);
-    look_back(a, z, &f.self, f.seconds);
+    look_back(a, z, &f.self);
     f.self.mem_cap = SPEC_UNSET;
     if (z->sample && z->plan)
-        look_at_self(a, z, &f.self, f.seconds);
+        look_at_self(a, z, &f.self);
     look_above(a, z, &f);
     f.gone = z->group && cg_gone(z->group);
     for (unsigned i = 0; i < n; i++)
-        if (all[i] != z && all[i]->group)
-            look_back(a, all[i], &others[f.nothers++], f.seconds);
+        if (all[i] != z && all[i]->group) {
+            look_back(a, all[i], &others[f.nothers]);
+            others[f.nothers++].mate = f.pool && running_pool(a->d, all[i]) == running_pool(a->d, z);
+        }
     f.others = others;
     double machine = part(a->total.cpu_machine, total.cpu_machine, f.seconds),
            zones = part(a->total.cpu_zones, total.cpu_zones, f.seconds);
@@ -183,7 +196,6 @@ static int on_time(sd_event_source *s, uint64_t usec, void *arg)
     auto_free struct zone **all = registry_sorted(a->d, &n);
     struct err e = {0};
     if (z) {
-        a->d->sampled_us = 0; /* the others' figures of now, too */
         take(a->d, z, all, n);
         zd_reply_json(a->r, 200, decide(a, z, all, n));
     } else {
@@ -204,13 +216,16 @@ static void remember(struct asking *a, struct zone *z, struct zone **all, unsign
     memset(&a->self, 0xff, sizeof(a->self));
     read_pool(a->d, running_pool(a->d, z), &a->pool);
     cg_read_held(a->d->cgroups, a->d->cgroup_parent, NULL, &a->all);
-    if (z->sample)
+    if (z->sample) {
         a->self = z->sample->stats;
+        a->self_at = z->sample->looked_us;
+    }
     for (unsigned i = 0; i < n; i++) {
         struct seen *s = vec_add(&a->others);
         memcpy(s->name, all[i]->name, sizeof(s->name));
         s->start_no = all[i]->start_no;
         s->cpu = all[i]->sample ? all[i]->sample->stats.cpu_usage : UINT64_MAX;
+        s->at = all[i]->sample ? all[i]->sample->read_us : 0;
     }
 }
 
@@ -229,7 +244,6 @@ int h_why(struct zd *d, struct zd_request *r, struct err *e)
     memcpy(a->name, z->name, sizeof(a->name));
     unsigned n;
     auto_free struct zone **all = registry_sorted(d, &n);
-    d->sampled_us = 0;
     take(d, z, all, n);
     remember(a, z, all, n);
     k = sd_event_add_time_relative(d->event, &a->timer, CLOCK_MONOTONIC, ms * 1000, 0, on_time, a);

@@ -45,11 +45,27 @@ static void add_promise(struct zd *d, const struct spec_cpu *c, json *list)
                             key));
 }
 
+#define SHARES_DEFAULT 100
+/* Shares that were asked for, and weigh nothing, or not against everybody. */
+static void add_idle(const struct spec_cpu *c, const struct pool_entry *p, json *list)
+{
+    if (c->shares == SHARES_DEFAULT)
+        return;
+    if (c->idle)
+        js_add(list, js_string("cpu.shares: count for nothing while cpu.idle is set: it gets only what "
+                               "others on its CPUs leave"));
+    else if (p && p->spec->cpu.idle)
+        add(list, xasprintf("cpu.shares: count only among the zones of the pool %s, which has cpu.idle: it "
+                            "gets what others on its CPUs leave",
+                            p->name));
+}
+
 /* In a pool the pool's promise is what others give up. */
-static json *with_promise(struct zd *d, const struct spec_cpu *c, json *list)
+static json *with_cpu(struct zd *d, const struct spec_cpu *c, json *list)
 {
     const struct pool_entry *p = pool_find(d, c->pool);
     add_promise(d, p ? &p->spec->cpu : c, list);
+    add_idle(c, p, list);
     return list;
 }
 
@@ -77,19 +93,20 @@ json *plan_remarks(struct zd *d, const struct plan *p)
 {
     struct cg_limits l;
     plan_limits(p, &l);
-    return with_ports(p->spec, with_promise(d, &p->spec->cpu, cg_remarks(d->cgroups, &l)));
+    return with_ports(p->spec, with_cpu(d, &p->spec->cpu, cg_remarks(d->cgroups, &l)));
 }
 
 json *limits_remarks(struct zd *d, const struct spec *s)
 {
     struct cg_limits l = limits_of(d, s);
-    return with_ports(s, with_promise(d, &s->cpu, cg_remarks(d->cgroups, &l)));
+    return with_ports(s, with_cpu(d, &s->cpu, cg_remarks(d->cgroups, &l)));
 }
 
 json *pool_remarks(struct zd *d, const struct spec_party *p)
 {
     json *list = js_array();
     add_promise(d, &p->cpu, list);
+    add_idle(&p->cpu, NULL, list);
     return list;
 }
 

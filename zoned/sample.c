@@ -1,17 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Taking statistics of many zones cheaply. One sample serves all who ask within a tenth of a second. Of every
- * zone the two brief counters are read (1.5 µs); all the others (25-50 µs) only where CPU time was used since
- * the last full look, since nothing else moves without it, and of idle zones every ten seconds for what moves
- * them from outside (reclaim, write-back). A sample of all zones spends at most FULL_BUDGET_US on full looks;
- * a zone that comes short keeps its figures, its age says so, and it is first the next time. Network counters
- * are one dump for all. A question about one zone is always answered fresh. */
+/* Taking statistics of many zones cheaply. What was read of a zone serves all who ask within REUSE_US, half of the
+ * shortest interval. Of every zone the two brief counters are read (1.5 µs); all the others (25-50 µs) where CPU time was
+ * used or memory moved since the last full look, where it is restless (something was waited for or went to a disk
+ * between the last two: who starves uses no CPU), and of the others, in which nothing moves, every ten seconds for what
+ * moves them from outside. A sample of all zones spends at most FULL_BUDGET_US on full looks; a zone that comes short
+ * keeps its figures and their age, and it is first the next time. Whoever divides takes the ages of the zone, read_us and
+ * looked_us, not the host's time. Network counters are one dump for all. A question about a few zones is always answered
+ * in full and fresh. */
 #include "base/clock.h"
 #include "base/str.h"
 #include "zoned/division.h"
+#include "zoned/handlers.h"
 #include "zoned/statistics.h"
+#include <systemd/sd-event.h>
 #include <time.h>
 
-#define REUSE_US 100000
+#define REUSE_US 50000
+#define USE_US 100000
+#define USE_OLD_US 1000000
 #define IDLE_US 10000000
 #define FULL_BUDGET_US 5000
 
@@ -34,28 +40,26 @@ struct zone_sample *sample_of(struct zone *z)
     return z->sample;
 }
 
-/* CPUs in use, between two looks at least a tenth of a second apart. */
-void sample_use(struct zone *z, uint64_t usage_usec)
-{
-    uint64_t now = clock_mono_us();
-    if (usage_usec == UINT64_MAX)
-        return;
-    if (z->cpu_last_time && now - z->cpu_last_time > REUSE_US) {
-        z->cpu_use = usage_usec < z->cpu_last_usec
-                         ? 0
-                         : (double)(usage_usec - z->cpu_last_usec) / (double)(now - z->cpu_last_time);
-        z->cpu_last_time = 0;
-    }
-    if (!z->cpu_last_time) {
-        z->cpu_last_usec = usage_usec;
-        z->cpu_last_time = now;
-    }
-}
-
 static void forget_text(struct zone_sample *s)
 {
     free(s->text);
     s->text = NULL;
+}
+
+/* CPUs in use, between two looks at least a tenth of a second apart. */
+void sample_use(struct zone *z, uint64_t usage_usec)
+{
+    uint64_t now = clock_mono_us(), since = now - z->cpu_last_time;
+    if (usage_usec == UINT64_MAX || (z->cpu_last_time && since <= USE_US))
+        return;
+    bool known = z->cpu_last_time && usage_usec >= z->cpu_last_usec; /* it was not started anew */
+    double use = known ? (double)(usage_usec - z->cpu_last_usec) / (double)since : 0;
+    if (use != z->cpu_use && z->sample)
+        forget_text(z->sample);
+    z->cpu_use = use;
+    z->cpu_use_us = known ? since : UINT64_MAX;
+    z->cpu_last_usec = usage_usec;
+    z->cpu_last_time = now;
 }
 
 void sample_stale(struct zone *z)
@@ -63,7 +67,16 @@ void sample_stale(struct zone *z)
     if (!z->sample)
         return;
     z->sample->links_of = 0;
+    z->sample->read_us = 0;
     forget_text(z->sample);
+}
+
+static bool moves(const struct cg_stats *was, const struct cg_stats *is)
+{
+    bool dirty = is->mem_dirty != UINT64_MAX && is->mem_dirty; /* goes to its disk while nothing runs */
+    return dirty || was->psi_cpu_some != is->psi_cpu_some || was->psi_mem_some != is->psi_mem_some ||
+           was->psi_io_some != is->psi_io_some || was->io_read_ops != is->io_read_ops ||
+           was->io_write_ops != is->io_write_ops;
 }
 
 static void look_full(struct zone *z)
@@ -72,27 +85,37 @@ static void look_full(struct zone *z)
     struct cg_stats now;
     if (cg_read(z->group, false, &now, NULL) < 0)
         return;
+    s->restless = moves(&s->stats, &now);
+    s->ran = false;
     s->stats = now;
-    s->full_us = clock_mono_us();
+    s->full_us = s->looked_us = s->read_us = clock_mono_us();
     forget_text(s);
 }
 
-/* true: something has run in it since the full look, or that is long ago. */
-static bool look_brief(struct zone *z, uint64_t now)
+/* true: something may have moved in it since the full look, or that is long ago. */
+static bool look_brief(struct zone *z)
 {
     struct zone_sample *s = sample_of(z);
     struct cg_stats brief;
     if (cg_read(z->group, true, &brief, NULL) < 0)
         return false;
-    double use = z->cpu_use;
-    bool moved = brief.cpu_usage != s->stats.cpu_usage;
+    if (brief.group != s->stats.group) { /* made anew: what was read is of another */
+        memset(&s->stats, 0xff, sizeof(s->stats));
+        s->full_us = s->looked_us = 0;
+    }
+    bool moved = brief.cpu_usage != s->stats.cpu_usage || brief.mem_usage != s->stats.mem_usage;
     sample_use(z, brief.cpu_usage);
-    if (moved || use != z->cpu_use || brief.mem_usage != s->stats.mem_usage)
+    if (moved)
         forget_text(s);
     s->ran = s->ran || moved;
+    s->stats.group = brief.group;
     s->stats.cpu_usage = brief.cpu_usage;
     s->stats.mem_usage = brief.mem_usage;
-    return !s->full_us || s->ran || now - s->full_us > IDLE_US;
+    s->read_us = clock_mono_us();
+    if (!s->full_us || s->ran || s->restless || s->read_us - s->full_us > IDLE_US)
+        return true;
+    s->looked_us = s->read_us; /* as it was */
+    return false;
 }
 
 static int oldest_first(const void *a, const void *b)
@@ -109,13 +132,13 @@ static uint64_t cpu_us(void)
     return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
+/* all: who is due for a look; everything: in full. */
 static void look_at_all(struct zone **all, unsigned n, bool everything)
 {
-    uint64_t begun = clock_mono_us();
     auto_free struct zone **due = xcalloc(n + 1, sizeof(*due));
     unsigned ndue = 0;
     for (unsigned i = 0; i < n; i++)
-        if (all[i]->group && look_brief(all[i], begun))
+        if (look_brief(all[i]) || everything)
             due[ndue++] = all[i];
     qsort(due, ndue, sizeof(*due), oldest_first);
     uint64_t until = cpu_us() + FULL_BUDGET_US;
@@ -123,7 +146,6 @@ static void look_at_all(struct zone **all, unsigned n, bool everything)
         if (!everything && i > 0 && cpu_us() > until)
             break;
         look_full(due[i]);
-        due[i]->sample->ran = false;
     }
 }
 
@@ -145,8 +167,6 @@ static void count_links(struct zd *d, struct zone **all, unsigned n)
 {
     VEC(struct net_count) wanted = {0};
     for (unsigned i = 0; i < n; i++) {
-        if (!all[i]->group)
-            continue;
         know_links(d, all[i]);
         for (unsigned k = 0; k < all[i]->sample->links.len; k++)
             if (all[i]->sample->links.at[k].index > 0)
@@ -154,7 +174,7 @@ static void count_links(struct zd *d, struct zone **all, unsigned n)
     }
     if (net_count_links(d->net, wanted.at, wanted.len, NULL) == 0)
         for (unsigned i = 0; i < n; i++)
-            for (unsigned k = 0; all[i]->group && k < all[i]->sample->links.len; k++) {
+            for (unsigned k = 0; k < all[i]->sample->links.len; k++) {
                 struct net_count *have = &all[i]->sample->links.at[k];
                 const struct net_count *got = net_count_find(wanted.at, wanted.len, have->index);
                 if (!got || !got->there || !memcmp(&got->count, &have->count, sizeof(got->count)))
@@ -199,15 +219,59 @@ void sample_entitle(struct zd *d)
 
 void sample_take(struct zd *d, struct zone **all, unsigned n, bool everything)
 {
+    auto_free struct zone **old = xcalloc(n + 1, sizeof(*old));
     uint64_t now = clock_mono_us();
-    if (!everything && d->sampled_us && now - d->sampled_us < REUSE_US) {
-        for (unsigned i = 0; i < n; i++)
-            if (all[i]->group && (!all[i]->sample || !all[i]->sample->full_us))
-                look_full(all[i]);
-        return;
-    }
-    look_at_all(all, n, everything);
-    count_links(d, all, n);
-    if (!everything)
-        d->sampled_us = now;
+    unsigned nold = 0;
+    for (unsigned i = 0; i < n; i++)
+        if (all[i]->group && (everything || now - sample_of(all[i])->read_us >= REUSE_US))
+            old[nold++] = all[i];
+    look_at_all(old, nold, everything);
+    count_links(d, old, nold);
+}
+
+/* ---- use now ---- */
+struct awaiting {
+    struct zd *d;
+    struct zd_request *r;
+    struct sd_event_source *timer;
+    sample_answer *answer;
+};
+
+/* What it would be told to use now is the mean of a longer time, or nothing is known yet. */
+static bool use_is_old(const struct zone *z)
+{
+    uint64_t since = clock_mono_us() - z->cpu_last_time;
+    return (since > USE_US ? since : z->cpu_use_us) > USE_OLD_US;
+}
+
+static int on_time(sd_event_source *s, uint64_t usec, void *arg)
+{
+    struct awaiting *a = arg;
+    struct err e = {0};
+    if (a->answer(a->d, a->r, &e) < 0)
+        zd_reply_error(a->r, &e, NULL);
+    sd_event_source_disable_unref(a->timer);
+    free(a);
+    return 0;
+}
+
+int sample_answer_now(struct zd *d, struct zd_request *r, sample_answer *answer, struct err *e)
+{
+    bool wait = false;
+    for (unsigned i = 0; i < d->table_size; i++)
+        for (struct zone *z = d->table[i]; z; z = z->next) {
+            struct cg_stats s;
+            if (!z->group || !use_is_old(z) || cg_read(z->group, true, &s, NULL) < 0)
+                continue;
+            sample_use(z, s.cpu_usage);
+            wait = true;
+        }
+    if (!wait)
+        return answer(d, r, e);
+    struct awaiting *a = xcalloc(1, sizeof(*a));
+    *a = (struct awaiting){.d = d, .r = r, .answer = answer};
+    int k = sd_event_add_time_relative(d->event, &a->timer, CLOCK_MONOTONIC, USE_US + 1000, 0, on_time, a);
+    if (k < 0)
+        free(a);
+    return k < 0 ? err_sysk(e, ERR_INTERNAL, -k, "timer") : 0;
 }

@@ -17,8 +17,10 @@ void entitle(struct entitlement *at, unsigned n, const char *online, double whol
 /* sample.c: taking statistics of many zones cheaply */
 struct zone_sample {
     struct cg_stats stats;
-    uint64_t full_us; /* when all of it was read; CPU time and memory are newer */
-    bool ran;         /* since then */
+    uint64_t full_us;   /* when all of it was read */
+    uint64_t looked_us; /* when that was last seen to hold: nothing moves in it */
+    uint64_t read_us;   /* of CPU time and memory, which are newer, and of the links */
+    bool ran, restless; /* since full_us; between the last two */
     VEC(struct net_count) links;
     uint64_t links_of; /* start_no + 1 */
     char *text;        /* the API's object, while nothing in it moved */
@@ -27,10 +29,15 @@ struct zone_sample {
 struct zone_sample *sample_of(struct zone *z);
 void sample_drop(struct zone *z);
 void sample_stale(struct zone *z); /* another spec, other links */
-/* everything: in full and now; else what a tenth of a second or a bounded look gives. */
+/* everything: in full and now; else what was read just now or what a bounded look gives. */
 void sample_take(struct zd *d, struct zone **all, unsigned n, bool everything);
 void sample_entitle(struct zd *d); /* entitled, guaranteed of all, if the division has changed */
 void sample_use(struct zone *z, uint64_t usage_usec); /* keeps z->cpu_use */
+/* Has the request answered when z->cpu_use of all is what they use now: at once where somebody has looked of late, else after
+ * a second look a tenth of a second later. */
+struct zd_request;
+typedef int sample_answer(struct zd *d, struct zd_request *r, struct err *e);
+int sample_answer_now(struct zd *d, struct zd_request *r, sample_answer *answer, struct err *e);
 
 /* stats.c: statistics as the API tells them */
 json *host_stats(struct zd *d);
@@ -46,6 +53,8 @@ struct why_zone {
     double read, write, refaults;       /* bytes a second */
     uint64_t mem, mem_cap, oom_kills;   /* mem_cap: SPEC_UNSET = none */
     bool io_capped;
+    bool idle;  /* cpu.idle of its own: it gets what the others on its CPUs leave */
+    bool mate;  /* of self's pool */
     bool blind; /* nobody counts what its tasks wait for: wait_… say nothing */
 };
 enum why_bound { WHY_SET, WHY_DEDICATED, WHY_POOL, WHY_OTHERS }; /* whose doing a zone's set is */
@@ -58,10 +67,11 @@ struct why_facts {
     unsigned nothers, cpus;
     double seconds, host_used;
     const char *pool;               /* or NULL */
+    bool pool_idle;                 /* the pool's cpu.idle */
     double pool_cap, pool_held;     /* … as the kernel has it */
     double all_cap, all_held;       /* of the quota on all zones together; < 0: none */
     bool pool_foreign, all_foreign; /* somebody else wrote that cap */
 };
-/* {zone, cause, neighbour, text, seconds, counters}: cap, pool, reserved, memory, io, set, dedicated, machine,
+/* {zone, cause, neighbour, text, seconds, counters}: cap, pool, reserved, memory, io, set, dedicated, machine, idle,
  * neighbour, host, none, unknown, paused, not_running, no_groups. */
 json *why_decide(const struct why_facts *f);

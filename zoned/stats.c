@@ -131,6 +131,7 @@ static void net_stats(const struct zone *z, struct str *s)
         str_add(s, first ? "{" : ", {");
         first = false;
         put_word(s, "ifname", z->plan->links.at[i].ifname);
+        put_known(s, "index", (uint64_t)z->sample->links.at[i].index);
         put_known(s, "rx_bytes", c->rx_bytes);
         put_known(s, "tx_bytes", c->tx_bytes);
         put_known(s, "rx_packets", c->rx_packets);
@@ -140,6 +141,7 @@ static void net_stats(const struct zone *z, struct str *s)
     str_add(s, "]");
 }
 
+/* Without its end: what follows is another with every look. */
 static char *zone_object(struct zone *z)
 {
     const struct cg_stats *c = &z->sample->stats;
@@ -157,14 +159,13 @@ static char *zone_object(struct zone *z)
         str_add(&s, "}");
         io_stats(z, c, &s);
         net_stats(z, &s);
-        put_known(&s, "looked_us", z->sample->full_us);
+        put_known(&s, "group", c->group);
     }
-    str_add(&s, "}");
     return str_take(&s);
 }
 
 /* The text is good as long as nothing moved; whoever moves something calls sample_stale. */
-static const char *zone_text(struct zone *z)
+static void put_zone(struct str *out, struct zone *z)
 {
     struct zone_sample *s = sample_of(z);
     if (!s->text || s->text_state != z->state) {
@@ -172,7 +173,12 @@ static const char *zone_text(struct zone *z)
         s->text = zone_object(z);
         s->text_state = z->state;
     }
-    return s->text;
+    str_add(out, s->text);
+    if (zone_has(z)) {
+        put_known(out, "read_us", s->read_us ? s->read_us : UINT64_MAX);
+        put_known(out, "looked_us", s->looked_us ? s->looked_us : UINT64_MAX);
+    }
+    str_add(out, "}");
 }
 
 /* ---- the host ---- */
@@ -318,7 +324,7 @@ char *stats_text(struct zd *d, char *const *names, struct err *e)
     for (unsigned i = 0; i < some; i++) {
         if (i)
             str_add(&out, ", ");
-        str_add(&out, zone_text(few[i]));
+        put_zone(&out, few[i]);
     }
     str_add(&out, "]}");
     return str_take(&out);

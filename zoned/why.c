@@ -150,7 +150,8 @@ static const struct why_zone *worst_neighbour(const struct why_facts *f)
     const struct why_zone *worst = NULL;
     for (unsigned i = 0; i < f->nothers; i++) {
         const struct why_zone *o = &f->others[i];
-        if (share_a_cpu(f->self.set, o->set) && (!worst || o->used > worst->used))
+        bool yields = o->idle && !f->self.idle; /* whatever it uses is left over */
+        if (!yields && share_a_cpu(f->self.set, o->set) && (!worst || o->used > worst->used))
             worst = o;
     }
     return worst;
@@ -215,12 +216,35 @@ static json *by_itself(const struct why_facts *f, unsigned cpus)
         z->name, z->used, f->cpus, percent(z->wait_cpu));
 }
 
+/* Its own, or its pool's: shares do not help. */
+static json *by_idle(const struct why_facts *f)
+{
+    const struct why_zone *z = &f->self;
+    if (z->idle)
+        return answer(
+            f, "idle", NULL,
+            "Zone %s is slow because of its own cpu.idle: it gets only what others on its CPUs leave, and "
+            "its "
+            "shares count for nothing. It used %.2f CPUs, and in %.0f %% of the time a task of it waited for "
+            "one (cpu.pressure). zonectl set %s cpu.idle=false gives it its part.",
+            z->name, z->used, percent(z->wait_cpu), z->name);
+    return answer(
+        f, "pool", f->pool,
+        "Zone %s is slow because of its pool %s, which has cpu.idle: the pool gets only what others on its "
+        "CPUs leave, and shares count among its own zones alone. %s used %.2f CPUs, and in %.0f %% of the "
+        "time a task of it waited for one (cpu.pressure). zonectl pool set %s cpu.idle=false gives the pool "
+        "its part.",
+        z->name, f->pool, z->name, z->used, percent(z->wait_cpu), f->pool);
+}
+
 static json *cpu_wait(const struct why_facts *f)
 {
     const struct why_zone *z = &f->self, *o = worst_neighbour(f);
     unsigned cpus = z->set ? cpus_in_set(z->set) : f->cpus;
     if (z->used >= FULL * cpus)
         return by_itself(f, cpus);
+    if (z->idle || (f->pool_idle && !(o && o->mate)))
+        return by_idle(f);
     if (o && o->used >= host_here(f, cpus))
         return answer(
             f, "neighbour", o->name,

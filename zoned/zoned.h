@@ -96,6 +96,7 @@ struct zone {
     struct zone_sample *sample; /* its statistics as they were read last, or NULL */
     uint64_t cpu_last_usec, cpu_last_time;
     double cpu_use;
+    uint64_t cpu_use_us;         /* over which time */
     double entitled, guaranteed; /* CPUs; sample_entitle */
     struct port_claim *claims;   /* ports.c */
     struct alias_claim *aliases; /* aliases.c */
@@ -195,7 +196,6 @@ struct zd {
     bool division_moved;                  /* since sample_entitle */
     struct cg_io io_zones, io_zones_seen; /* told; what the kernel said last */
     uint64_t cpu_host_usec;               /* what ran outside of zones: the highest told */
-    uint64_t sampled_us;                  /* when all zones' statistics were taken last */
     bool shutting_down, booting, in_boot;
     struct zd_request *shutdown_request;
     int exit_code;

@@ -5,6 +5,8 @@
 #include "cmd/zonectl/zonectl.h"
 #include <string.h>
 
+static const char *const io_rates[] = {"read", "write", "read_ops", "write_ops"};
+
 static json *named(const json *list, const char *name)
 {
     for (size_t i = 0; i < js_len(list); i++)
@@ -13,11 +15,25 @@ static json *named(const json *list, const char *name)
     return NULL;
 }
 
-/* NULL: it had no groups, even where it was asked for by name. */
-static json *zone_in(const json *stats, const char *name)
+/* The same start of a zone. NULL: it had no groups, even where it was asked for by name, or those of another start. */
+static json *earlier(const json *stats, const json *zone)
 {
-    json *z = named(js_get(stats, "zones"), name);
-    return js_type_of(js_get(js_get(z, "cpu"), "usage_usec")) == JS_INT ? z : NULL;
+    json *z = named(js_get(stats, "zones"), js_get_str(zone, "name", NULL));
+    bool same = js_get_int(z, "group", 0) == js_get_int(zone, "group", 0);
+    return same && js_type_of(js_get(js_get(z, "cpu"), "usage_usec")) == JS_INT ? z : NULL;
+}
+
+/* Between two looks at a zone, which the daemon takes when it can: of CPU time and links, of all the others. 0: there was
+ * none in between, or but one. A zone that has come, or gone, is counted over the host's time. */
+struct window {
+    double brief, full;
+};
+static double window(const json *was, const json *is, const char *key, double host)
+{
+    const json *a = js_get(was, key), *b = js_get(is, key);
+    if (js_type_of(a) != JS_INT || js_type_of(b) != JS_INT || host <= 0)
+        return host;
+    return (double)(js_int_of(b, 0) - js_int_of(a, 0)) / 1e6;
 }
 
 /* Difference of one counter per second, scaled; < 0: not known. A counter that went back belongs to another
@@ -47,16 +63,24 @@ static double number(const json *o, const char *key)
     return t == JS_INT || t == JS_REAL ? js_get_real(o, key, -1) : -1;
 }
 
-static json *cpu_row(const json *was, const json *is, double seconds)
+/* Of the time, in which some task waited. */
+static void set_waiting(json *o, const char *key, const json *was, const json *is, const char *counter,
+                        double seconds)
+{
+    double part = rate(was, is, counter, seconds, 1e-4);
+    set_known(o, key, part > 100 ? 100 : part); /* a look takes time, too */
+}
+
+static json *cpu_row(const json *was, const json *is, struct window w)
 {
     json *o = js_object();
-    double used = rate(was, is, "usage_usec", seconds, 1e-6);
-    if (seconds <= 0)
+    double used = rate(was, is, "usage_usec", w.brief, 1e-6);
+    if (!was && w.brief <= 0)
         used = number(is, "use");
     double entitled = number(is, "entitled"), cap = number(is, "cap"), sure = number(is, "guaranteed");
     set_known(o, "used", used);
-    set_known(o, "user", rate(was, is, "user_usec", seconds, 1e-6));
-    set_known(o, "system", rate(was, is, "system_usec", seconds, 1e-6));
+    set_known(o, "user", rate(was, is, "user_usec", w.full, 1e-6));
+    set_known(o, "system", rate(was, is, "system_usec", w.full, 1e-6));
     js_set_int(o, "shares", js_get_int(is, "shares", 0));
     set_known(o, "entitled", entitled);
     set_known(o, "guaranteed", sure);
@@ -64,10 +88,10 @@ static json *cpu_row(const json *was, const json *is, double seconds)
     set_known(o, "percent_entitled", percent(used, entitled));
     set_known(o, "percent_guaranteed", percent(used, sure));
     set_known(o, "percent_cap", percent(used, cap));
-    set_known(o, "throttled", rate(was, is, "throttled_usec", seconds, 1e-6));
-    double periods = rate(was, is, "periods", seconds, 1);
-    set_known(o, "percent_throttled", percent(rate(was, is, "throttled_periods", seconds, 1), periods));
-    set_known(o, "percent_waiting", rate(was, is, "psi_some_usec", seconds, 1e-4));
+    set_known(o, "throttled", rate(was, is, "throttled_usec", w.full, 1e-6));
+    double periods = rate(was, is, "periods", w.full, 1);
+    set_known(o, "percent_throttled", percent(rate(was, is, "throttled_periods", w.full, 1), periods));
+    set_waiting(o, "percent_waiting", was, is, "psi_some_usec", w.full);
     return o;
 }
 
@@ -80,21 +104,31 @@ static json *memory_row(const json *was, const json *is, double seconds)
     set_known(o, "percent_cap", percent(number(is, "usage"), number(is, "cap")));
     for (unsigned i = 0; i < ARRAY_LEN(kinds); i++)
         set_known(o, kinds[i], number(is, kinds[i]));
-    set_known(o, "percent_waiting", rate(was, is, "psi_some_usec", seconds, 1e-4));
-    set_known(o, "percent_stalled", rate(was, is, "psi_full_usec", seconds, 1e-4));
+    set_waiting(o, "percent_waiting", was, is, "psi_some_usec", seconds);
+    set_waiting(o, "percent_stalled", was, is, "psi_full_usec", seconds);
     set_known(o, "oom_kills", rate(was, is, "oom_kills", seconds, seconds));
     return o;
 }
 
 static json *io_row(const json *was, const json *is, double seconds)
 {
-    static const char *const rates[] = {"read", "write", "read_ops", "write_ops"};
     json *o = js_object();
-    for (unsigned i = 0; i < ARRAY_LEN(rates); i++)
-        set_known(o, rates[i], rate(was, is, rates[i], seconds, 1));
-    set_known(o, "percent_waiting", rate(was, is, "psi_some_usec", seconds, 1e-4));
-    set_known(o, "percent_stalled", rate(was, is, "psi_full_usec", seconds, 1e-4));
+    for (unsigned i = 0; i < ARRAY_LEN(io_rates); i++)
+        set_known(o, io_rates[i], rate(was, is, io_rates[i], seconds, 1));
+    set_waiting(o, "percent_waiting", was, is, "psi_some_usec", seconds);
+    set_waiting(o, "percent_stalled", was, is, "psi_full_usec", seconds);
     return o;
+}
+
+/* A link is told by its number on the host: one made anew under the same name counts from nothing, and one that is kept
+ * may come to stand elsewhere in the list. */
+static json *link_in(const json *links, const json *link)
+{
+    int64_t index = js_get_int(link, "index", -1);
+    for (size_t i = 0; i < js_len(links); i++)
+        if (js_get_int(js_at(links, i), "index", -1) == index)
+            return js_at(links, i);
+    return NULL;
 }
 
 static json *network_row(const json *was, const json *is, double seconds)
@@ -104,7 +138,7 @@ static json *network_row(const json *was, const json *is, double seconds)
     for (unsigned k = 0; k < 2; k++) {
         double sum = js_len(is) ? 0 : -1;
         for (size_t i = 0; i < js_len(is); i++) {
-            double r = rate(js_at(was, i), js_at(is, i), keys[k], seconds, 1);
+            double r = rate(link_in(was, js_at(is, i)), js_at(is, i), keys[k], seconds, 1);
             sum = r < 0 ? sum : sum + r;
         }
         set_known(o, names[k], seconds > 0 ? sum : -1);
@@ -115,15 +149,16 @@ static json *network_row(const json *was, const json *is, double seconds)
 static json *zone_row(const json *was, const json *is, double seconds)
 {
     json *o = js_object(), *tasks = js_object();
+    struct window w = {window(was, is, "read_us", seconds), window(was, is, "looked_us", seconds)};
     js_set_str(o, "name", js_get_str(is, "name", "?"));
     js_set_str(o, "state", js_get_str(is, "state", NULL));
-    js_set(o, "cpu", cpu_row(js_get(was, "cpu"), js_get(is, "cpu"), seconds));
-    js_set(o, "memory", memory_row(js_get(was, "memory"), js_get(is, "memory"), seconds));
+    js_set(o, "cpu", cpu_row(js_get(was, "cpu"), js_get(is, "cpu"), w));
+    js_set(o, "memory", memory_row(js_get(was, "memory"), js_get(is, "memory"), w.full));
     set_known(tasks, "used", number(js_get(is, "tasks"), "current"));
     set_known(tasks, "cap", number(js_get(is, "tasks"), "cap"));
     js_set(o, "tasks", tasks);
-    js_set(o, "io", io_row(js_get(was, "io"), js_get(is, "io"), seconds));
-    js_set(o, "network", network_row(js_get(was, "network"), js_get(is, "network"), seconds));
+    js_set(o, "io", io_row(js_get(was, "io"), js_get(is, "io"), w.full));
+    js_set(o, "network", network_row(js_get(was, "network"), js_get(is, "network"), w.brief));
     return o;
 }
 
@@ -158,18 +193,28 @@ static double rest(double whole, double part)
     return whole < 0 ? -1 : whole > part ? whole - part : 0;
 }
 
+/* A zone that runs was not looked at in this interval: nobody knows what is its part. */
+static bool some_unknown(const json *rows, const char *section, const char *key)
+{
+    for (size_t i = 0; i < js_len(rows); i++)
+        if (number(js_get(js_at(rows, i), "cpu"), "used") >= 0 &&
+            number(js_get(js_at(rows, i), section), key) < 0)
+            return true;
+    return false;
+}
+
 /* The disks': [total] of the machine, [others] of what the zones have beyond the listed ones, [host] the rest. */
 static void add_io(json *rows, const json *h0, const json *h1, double seconds, json *others, json *host,
                    json *total)
 {
-    static const char *const rates[] = {"read", "write", "read_ops", "write_ops"};
     json *o = js_object(), *h = js_object(), *t = js_object();
-    for (unsigned i = 0; i < ARRAY_LEN(rates); i++) {
-        double all = rate(js_get(h0, "io"), js_get(h1, "io"), rates[i], seconds, 1);
-        double zones = rate(js_get(h0, "io_zones"), js_get(h1, "io_zones"), rates[i], seconds, 1);
-        set_known(o, rates[i], rest(zones, sum_of(rows, "io", rates[i])));
-        set_known(h, rates[i], zones < 0 ? -1 : rest(all, zones));
-        set_known(t, rates[i], all);
+    for (unsigned i = 0; i < ARRAY_LEN(io_rates); i++) {
+        double all = rate(js_get(h0, "io"), js_get(h1, "io"), io_rates[i], seconds, 1);
+        double zones = rate(js_get(h0, "io_zones"), js_get(h1, "io_zones"), io_rates[i], seconds, 1);
+        bool unknown = some_unknown(rows, "io", io_rates[i]);
+        set_known(o, io_rates[i], unknown ? -1 : rest(zones, sum_of(rows, "io", io_rates[i])));
+        set_known(h, io_rates[i], zones < 0 ? -1 : rest(all, zones));
+        set_known(t, io_rates[i], all);
     }
     js_set(others, "io", o);
     js_set(host, "io", h);
@@ -204,8 +249,7 @@ json *ctl_interval(const json *was, const json *is)
     double seconds = was ? rate(h0, h1, "time_us", 1, 1e-6) : 0;
     for (size_t i = 0; i < js_len(zones); i++) {
         const json *z = js_at(zones, i);
-        const json *before = zone_in(was, js_get_str(z, "name", NULL));
-        js_add(rows, zone_row(before, z, seconds));
+        js_add(rows, zone_row(earlier(was, z), z, seconds));
     }
     double busy = rate(h0, h1, "cpu_busy_usec", seconds, 1e-6),
            in_zones = rate(h0, h1, "cpu_zones_usec", seconds, 1e-6);
@@ -264,25 +308,89 @@ void ctl_interval_high(json *high, const json *interval)
     }
 }
 
-/* What a zone that has ended had used when it was last seen; it holds nothing any more. */
-static json *last_words(const json *zone)
+static const struct {
+    const char *section, *keys[8];
+} counters[] = {{"cpu",
+                 {"usage_usec", "user_usec", "system_usec", "throttled_usec", "periods", "throttled_periods",
+                  "psi_some_usec"}},
+                {"memory", {"oom_kills", "psi_some_usec", "psi_full_usec"}},
+                {"io", {"read", "write", "read_ops", "write_ops", "psi_some_usec", "psi_full_usec"}}};
+
+static json *members(json *from)
 {
-    static const char *const counters[] = {"cpu", "io", "network"};
     json *o = js_object();
-    js_set_str(o, "name", js_get_str(zone, "name", "?"));
-    js_set(o, "state", js_null());
-    for (unsigned i = 0; i < ARRAY_LEN(counters); i++)
-        js_set(o, counters[i], js_ref(js_get(zone, counters[i])));
+    for (void *it = js_iter(from); it; it = js_next(from, it))
+        js_set(o, js_iter_key(it), js_ref(js_iter_value(it)));
+    return o;
+}
+
+static bool is_int(const json *o, const char *key)
+{
+    return js_type_of(js_get(o, key)) == JS_INT;
+}
+
+/* A section of a zone with its counters as they would stand had it never started anew: those of its groups now, and what
+ * earlier ones had counted. What is not known now stays as it was. */
+static json *counted_on(unsigned at, json *now, const json *ended, const json *so_far)
+{
+    json *o = members(now);
+    for (const char *const *k = counters[at].keys; *k; k++)
+        if (is_int(now, *k))
+            js_set_int(o, *k, js_get_int(now, *k, 0) + js_get_int(ended, *k, 0));
+        else if (is_int(so_far, *k))
+            js_set(o, *k, js_ref(js_get(so_far, *k)));
+    return o;
+}
+
+/* Links that are no more have sent what they sent. */
+static json *all_links(const json *now, const json *so_far)
+{
+    json *all = js_array();
+    js_add_all(all, now);
+    for (size_t i = 0; i < js_len(so_far); i++)
+        if (!link_in(now, js_at(so_far, i)))
+            js_add(all, js_ref(js_at(so_far, i)));
+    return all;
+}
+
+/* A zone as it is now, or the name of one that has ended and holds nothing any more, with all that it was seen to use. It
+ * keeps the number of the groups that it was first seen with; `counted` are those of now. */
+static json *seen_zone(json *mine, json *now)
+{
+    json *o = members(now);
+    int64_t was = js_get_int(mine, "counted", js_get_int(mine, "group", 0));
+    int64_t is = is_int(now, "group") ? js_get_int(now, "group", 0) : was;
+    json *ended = is == was ? js_ref(js_get(mine, "ended")) : members(mine);
+    if (is != was)
+        js_del(ended, "ended"); /* it is in its counters */
+    js_set_int(o, "counted", is);
+    js_set(o, "group", js_ref(js_get(mine, "group")));
+    for (unsigned i = 0; i < ARRAY_LEN(counters); i++) {
+        const char *section = counters[i].section;
+        js_set(o, section,
+               counted_on(i, js_get(now, section), js_get(ended, section), js_get(mine, section)));
+    }
+    js_set(o, "network", all_links(js_get(now, "network"), js_get(mine, "network")));
+    js_set(o, "ended", ended);
     return o;
 }
 
 json *ctl_interval_seen(const json *before, const json *now)
 {
-    json *o = js_object(), *zones = js_array(), *earlier = js_get(before, "zones");
-    js_add_all(zones, js_get(now, "zones"));
-    for (size_t i = 0; i < js_len(earlier); i++)
-        if (!named(zones, js_get_str(js_at(earlier, i), "name", "")))
-            add_in_order(zones, last_words(js_at(earlier, i)));
+    json *o = js_object(), *zones = js_array(), *is = js_get(now, "zones"), *was = js_get(before, "zones");
+    for (size_t i = 0; i < js_len(is); i++) {
+        json *z = js_at(is, i), *mine = named(was, js_get_str(z, "name", ""));
+        js_add(zones, mine ? seen_zone(mine, z) : js_ref(z));
+    }
+    for (size_t i = 0; i < js_len(was); i++) {
+        const char *name = js_get_str(js_at(was, i), "name", "?");
+        if (named(is, name))
+            continue;
+        auto_js json *gone = js_object();
+        js_set_str(gone, "name", name);
+        js_set(gone, "state", js_null());
+        add_in_order(zones, seen_zone(js_at(was, i), gone));
+    }
     js_set(o, "host", js_ref(js_get(now, "host")));
     js_set(o, "zones", zones);
     return o;

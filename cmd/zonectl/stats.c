@@ -83,7 +83,7 @@ static const struct {
 enum { REPORT_TOTAL = 1, REPORT_AVERAGE = 2, REPORT_HIGH = 4 };
 struct look {
     uint64_t ms, count; /* 0: one look, no interval; count 0: for ever */
-    bool clear;
+    bool clear, watch;
     unsigned reports;
     const struct column *columns;
 };
@@ -113,38 +113,51 @@ static bool negligible(const json *row)
            js_get_real(js_get(row, "memory"), "used", 0) < 4 << 20;
 }
 
-static void print_rows(const json *interval, const struct column *columns, const char *title)
+/* Amounts are not "a second". */
+static void heads(struct ctl_table *t, const struct column *columns, bool amounts)
+{
+    for (const struct column *c = columns; c->key; c++, t->columns++) {
+        const char *per = strstr(c->head, "/s");
+        if (per && amounts)
+            ctl_cellf(t, "%.*s", (int)(per - c->head), c->head);
+        else
+            ctl_cell(t, c->head);
+    }
+}
+
+static void print_rows(const json *interval, const struct column *columns, bool amounts)
 {
     struct ctl_table t = {0};
     json *rows = js_get(interval, "rows");
-    for (const struct column *c = columns; c->key; c++, t.columns++)
-        ctl_cell(&t, c->head);
+    heads(&t, columns, amounts);
     for (size_t i = 0; i < js_len(rows); i++)
         for (const struct column *c = columns; c->key && !negligible(js_at(rows, i)); c++)
             cell(&t, js_at(rows, i), c);
-    if (title)
-        printf("%s\n", title);
     ctl_table_print(&t, stdout);
 }
 
 static void print(const struct ctl *c, const json *interval, const struct look *l, const char *report)
 {
+    bool amounts = str_eq(report, "total");
+    double seconds = js_get_real(interval, "seconds", 0);
     if (report)
         js_set_str((json *)interval, "report", report);
-    if (!ctl_print_data(c, interval)) {
-        auto_free char *title =
-            report ? xasprintf("\n[%s of %.0f s]", report, js_get_real(interval, "seconds", 0)) : NULL;
-        print_rows(interval, l->columns, title);
-    }
+    if (ctl_print_data(c, interval))
+        return;
+    if (report)
+        printf("\n[%s of %.*f s%s]\n", report, seconds < 10, seconds, amounts ? ", CPU in seconds" : "");
+    print_rows(interval, l->columns, amounts);
 }
 
-static char *stats_path(char **names)
+char *ctl_stats_path(char **names, bool use_now)
 {
     struct str s = {0};
     str_add(&s, "/stats");
+    if (use_now)
+        str_add(&s, "?use=now");
     for (unsigned i = 0; names[i]; i++) {
         auto_free char *q = api_quote(names[i]);
-        str_addf(&s, "%szone=%s", i ? "&" : "?", q);
+        str_addf(&s, "%szone=%s", i || use_now ? "&" : "?", q);
     }
     return str_take(&s);
 }
@@ -214,7 +227,7 @@ static int once(struct ctl *c, const char *path, const struct look *l)
     if (status || ctl_print_data(c, now))
         return status;
     auto_js json *interval = ctl_interval(NULL, now);
-    print_rows(interval, l->columns, NULL);
+    print_rows(interval, l->columns, false);
     return 0;
 }
 
@@ -240,8 +253,7 @@ static int take_option(struct ctl *c, int id, const char *value, struct look *l)
 {
     if (id == 'w') {
         l->clear = isatty(1) && c->format <= CTL_TABLE;
-        l->ms = l->ms ? l->ms : 2000;
-        l->count = 0;
+        l->watch = true;
     }
     if (id == 'i' && ctl_seconds(value, &l->ms) < 0)
         return ctl_usage(c, "-i %s: seconds are wanted, 0.1 s to an hour (5, 500ms)", value);
@@ -275,23 +287,23 @@ static int take_interval(const char *word, uint64_t *ms)
 int ctl_stats(struct ctl *c, int argc, char **argv)
 {
     struct ctl_args a = {.argc = argc, .argv = argv, .opts = c->verb->opts, .format = &c->format};
-    struct look l = {.columns = summary, .count = 1};
+    struct look l = {.columns = summary};
     int id, at, status = 0;
-    bool counted = false;
     while ((id = ctl_option(c, &a, &at, &status)) != CTL_END) {
         if (id == CTL_BAD || (status = take_option(c, id, a.value, &l)))
             return status;
-        counted |= id == 'n';
     }
     int taken =
         l.ms ? 0 : take_interval(argv[at], &l.ms); /* a zone of such a name is meant where -i is given */
     if (taken < 0)
         return ctl_usage(c, "an interval of %s s: 0.1 s to an hour is wanted (5, 0.5, 500ms)", argv[at]);
     at += taken;
-    if (taken && !counted && argv[at] && parse_u64(argv[at], 1000000, &l.count) == 0 && l.count)
+    if (taken && !l.count && argv[at] && parse_u64(argv[at], 1000000, &l.count) == 0 && l.count)
         at++;
-    if (!l.ms && (counted || l.reports))
-        l.ms = 1000;
-    auto_free char *path = stats_path(argv + at);
+    if (!l.ms && (l.count || l.reports || l.watch))
+        l.ms = l.watch ? 2000 : 1000;
+    if (!l.count && !l.watch)
+        l.count = 1;
+    auto_free char *path = ctl_stats_path(argv + at, !l.ms);
     return l.ms ? intervals(c, path, &l) : once(c, path, &l);
 }

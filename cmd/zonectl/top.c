@@ -234,17 +234,6 @@ static bool take_key(struct view *v, int key)
     return key != 'q' && key != CTL_KEY_END && key != 3;
 }
 
-static char *top_path(char **names)
-{
-    struct str s = {0};
-    str_add(&s, "/stats");
-    for (unsigned i = 0; names[i]; i++) {
-        auto_free char *q = api_quote(names[i]);
-        str_addf(&s, "%szone=%s", i ? "&" : "?", q);
-    }
-    return str_take(&s);
-}
-
 static int show(const json *interval, const struct view *v)
 {
     int rows, cols;
@@ -274,10 +263,11 @@ static bool keys(const json *interval, struct view *v)
     }
 }
 
-static int live(struct ctl *c, const char *path, struct view *v)
+static int live(struct ctl *c, char **names, struct view *v)
 {
     auto_js json *before = NULL;
-    int status = ctl_call(c, "GET", path, NULL, &before, c->called);
+    auto_free char *first = ctl_stats_path(names, true), *path = ctl_stats_path(names, false);
+    int status = ctl_call(c, "GET", first, NULL, &before, c->called);
     if (status)
         return status;
     if (ctl_screen_begin() < 0)
@@ -321,6 +311,5 @@ int ctl_top(struct ctl *c, int argc, char **argv)
         if (id == 'i' && ctl_seconds(a.value, &v.ms) < 0)
             return ctl_usage(c, "-i %s: seconds are wanted, 0.1 s to an hour", a.value);
     }
-    auto_free char *path = top_path(argv + at);
-    return live(c, path, &v);
+    return live(c, argv + at, &v);
 }

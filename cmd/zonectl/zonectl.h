@@ -158,8 +158,12 @@ void ctl_print_changes(const json *answer, const char *prefix, bool planned);
 json *ctl_interval(const json *was, const json *is);
 void ctl_interval_high(json *high, const json *interval); /* keeps the greater numbers in high.rows */
 void ctl_interval_total(json *average);                   /* rates become amounts */
-/* `now` and the zones of `before` that are not in it any more, for reports over several intervals. */
+/* `now` with all that was used since the first answer, for reports over several intervals: of zones that started anew, or
+ * have ended, too. */
 json *ctl_interval_seen(const json *before, const json *now);
+
+/* ---- stats.c ---- */
+char *ctl_stats_path(char **names, bool use_now); /* use_now: cpu.use is asked for, too */
 
 /* ---- screen.c: a full-screen view ---- */
 #define CTL_KEY_NONE (-1)

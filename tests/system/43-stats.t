@@ -77,6 +77,12 @@ status_is 3 "an unknown zone" zc stats 1 nobody
 timeout 3 "$BIN/zonectl" stats --watch -i 500ms -o json >"$T/watch"
 [ "$(jq -s length "$T/watch")" -ge 3 ]
 ok $? "--watch goes on"
+for given in "-n 2 -w" "-w -n 2" "0.2 2 -w"; do
+    is "$(timeout 30 "$BIN/zonectl" stats $given -o json | jq -s length)" 2 "$given ends"
+done
+out=$(zc stats -i 0.2 -R total,average busy)
+like "$out" "\\[total of 0\\.[0-9] s, CPU in seconds\\]" "a short interval has its length in the title"
+is "$(grep -c 'READ/s  *WRITE/s' <<<"$out") $(grep -c 'READ  *WRITE  *%WAIT  *IN  *OUT' <<<"$out")" "2 1" "amounts are not a second's"
 
 # Prometheus
 metrics=$(curl -s --unix-socket "$ZONED_SOCKET" http://x/v1/metrics)
@@ -109,6 +115,20 @@ rx2=$(received)
 [ $((rx2 - rx)) -ge $sent ]
 ok $? "... over a restart by policy, which makes new links under the same names ($((rx2 - rx)))"
 zc delete --force again >/dev/null
+# A link that stays when the list of links changes has sent what it sent.
+zc network create later --type sealed --subnet 10.42.7.0/24 >/dev/null
+zc create two --network later --image host -- sleep 10000
+zc start two
+zc exec two -- ping -q -f -c 2000 -s 1400 -W 5 10.42.7.1 >/dev/null 2>&1
+[ "$(zc stats two -o json | jq '.zones[0].network[0].tx_bytes')" -gt 2000000 ]
+ok $? "a zone that has sent much"
+(sleep 0.5; zc set two 'network=[{link: default},{link: later}]' >/dev/null) &
+high=$(zc stats -i 0.3 -n 8 -R high -o json two | jq -s -c '.[-1].rows[0].network')
+wait $!
+is "$(jq '.received < 100000 and .sent < 100000' <<<"$high")" true "links change: no spike" "$high"
+is "$(zc stats two -o json | jq '.zones[0].network | length')" 2 "... and it has both"
+zc delete --force two >/dev/null
+zc network delete later >/dev/null
 
 # why
 # With v1 alone nobody counts what tasks wait for: only what a cap did is known, and why says so.
@@ -142,7 +162,78 @@ zc create small --cpus 0 --cpu-shares 10 --image host -- sh -c "$spin"
 zc start small
 sleep 0.5
 provoked small 1 "neighbour crowd" "why: a neighbour, named"
-zc stop --force crowd >/dev/null
+zc stop --force crowd small >/dev/null
+# Who starves, or waits for a disk, uses next to no CPU: what he waits for moves all the same, and evenly.
+zc create rich --cpus 0 --cpu-shares 10000 --image host -- sh -c "$spin"
+zc create poor --cpus 0 --cpu-shares 10 --image host -- sh -c "$spin"
+zc create reader --set io.read=200K --image host -- sh -c 'dd if=/dev/zero of=/var/tmp/x bs=1M count=8 2>/dev/null; sync
+    while :; do dd if=/var/tmp/x of=/dev/null bs=256k iflag=direct 2>/dev/null; done'
+zc start rich poor reader
+slice_weight 262144 10000
+zc stats 0.3 poor >/dev/null
+steady() { # steady SECTION ZONE STATS-OPTION…: in all of eight intervals some task waited half the time and more, and no more than there is
+    local at=$1 who=$2
+    shift 2
+    zc stats -o json "$@" | jq -s -r --arg n "$who" "[.[].rows[] | select(.name == \$n) | .$at.percent_waiting] | if all(. != null and . > 50 and . <= 100) then \"steady\" else . end"
+}
+if [ "$counted" = true ]; then
+    is "$(for i in 1 2 3 4 5 6; do zc why poor -i 0.2 -o json; done | jq -s -r '[.[].counters.cpu_waiting] | if all(. > 0.5) then "always" else . end')" \
+        always "why: who starves waits, whenever it is asked"
+    is "$(steady cpu poor -i 0.2 -n 8 poor)" steady "stats of one zone: so too"
+    is "$(steady cpu poor -i 0.2 -n 8)" steady "... of all"
+    until_ok eval '[ "$(zc stats reader -o json | jq ".zones[0].io.read > 100000")" = true ]'
+    is "$(for i in 1 2 3 4 5 6; do zc why reader -i 0.2 -o json; done | jq -s -r '[.[].counters.io_waiting] | if all(. > 0.5) then "always" else . end')" \
+        always "why: who waits for a disk, too"
+    is "$(steady io reader -i 0.2 -n 8 reader)" steady "stats of one zone: so too"
+fi
+even() { # even STATS-OPTION…: what runs without a pause is told so in each of ten intervals
+    zc stats -o json "$@" | jq -s -r '[.[].rows[] | select(.name == "rich") | .cpu.used] | if all(. != null and . > 0.5 and . < 1.3) then "even" else . end'
+}
+is "$(even -i 0.1 -n 10)" even "intervals of a tenth of a second"
+while curl -s --unix-socket "$ZONED_SOCKET" http://x/v1/metrics >/dev/null; do sleep 0.03; done & poller=$!
+is "$(even -i 0.1 -n 10)" even "... and beside somebody who asks for the metrics all the time"
+kill $poller
+(sleep 1; zc restart rich) &
+many=$(zc stats -i 0.5 -n 8 -R total -o json rich | jq -s -c .)
+wait $!
+sums=($(jq -r '[.[:-1][] | .seconds as $s | .rows[] | select(.name == "rich") | .cpu.used * $s] | add' <<<"$many")
+    $(jq -r '.[-1].rows[] | select(.name == "rich") | .cpu.used' <<<"$many"))
+within "${sums[1]}" "${sums[0]}" 0.1 "total of a zone that was started anew is the sum of the intervals"
+zc delete --force poor reader >/dev/null
+# idle: shares are inert, and said to be
+zc set rich cpu.shares= >/dev/null
+zc create lazy --cpus 0 --set cpu.idle=true --image host -- sh -c "$spin"
+zc start lazy
+like "$(zc set lazy cpu.shares=400 2>&1)" "cpu\\.shares: count for nothing while cpu\\.idle is set" "shares of an idle zone are remarked"
+provoked lazy 1 "idle -" "why: its own cpu.idle"
+zc delete --force lazy >/dev/null
+zc pool create dregs cpu.idle=true >/dev/null
+like "$(zc pool set dregs cpu.shares=300 2>&1)" "cpu\\.shares: count for nothing while cpu\\.idle is set" "... and of an idle pool"
+zc create lazy --cpus 0 --set cpu.pool=dregs --image host -- sh -c "$spin"
+zc start lazy
+like "$(zc set lazy cpu.shares=400 2>&1)" "cpu\\.shares: count only among the zones of the pool dregs" "... and of a zone in it"
+provoked lazy 1 "pool dregs" "why: its pool's cpu.idle"
+zc delete --force lazy rich >/dev/null
+zc pool delete dregs >/dev/null
+# One look tells what is used now, whoever looked last, and when
+zc create late --image host -- sh -c "until [ -e /tmp/go ]; do sleep 0.1; done; $spin"
+zc start late
+slice_weight 262144 10000
+used() { zc list -o json | jq '.[] | select(.name == "late") | .cpu.use'; }
+used >/dev/null
+sleep 4
+zc exec late -- touch /tmp/go
+sleep 0.5
+within "$(used)" 1 0.4 "list: what is used now"
+sleep 1.5
+within "$(zc list | awk '$1 == "late" { for (i = 3; i < NF; i++) if ($i ~ "^100/") print substr($i, 5) }')" 1 0.4 "... in its table"
+kill9_zoned
+start_zoned
+slice_weight 262144 10000
+within "$(zc stats -o json | jq '.zones[] | select(.name == "late") | .cpu.use // 0')" 1 0.5 "stats, just after zoned has come"
+like "$(zc stats late)" "^late +running +(0\\.[5-9]|1\\.)" "... in its table"
+zc delete --force late >/dev/null
+zc start small
 zc pool create tight cpu.cap=0.2 cpu.reserved=0.1 >/dev/null
 zc create swimmer --image host --set cpu.pool=tight --cpu-shares 300 -- sh -c "$spin"
 zc create paddler --image host --set cpu.pool=tight -- sleep 10000

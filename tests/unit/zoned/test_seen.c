@@ -173,6 +173,24 @@ static void test_why_cpu(void)
     others[1].used = 0;
     says(&f, "machine", NULL, "of 2 itself");
     f = quiet();
+    f.others = others;
+    f.nothers = 2;
+    others[1].used = 1.9;
+    f.self.wait_cpu = 0.9;
+    f.self.idle = true;
+    says(&f, "idle", NULL, "cpu.idle=false");
+    f.self.idle = false;
+    f.pool = "batch";
+    f.pool_idle = true;
+    says(&f, "pool", "batch", "zonectl pool set batch cpu.idle=false");
+    others[1].mate = true;
+    says(&f, "neighbour", "hog", "cpu.shares");
+    f.pool_idle = false;
+    others[1].idle = true; /* that one yields */
+    others[1].used = 0.1;
+    f.host_used = 1.8;
+    says(&f, "host", "[host]", "outside of zones");
+    f = quiet();
     f.self.wait_cpu = 0.5;
     f.host_used = 1.9;
     says(&f, "host", "[host]", "1.90 of 2");

@@ -80,9 +80,79 @@ static void test_come_and_go(void)
     is_near(average, "m", "cpu", "used", 1);
 }
 
+#define LOOKED(group, read, looked, usage, user, waited, links)                                              \
+    "{\"name\": \"z\", \"state\": \"running\", \"group\": " #group ", \"read_us\": " #read                   \
+    ", \"looked_us\": " #looked ", \"cpu\": {\"usage_usec\": " #usage ", \"user_usec\": " #user              \
+    ", \"psi_some_usec\": " #waited "}, \"memory\": {}, \"tasks\": {}, \"io\": {\"read\": " #waited          \
+    "}, \"network\": [" links "]}]}"
+#define LINK(name, index, bytes)                                                                             \
+    "{\"ifname\": \"" name "\", \"index\": " #index ", \"rx_bytes\": " #bytes ", \"tx_bytes\": 0}"
+
+/* The host is asked every second; the zone is looked at when there is time. */
+static void test_windows(void)
+{
+    auto_js json *a = answer(HOST(1000000, 0, 0, 0) LOOKED(7, 990000, 500000, 100000, 0, 0, ""));
+    auto_js json *b = answer(HOST(2000000, 0, 0, 0) LOOKED(7, 1490000, 500000, 600000, 0, 0, ""));
+    auto_js json *c =
+        answer(HOST(3000000, 0, 0, 0) LOOKED(7, 2990000, 2990000, 2100000, 1245000, 2500000, ""));
+    auto_js json *early = ctl_interval(a, b), *late = ctl_interval(b, c);
+    is_near(early, "z", "cpu", "used", 1);
+    ok(js_type_of(js_get(js_get(row(early, "z"), "cpu"), "user")) == JS_NULL, "nobody looked: not known");
+    is_near(late, "z", "cpu", "used", 1);
+    is_near(late, "z", "cpu", "user", 0.5);
+    is_near(late, "z", "cpu", "percent_waiting", 100); /* 100.4: a look takes time */
+    auto_js json *same = ctl_interval(b, b);
+    ok(js_type_of(js_get(js_get(row(same, "z"), "cpu"), "used")) == JS_NULL, "the same look: not known");
+}
+
+static void test_links_change(void)
+{
+    auto_js json *a = answer(HOST(0, 0, 0, 0) LOOKED(7, 1, 1, 0, 0, 0, LINK("eth0", 4, 28000000)));
+    auto_js json *b = answer(HOST(1000000, 0, 0, 0) LOOKED(
+        7, 1000001, 1000001, 0, 0, 0, LINK("eth0", 9, 300) ", " LINK("eth1", 4, 28000050)));
+    auto_js json *c =
+        answer(HOST(2000000, 0, 0, 0) LOOKED(7, 2000001, 2000001, 0, 0, 0, LINK("eth0", 10, 40000000)));
+    auto_js json *added = ctl_interval(a, b), *anew = ctl_interval(b, c);
+    is_near(added, "z", "network", "received", 350);
+    is_near(anew, "z", "network", "received", 40000000); /* another link under that name */
+}
+
+/* Seen at 5 s of CPU time, it uses 2, is started anew twice, is away for a while in between. */
+static void test_total_over_restarts(void)
+{
+    auto_js json *a = answer(HOST(0, 0, 0, 0) LOOKED(7, 1, 1, 5000000, 5000000, 900, LINK("eth0", 4, 1000)));
+    auto_js json *b = answer(HOST(2000000, 2000000, 2000000, 0)
+                                 LOOKED(7, 2000001, 2000001, 7000000, 7000000, 950, LINK("eth0", 4, 1100)));
+    auto_js json *c = answer(HOST(4000000, 4000000, 4000000, 0)
+                                 LOOKED(8, 4000001, 4000001, 1500000, 1500000, 20, LINK("eth0", 5, 10)));
+    auto_js json *d = answer(HOST(6000000, 4000000, 4000000, 0) "]}");
+    auto_js json *e = answer(HOST(8000000, 6000000, 6000000, 0)
+                                 LOOKED(9, 8000001, 8000001, 2000000, 2000000, 30, LINK("eth0", 6, 5)));
+    auto_js json *f = answer(HOST(10000000, 8000000, 8000000, 0)
+                                 LOOKED(9, 10000001, 10000001, 4000000, 4000000, 40, LINK("eth0", 6, 7)));
+    json *of[] = {b, c, d, e, f}, *seen = js_ref(a);
+    for (unsigned i = 0; i < ARRAY_LEN(of); i++) {
+        json *more = ctl_interval_seen(seen, of[i]);
+        js_free(seen);
+        seen = more;
+    }
+    auto_js json *sum = ctl_interval(a, seen);
+    is_near(sum, "z", "cpu", "used", 0.75);
+    ctl_interval_total(sum);
+    is_near(sum, "z", "cpu", "used", 7.5);
+    is_near(sum, "z", "cpu", "user", 7.5);
+    is_near(sum, "z", "io", "read", 110);
+    is_near(sum, "z", "network", "received", 117);
+    is_near(sum, "[others]", "cpu", "used", 0.5); /* before it was seen again */
+    js_free(seen);
+}
+
 int main(void)
 {
+    test_total_over_restarts();
     test_come_and_go();
+    test_windows();
+    test_links_change();
     auto_js json *a = answer(HOST(
         1000000, 500, 100,
         400) "{\"name\": \"web\", \"state\": \"running\", \"cpu\": "
