@@ -217,6 +217,19 @@ static void check_ports(struct zd *d, json *list)
         add_check(list, "network: no program of the host is on a published port", &none, NULL);
 }
 
+static void check_boot(struct zd *d, json *list)
+{
+    auto_js json *problems = boot_doctor(d);
+    struct err none = {0};
+    if (!js_len(problems))
+        add_check(list, "boot: zones with autoboot were started", &none, NULL);
+    for (size_t i = 0; i < js_len(problems); i++) {
+        struct err e = {0};
+        err_set(&e, ERR_CONFLICT, EINVAL, "%s", js_str_of(js_at(problems, i), ""));
+        add_check(list, "boot", &e, "mend what it says, then zonectl start that zone");
+    }
+}
+
 /* In a worker: the rules of others may be many, and their programs slow. Its netlink sockets are its own. */
 static json *make_doctor(struct zd *d, const char *name, struct err *e)
 {
@@ -247,6 +260,7 @@ static json *make_doctor(struct zd *d, const char *name, struct err *e)
     struct err shared = {0};
     (void)sharers_doctor(d, &shared);
     add_check(list, "network: zones that share another's have it", &shared, NULL);
+    check_boot(d, list);
     check_ports(d, list);
     struct net_pass pass = neighbour_pass(d);
     auto_js json *net = net_doctor(own, &pass);
