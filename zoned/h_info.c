@@ -257,6 +257,9 @@ static json *make_doctor(struct zd *d, const char *name, struct err *e)
     struct err parents = {0};
     (void)parents_doctor(d, &parents);
     add_check(list, "network: the host's links that networks hang on", &parents, NULL);
+    struct err hidden = {0};
+    (void)hides_doctor(d, &hidden);
+    add_check(list, "network: none hides a route, address, gateway or resolver of the host", &hidden, NULL);
     struct err shared = {0};
     (void)sharers_doctor(d, &shared);
     add_check(list, "network: zones that share another's have it", &shared, NULL);

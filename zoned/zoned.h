@@ -144,6 +144,7 @@ struct net_entry {
     unsigned links; /* leases of zones, running or not */
     bool up;
     char *lost;            /* why it is cut off from the host's link, or NULL; of parents.c */
+    char *hides;           /* what of the host it hides, or would, or NULL; of hides.c */
     unsigned parent_index; /* of that link, as it was seen last */
     struct names *names;   /* its dnsmasq, NULL = none */
     struct dhcp *dhcp;     /* the one for zones that ask for their addresses, NULL = none does */
@@ -175,7 +176,7 @@ struct zd {
     bool drifted;                       /* … by us, and not in the kernel */
     const struct pool_entry *pool_asks; /* whose change is held against the ledger, or NULL */
     struct net_watch *net_watch;        /* of neighbour.c */
-    struct sd_event_source *net_changed, *net_pause;
+    struct sd_event_source *net_changed, *net_pause, *hides_pause;
     struct firewalld *firewalld;
     char **judged;                    /* whom rules of networks name, sorted; of firewall.c */
     VEC(struct resolver *) resolvers; /* for zones on several networks, of names.c */
