@@ -63,7 +63,8 @@ static int on_pause(sd_event_source *s, uint64_t usec, void *arg)
 void hides_look_soon(struct zd *d)
 {
     if (!d->hides_pause)
-        (void)sd_event_add_time_relative(d->event, &d->hides_pause, CLOCK_MONOTONIC, PAUSE_US, 0, on_pause, d);
+        (void)sd_event_add_time_relative(d->event, &d->hides_pause, CLOCK_MONOTONIC, PAUSE_US, 0, on_pause,
+                                         d);
 }
 
 int hides_doctor(const struct zd *d, struct err *e)

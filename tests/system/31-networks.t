@@ -290,7 +290,7 @@ start_zoned
 status_is 4 "another resolver in there is" zc start k
 like "$out" "10.21.0.8 .a resolver of this host" "... by its name"
 printf 'nameserver 10.99.0.53\n' >"$T/resolv.conf"
-zc delete k && zc network delete kept
+zc delete --force k >/dev/null && zc network delete kept
 status_is 0 "default is deleted" zc network delete default
 zc network create b-side --type sealed >/dev/null && zc network create a-side --type sealed >/dev/null
 is "$(zc network list -o json | jq -r '.[].name' | xargs)" "a-side b-side" "networks are listed by their names"
@@ -301,3 +301,26 @@ is "$(zc network list -o json | jq -r '.[].name')" default "... and made again"
 stop_zoned
 is "$(nft list tables)" "" "no table is left"
 is "$(cat /proc/sys/net/ipv4/conf/up0/forwarding)" "${FORWARD:-0}" "forwarding is as it was"
+# ---- power fails while a network is up: the next boot's switches are the administrator's ----
+start_zoned
+zc run -d --name last host sleep 1000 >/dev/null
+cp "$ROOT/lib/networks/forwarding" "$T/forwarding"
+zc delete --force last >/dev/null
+stop_zoned
+cp "$T/forwarding" "$ROOT/lib/networks/forwarding"
+export BIN ROOT T
+unshare -n bash -s >"$T/boot.out" 2>&1 <<'END'
+switches() { (cd /proc/sys/net && grep -s . ipv4/conf/up0/forwarding ipv6/conf/all/forwarding ipv6/conf/up0/force_forwarding ipv6/conf/up0/accept_ra); }
+ip link set lo up && ip link add up0 type veth peer name far0 && ip link set far0 up && ip addr add 192.0.2.1/24 dev up0 && ip addr add 2001:db8:1::1/64 dev up0 nodad && ip link set up0 up
+sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0
+sysctl -qw net.ipv4.conf.up0.forwarding=1 net.ipv6.conf.all.forwarding=1 net.ipv6.conf.up0.accept_ra=2
+[ ! -e /proc/sys/net/ipv6/conf/up0/force_forwarding ] || sysctl -qw net.ipv6.conf.up0.force_forwarding=1
+switches >"$T/set"
+"$BIN/zoned" --root "$ROOT" >>"$T/zoned.log" 2>&1 &
+for _ in $(seq 100); do "$BIN/zonectl" list -q >/dev/null 2>&1 && break; sleep 0.1; done
+"$BIN/zonectl" run --rm host true && echo ran
+kill $! && wait $!
+switches >"$T/left"
+END
+is "$(cat "$T/boot.out")" ran "a zone runs on the next boot's network"
+same "$(cat "$T/left")" "$(cat "$T/set")" "... and what the administrator set there stays so when zoned ends"
