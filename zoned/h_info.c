@@ -201,6 +201,29 @@ static void check_controllers(struct zd *d, json *list)
     }
 }
 
+static void check_absent(const struct zone *z, json *list)
+{
+    auto_js json *absent = port_remarks(z->plan->spec);
+    for (size_t i = 0; i < js_len(absent); i++) {
+        struct err e = {0};
+        err_set(&e, ERR_CONFLICT, EADDRNOTAVAIL, "zone %s: %s", z->name, js_str_of(js_at(absent, i), ""));
+        err_hint(&e, "give the host that address, or publish on one that it has: zonectl set %s", z->name);
+        add_check(list, "network: published ports", &e, NULL);
+    }
+}
+
+static void check_port_addresses(struct zd *d, json *list)
+{
+    struct err none = {0};
+    size_t before = js_len(list);
+    for (unsigned i = 0; i < d->table_size; i++)
+        for (const struct zone *z = d->table[i]; z; z = z->next)
+            if (z->plan)
+                check_absent(z, list);
+    if (js_len(list) == before)
+        add_check(list, "network: published ports are on addresses of this host", &none, NULL);
+}
+
 static void check_ports(struct zd *d, json *list)
 {
     struct err none = {0};
@@ -265,6 +288,7 @@ static json *make_doctor(struct zd *d, const char *name, struct err *e)
     add_check(list, "network: zones that share another's have it", &shared, NULL);
     check_boot(d, list);
     check_ports(d, list);
+    check_port_addresses(d, list);
     struct net_pass pass = neighbour_pass(d);
     auto_js json *net = net_doctor(own, &pass);
     neighbour_pass_done(&pass);

@@ -100,6 +100,22 @@ void note_all(struct zone *z, json *sentences)
     js_free(sentences);
 }
 
+/* Where nobody asked for the start, as at boot, those who watch are told. */
+static void remark(struct zone *z, json *sentences)
+{
+    if (z->session || z->waiters.len) {
+        note_all(z, sentences);
+        return;
+    }
+    for (size_t i = 0; i < js_len(sentences); i++) {
+        json *extra = js_object();
+        js_set(extra, "reason", js_ref(js_at(sentences, i)));
+        log_warning("zone %s: %s", z->name, js_str_of(js_at(sentences, i), ""));
+        event_publish(z->d, "start-remark", z->name, extra);
+    }
+    js_free(sentences);
+}
+
 void check_limits(struct zd *d, const struct spec *s, struct problems *ps)
 {
     struct cg_limits l = limits_of(d, s);
@@ -221,7 +237,7 @@ static int prepare_start(struct zone *z, struct problems *ps, struct err *e)
         return r;
     if ((r = drift_heal_shared(d, pool, e)) < 0 || (r = division_apply(d, z, e)) < 0)
         return r;
-    note_all(z, plan_remarks(d, p));
+    remark(z, plan_remarks(d, p));
     if (ports_claim(d, z, z->spec, true, ps) < 0 || aliases_claim(d, z, z->spec, ps) < 0)
         return problems_to_err(ps, e, z->name);
     r = firewall_join(z, e);

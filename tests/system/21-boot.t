@@ -115,5 +115,15 @@ zc start leans also && zc set cat autoboot=false >/dev/null && zc delete dog >/d
 zc stop -t 0 big leans also >/dev/null
 is "$(doctor_says | grep zone | grep -v 'zone cat')" "" "doctor has nothing left to say of what was started since"
 zc delete --force $(zc list -q) >/dev/null
+
+# ---- what is less than it was on the old host ----
+zc create away --image host --autoboot -p 203.0.113.9:7409:80 -- sleep 1000
+host_boots
+eventually running state away >/dev/null; is "$(state away)" running "a port on an address that this host does not have: the zone starts"
+says="network.0..ports: this host has no address 203.0.113.9 now"
+like "$(events away)" "^start-remark $says" "... an event says it"
+like "$(cat "$T/zoned.log")" "zone away: $says" "... the log does"
+like "$(doctor_says)" "zone away: $says" "... and doctor"
+zc delete --force away >/dev/null
 nothing_left
 finish
