@@ -4,6 +4,7 @@
 #include "base/auto.h"
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/mem.h"
 #include "base/path.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -72,6 +73,15 @@ int proc_start_time(pid_t pid, uint64_t *ticks)
         return -EINVAL;
     *ticks = strtoull(word, NULL, 10);
     return 0;
+}
+
+char *proc_boot_id(void)
+{
+    char *text = NULL;
+    if (file_read(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 64, &text, NULL, NULL) < 0)
+        return xstrdup("");
+    text[strcspn(text, "\n")] = '\0';
+    return text;
 }
 
 static int is_procfs(int fd)

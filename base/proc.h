@@ -14,6 +14,8 @@ int pidfd_exit_status(int pidfd, int *wait_status);
 int exit_status_of(int wait_status);
 /* Field 22 of /proc/PID/stat in clock ticks: identifies a pid for ever (with the boot). 0 or -errno. */
 int proc_start_time(pid_t pid, uint64_t *ticks);
+/* This boot of the host, as the kernel names it; "" where it does not say. malloc'd. */
+char *proc_boot_id(void);
 
 /* A detached mount of procfs for the caller's pid namespace, reachable by this fd only. fd or -errno. Falls
  * back to /proc after checking its filesystem magic where fsopen is refused. */

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Forwarding: turned on only on our bridge and on the links that have addresses, only where it was off, and
  * given back. The list of links that we opened stands in the sets opened4/opened6 of our table before the
- * first switch moves, so a crash forgets nothing. Must never touch net.ipv4.ip_forward, nor a link that
+ * first switch moves, so a crash forgets nothing; in the state file it counts for the boot and namespace in which it was written. Must never touch net.ipv4.ip_forward, nor a link that
  * somebody else opened meanwhile. IPv6 below 6.17 knows one switch for all links; from 6.17 force_forwarding
  * is per link and leaves router advertisements alone. Source: Documentation/networking/ip-sysctl.rst. */
+#include "base/fd.h"
 #include "base/file.h"
 #include "base/proc.h"
 #include "netstack/priv.h"
 #include <errno.h>
+#include <inttypes.h>
 #include <linux/rtnetlink.h>
+#include <sys/socket.h>
 
 #define V4 "ipv4"
 #define V6 "ipv6"
@@ -209,9 +212,22 @@ int net_forward_restore(struct net_ctx *c, const struct net_opened *o, struct er
     return r;
 }
 
+/* The boot and the network namespace that switches belong to: others have theirs from the administrator. malloc'd. */
+static char *whose(void)
+{
+    uint64_t cookie = 0;
+    socklen_t n = sizeof(cookie);
+    auto_free char *boot = proc_boot_id();
+    auto_fd int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    (void)getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &n);
+    return xasprintf("%s %" PRIu64, boot, cookie);
+}
+
 json *net_opened_to_json(const struct net_opened *o)
 {
     json *j = js_object();
+    auto_free char *where = whose();
+    js_set_str(j, "of", where);
     js_set_strv(j, "forwarding4", o->v4);
     js_set_strv(j, "forwarding6", o->v6);
     js_set_strv(j, "accept_ra", o->ra);
@@ -229,6 +245,9 @@ static void merge(char ***to, const json *j, const char *key)
 
 void net_opened_merge_json(struct net_opened *o, const json *j)
 {
+    auto_free char *where = whose();
+    if (!str_eq(js_get_str(j, "of", NULL), where)) /* a power loss took what it tells of */
+        return;
     merge(&o->v4, j, "forwarding4");
     merge(&o->v6, j, "forwarding6");
     merge(&o->ra, j, "accept_ra");

@@ -6,14 +6,24 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/netlink.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#define RESOLVER "a resolver of this host"
+
 /* Routes as wide as 0.0.0.0/1 or 2000::/3 (VPNs) are default routes in two parts and hide nothing. */
-static void take(net_taken_list *v, const struct net_addr *a, const char *what)
+static void take(net_taken_list *v, const struct net_addr *a, int index, const char *what)
 {
     if (a->family && a->prefix > 3)
-        *vec_add(v) = (struct net_taken){*a, what};
+        *vec_add(v) = (struct net_taken){*a, what, index};
+}
+
+static void take_all(net_taken_list *v, const net_addr_list *from, int but, const char *what)
+{
+    for (unsigned i = 0; i < from->len; i++)
+        if (!but || from->at[i].index != but)
+            take(v, &from->at[i].addr, from->at[i].index, what);
 }
 
 static void take_resolvers(net_taken_list *v, const char *file)
@@ -25,63 +35,72 @@ static void take_resolvers(net_taken_list *v, const char *file)
     for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
         struct net_addr a;
         if (sscanf(line, "nameserver %63[0-9a-fA-F:.]", value) == 1 && net_addr_parse(value, &a) == 0)
-            take(v, &a, "a resolver of this host");
+            take(v, &a, 0, RESOLVER);
     }
 }
 
-/* All three are the caller's to end, also after a failure. */
-static int read_host(net_subnets *routes, net_subnets *gateways, net_addr_list *addrs, struct err *e)
+struct host {
+    net_addr_list routes, gateways, addrs;
+};
+
+static void host_done(struct host *h)
+{
+    vec_done(&h->routes);
+    vec_done(&h->gateways);
+    vec_done(&h->addrs);
+}
+
+/* What was read is the caller's to end, also after a failure. */
+static int read_host(struct host *h, struct err *e)
 {
     struct nl_sock *s;
     int r = net_nl_open(NETLINK_ROUTE, &s, e);
     if (r < 0)
         return r;
-    r = net_routes(s, routes, gateways, e);
-    r = r < 0 ? r : net_addrs(s, addrs, e);
+    r = net_routes(s, &h->routes, &h->gateways, e);
+    r = r < 0 ? r : net_addrs(s, &h->addrs, e);
     net_nl_close(s);
     return r;
 }
 
 int net_host_taken(struct net_addr **out, unsigned *n, struct err *e)
 {
-    net_subnets routes = {0}, gateways = {0};
-    net_addr_list addrs = {0};
-    int r = read_host(&routes, &gateways, &addrs, e);
-    for (unsigned i = 0; i < addrs.len; i++)
-        *vec_add(&gateways) = addrs.at[i].addr;
-    if (r == 0) {
-        *n = gateways.len;
-        *out = take_ptr(&gateways.at);
-    }
-    vec_done(&routes);
-    vec_done(&gateways);
-    vec_done(&addrs);
+    auto_done(host_done) struct host h = {0};
+    VEC(struct net_addr) all = {0};
+    int r = read_host(&h, e);
+    if (r < 0)
+        return r;
+    for (unsigned i = 0; i < h.gateways.len; i++)
+        *vec_add(&all) = h.gateways.at[i].addr;
+    for (unsigned i = 0; i < h.addrs.len; i++)
+        *vec_add(&all) = h.addrs.at[i].addr;
+    *n = all.len;
+    *out = all.at;
+    return 0;
+}
+
+/* but: a link whose routes and addresses count not, 0: none. */
+static int take_host(int but, net_taken_list *out, struct err *e)
+{
+    auto_done(host_done) struct host h = {0};
+    int r = read_host(&h, e);
+    take_resolvers(out, "/etc/resolv.conf");
+    take_resolvers(out, "/run/systemd/resolve/resolv.conf");
+    take_all(out, &h.gateways, but, "a gateway of this host");
+    take_all(out, &h.addrs, but, "an address of this host");
+    take_all(out, &h.routes, but, "a route of this host");
     return r;
 }
 
 /* The others first: a conflict is better told by their name than as a route. */
 static int list_taken(const struct net_network *others, unsigned nothers, net_taken_list *out, struct err *e)
 {
-    net_subnets routes = {0}, gateways = {0};
-    net_addr_list addrs = {0};
-    int r = read_host(&routes, &gateways, &addrs, e);
     for (unsigned i = 0; i < nothers; i++)
         if (!spec_network_joins_lan(others[i].type)) {
-            take(out, &others[i].subnet4, others[i].name);
-            take(out, &others[i].subnet6, others[i].name);
+            take(out, &others[i].subnet4, 0, others[i].name);
+            take(out, &others[i].subnet6, 0, others[i].name);
         }
-    take_resolvers(out, "/etc/resolv.conf");
-    take_resolvers(out, "/run/systemd/resolve/resolv.conf");
-    for (unsigned i = 0; i < gateways.len; i++)
-        take(out, &gateways.at[i], "a gateway of this host");
-    for (unsigned i = 0; i < addrs.len; i++)
-        take(out, &addrs.at[i].addr, "an address of this host");
-    for (unsigned i = 0; i < routes.len; i++)
-        take(out, &routes.at[i], "a route of this host");
-    vec_done(&routes);
-    vec_done(&gateways);
-    vec_done(&addrs);
-    return r;
+    return take_host(0, out, e);
 }
 
 static int choose(const char *instance, const char *name, const net_taken_list *taken,
@@ -152,18 +171,32 @@ static bool given(const struct spec_network *s, int family, struct net_addr *sub
 static int check_free(const struct net_addr *subnet, const net_taken_list *taken, const char *name,
                       const struct net_network *others, unsigned nothers, struct err *e)
 {
-    char mine[64], other[64];
+    char mine[64], other[64], link[IF_NAMESIZE];
     const struct net_taken *t = subnet->family ? net_taken_find(taken, subnet) : NULL;
     if (!t)
         return 0;
     net_addr_print(subnet, true, mine);
-    net_addr_print(&t->addr, true, other);
-    bool ours = false;
+    net_addr_print(&t->addr, t->addr.prefix < 8 * (unsigned)net_addr_len(&t->addr), other);
+    bool ours = false, linked = t->index && if_indextoname((unsigned)t->index, link);
     for (unsigned i = 0; i < nothers; i++)
         ours |= t->what == others[i].name;
-    err_set(e, ERR_CONFLICT, EEXIST, "network %s: the subnet %s overlaps %s (%s%s)", name, mine, other,
-            ours ? "of network " : "", t->what);
-    return err_hint(e, "give another --subnet, or none: then a free one is chosen");
+    return err_set(e, ERR_CONFLICT, EEXIST, "network %s: the subnet %s overlaps %s (%s%s%s%s)", name, mine,
+                   other, ours ? "of network " : "", t->what, linked ? " by " : "", linked ? link : "");
+}
+
+int net_network_check_host(const struct net_network *n, struct net_pool *pool, struct err *e)
+{
+    net_taken_list taken = {0};
+    unsigned kept = 0;
+    int r = take_host((int)if_nametoindex(n->bridge), &taken, e);
+    for (unsigned i = 0; i < taken.len; i++) /* a zone may be the host's resolver */
+        if (strcmp(taken.at[i].what, RESOLVER) != 0 || !net_pool_gave(pool, &taken.at[i].addr))
+            taken.at[kept++] = taken.at[i];
+    taken.len = kept;
+    r = r < 0 ? r : check_free(&n->subnet4, &taken, n->name, NULL, 0, e);
+    r = r < 0 ? r : check_free(&n->subnet6, &taken, n->name, NULL, 0, e);
+    vec_done(&taken);
+    return r;
 }
 
 static void shape_of(const char *instance, const struct spec_network *s, struct net_network *n)
@@ -193,6 +226,8 @@ int net_network_make(const char *instance, const struct spec_network *s, const s
         r = list_taken(others, nothers, &taken, e);
         r = r < 0 ? r : check_free(&n.subnet4, &taken, s->network, others, nothers, e);
         r = r < 0 ? r : check_free(&n.subnet6, &taken, s->network, others, nothers, e);
+        if (r < 0)
+            err_hint(e, "give another --subnet, or none: then a free one is chosen");
         if (r == 0 && (!four || !six))
             r = choose(instance, s->network, &taken, &chosen, e);
         vec_done(&taken);

@@ -167,6 +167,12 @@ static bool given(struct net_pool *p, const struct net_addr *a)
     return n && !is_broadcast(f, n) && (n < f->hosts ? test(f, (unsigned)n) : find_far(f, a) >= 0);
 }
 
+bool net_pool_gave(struct net_pool *p, const struct net_addr *a)
+{
+    const struct family *f = family_of(p, a);
+    return f && !net_addr_eq(a, &f->gateway) && given(p, a);
+}
+
 /* Who has it, or NULL. */
 static const char *foreign(const struct net_pool *p, const struct net_addr *a)
 {

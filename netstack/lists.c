@@ -65,7 +65,7 @@ int net_addrs(struct nl_sock *s, net_addr_list *out, struct err *e)
 }
 
 struct routes {
-    net_subnets *covered, *gateways;
+    net_addr_list *covered, *gateways;
 };
 
 static void on_route(struct nlmsghdr *h, void *data)
@@ -77,17 +77,18 @@ static void on_route(struct nlmsghdr *h, void *data)
         return;
     struct net_addr a = {.family = r->rtm_family, .prefix = r->rtm_dst_len};
     struct net_addr g = {.family = r->rtm_family, .prefix = 8u * (unsigned)net_addr_len(&a)};
-    if (out->gateways && at[RTA_GATEWAY] && nla_len(at[RTA_GATEWAY]) >= net_addr_len(&g)) {
+    int link = at[RTA_OIF] ? (int)nla_get_u32(at[RTA_OIF]) : 0;
+    if (at[RTA_GATEWAY] && nla_len(at[RTA_GATEWAY]) >= net_addr_len(&g)) {
         memcpy(g.bytes, nla_data(at[RTA_GATEWAY]), (size_t)net_addr_len(&g));
-        *vec_add(out->gateways) = g;
+        *vec_add(out->gateways) = (struct net_addr_info){.addr = g, .index = link};
     }
     if (!at[RTA_DST] || !a.prefix || !net_addr_len(&a) || nla_len(at[RTA_DST]) < net_addr_len(&a))
         return; /* default routes hide nothing */
     memcpy(a.bytes, nla_data(at[RTA_DST]), (size_t)net_addr_len(&a));
-    *vec_add(out->covered) = a;
+    *vec_add(out->covered) = (struct net_addr_info){.addr = a, .index = link};
 }
 
-int net_routes(struct nl_sock *s, net_subnets *out, net_subnets *gateways, struct err *e)
+int net_routes(struct nl_sock *s, net_addr_list *out, net_addr_list *gateways, struct err *e)
 {
     struct routes both = {out, gateways};
     struct rtmsg r = {.rtm_family = AF_UNSPEC};

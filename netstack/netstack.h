@@ -56,6 +56,10 @@ struct net_network {
 int net_network_make(const char *instance, const struct spec_network *s, const struct net_network *kept,
                      const struct net_network *others, unsigned nothers, struct net_network *out,
                      struct err *e);
+/* Would a network of our own that is to come up, or does one that is up, hide a route, an address, a gateway or a resolver that the
+ * host has by now? conflict, which says which. What is on its own bridge is its own, and the host's resolver may be a zone. */
+struct net_pool; /* which addresses of a network are taken */
+int net_network_check_host(const struct net_network *n, struct net_pool *pool, struct err *e);
 /* What the network hangs on: nothing but success for networks of our own; a bridge or macvlan network needs its parent,
  * there (not_found) and up, free for a bridge of ours (conflict). Sets n->bridge. */
 int net_network_attach(struct net_ctx *c, struct net_network *n, struct err *e);
@@ -72,7 +76,6 @@ json *net_network_to_json(const struct net_network *n);
 int net_network_from_json(const json *j, struct net_network *out, struct err *e);
 
 /* ---- IPAM: pure ---- */
-struct net_pool; /* which addresses of a network are taken */
 struct net_pool *net_pool_new(const struct net_network *n);
 void net_pool_free(struct net_pool *p);
 /* Takes the next free pair (IPv4 and the IPv6 with the same host part), or of one family alone where the other is NULL.
@@ -80,6 +83,8 @@ void net_pool_free(struct net_pool *p);
 int net_pool_take(struct net_pool *p, struct net_addr *v4, struct net_addr *v6, struct err *e);
 /* Takes a given address: invalid outside the subnet, the gateway's, the broadcast's; conflict when taken. */
 int net_pool_claim(struct net_pool *p, const struct net_addr *a, struct err *e);
+bool net_pool_gave(struct net_pool *p,
+                   const struct net_addr *a); /* taken or claimed, but for the gateway's */
 /* What is neither taken nor claimed from now on, beside what the pool has given: addresses of others, and what other pools have
  * (they must live until the next call). For networks on a LAN that others are on, too. */
 void net_pool_avoid(struct net_pool *p, const struct net_addr *others, unsigned n,
@@ -228,6 +233,7 @@ enum {
     NET_WATCH_OURS = 1 /* our tables lost something */,
     NET_WATCH_OTHERS = 2,   /* chains or rules of others */
     NET_WATCH_SWITCHES = 4, /* the host's forwarding was turned on or off */
+    NET_WATCH_ADDRS = 16,   /* the host got or lost an address */
     NET_WATCH_LINKS = 8     /* one of the links named to net_watch_links came, went or changed */
 };
 int net_watch_open(const char *instance, struct net_watch **out, struct err *e);

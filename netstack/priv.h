@@ -102,9 +102,8 @@ struct net_addr_info {
 };
 typedef VEC(struct net_addr_info) net_addr_list;
 int net_addrs(struct nl_sock *s, net_addr_list *out, struct err *e);
-typedef VEC(struct net_addr) net_subnets;
-/* Of all tables: what they cover, and the gateways of all of them (NULL: not wanted). */
-int net_routes(struct nl_sock *s, net_subnets *out, net_subnets *gateways, struct err *e);
+/* Of all tables: what they cover, and the gateways of all of them, with the link that they lead to (0: none). */
+int net_routes(struct nl_sock *s, net_addr_list *out, net_addr_list *gateways, struct err *e);
 
 /* ---- zone ---- */
 int net_zone_socket(int ns, struct nl_sock **out, struct err *e); /* NETLINK_ROUTE inside */
@@ -191,6 +190,7 @@ void net_strv_done(char ***v); /* for auto_done */
 struct net_taken { /* what a subnet must not cover */
     struct net_addr addr;
     const char *what; /* "a route of this host", … */
+    int index;        /* of the link it is on, 0: none */
 };
 typedef VEC(struct net_taken) net_taken_list;
 const struct net_taken *net_taken_find(const net_taken_list *v, const struct net_addr *subnet);

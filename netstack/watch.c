@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Tells when somebody else changed the nft ruleset: tables flushed or reloaded under us, chains of other firewalls that come
  * and go. The kernel says what changed, then (in the message of the new generation) who did it. And when the host's switches
- * of forwarding change: Docker and podman turn it on for their own. And of the few links of the host that networks hang on. Reads
+ * of forwarding change: Docker and podman turn it on for their own. And when the host gets or loses an address. And of the few links of the host that networks hang on. Reads
  * only; never waits. */
 #include "netstack/nl_api.h"
 #include "netstack/priv.h"
@@ -28,7 +28,7 @@ struct watched {
 struct net_watch {
     int both;           /* epoll of these */
     struct nl_sock *s;  /* nftables */
-    struct nl_sock *rt; /* switches */
+    struct nl_sock *rt; /* switches, addresses, links */
     VEC(struct watched) links;
     unsigned runs; /* of our own transactions, at the last reading */
     char instance[32];
@@ -57,8 +57,11 @@ static int open_both(struct net_watch *w, struct err *e)
     }
     (void)setsockopt(nl_socket_get_fd(w->s), SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room));
     r = join(w->s, NFNLGRP_NFTABLES, e);
-    r = r < 0 ? r : join(w->rt, RTNLGRP_IPV4_NETCONF, e);
-    return r < 0 ? r : join(w->rt, RTNLGRP_IPV6_NETCONF, e);
+    static const int groups[] = {RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF, RTNLGRP_IPV4_IFADDR,
+                                 RTNLGRP_IPV6_IFADDR};
+    for (unsigned i = 0; i < ARRAY_LEN(groups) && r == 0; i++)
+        r = join(w->rt, groups[i], e);
+    return r;
 }
 
 int net_watch_links(struct net_watch *w, char *const *names, struct err *e)
@@ -198,17 +201,24 @@ static bool of_watched(struct net_watch *w, const struct nlmsghdr *h)
     return is;
 }
 
+static unsigned told_by(struct net_watch *w, const struct nlmsghdr *h)
+{
+    if (h->nlmsg_type == RTM_NEWADDR || h->nlmsg_type == RTM_DELADDR)
+        return NET_WATCH_ADDRS;
+    return of_all(h) ? NET_WATCH_SWITCHES : of_watched(w, h) ? NET_WATCH_LINKS : 0;
+}
+
 static unsigned read_switches(struct net_watch *w)
 {
     unsigned found = 0;
     for (;;) {
         ssize_t n = recv(nl_socket_get_fd(w->rt), buf, sizeof(buf), MSG_DONTWAIT);
         if (n < 0 && errno == ENOBUFS)
-            found |= NET_WATCH_SWITCHES | NET_WATCH_LINKS;
+            found |= NET_WATCH_SWITCHES | NET_WATCH_LINKS | NET_WATCH_ADDRS;
         else if (n <= 0 && !(n < 0 && errno == EINTR))
             return found;
         for (struct nlmsghdr *h = (void *)buf; n > 0 && NLMSG_OK(h, (size_t)n); h = NLMSG_NEXT(h, n))
-            found |= of_all(h) ? NET_WATCH_SWITCHES : of_watched(w, h) ? NET_WATCH_LINKS : 0;
+            found |= told_by(w, h);
     }
 }
 

@@ -99,7 +99,7 @@ static const struct spec_row zone_rows[] = {
     {.key = "hostname", .type = SPEC_T_STR, .offset = S(hostname), .check = spec_check_hostname,
      .doc = "Not given: the zone's name."},
     {.key = "autoboot", .type = SPEC_T_BOOL, .offset = S(autoboot), .def = "false", .live = true,
-     .doc = "Start when the host boots."},
+     .doc = "Start when the host boots, once a boot; also if an operator had stopped it, but where restart.policy is unless-stopped."},
     {.key = "depends", .type = SPEC_T_STRV, .offset = S(depends), .check = spec_check_zone, .live = true,
      .doc = "Zones that must be healthy, or running where they have no health check, before this one starts."},
     {.key = "restart.policy", .type = SPEC_T_WORD, .offset = S(restart.policy), .words = restart_words, .def = "no", .live = true,

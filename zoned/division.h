@@ -82,6 +82,7 @@ void note_all(struct zone *z, json *sentences);                             /* t
 
 /* remarks.c: what is kept less well than its key says; arrays of sentences */
 json *plan_remarks(struct zd *d, const struct plan *p);
+json *port_remarks(const struct spec *s);                 /* of them, on addresses that are not there */
 json *limits_remarks(struct zd *d, const struct spec *s); /* of a zone at rest */
 json *pool_remarks(struct zd *d, const struct spec_party *p);
 json *host_remarks(struct zd *d); /* its part as it is now */

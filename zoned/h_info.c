@@ -213,6 +213,29 @@ static void check_controllers(struct zd *d, json *list)
     }
 }
 
+static void check_absent(const struct zone *z, json *list)
+{
+    auto_js json *absent = port_remarks(z->plan->spec);
+    for (size_t i = 0; i < js_len(absent); i++) {
+        struct err e = {0};
+        err_set(&e, ERR_CONFLICT, EADDRNOTAVAIL, "zone %s: %s", z->name, js_str_of(js_at(absent, i), ""));
+        err_hint(&e, "give the host that address, or publish on one that it has: zonectl set %s", z->name);
+        add_check(list, "network: published ports", &e, NULL);
+    }
+}
+
+static void check_port_addresses(struct zd *d, json *list)
+{
+    struct err none = {0};
+    size_t before = js_len(list);
+    for (unsigned i = 0; i < d->table_size; i++)
+        for (const struct zone *z = d->table[i]; z; z = z->next)
+            if (z->plan)
+                check_absent(z, list);
+    if (js_len(list) == before)
+        add_check(list, "network: published ports are on addresses of this host", &none, NULL);
+}
+
 static void check_ports(struct zd *d, json *list)
 {
     struct err none = {0};
@@ -244,6 +267,19 @@ static void check_files(struct zd *d, json *list)
         add_check(list, "files: the host's part, networks and pools can be read", &none, NULL);
 }
 
+static void check_boot(struct zd *d, json *list)
+{
+    auto_js json *problems = boot_doctor(d);
+    struct err none = {0};
+    if (!js_len(problems))
+        add_check(list, "boot: zones with autoboot were started", &none, NULL);
+    for (size_t i = 0; i < js_len(problems); i++) {
+        struct err e = {0};
+        err_set(&e, ERR_CONFLICT, EINVAL, "%s", js_str_of(js_at(problems, i), ""));
+        add_check(list, "boot", &e, "mend what it says, then zonectl start that zone");
+    }
+}
+
 /* In a worker: the rules of others may be many, and their programs slow. Its netlink sockets are its own. */
 static json *make_doctor(struct zd *d, const char *name, struct err *e)
 {
@@ -272,10 +308,15 @@ static json *make_doctor(struct zd *d, const char *name, struct err *e)
     struct err parents = {0};
     (void)parents_doctor(d, &parents);
     add_check(list, "network: the host's links that networks hang on", &parents, NULL);
+    struct err hidden = {0};
+    (void)hides_doctor(d, &hidden);
+    add_check(list, "network: none hides a route, address, gateway or resolver of the host", &hidden, NULL);
     struct err shared = {0};
     (void)sharers_doctor(d, &shared);
     add_check(list, "network: zones that share another's have it", &shared, NULL);
+    check_boot(d, list);
     check_ports(d, list);
+    check_port_addresses(d, list);
     struct net_pass pass = neighbour_pass(d);
     auto_js json *net = net_doctor(own, &pass);
     neighbour_pass_done(&pass);

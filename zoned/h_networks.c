@@ -43,7 +43,7 @@ static json *row(struct zd *d, const struct net_entry *n)
     js_set_strv(o, "rules", n->spec->rules);
     js_set_bool(o, "up", n->up && !n->lost);
     js_set_bool(o, "pending", pending);
-    js_set_str(o, "error", n->lost ? n->lost : wrong);
+    js_set_str(o, "error", n->lost ? n->lost : n->hides ? n->hides : wrong);
     js_set_int(o, "addresses_used", net_pool_used(n->pool));
     js_set(o, "zones", zones_of(d, n->net.name));
     js_set(o, "spec", spec_network_to_json(n->spec));

@@ -72,6 +72,7 @@ static void entry_done(struct net_entry *n)
     net_pool_free(n->pool);
     spec_network_free(n->spec);
     free(n->lost);
+    free(n->hides);
 }
 
 struct net_entry *network_find(struct zd *d, const char *name)
@@ -410,7 +411,8 @@ int network_ensure_up(struct zd *d, struct net_entry *n, struct err *e)
     r = r < 0 ? r : net_network_check_mtu(d->net, &n->net, &less, e);
     if (r < 0 || (n->up && net_network_is_up(d->net, &n->net)))
         return r;
-    r = net_network_up(d->net, &n->net, &d->net_saved, e);
+    r = n->up ? 0 : hides_look_at(d, n, e); /* what zones are on is made whole all the same */
+    r = r < 0 ? r : net_network_up(d->net, &n->net, &d->net_saved, e);
     r = r < 0 ? r : set_reach(d, n, true, e);
     if (r < 0)
         return r;

@@ -72,6 +72,12 @@ void parents_look(struct zd *d);      /* such a link came, went or changed */
 void parents_look_at(struct zone *z); /* at one zone that was not known to run */
 int parents_doctor(const struct zd *d, struct err *e);
 
+/* hides.c: routes and addresses of the host that networks hide */
+int hides_look_at(struct zd *d, struct net_entry *n, struct err *e); /* conflict: it does, or would */
+void hides_look(struct zd *d);
+void hides_look_soon(struct zd *d); /* the host's addresses changed */
+int hides_doctor(const struct zd *d, struct err *e);
+
 /* firewalld.c */
 /* These bridges, and no other of ours, are in firewalld's zone "trusted", now and whenever it comes. Returns at once. */
 void firewalld_trust(struct zd *d, char *const *bridges);

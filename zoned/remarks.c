@@ -89,6 +89,11 @@ static json *with_ports(const struct spec *s, json *list)
     return list;
 }
 
+json *port_remarks(const struct spec *s)
+{
+    return with_ports(s, js_array());
+}
+
 json *plan_remarks(struct zd *d, const struct plan *p)
 {
     struct cg_limits l;

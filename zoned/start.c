@@ -35,6 +35,18 @@ static void session_fail(struct session_start *s, const struct err *e)
     free(s);
 }
 
+/* All that is wrong, as a client prints it, for the zone to bear. malloc'd. */
+static char *in_words(const struct err *e, const struct problems *ps)
+{
+    auto_done(str_done) struct str s = {0};
+    char line[600];
+    for (unsigned i = 0; ps && i < ps->len; i++) {
+        problem_print(&ps->at[i], line, sizeof(line));
+        str_addf(&s, "%s%s", i ? "; " : "", line);
+    }
+    return s.len ? str_take(&s) : xstrdup(e->text);
+}
+
 void start_failed(struct zone *z, const struct err *e, const struct problems *ps)
 {
     struct session_start *s = take_ptr(&z->session);
@@ -46,14 +58,14 @@ void start_failed(struct zone *z, const struct err *e, const struct problems *ps
         remove_run_dir(z);
     if (z->state == ZONE_READY)
         zone_set_state(z, ZONE_INSTALLED);
-    if (!s && !z->waiters.len) { /* autoboot: nobody else is told */
-        log_warning("zone %s does not start: %s", z->name, e->text);
-        zone_set_error(z, e->text);
-        z->boot_start_no = UINT64_MAX; /* once a boot */
+    if ((!s && !z->waiters.len) || z->boot == BOOT_WAITS) {
+        auto_free char *why = in_words(e, ps);
+        boot_refused(z, why);
     }
     session_fail(s, e);
     op_end(z, e, ps);
     boot_shutdown_step(d);
+    boot_zone_changed(d); /* who waits for it */
     if (remove)
         (void)op_delete(d, z, NULL, true, NULL);
 }
@@ -89,6 +101,22 @@ void note_all(struct zone *z, json *sentences)
 {
     for (size_t i = 0; i < js_len(sentences); i++)
         zone_note(z, "%s", js_str_of(js_at(sentences, i), ""));
+    js_free(sentences);
+}
+
+/* Where nobody asked for the start, as at boot, those who watch are told. */
+static void remark(struct zone *z, json *sentences)
+{
+    if (z->session || z->waiters.len) {
+        note_all(z, sentences);
+        return;
+    }
+    for (size_t i = 0; i < js_len(sentences); i++) {
+        json *extra = js_object();
+        js_set(extra, "reason", js_ref(js_at(sentences, i)));
+        log_warning("zone %s: %s", z->name, js_str_of(js_at(sentences, i), ""));
+        event_publish(z->d, "start-remark", z->name, extra);
+    }
     js_free(sentences);
 }
 
@@ -212,7 +240,7 @@ static int prepare_start(struct zone *z, struct problems *ps, struct err *e)
         return r;
     if ((r = drift_heal_shared(d, pool, e)) < 0 || (r = division_apply(d, z, e)) < 0)
         return r;
-    note_all(z, plan_remarks(d, p));
+    remark(z, plan_remarks(d, p));
     if (ports_claim(d, z, z->spec, true, ps) < 0 || aliases_claim(d, z, z->spec, ps) < 0)
         return problems_to_err(ps, e, z->name);
     r = firewall_join(z, e);
@@ -357,6 +385,7 @@ void op_running(struct zone *z)
 {
     struct err e = {0};
     zone_set_error(z, NULL);
+    boot_started(z);
     if (!z->group && z->plan)
         (void)cg_open(z->d->cgroups, z->plan->cgroup_parent, z->plan->cgroup_name, &z->group, &e);
     zone_set_state(z, ZONE_RUNNING);

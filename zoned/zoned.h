@@ -64,6 +64,7 @@ struct zone_lease { /* what is the zone's own for life: written once, read at ev
     } * links;
     unsigned nlinks;
 };
+enum zone_boot { BOOT_NOT, BOOT_WAITS, BOOT_REFUSED }; /* what the boot of the host still does for it */
 enum op_kind { OP_NONE, OP_START, OP_STOP, OP_RESTART, OP_DELETE, OP_CREATE, OP_COPY };
 struct waiters {
     struct zd_request **at;
@@ -100,7 +101,9 @@ struct zone {
     double entitled, guaranteed; /* CPUs; sample_entitle */
     struct port_claim *claims;   /* ports.c */
     struct alias_claim *aliases; /* aliases.c */
-    uint64_t boot_start_no;
+    enum zone_boot boot;
+    uint64_t boot_start_no; /* while it waits */
+    bool boot_way;          /* boot.c: it waits for no circle, while that is looked for */
     /* the one operation under way */
     enum op_kind op;
     unsigned holders;       /* of OP_COPY */
@@ -147,6 +150,7 @@ struct net_entry {
     bool up;
     bool closed;           /* something is denied on it; of firewall.c */
     char *lost;            /* why it is cut off from the host's link, or NULL; of parents.c */
+    char *hides;           /* what of the host it hides, or would, or NULL; of hides.c */
     unsigned parent_index; /* of that link, as it was seen last */
     struct names *names;   /* its dnsmasq, NULL = none */
     struct dhcp *dhcp;     /* the one for zones that ask for their addresses, NULL = none does */
@@ -178,7 +182,7 @@ struct zd {
     bool drifted;                       /* … by us, and not in the kernel */
     const struct pool_entry *pool_asks; /* whose change is held against the ledger, or NULL */
     struct net_watch *net_watch;        /* of neighbour.c */
-    struct sd_event_source *net_changed, *net_pause;
+    struct sd_event_source *net_changed, *net_pause, *hides_pause;
     struct firewalld *firewalld;
     char **judged;                    /* whom rules of networks name, sorted; of firewall.c */
     VEC(struct resolver *) resolvers; /* for zones on several networks, of names.c */
@@ -196,7 +200,7 @@ struct zd {
     bool division_moved;                  /* since sample_entitle */
     struct cg_io io_zones, io_zones_seen; /* told; what the kernel said last */
     uint64_t cpu_host_usec;               /* what ran outside of zones: the highest told */
-    bool shutting_down, booting, in_boot;
+    bool shutting_down, booting, in_boot, boot_unsaved;
     struct zd_request *shutdown_request;
     int exit_code;
     uint64_t started_us;
@@ -311,8 +315,10 @@ int adopt_reclaim(struct zd *d, struct zone *z, struct err *e);
 
 /* boot.c */
 void boot_autostart(struct zd *d);
-bool boot_dependencies_ready(struct zd *d, const struct zone *z);
 void boot_zone_changed(struct zd *d);
+void boot_refused(struct zone *z, const char *why); /* it does not start, and nobody waits to be told */
+void boot_started(struct zone *z);
+json *boot_doctor(struct zd *d); /* what the boot did not start: an array of sentences */
 void boot_shutdown_step(struct zd *d);
 
 /* worker.c: a forked process for slow work; result is a JSON object */

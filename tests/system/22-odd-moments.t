@@ -121,7 +121,8 @@ zc create busy --image host --autoboot -p 127.0.0.1:18099:80 -- sleep 1000
 echo "nonsense: 1" >>"$ROOT/etc/zones/b.yaml"
 python3 -m http.server --bind 127.0.0.1 18099 >/dev/null 2>&1 & web=$!
 until_ok curl -s -o /dev/null http://127.0.0.1:18099/
-kill9_zoned
+"$BIN/zoned" --root "$ROOT" --shutdown
+wait "$zoned_pid"
 start_zoned
 like "$(field busy .error)" "18099" "an autoboot that is refused is told by the zone"
 like "$(grep -c 'busy does not start' "$T/zoned.log")" '^1$' "... and once by the log"

@@ -242,6 +242,58 @@ like "$out" "network apps" "... and says which"
 status_is 0 "networks that nobody uses" zc network delete apps back front
 nothing_left "... are gone, and no zone left anything"
 status_is 3 "... and from zoned" zc network show apps
+# ---- another LAN than the one for which a subnet was chosen ----
+hides() { zc network show kept -o json | jq -r '"\(.up) \(.error)"'; }
+new_lan() { ip addr "$1" 10.21.7.2/12 dev up0 && ip -n lan addr "$1" 10.21.7.1/12 dev eth0; }
+gateway() { ping -c 1 -W 3 10.21.7.1 >/dev/null; }
+zc network create kept --subnet 10.21.0.0/16 && zc create k --network kept --address 10.21.0.9 --image host -- sleep 1000
+zc start k && zc stop -t 0 k >/dev/null
+stop_zoned
+new_lan add && ip route add default via 10.21.7.1 metric 7000
+start_zoned
+like "$(hides)" "^false network kept: the subnet 10.21.0.0/16 overlaps 10.21.7.1 \(a gateway of this host by up0\)" "a kept subnet would hide the host's new LAN: network show says so"
+status_is 4 "... its zone does not start" zc start k
+like "$out" "overlaps 10.21.7.1 .a gateway of this host by up0" "... what is in the way is said"
+like "$out" "hint: take it from the host, or give the zones another network" "... with the remedy"
+like "$(zc doctor)" "10.21.0.0/16 overlaps 10.21.7.1" "... doctor says so"
+conflicts() { zc events -o json | jq -r 'select(.zone == "kept") | .event' | grep conflict | xargs; }
+is "$(conflicts)" network-conflict "... an event does, once"
+like "$(zc network list -o json | jq -r '.[] | select(.name == "kept") | .error')" "overlaps 10.21.7.1" "... the list does"
+gateway; ok $? "... and the host reaches its gateway"
+ip route del default via 10.21.7.1 metric 7000
+like "$(zc start k 2>&1)" "overlaps 10.21.7.2/12 .an address of this host by up0" "... without the gateway it is the LAN"
+new_lan del
+eventually "false null" hides >/dev/null; is "$(hides)" "false null" "the LAN is gone: nothing is in the way"
+is "$(conflicts)" "network-conflict network-conflict network-conflict-gone" "... as events say"
+status_is 0 "... and the zone starts" zc start k
+pid=$(field k .pid)
+new_lan add
+seen() { hides | grep -q "^true .*overlaps 10.21.7.2/12"; }
+until_ok seen; like "$(hides)" "^true .*overlaps 10.21.7.2/12 .an address of this host by up0" "the same LAN comes while the network is up: it is told"
+like "$(zc doctor)" "zones run on, .*overlaps 10.21.7.2/12" "... by doctor, too"
+for how in stop_zoned kill9_zoned; do
+    $how
+    start_zoned
+    is "$(state k) $(field k .pid)" "running $pid" "... and no zone is stopped by it, nor by a zoned that comes ($how)"
+    like "$(hides)" "^true .*overlaps 10.21.7.2/12" "... which tells again"
+done
+nft flush ruleset
+until_ok zc exec k -- ping -c 1 -W 1 10.21.0.1 >/dev/null; ok $? "... and its network is repaired as others are"
+status_is 0 "... a second zone joins it" zc run --rm --network kept host true
+new_lan del
+zc stop -t 0 k >/dev/null
+stop_zoned
+printf 'nameserver 10.21.0.9\n' >"$T/resolv.conf"
+start_zoned
+status_is 0 "a zone that is the host's resolver is no conflict" zc start k
+zc stop -t 0 k >/dev/null
+stop_zoned
+printf 'nameserver 10.21.0.8\n' >"$T/resolv.conf"
+start_zoned
+status_is 4 "another resolver in there is" zc start k
+like "$out" "10.21.0.8 .a resolver of this host" "... by its name"
+printf 'nameserver 10.99.0.53\n' >"$T/resolv.conf"
+zc delete --force k >/dev/null && zc network delete kept
 status_is 0 "default is deleted" zc network delete default
 zc network create b-side --type sealed >/dev/null && zc network create a-side --type sealed >/dev/null
 is "$(zc network list -o json | jq -r '.[].name' | xargs)" "a-side b-side" "networks are listed by their names"
@@ -252,3 +304,26 @@ is "$(zc network list -o json | jq -r '.[].name')" default "... and made again"
 stop_zoned
 is "$(nft list tables)" "" "no table is left"
 is "$(cat /proc/sys/net/ipv4/conf/up0/forwarding)" "${FORWARD:-0}" "forwarding is as it was"
+# ---- power fails while a network is up: the next boot's switches are the administrator's ----
+start_zoned
+zc run -d --name last host sleep 1000 >/dev/null
+cp "$ROOT/lib/networks/forwarding" "$T/forwarding"
+zc delete --force last >/dev/null
+stop_zoned
+cp "$T/forwarding" "$ROOT/lib/networks/forwarding"
+export BIN ROOT T
+unshare -n bash -s >"$T/boot.out" 2>&1 <<'END'
+switches() { (cd /proc/sys/net && grep -s . ipv4/conf/up0/forwarding ipv6/conf/all/forwarding ipv6/conf/up0/force_forwarding ipv6/conf/up0/accept_ra); }
+ip link set lo up && ip link add up0 type veth peer name far0 && ip link set far0 up && ip addr add 192.0.2.1/24 dev up0 && ip addr add 2001:db8:1::1/64 dev up0 nodad && ip link set up0 up
+sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0
+sysctl -qw net.ipv4.conf.up0.forwarding=1 net.ipv6.conf.all.forwarding=1 net.ipv6.conf.up0.accept_ra=2
+[ ! -e /proc/sys/net/ipv6/conf/up0/force_forwarding ] || sysctl -qw net.ipv6.conf.up0.force_forwarding=1
+switches >"$T/set"
+"$BIN/zoned" --root "$ROOT" >>"$T/zoned.log" 2>&1 &
+for _ in $(seq 100); do "$BIN/zonectl" list -q >/dev/null 2>&1 && break; sleep 0.1; done
+"$BIN/zonectl" run --rm host true && echo ran
+kill $! && wait $!
+switches >"$T/left"
+END
+is "$(cat "$T/boot.out")" ran "a zone runs on the next boot's network"
+same "$(cat "$T/left")" "$(cat "$T/set")" "... and what the administrator set there stays so when zoned ends"

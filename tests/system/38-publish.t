@@ -153,7 +153,9 @@ like "$(zc set w 'network=[{link: default, ports: ["203.0.113.9:7409:80", "192.0
 is "$(zc set w labels.x=y 2>&1 | grep -c "has no address")" 0 "... once"
 like "$(zc set w 'network[1]={link: app, ports: ["203.0.113.9:7419:80", "192.0.2.1:7420:80"]}' 2>&1)" "network.1..ports: .*7419" "... also of a link that comes"
 zc set w 'network[1]=' >/dev/null
+like "$(zc doctor)" "zone w: .*no address 203.0.113.9 now: until it has, nobody reaches port 7409 there" "... doctor says so, too"
 ip addr add 203.0.113.9/32 dev up0
+is "$(zc doctor | grep -c 203.0.113.9)" 0 "... until it has it"
 nsenter -n -t "$(field w .pid)" "$here/peer.py" 0.0.0.0 80 &
 until_ok lan curl -fs -m 1 -o /dev/null http://192.0.2.1:7410/
 lan ip route add 203.0.113.9/32 via 192.0.2.1
