@@ -295,7 +295,7 @@ int sup_request(struct zone *z, json *message, const int *fds, unsigned nfds,
 
 /* adopt.c */
 int adopt_all(struct zd *d, struct err *e);
-int adopt_reclaim(struct zd *d, struct zone *z, struct err *e);
+int adopt_reclaim(struct zone *z, struct err *e);
 
 /* boot.c */
 void boot_autostart(struct zd *d);
