@@ -338,6 +338,7 @@ int adopt_all(struct zd *d, struct err *e)
     for (unsigned i = 0; names && names[i]; i++)
         adopt_one(d, names[i]);
     strv_free(names);
+    networks_adopted(d);
     names_adopt(d);
     dhcp_adopt(d);
     sharers_adopt(d);
