@@ -171,6 +171,15 @@ bool net_network_is_up(struct net_ctx *c, const struct net_network *n)
            (n->type != SPEC_NET_BRIDGE || str_eq(n->bridge, n->parent) || is_master(s, n));
 }
 
+bool net_network_is_half_up(struct net_ctx *c, const struct net_network *n)
+{
+    struct nl_sock *s;
+    if (n->type == SPEC_NET_MACVLAN || net_network_is_up(c, n) || net_ctx_rt(c, &s, NULL) < 0)
+        return false;
+    bool ours = !str_eq(n->bridge, n->parent);
+    return (ours && net_ifindex(nl_socket_get_fd(s), n->bridge) > 0) || in_table(c, n);
+}
+
 /* ---- what a LAN network hangs on ---- */
 static int find_parent(struct nl_sock *s, const struct net_network *n, struct net_link_info *out,
                        struct err *e)

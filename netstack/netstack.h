@@ -113,6 +113,8 @@ int net_network_up(struct net_ctx *c, const struct net_network *n, json **saved,
 int net_network_down(struct net_ctx *c, const struct net_network *n, bool last, const json *saved,
                      struct err *e);
 bool net_network_is_up(struct net_ctx *c, const struct net_network *n);
+/* Not up, and something of it is there: an up or a down was cut off. net_network_down takes it away. */
+bool net_network_is_half_up(struct net_ctx *c, const struct net_network *n);
 /* The tables are as this version makes them; false after an upgrade: net_network_up makes them so. */
 bool net_tables_current(struct net_ctx *c);
 /* Zones of `from` may open connections to zones of `to`, or no longer. Idempotent; the table must be there. */

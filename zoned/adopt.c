@@ -26,13 +26,12 @@ static int load_plan(struct zone *z, int dir, struct err *e)
     auto_free char *text = NULL;
     size_t n;
     int r = file_read(dir, PLAN_FILE, 4u << 20, &text, &n, e);
-    if (r < 0)
-        return r;
-    auto_js json *j = js_parse(text, n, e);
+    auto_js json *j = r < 0 ? NULL : js_parse(text, n, e);
     struct plan *p = NULL;
-    r = j ? plan_from_json(j, &p, e) : -EINVAL;
+    if (r == 0)
+        r = j ? plan_from_json(j, &p, e) : -EINVAL;
     if (r < 0)
-        return r;
+        return err_prefix(e, "%s/zones/%s/" PLAN_FILE, z->d->run_dir, z->name), r;
     plan_free(z->plan);
     z->plan = p;
     z->remove = p->remove;
@@ -168,6 +167,12 @@ static bool populated(struct zone *z)
 
 static int take_over(struct zone *z, int dir, struct err *e)
 {
+    struct err why = {0};
+    if (populated(z) && !file_exists(dir, PLAN_JOURNAL)) {
+        err_set(&why, ERR_NOT_FOUND, ENOENT, "%s/zones/%s/" PLAN_JOURNAL " is not there", z->d->run_dir,
+                z->name);
+        (void)orphan_kept(z, &why, NULL);
+    }
     const char *op = populated(z) && file_exists(dir, PLAN_JOURNAL) ? "adopt" : "recover";
     log_info("zone %s: %s", z->name, op);
     if (z->state != ZONE_RUNNING && z->state != ZONE_PAUSED)
@@ -175,47 +180,76 @@ static int take_over(struct zone *z, int dir, struct err *e)
     return keeper_start(z->d, z, op, dir, NULL, e);
 }
 
-/* Its run folder with the plan loaded. A folder or plan that is not there is believed only if no group of the zone is. */
-static int open_run_dir(struct zd *d, struct zone *z, struct err *e)
+static int open_folder(struct zone *z, struct err *e)
 {
     auto_free char *name = xasprintf("zones/%s", z->name);
-    int r = -ENOENT;
-    for (unsigned pass = 0; pass < 2 && r == -ENOENT; pass++) {
-        err_clear(e);
-        if (pass && (r = orphan_reclaim(z, e)) < 0)
-            return r;
-        auto_fd int dir = openat(d->run_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        r = dir < 0 ? err_sys(e, "run folder of zone %s", z->name) : load_plan(z, dir, e);
-        if (r >= 0)
-            return take_fd(&dir);
-    }
-    return err_prefix(e, "zone %s", z->name);
+    auto_fd int dir = openat(z->d->run_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int r = dir < 0 ? err_sys(e, "run folder of zone %s", z->name) : load_plan(z, dir, e);
+    return r < 0 ? r : take_fd(&dir);
 }
 
-int adopt_reclaim(struct zd *d, struct zone *z, struct err *e)
+/* Its run folder with the plan loaded. One without a plan that can be read is believed only if nothing of the zone lives. */
+static int open_run_dir(struct zone *z, struct err *e)
 {
-    auto_free char *lock = xasprintf("zones/%s/%s", z->name, PLAN_LOCK);
-    auto_fd int dir = open_run_dir(d, z, e);
-    if (dir < 0)
+    struct err why = {0};
+    int dir = open_folder(z, &why);
+    if (dir < 0 && orphan_kept(z, &why, NULL) == 0)
+        dir = open_folder(z, NULL);
+    if (dir >= 0)
         return dir;
-    int r = 0;
-    reclaim_tables(z);
-    lease_from_plan(z);
-    auto_fd int fd = openat(d->run_fd, lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return err_sys(e, "%s", lock);
-    for (unsigned i = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; i++) {
-        if (i > DYING_TRIES)
-            return r;
+    int r = orphan_end(z, &why, e);
+    if (r == -ENOENT)
+        err_set(e, why.kind, ENOENT, "zone %s: %s", z->name, why.text);
+    return r < 0 ? r : open_folder(z, e);
+}
+
+/* 1: its supervisor lives and answers; 0: the lock is ours. A supervisor that holds the lock and cannot be reached is ended:
+ * the zone is taken over from it. */
+static int lock_or_connect(struct zone *z, int lock, struct err *e)
+{
+    bool ended = false;
+    for (unsigned i = 0; flock(lock, LOCK_EX | LOCK_NB) < 0; i++) {
         err_clear(e);
-        r = connect_living(z, e);
+        int r = connect_living(z, e);
         if (r == 0)
-            return 0;
-        if (r != -ECONNREFUSED) /* else it dies: its socket is closed, its lock not yet */
-            i = DYING_TRIES;
+            return 1;
+        if (i > DYING_TRIES && ended)
+            return r;
+        if (i > DYING_TRIES) { /* before, it may be dying: its socket is closed, its lock not yet */
+            log_warning("zone %s: %s", z->name, e ? e->text : "its supervisor cannot be reached");
+            orphan_end_supervisor(z);
+            ended = true;
+            i = 0;
+        }
         usleep(DYING_WAIT_US);
     }
     err_clear(e);
+    return 0;
+}
+
+/* Without a lock nobody knows of whom its supervisor is: ended, before another one begins. */
+static int open_lock(struct zone *z, struct err *e)
+{
+    auto_free char *lock = xasprintf("zones/%s/%s", z->name, PLAN_LOCK);
+    int fd = openat(z->d->run_fd, lock, O_RDWR | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT) {
+        orphan_end_supervisor(z);
+        fd = openat(z->d->run_fd, lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    }
+    return fd < 0 ? err_sys(e, "%s", lock) : fd;
+}
+
+int adopt_reclaim(struct zone *z, struct err *e)
+{
+    auto_fd int dir = open_run_dir(z, e);
+    if (dir < 0)
+        return dir;
+    reclaim_tables(z);
+    lease_from_plan(z);
+    auto_fd int fd = open_lock(z, e);
+    int r = fd < 0 ? fd : lock_or_connect(z, fd, e);
+    if (r != 0)
+        return r < 0 ? r : 0;
     close_fd(&z->lock_fd);
     z->lock_fd = take_fd(&fd);
     return take_over(z, dir, e);
@@ -241,7 +275,7 @@ static void adopt_one(struct zd *d, const char *name)
         (void)store_reload(d, z, &ps, NULL);
         problems_done(&ps);
     }
-    int r = adopt_reclaim(d, z, &e);
+    int r = adopt_reclaim(z, &e);
     if (r == 0) {
         if (!z->spec && z->plan)
             z->spec = spec_copy(z->plan->spec);
@@ -304,6 +338,7 @@ int adopt_all(struct zd *d, struct err *e)
     for (unsigned i = 0; names && names[i]; i++)
         adopt_one(d, names[i]);
     strv_free(names);
+    networks_adopted(d);
     names_adopt(d);
     dhcp_adopt(d);
     sharers_adopt(d);

@@ -241,18 +241,21 @@ static void drop_stale(struct zd *d, const struct net_entry *entry)
     }
 }
 
-/* Resolvers of sets of networks that no zone is on any more. */
+/* Of sets of networks that no zone is on any more, and of a network whose end was cut off. */
 static void end_unused(struct zd *d)
 {
     auto_free char *names = path_join(d->run_dir, "names");
     auto_dir DIR *dir = opendir(names);
     for (struct dirent *ent; dir && (ent = readdir(dir));) {
         auto_free char *path = path_join(names, ent->d_name);
-        bool used = *ent->d_name != '+';
+        const struct net_entry *entry = network_find(d, ent->d_name);
+        bool used = *ent->d_name != '+' && (!entry || entry->names);
         for (unsigned i = 0; i < d->resolvers.len && !used; i++)
             used = str_eq(d->resolvers.at[i]->process.dir, path);
-        if (!used)
-            service_end(path);
+        if (used)
+            continue;
+        resolver_drop_folders(path);
+        service_end(path);
     }
 }
 

@@ -265,11 +265,16 @@ static int check_unused(struct zd *d, const struct net_entry *n, struct err *e)
     return count ? -EBUSY : check_unnamed(d, n->net.name, e);
 }
 
+/* A network whose file cannot be read is not among ours; its zones may run. */
 static bool others_up(const struct zd *d, const struct net_entry *n)
 {
     for (unsigned i = 0; i < d->networks.len; i++)
         if (&d->networks.at[i] != n && d->networks.at[i].up)
             return true;
+    for (unsigned i = 0; i < d->table_size; i++)
+        for (const struct zone *z = d->table[i]; z; z = z->next)
+            if (z->plan && z->plan->links.len)
+                return true;
     return false;
 }
 
@@ -283,20 +288,40 @@ static int set_reach(struct zd *d, const struct net_entry *n, bool on, struct er
     return r;
 }
 
-static int down(struct zd *d, struct net_entry *n, bool last, struct err *e)
+static int undo(struct zd *d, struct net_entry *n, bool last, struct err *e)
 {
     int r = last ? 0 : set_reach(d, n, false, e);
     r = r < 0 ? r : net_network_down(d->net, &n->net, last, d->net_saved, e);
     if (r < 0)
         return r;
     n->up = false;
-    neighbour_hooks(d);
     if (last) {
         js_free(d->net_saved);
         d->net_saved = NULL;
         save_switches(d);
     }
     return 0;
+}
+
+static int down(struct zd *d, struct net_entry *n, bool last, struct err *e)
+{
+    int r = undo(d, n, last, e);
+    if (r == 0)
+        neighbour_hooks(d);
+    return r;
+}
+
+void networks_adopted(struct zd *d)
+{
+    for (unsigned i = 0; i < d->networks.len; i++) {
+        struct net_entry *n = &d->networks.at[i];
+        struct err e = {0};
+        if (n->up || !net_network_is_half_up(d->net, &n->net))
+            continue;
+        log_info("network %s: what is left of it is undone", n->net.name);
+        if (undo(d, n, !others_up(d, n), &e) < 0)
+            log_warning("%s", e.text);
+    }
 }
 
 int network_delete(struct zd *d, struct net_entry *n, struct err *e)

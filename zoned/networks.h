@@ -18,6 +18,8 @@ int network_change(struct zd *d, struct net_entry *n, const json *patch, bool *l
 int network_delete(struct zd *d, struct net_entry *n, struct err *e); /* busy: who uses it */
 int network_repair(struct zd *d, struct net_entry *n, struct err *e); /* its place in our tables */
 int network_ensure_up(struct zd *d, struct net_entry *n, struct err *e);
+void networks_adopted(
+    struct zd *d); /* undoes what a zoned that was killed left halfway, where no zone needs it */
 void networks_down(struct zd *d); /* all, when no zone runs */
 void networks_free(struct zd *d);
 

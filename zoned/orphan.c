@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A zone whose run folder was taken away while it ran. The folder is only our memory: whether the zone lives the kernel
- * says. What is needed to go on, its plan and journal, the fork server keeps by descriptor; without them the plan is made
- * again from the spec, to end the zone and undo what it had. Whatever fails, its processes are ended: no later start joins
- * them. May run beside the supervisor that lost its folder, which is ended first: two must not undo one zone. */
+/* A zone whose run folder was taken away or damaged while it ran. The folder is only our memory: whether the zone lives the
+ * kernel says. What is needed to go on, its plan and journal, the fork server keeps by descriptor; without them the plan is
+ * made again from the spec, to end the zone and undo what it had. Whatever fails, its processes are ended: no later start joins
+ * them. A supervisor that cannot be reached is ended first: two must not undo one zone. */
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -15,17 +15,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define KILL_TIMEOUT_MS 10000u
+#define KILL_TIMEOUT_MS 10000
 #define RECORD_MAX (4u << 20)
 #define UNKNOWN_BASE 65536u /* an undo asks for no ids; of no range of ours */
 
-/* ---- the supervisor without a folder ---- */
+/* ---- the supervisor that cannot be reached ---- */
 static bool holds(pid_t pid, const char *lock)
 {
     char path[64], link[PATH_MAX];
@@ -34,7 +36,8 @@ static bool holds(pid_t pid, const char *lock)
     auto_dir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     for (struct dirent *ent; dir && (ent = readdir(dir));) {
         ssize_t n = readlinkat(fd, ent->d_name, link, sizeof(link) - 1);
-        if (n > 0 && (size_t)n == strlen(lock) && !memcmp(link, lock, (size_t)n))
+        link[n > 0 ? n : 0] = '\0';
+        if (str_starts(link, lock) && (!link[strlen(lock)] || str_eq(link + strlen(lock), " (deleted)")))
             return true;
     }
     return false;
@@ -54,20 +57,31 @@ static bool is_supervisor(const char *pid)
            strstr(slash + 1, "zone-sup"); /* it runs from a sealed memfd: "/memfd:zone-sup (deleted)" */
 }
 
-static void end_supervisor(const struct zd *d, const char *zone)
+void orphan_end_supervisor(const struct zone *z)
 {
     char real[PATH_MAX];
-    auto_free char *lock = xasprintf("%s/zones/%s/" PLAN_LOCK " (deleted)",
-                                     realpath(d->run_dir, real) ? real : d->run_dir, zone);
+    const char *run = realpath(z->d->run_dir, real) ? real : z->d->run_dir;
+    auto_free char *lock = xasprintf("%s/zones/%s/" PLAN_LOCK, run, z->name);
     auto_dir DIR *proc = opendir("/proc");
     for (struct dirent *ent; proc && (ent = readdir(proc));) {
         pid_t pid = (pid_t)strtol(ent->d_name, NULL, 10);
         auto_fd int pidfd = pid > 1 && is_supervisor(ent->d_name) ? pidfd_open_pid(pid) : -1;
         if (pidfd < 0 || !holds(pid, lock))
             continue;
-        log_warning("zone %s: its supervisor %d has lost its run folder", zone, (int)pid);
+        log_warning("zone %s: its supervisor %d has lost what is in its run folder: ended", z->name,
+                    (int)pid);
         (void)pidfd_kill(pidfd, SIGKILL);
+        (void)poll(&(struct pollfd){pidfd, POLLIN, 0}, 1, KILL_TIMEOUT_MS);
     }
+}
+
+/* In a wait between two starts there is no group, only the supervisor. */
+static bool supervised(const struct zone *z)
+{
+    auto_free char *lock = xasprintf("zones/%s/" PLAN_LOCK, z->name),
+                   *sock = xasprintf("zones/%s/" PLAN_SOCKET, z->name);
+    auto_fd int fd = file_exists(z->d->run_fd, sock) ? openat(z->d->run_fd, lock, O_RDWR | O_CLOEXEC) : -1;
+    return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0;
 }
 
 /* ---- the group ---- */
@@ -126,12 +140,12 @@ static int folder_again(struct zd *d, const char *zone, struct err *e)
     if (r == 0 && mkdirat(d->run_fd, path, 0700) < 0 && errno != EEXIST)
         r = -errno;
     auto_fd int dir = r < 0 ? -1 : openat(d->run_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (r == 0)
-        r = dir < 0 ? -errno : copy_record(dir, PLAN_JOURNAL, journal, e);
+    if (r == 0 && dir < 0)
+        r = -errno;
+    if (r == 0 && !file_exists(dir, PLAN_JOURNAL)) /* one that is there is being written to */
+        r = copy_record(dir, PLAN_JOURNAL, journal, e);
     if (r == 0)
         r = copy_record(dir, PLAN_FILE, plan, e);
-    if (r < 0 && dir >= 0)
-        (void)unlinkat(dir, PLAN_JOURNAL, 0);
     fd_close_all(fds, n);
     return r;
 }
@@ -158,23 +172,35 @@ static int plan_again(struct zone *z, struct err *e)
     return write_plan(z, e);
 }
 
-int orphan_reclaim(struct zone *z, struct err *e)
+int orphan_kept(struct zone *z, const struct err *why, struct err *e)
 {
-    struct zd *d = z->d;
-    auto_free char *parent = group_parent(d, z->name);
+    auto_free char *parent = group_parent(z->d, z->name), *lock = xasprintf("zones/%s/" PLAN_LOCK, z->name),
+                   *journal = xasprintf("zones/%s/" PLAN_JOURNAL, z->name);
     if (!parent)
         return -ENOENT;
-    log_warning("zone %s: its run folder was taken away while it ran", z->name);
-    end_supervisor(d, z->name);
+    log_warning("zone %s: %s; it lives: what the fork server keeps of it is taken", z->name, why->text);
+    if (!file_exists(z->d->run_fd, lock) || !file_exists(z->d->run_fd, journal))
+        orphan_end_supervisor(z); /* else it goes on writing what nobody reads */
+    return folder_again(z->d, z->name, e);
+}
+
+int orphan_end(struct zone *z, const struct err *why, struct err *e)
+{
+    struct zd *d = z->d;
     struct err own = {0};
-    if (folder_again(d, z->name, NULL) == 0 || plan_again(z, &own) == 0)
+    auto_free char *parent = group_parent(d, z->name);
+    if (!parent && !supervised(z))
+        return -ENOENT;
+    orphan_end_supervisor(z);
+    if (plan_again(z, &own) == 0)
         return 0;
     log_error("zone %s: %s", z->name, own.text);
-    if (cg_kill(d->cgroups, parent, z->name, KILL_TIMEOUT_MS, &own) < 0 ||
-        cg_remove(d->cgroups, parent, z->name, &own) < 0)
+    if (parent && (cg_kill(d->cgroups, parent, z->name, KILL_TIMEOUT_MS, &own) < 0 ||
+                   cg_remove(d->cgroups, parent, z->name, &own) < 0))
         log_error("zone %s: %s", z->name, own.text);
     keeper_drop(d, z->name);
-    return err_set(e, ERR_INTERNAL, EOWNERDEAD,
-                   "the run folder of zone %s was taken away while it ran: its processes were ended",
-                   z->name);
+    return err_set(
+        e, ERR_INTERNAL, EOWNERDEAD,
+        "zone %s: its run folder was taken away or damaged while it ran (%s): its processes were ended",
+        z->name, why->text);
 }

@@ -205,7 +205,7 @@ void op_lost(struct zone *z)
     struct err e = {0};
     log_warning("zone %s: its supervisor went away", z->name);
     close_fd(&z->lock_fd);
-    int r = adopt_reclaim(z->d, z, &e);
+    int r = adopt_reclaim(z, &e);
     if (r == -ENOENT) /* it had undone all and taken its plan away, but not told us */
         stopped_untold(z);
     else if (r == -EOWNERDEAD)

@@ -311,7 +311,7 @@ int sup_silent(const struct zone *z, const char *then,
 
 /* adopt.c */
 int adopt_all(struct zd *d, struct err *e);
-int adopt_reclaim(struct zd *d, struct zone *z, struct err *e);
+int adopt_reclaim(struct zone *z, struct err *e);
 
 /* boot.c */
 void boot_autostart(struct zd *d);

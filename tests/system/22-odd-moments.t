@@ -164,6 +164,38 @@ for at in renameat:1 renameat2:1 renameat2:2 unlink:1; do
 done
 nothing_left "... and nothing is left"
 
+# zoned dies while it takes a network away, or makes it: the next one undoes what is half there
+cut_off() { # cut_off CALL COMMAND…: zoned is killed at that call
+    local at=$1
+    shift
+    strace -qq -p "$zoned_pid" -o /dev/null -e inject="${at%:*}":signal=KILL:when="${at#*:}" 2>/dev/null & tracer=$!
+    until_ok grep -q "TracerPid:.[1-9]" "/proc/$zoned_pid/status"
+    "$@" >/dev/null 2>&1
+    kill $tracer 2>/dev/null
+    wait $tracer 2>/dev/null
+    kill9_zoned
+    start_zoned
+}
+names_of() { echo "$(ls "$ROOT/run/names" | xargs) $(pgrep -x dnsmasq | while read -r p; do readlink "/proc/$p/ns/net"; done | grep -cx "$(readlink /proc/self/ns/net)")"; }
+names=$(names_of)
+for at in sendmsg:2 sendmsg:3 sendmsg:4 sendmsg:5 unlink:1 unlinkat:1; do
+    zc network create cut >/dev/null
+    zc run --rm --network cut host true
+    cut_off $at zc network delete cut
+    [ ! -e "$ROOT/etc/networks/cut.yaml" ] || zc network delete cut >/dev/null
+    nothing_left "zoned dies in the delete of a network at its $at: nothing is left"
+    is "$(eventually "$names" names_of)" "$names" "... nor of its names"
+done
+for at in sendmsg:2 sendmsg:3 sendmsg:4 sendmsg:5 sendmsg:6; do
+    zc network create cut >/dev/null
+    zc create m --network cut --image host -- sleep 1000
+    cut_off $at zc start m
+    zc delete --force m >/dev/null
+    zc network delete cut >/dev/null
+    nothing_left "zoned dies in the first start on a network at its $at: nothing is left"
+    is "$(eventually "$names" names_of)" "$names" "... nor of its names"
+done
+
 # a root with a space in its name: its claim of ids is its own, also when it is dead
 mkdir "$T/a b"
 "$BIN/zoned" --root "$T/a b" >>"$T/zoned.log" 2>&1 & other=$!

@@ -69,7 +69,7 @@ until_ok eval '[ -n "$(keeper)" ] && [ "$(keeper)" != "$k" ]'
 sleep 0.5
 [ -n "$(keeper)" ] && [ "$(keeper)" != "$k" ]
 ok $? "a fork server that dies is replaced at once"
-ls -l "/proc/$(keeper)/fd" | grep -q "zones/a/plan.json"
+ls -l "/proc/$(keeper)/fd" | grep -q "zones/a/journal"
 ok $? "... and keeps what the one before it kept"
 kill -9 "$(sup_of a)"
 sleep 0.3
@@ -91,6 +91,64 @@ is "$(zc exec a -- echo hi)" hi "... whole"
 rm -rf "$ROOT/run/zones/a"
 status_is 0 "stop of a zone without a run folder" zc stop -t 0 a
 is "$(state a)" installed "... it is installed"
+
+# ---- something in the run folder is damaged or missing while zoned is away
+whole() { # whole WHAT: a still runs as PID $p, with one supervisor, and stops as any other
+    is "$(eventually running state a) $(field a .pid)" "running $p" "$1: the zone is adopted"
+    is "$(zc exec a -- echo hi) $(sups sup:a | grep -c .)" "hi 1" "... whole, by one supervisor"
+    kill9_zoned
+    kill -9 "$(sup_of a)"
+    start_zoned
+    is "$(eventually running state a) $(field a .pid)" "running $p" "... also by the next one"
+    zc stop -t 0 a >/dev/null
+    is "$(state a) $(sups sup:a | grep -c .)" "installed 0" "... it stops"
+    ended "$p"
+    ok $? "... and no process of it is left"
+}
+R=$ROOT/run/zones/a
+for damage in ": >$R/plan.json" "echo '{\"format\":99}' >$R/plan.json" "rm $R/plan.json" "rm $R/sup.sock" "rm $R/sup.sock; : >$R/sup.sock" \
+    "rm $R/lock" "rm $R/journal" "rm $R/lock $R/plan.json $R/journal"; do
+    zc start a >/dev/null
+    p=$(field a .pid)
+    kill9_zoned
+    eval "$damage"
+    start_zoned
+    whole "${damage//$R/.}"
+done
+for damage in ": >$R/plan.json" "rm $R/journal" "rm $R/lock"; do
+    zc start a >/dev/null
+    p=$(field a .pid)
+    kill9_zoned
+    eval "$damage"
+    kill -9 "$(sup_of a)"
+    start_zoned
+    whole "${damage//$R/.}, and the supervisor is dead"
+done
+zc start a >/dev/null
+p=$(field a .pid)
+kill9_zoned
+kill -9 "$(keeper)"
+: >"$R/plan.json"
+start_zoned
+is "$(eventually failed state a)" failed "the plan is damaged and the fork server is another one: the zone is ended, it has failed"
+like "$(field a .error)" "run folder was taken away or damaged" "... and says why"
+ended "$p"
+ok $? "... no process of it is left"
+is "$(sups sup:a | grep -c .)" 0 "... and no supervisor"
+zc clear a >/dev/null
+zc set a restart.policy=always restart.backoff=60s >/dev/null
+zc start a >/dev/null
+kill -9 "$(field a .pid)"
+is "$(eventually ready state a)" ready "a zone that waits for its next start"
+kill9_zoned
+: >"$R/plan.json"
+start_zoned
+eventually failed state a >/dev/null
+is "$(sups sup:a | grep -c .)" 0 "... with a damaged plan has no supervisor that nobody knows of"
+zc clear a >/dev/null
+zc set a restart.policy=no >/dev/null
+
+# ---- all of its memory is gone
 zc start a >/dev/null
 p=$(field a .pid)
 kill9_zoned

@@ -4,7 +4,6 @@
  * our death. Must never fail a start: a zone without keeper runs, it only cannot be adopted with its console.
  */
 #include "zoned/sup/rt.h"
-#include <fcntl.h>
 
 #define FETCH_TIMEOUT_MS 5000
 
@@ -24,16 +23,22 @@ static json *op_for(const char *op, const char *zone)
     return m;
 }
 
+/* Ours, not the file's: that may be taken away or emptied while the zone runs. */
+static int plan_copy(const struct sup *s)
+{
+    auto_js json *j = plan_to_json(s->plan);
+    auto_free char *text = js_dump(j, false);
+    return fd_memfd_sealed("plan", text, strlen(text), NULL);
+}
+
 void keep_all(struct sup *s)
 {
     const struct rt *rt = &s->rt;
-    /* what they say stays readable when somebody takes the run folder away */
-    auto_fd int plan = openat(s->run_dirfd, PLAN_FILE, O_RDONLY | O_CLOEXEC);
-    auto_fd int journal = openat(s->run_dirfd, PLAN_JOURNAL, O_RDONLY | O_CLOEXEC);
+    auto_fd int plan = plan_copy(s);
     const struct {
         const char *name;
         int fd;
-    } all[] = {{"plan", plan},           {"journal", journal},
+    } all[] = {{"plan", plan},           {"journal", s->journal_fd},
                {"pidfd", rt->pidfd},     {rt->io.tty ? "pty" : "out", rt->io.out},
                {"err", rt->io.err},      {"devpts", rt->devpts_fd},
                {"status", rt->status_fd}};

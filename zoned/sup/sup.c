@@ -308,8 +308,9 @@ static void take_over(struct sup *s, enum sup_mode mode)
         auto_js json *ran = last_of(s, "start"); /* and the journal knows nothing of it */
         s->failed = true;
         err_set(&s->error, ERR_INTERNAL, ECANCELED,
-                !ran ? "the start was cut off: its supervisor was killed"
-                     : "its run folder was taken away while it ran, and its supervisor was killed");
+                !ran
+                    ? "the start was cut off: its supervisor was killed"
+                    : "its run folder was taken away or damaged while it ran, and its supervisor was killed");
     }
     s->stop_asked = true;
     s->state = SUP_STOPPING;

@@ -113,7 +113,7 @@ int sup_update(struct sup *s, const json *plan, struct plan **was, struct err *e
     s->plan = take_ptr(&p);
     if (s->rt.pool) /* an adopted zone's is open still */
         stor_pool_never(s->rt.pool, s->plan->own_dirs);
-    keep_all(s); /* the plan's file is another one */
+    keep_all(s); /* the plan is another one */
     if (links && s->state != SUP_RESTARTING)
         hold_again(s);
     return 0;
