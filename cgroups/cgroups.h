@@ -101,6 +101,7 @@ int cg_update(const struct cg_group *g, const struct cg_limits *before, const st
               struct err *e);
 int cg_freeze(const struct cg_group *g, bool on, uint64_t timeout_ms, struct err *e);
 bool cg_frozen(const struct cg_group *g); /* as cg_freeze left it, or is about to */
+void cg_thaw(const struct cg_group *g);   /* whoever froze it, in whichever freezer; does not wait */
 /* Kills every process in it, thawing first (v1-frozen tasks do not die); waits at most timeout_ms until
  * empty. */
 int cg_kill(const struct cg_host *h, const char *parent, const char *name, uint64_t timeout_ms,

@@ -84,6 +84,13 @@ int cg_thaw_v1(const struct cg_host *h, const char *parent, const char *name)
     return cg_write_at(h->at[hier].fd, path, "THAWED");
 }
 
+void cg_thaw(const struct cg_group *g)
+{
+    if (g->v2_fd >= 0)
+        (void)cg_write_at(g->v2_fd, "cgroup.freeze", "0");
+    (void)cg_thaw_v1(g->h, g->parent, g->name);
+}
+
 /* SIGKILL to whoever is left in any v1 hierarchy, round by round (a fork may escape a round, not all of them)
  * until nobody is or the deadline passes. */
 static int kill_v1(const struct cg_host *h, const char *parent, const char *name, uint64_t deadline,

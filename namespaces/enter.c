@@ -29,7 +29,7 @@ struct entering {
     const struct nspace_exec *x;
     struct sock_fprog filter;
     uint64_t caps;
-    int sync;
+    int sync, parent_sync;
 };
 
 int nspace_job_run(int (*job)(int job_fd, void *arg), int job_fd, void *arg, int *sync, struct err *e)
@@ -88,6 +88,7 @@ static _Noreturn void enter_main(void *arg)
     struct entering *n = arg;
     struct err e = {0};
     struct nspace_ready ready = {0};
+    close(n->parent_sync); /* or its end would not be seen */
     if (nspace_groups_join(n->x->task_fds, n->x->ntask_fds, &e) < 0)
         nspace_sync_fail(n->sync, &e);
     if (nspace_sync_wait(n->sync, NSPACE_GO) < 0)
@@ -106,12 +107,13 @@ static _Noreturn void enter_main(void *arg)
     _exit(code == ENOENT ? 127 : 126);
 }
 
-int nspace_enter(const struct nspace_kit *k, int init_pidfd, const struct nspace_exec *x,
-                 struct nspace_child *c, struct err *e)
+int nspace_enter_begin(const struct nspace_kit *k, int init_pidfd, const struct nspace_exec *x,
+                       struct nspace_entry *out, struct err *e)
 {
     struct entering n = {.x = x};
+    struct nspace_worker w;
     bool owned = false;
-    int sync[2], pidfd = -1;
+    int sync[2];
     if (!x->job && !x->login && (!x->args || !x->args[0] || !*x->args[0]))
         return err_set(e, ERR_INVALID, EINVAL, "no command to run");
     int r = nspace_caps_wanted(x->init, x->security, k->bounding, &n.caps, e);
@@ -119,18 +121,32 @@ int nspace_enter(const struct nspace_kit *k, int init_pidfd, const struct nspace
         r = nspace_filter_for(k, x->init, x->security, n.caps, &n.filter, &owned, e);
     if (r == 0 && (r = nspace_sync_pair(sync, e)) == 0) {
         n.sync = sync[1];
+        n.parent_sync = sync[0];
         if (x->uid_base)
             nspace_own_pipes(x->stdio, x->uid_base);
         struct nspace_birth b = {init_pidfd, ALL_NAMESPACES, 0, x->cgroup_fd, enter_main, &n};
-        r = nspace_birth(&b, &pidfd, e);
+        r = nspace_birth_begin(&b, &w, e);
         close(sync[1]);
         if (r < 0)
             close(sync[0]);
     }
     if (owned)
         free(n.filter.filter);
-    if (r < 0)
-        return r;
-    *c = (struct nspace_child){.pid = r, .pidfd = pidfd, .userns_fd = -1, .netns_fd = -1, .sync_fd = sync[0]};
+    if (r == 0)
+        *out = (struct nspace_entry){w, sync[0]};
+    return r;
+}
+
+int nspace_enter_end(struct nspace_entry *n, struct nspace_child *c, struct err *e)
+{
+    int pidfd = -1;
+    pid_t pid = nspace_birth_end(&n->worker, &pidfd, e);
+    if (pid < 0) {
+        close_fd(&n->sync_fd);
+        return pid;
+    }
+    *c = (struct nspace_child){
+        .pid = pid, .pidfd = pidfd, .userns_fd = -1, .netns_fd = -1, .sync_fd = n->sync_fd};
+    n->sync_fd = -1;
     return 0;
 }

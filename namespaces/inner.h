@@ -187,5 +187,8 @@ struct nspace_birth {
     void (*main)(void *arg); /* does not return */
     void *arg;
 };
-/* pid of the new child of the caller; its pidfd in *pidfd. */
+int nspace_birth_begin(const struct nspace_birth *b, struct nspace_worker *w, struct err *e);
+/* After the worker was waited for. pid of the new child of the caller; its pidfd in *pidfd. */
+pid_t nspace_birth_end(struct nspace_worker *w, int *pidfd, struct err *e);
+/* Both, with a deadline. */
 pid_t nspace_birth(const struct nspace_birth *b, int *pidfd, struct err *e);

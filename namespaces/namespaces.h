@@ -99,6 +99,7 @@ struct nspace_child {
     pid_t pid;
     int pidfd, userns_fd, netns_fd; /* netns_fd -1 with host_network */
     int sync_fd;
+    bool unheard; /* it never took the go byte */
 };
 /* Time namespace offsets, clone3, id maps written, userns and netns opened; and the root's and mounts' fds
  * are idmapped (nspace_idmap_mount) here, since only now the map exists: so pass plain detached mounts in
@@ -109,6 +110,9 @@ int nspace_spawn(const struct nspace_kit *k, const struct nspace_setup *s, struc
  * command is ERR_INVALID with code ENOENT (exit 127), one that is not executable EACCES (126). The child is
  * dead after an error. */
 int nspace_go(struct nspace_child *c, uint64_t timeout_ms, struct err *e);
+/* The same for who cannot wait: the go byte; then, whenever sync_fd is readable: 1 it runs, 0 nothing yet, or the error. */
+int nspace_go_send(struct nspace_child *c, struct err *e);
+int nspace_go_answer(struct nspace_child *c, struct err *e);
 void nspace_child_done(struct nspace_child *c); /* kills if it was never let go, closes fds; idempotent */
 
 /* ---- exec, login, cp in a running zone (rule R5) ---- */
@@ -134,10 +138,21 @@ struct nspace_exec {
     void *job_arg;
     int job_fd;
 };
-/* The new process is a child of the caller (CLONE_PARENT), blocked until nspace_go: attach it to groups in
- * between. */
-int nspace_enter(const struct nspace_kit *k, int init_pidfd, const struct nspace_exec *x,
-                 struct nspace_child *c, struct err *e);
+/* A worker of ours that gives birth in the zone; it takes as long as the zone lets it (its group may be frozen). */
+struct nspace_worker {
+    pid_t pid;
+    int pidfd;
+    struct nspace_page *page; /* NULL: there is none */
+};
+struct nspace_entry {
+    struct nspace_worker worker;
+    int sync_fd;
+};
+int nspace_enter_begin(const struct nspace_kit *k, int init_pidfd, const struct nspace_exec *x,
+                       struct nspace_entry *n, struct err *e);
+/* When the worker has ended and was waited for, killed perhaps: the new process is a child of the caller
+ * (CLONE_PARENT), blocked until the go byte: attach it to groups in between. Nothing of the entry is left. */
+int nspace_enter_end(struct nspace_entry *n, struct nspace_child *c, struct err *e);
 /* The same for a zone that does not run: fresh user, mount and pid namespaces with this root and these mounts (a tmpfs
  * among them is left out), job instead of a program. It keeps the caller's standard streams and dies with it. */
 struct nspace_visit {

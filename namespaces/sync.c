@@ -108,44 +108,57 @@ int nspace_sync_reason(int fd, int r, struct err *e)
     return take_record(buf, (size_t)n, e);
 }
 
-/* 0: end of file. unheard: the child never took the go byte, so its end cannot mean "started". The kernel
- * tells that by ECONNRESET, once and before a record that lies in the queue (af_unix.c, unix_release_sock;
- * sock_error comes first in
- * __skb_try_recv_datagram): read on. */
-static int wait_answer(int fd, bool unheard, uint64_t timeout_ms, struct err *e)
+int nspace_go_send(struct nspace_child *c, struct err *e)
 {
-    uint64_t until = clock_mono_us() / 1000 + timeout_ms;
+    char go = NSPACE_GO;
+    c->unheard = send(c->sync_fd, &go, 1, MSG_NOSIGNAL) < 0; /* it failed while it built the root */
+    return c->unheard && errno != EPIPE && errno != ECONNRESET ? err_sys(e, "go") : 0;
+}
+
+/* End of file: it runs, unless it never took the go byte. The kernel tells that by ECONNRESET, once and before a record that
+ * lies in the queue (af_unix.c, unix_release_sock; sock_error comes first in
+ * __skb_try_recv_datagram): read on. */
+int nspace_go_answer(struct nspace_child *c, struct err *e)
+{
     char buf[sizeof(struct err) + 1];
     for (;;) {
-        uint64_t now = clock_mono_us() / 1000;
-        struct pollfd p = {.fd = fd, .events = POLLIN};
-        int n = poll(&p, 1, now < until ? (int)(until - now) : 0);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n == 0)
-            return err_set(e, ERR_INTERNAL, ETIMEDOUT, "the zone's first process did not start in %llu ms",
-                           (unsigned long long)timeout_ms);
-        ssize_t got = n < 0 ? -1 : recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
+        ssize_t got = recv(c->sync_fd, buf, sizeof(buf), MSG_DONTWAIT);
         if (got > 0)
             return take_record(buf, (size_t)got, e);
-        if (got < 0 && errno == ECONNRESET)
-            unheard = true;
-        else if (got < 0 && errno != EINTR && errno != EAGAIN)
+        if (got == 0)
+            return c->unheard ? err_set(e, ERR_INTERNAL, ECHILD,
+                                        "the zone's first process was killed before it started")
+                              : 1;
+        if (errno == ECONNRESET)
+            c->unheard = true;
+        else if (errno == EAGAIN)
+            return 0;
+        else if (errno != EINTR)
             return err_sys(e, "answer of the zone's first process");
-        else if (got == 0)
-            return unheard ? err_set(e, ERR_INTERNAL, ECHILD,
-                                     "the zone's first process was killed before it started")
-                           : 0;
     }
+}
+
+static int wait_answer(struct nspace_child *c, uint64_t timeout_ms, struct err *e)
+{
+    uint64_t until = clock_mono_us() / 1000 + timeout_ms;
+    int r;
+    while ((r = nspace_go_answer(c, e)) == 0) {
+        uint64_t now = clock_mono_us() / 1000;
+        struct pollfd p = {.fd = c->sync_fd, .events = POLLIN};
+        if (now >= until)
+            return err_set(e, ERR_INTERNAL, ETIMEDOUT, "the zone's first process did not start in %llu ms",
+                           (unsigned long long)timeout_ms);
+        (void)poll(&p, 1, (int)(until - now));
+    }
+    return r < 0 ? r : 0;
 }
 
 int nspace_go(struct nspace_child *c, uint64_t timeout_ms, struct err *e)
 {
-    char go = NSPACE_GO;
-    bool unheard = send(c->sync_fd, &go, 1, MSG_NOSIGNAL) < 0; /* it failed while it built the root */
-    if (unheard && errno != EPIPE && errno != ECONNRESET)
-        return err_sys(e, "go");
-    int r = wait_answer(c->sync_fd, unheard, timeout_ms, e);
+    int r = nspace_go_send(c, e);
+    if (r < 0)
+        return r;
+    r = wait_answer(c, timeout_ms, e);
     close_fd(&c->sync_fd);
     if (r < 0) {
         nspace_child_kill(c->pid, c->pidfd);

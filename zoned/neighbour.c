@@ -52,7 +52,7 @@ void neighbour_hooks(struct zd *d)
     neighbour_pass_done(&pass);
 }
 
-/* Elements of all zones that run, some zones a transaction. */
+/* Elements of all zones that run, some zones a transaction; those that are there already stay as they are. */
 static int put_elements(struct zd *d, struct err *e)
 {
     unsigned n;
@@ -71,10 +71,16 @@ static int put_elements(struct zd *d, struct err *e)
     for (unsigned i = 0; i < n && r == 0; i++)
         if (all[i]->plan && all[i]->plan->links.len > 1)
             r = net_zone_selves(d->net, NULL, 0, all[i]->plan->links.at, all[i]->plan->links.len, e);
-    for (unsigned i = 0; i < n && r == 0; i++)
+    return r;
+}
+
+static void put_names(struct zd *d)
+{
+    unsigned n;
+    auto_free struct zone **all = registry_sorted(d, &n);
+    for (unsigned i = 0; i < n; i++)
         if (all[i]->state == ZONE_RUNNING)
             names_publish(all[i]);
-    return r;
 }
 
 void neighbour_repair(struct zd *d)
@@ -90,6 +96,8 @@ void neighbour_repair(struct zd *d)
     if (!any)
         return;
     r = r < 0 ? r : put_elements(d, &e);
+    if (r == 0)
+        put_names(d);
     r = r < 0 ? r : firewall_load(d, NULL, &e);
     neighbour_hooks(d);
     if (r < 0)
@@ -151,6 +159,10 @@ int neighbour_open(struct zd *d, struct err *e)
         neighbour_repair(d);
     } else {
         put_right(d);
+        if (any &&
+            put_elements(d, &own) < 0) /* sets may have been emptied, which leaves the tables as they are */
+            log_error("the network's tables: %s", own.text);
+        own = (struct err){0};
         if (firewall_load(d, NULL, &own) < 0)
             log_error("firewall: %s", own.text);
         neighbour_hooks(d); /* of who came or reloaded while nobody looked */

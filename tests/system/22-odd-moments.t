@@ -24,6 +24,44 @@ kill -9 "$(pgrep -f "^$BIN/zonectl exec -it a")" $client
 wait $client 2>/dev/null
 is "$(eventually 0 in_zone a yes)" 0 "... hangs up with its terminal"
 
+# The group's freezer, cgroup2's or v1's, as a foreigner uses it: freezer ZONE 1|0
+freezer() {
+    local g
+    for g in /sys/fs/cgroup/unified /sys/fs/cgroup; do
+        [ -e "$g/$inst.slice/$1/cgroup.freeze" ] && { echo "$2" >"$g/$inst.slice/$1/cgroup.freeze"; return; }
+    done
+    [ "$2" = 1 ] && echo FROZEN >"/sys/fs/cgroup/freezer/$inst.slice/$1/freezer.state" || echo THAWED >"/sys/fs/cgroup/freezer/$inst.slice/$1/freezer.state"
+}
+zc create ice --image host -- sleep 1000
+zc start ice >/dev/null
+freezer ice 1
+for _ in 1 2 3; do "$BIN/zonectl" exec ice -- echo hi >>"$T/ice" 2>&1 & waiting="${waiting:-} $!"; done
+sleep 0.5
+status_is 0 "a zone that somebody froze, and programs that wait to enter it: set is done" timeout 5 "$BIN/zonectl" set ice cpu.shares=50
+freezer ice 0
+wait $waiting
+is "$(sort "$T/ice" | uniq -c | tr -s ' ')" " 3 hi" "... thawed, they run"
+freezer ice 1
+{ timeout -s KILL 1 "$BIN/zonectl" exec ice -- touch /late; } >/dev/null 2>&1
+"$BIN/zonectl" exec ice -- true >/dev/null 2>&1 & waiting=$!
+sleep 0.3
+status_is 0 "... frozen, it stops" timeout 10 "$BIN/zonectl" stop -t 1 ice
+wait $waiting
+is "$(state ice)" installed "... whole"
+zc start ice >/dev/null
+is "$(zc exec ice -- ls /late 2>/dev/null)" "" "who went before he was let in has left nothing there"
+zc delete --force ice >/dev/null
+zc create still --image host -- python3 -c '
+import os, signal
+while True:
+    try: os.kill(-1, signal.SIGSTOP)
+    except OSError: pass'
+zc start still >/dev/null
+for _ in $(seq 15); do { timeout -s KILL 0.3 "$BIN/zonectl" exec still -- true; } 2>/dev/null; done
+status_is 0 "a zone that stops what enters it: set is done" timeout 5 "$BIN/zonectl" set still cpu.shares=50
+status_is 0 "... and stop" timeout 10 "$BIN/zonectl" stop -t 1 still
+zc delete --force still >/dev/null
+
 ls -l "/proc/$zoned_pid/fd" | grep -q "/zones/a/lock"
 is $? 1 "the lock of a running zone is its supervisor's alone: no worker of zoned can keep it"
 

@@ -35,6 +35,11 @@ kill9_zoned
 nft flush ruleset
 start_zoned
 back; ok $? "flushed while zoned is away: back with it" "$(diff <(echo "$full") <(ours 2>&1))"
+kill9_zoned
+nft flush map inet "$inst" any4
+nft flush set bridge "$inst" src4
+start_zoned
+back; ok $? "sets emptied while zoned is away: filled again with it" "$(diff <(echo "$full") <(ours 2>&1))"
 count() { zc events 2>/dev/null | grep -c network-repaired; }
 a=$(grep -c "they are as they were" "$T/zoned.log"); sleep 1; is "$(grep -c "they are as they were" "$T/zoned.log")" "$a" "it does not answer itself"
 zc stop -t 0 db >/dev/null; zc start db >/dev/null; is "$(grep -c "they are as they were" "$T/zoned.log")" "$a" "... nor its supervisors"

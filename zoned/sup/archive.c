@@ -47,12 +47,19 @@ static void archive_done(struct sup *s, struct job *j, int wait_status)
     sup_reply(s, j->reply_id, NULL, e.code ? &e : NULL, NULL, 0);
 }
 
+static void archive_begun(struct sup *s, struct job *j, const struct err *e)
+{
+    if (e)
+        sup_reply(s, j->reply_id, NULL, e, NULL, 0);
+    else
+        j->done = archive_done;
+}
+
 int archive_request(struct sup *s, const json *m, int data_fd, int64_t reply_id, struct err *e)
 {
     struct archive a = {.put = str_eq(js_get_str(m, "direction", ""), "put"),
                         .path = (char *)js_get_str(m, "path", "")};
     struct nspace_exec n;
-    struct nspace_child c = {.pidfd = -1, .userns_fd = -1, .netns_fd = -1, .sync_fd = -1};
     int p[2];
     if (!path_is_clean_absolute(a.path))
         return err_set(e, ERR_INVALID, EINVAL, "path %.200s is not absolute", a.path);
@@ -69,16 +76,13 @@ int archive_request(struct sup *s, const json *m, int data_fd, int64_t reply_id,
     n.job_fd = data_fd;
     n.stdio[0] = n.stdio[2] = null;
     n.stdio[1] = p[1];
-    int r = nspace_enter(s->kit, s->rt.pidfd, &n, &c, e);
-    if (r >= 0)
-        r = exec_attach_go(s, &c, s->state != SUP_PAUSED, e);
+    struct job *j = job_enter(s, &n, s->state != SUP_PAUSED, archive_begun, NULL, e);
     close(p[1]);
-    if (r < 0) {
+    if (!j) {
         close(p[0]);
-        return r;
+        return -e->code;
     }
     fd_nonblock(p[0], true);
-    struct job *j = job_add(s, c.pid, c.pidfd, archive_done, NULL);
     j->out_fd = p[0];
     j->reply_id = reply_id;
     return 0;

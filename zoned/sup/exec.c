@@ -1,61 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Programs that we start beside PID 1 in a running zone (exec, login, health checks, cp) and the table of our
- * children. They enter by nspace_enter and are put into the zone's groups before they run. They must be
- * reaped even while we wait for PID 1: the kernel ends a pid namespace only when its last task is waited for.
- */
+/* Programs that we start beside PID 1 in a running zone (exec, login), and what all that enter it have. */
 #include "zoned/sup/rt.h"
-#include <sys/wait.h>
 
-#define ENTER_TIMEOUT_MS 10000u
-
-/* ---- children ---- */
-struct job *job_add(struct sup *s, pid_t pid, int pidfd, void (*done)(struct sup *, struct job *, int),
-                    void *arg)
-{
-    struct job *j = xcalloc(1, sizeof(*j));
-    *j = (struct job){.pid = pid, .pidfd = pidfd, .done = done, .arg = arg, .out_fd = -1, .reply_id = -1};
-    *vec_add(&s->jobs) = j;
-    return j;
-}
-
-void jobs_reap(struct sup *s)
-{
-    for (unsigned i = 0; i < s->jobs.len;) {
-        struct job *j = s->jobs.at[i];
-        int status = 0;
-        pid_t r = waitpid(j->pid, &status, WNOHANG);
-        if (r == 0 || (r < 0 && errno == EINTR)) {
-            i++;
-            continue;
-        }
-        vec_remove(&s->jobs, i);
-        if (j->done)
-            j->done(s, j, r < 0 ? 0 : status);
-        close_fd(&j->pidfd);
-        close_fd(&j->out_fd);
-        free(j);
-    }
-}
-
-static void on_job(struct sup *s, void *arg, short revents)
-{
-    jobs_reap(s);
-}
-
-void jobs_watch(struct sup *s)
-{
-    for (unsigned i = 0; i < s->jobs.len; i++)
-        sup_watch(s, s->jobs.at[i]->pidfd, POLLIN, on_job, NULL);
-}
-
-void jobs_forget(struct sup *s, void *arg)
-{
-    for (unsigned i = 0; i < s->jobs.len; i++)
-        if (s->jobs.at[i]->arg == arg)
-            s->jobs.at[i]->done = NULL;
-}
-
-/* ---- entering ---- */
 void exec_setup(struct sup *s, struct nspace_exec *x)
 {
     const struct plan *p = s->plan;
@@ -74,22 +20,6 @@ void exec_setup(struct sup *s, struct nspace_exec *x)
     x->security = &p->spec->security;
     x->limits = &p->spec->limits;
     x->uid_base = p->uid_base;
-}
-
-/* Groups, then go; on failure the child is gone. */
-int exec_attach_go(struct sup *s, struct nspace_child *c, bool groups, struct err *e)
-{
-    int r = groups && s->rt.cg ? cg_attach(s->rt.cg, c->pid, cg_clone_fd(s->rt.cg) >= 0, e) : 0;
-    if (r == 0)
-        r = nspace_go(c, ENTER_TIMEOUT_MS, e);
-    if (r < 0) {
-        nspace_child_done(c);
-        return r;
-    }
-    close_fd(&c->sync_fd);
-    close_fd(&c->userns_fd);
-    close_fd(&c->netns_fd);
-    return 0;
 }
 
 static void exec_done(struct sup *s, struct job *j, int wait_status)
@@ -143,10 +73,36 @@ static int exec_stdio(struct sup *s, struct session *x, const json *m, int stdio
     return r;
 }
 
-static int exec_run(struct sup *s, struct session *x, const json *m, struct err *e)
+static void exec_refused(struct sup *s, struct session *x, const struct err *e)
+{
+    bool missing = e->kind == ERR_INVALID && e->code == ENOENT,
+         refused = e->kind == ERR_INVALID && e->code == EACCES;
+    if (x->fd >= 0)
+        session_exit(s, x, missing ? 127 : refused ? 126 : 125, e);
+    else
+        x->dead = true;
+}
+
+static void exec_begun(struct sup *s, struct job *j, const struct err *e)
+{
+    struct session *x = j->arg;
+    json *extra = NULL;
+    if (e) {
+        exec_refused(s, x, e);
+    } else {
+        x->pid = j->pid;
+        x->pidfd = j->pidfd;
+        j->done = exec_done;
+        extra = js_object();
+        js_set_int(extra, "pid", j->pid);
+    }
+    sup_reply(s, j->reply_id, extra, e, NULL, 0);
+}
+
+static struct job *exec_run(struct sup *s, struct session *x, const json *m, struct err *e)
 {
     struct nspace_exec n;
-    struct nspace_child c = {.pidfd = -1, .userns_fd = -1, .netns_fd = -1, .sync_fd = -1};
+    struct job *j = NULL;
     spec_map env = {0};
     exec_setup(s, &n);
     char **args = js_get_strv(m, "args");
@@ -161,34 +117,22 @@ static int exec_run(struct sup *s, struct session *x, const json *m, struct err 
     if (r == 0 && !n.login && strv_len(args) == 0)
         r = err_set(e, ERR_INVALID, EINVAL, "exec: no program given");
     if (r == 0)
-        r = nspace_enter(s->kit, s->rt.pidfd, &n, &c, e);
-    if (r >= 0)
-        r = exec_attach_go(s, &c, true, e);
+        j = job_enter(s, &n, true, exec_begun, x, e);
     for (unsigned i = 0; i < 3; i++)
         close_fd(&n.stdio[i]);
     strv_free(args);
     env_done(&env);
-    if (r < 0)
-        return r;
-    x->pid = c.pid;
-    x->pidfd = c.pidfd;
-    job_add(s, c.pid, c.pidfd, exec_done, x);
-    return 0;
+    return j;
 }
 
-int exec_request(struct sup *s, const json *m, int session_fd, pid_t *pid, struct err *e)
+int exec_request(struct sup *s, const json *m, int session_fd, int64_t reply_id, struct err *e)
 {
     struct session *x = session_add(s, SESSION_EXEC, session_fd, js_get_bool(m, "stdin", false));
-    int r = exec_run(s, x, m, e);
-    if (r < 0) {
-        bool missing = e->kind == ERR_INVALID && e->code == ENOENT,
-             refused = e->kind == ERR_INVALID && e->code == EACCES;
-        if (session_fd >= 0)
-            session_exit(s, x, missing ? 127 : refused ? 126 : 125, e);
-        else
-            x->dead = true;
-        return r;
+    struct job *j = exec_run(s, x, m, e);
+    if (!j) {
+        exec_refused(s, x, e);
+        return -e->code;
     }
-    *pid = x->pid;
+    j->reply_id = reply_id;
     return 0;
 }

@@ -23,10 +23,8 @@ void health_stop(struct sup *s)
 {
     s->health.next = 0;
     for (unsigned i = 0; i < s->jobs.len; i++)
-        if (s->jobs.at[i]->arg == &s->health) {
-            s->jobs.at[i]->done = NULL;
-            (void)pidfd_kill(s->jobs.at[i]->pidfd, SIGKILL);
-        }
+        if (s->jobs.at[i]->arg == &s->health)
+            job_drop(s->jobs.at[i]);
     s->health.busy = false;
 }
 
@@ -58,18 +56,34 @@ static void failed(struct sup *s)
     s->stop_asked = stop;
 }
 
-static void check_done(struct sup *s, struct job *j, int wait_status)
+static void checked(struct sup *s, bool good)
 {
     s->health.busy = false;
     if (s->state != SUP_RUNNING)
         return;
     s->health.next = clock_mono_us() + s->plan->spec->health.interval_ms * 1000;
-    if (wait_status == 0 && !j->timed_out) {
+    if (good) {
         s->health.failures = 0;
         tell(s, 1);
     } else {
         failed(s);
     }
+}
+
+static void check_done(struct sup *s, struct job *j, int wait_status)
+{
+    checked(s, wait_status == 0 && !j->timed_out);
+}
+
+/* What it takes to enter is part of the check's time. */
+static void check_begun(struct sup *s, struct job *j, const struct err *e)
+{
+    if (e) {
+        checked(s, false);
+        return;
+    }
+    j->done = check_done;
+    j->deadline = s->health.until;
 }
 
 /* ---- http and tcp: in the worker ---- */
@@ -151,18 +165,13 @@ static struct job *start_worker(struct sup *s)
 static struct job *start_exec(struct sup *s)
 {
     struct nspace_exec n;
-    struct nspace_child c = {.pidfd = -1, .userns_fd = -1, .netns_fd = -1, .sync_fd = -1};
     spec_map none = {0};
     exec_setup(s, &n);
     n.args = s->plan->spec->health.exec;
     n.env = &none;
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    auto_fd int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     n.stdio[0] = n.stdio[1] = n.stdio[2] = null;
-    int r = null < 0 ? -1 : nspace_enter(s->kit, s->rt.pidfd, &n, &c, NULL);
-    if (r >= 0)
-        r = exec_attach_go(s, &c, true, NULL);
-    close_fd(&null);
-    return r < 0 ? NULL : job_add(s, c.pid, c.pidfd, check_done, &s->health);
+    return null < 0 ? NULL : job_enter(s, &n, true, check_begun, &s->health, NULL);
 }
 
 void health_tick(struct sup *s, uint64_t now)
@@ -171,9 +180,10 @@ void health_tick(struct sup *s, uint64_t now)
     if (!s->health.next || s->health.busy || now < s->health.next)
         return;
     s->health.busy = true;
+    s->health.until = now + (h->timeout_ms ? h->timeout_ms : 1000) * 1000;
     struct job *j = h->kind == SPEC_HEALTH_EXEC ? start_exec(s) : start_worker(s);
     if (j) {
-        j->deadline = now + (h->timeout_ms ? h->timeout_ms : 1000) * 1000;
+        j->deadline = s->health.until;
         return;
     }
     s->health.busy = false;

@@ -93,10 +93,9 @@ void sup_kill(struct sup *s)
     if (s->rt.cg && (c->idle || c->cap > 0 || c->shares < 100))
         cg_lift(s->rt.cg);
     (void)pidfd_kill(s->rt.pidfd, SIGKILL);
-    /* a v1-frozen task does not die of SIGKILL */
-    if (s->state == SUP_PAUSED && s->rt.cg)
-        (void)cg_freeze(s->rt.cg, false, 0, NULL);
-    else if (!s->ran && s->rt.adopted)
+    if (s->rt.cg) /* a v1-frozen task does not die of SIGKILL */
+        cg_thaw(s->rt.cg);
+    if (!s->ran && s->rt.adopted)
         (void)cg_kill(s->cgh, s->plan->cgroup_parent, s->plan->cgroup_name, 0, NULL);
 }
 
@@ -119,13 +118,12 @@ void sup_stop(struct sup *s, bool force, uint64_t timeout_ms)
     if (s->rt.pidfd < 0 || s->state == SUP_STOPPED)
         return;
     health_stop(s);
-    bool paused = s->state == SUP_PAUSED;
     if (force || timeout_ms == 0) {
         sup_kill(s);
     } else {
         (void)pidfd_kill(s->rt.pidfd, default_stop_signal(s->plan));
-        if (paused)
-            (void)cg_freeze(s->rt.cg, false, 0, NULL);
+        if (s->rt.cg) /* somebody else than us may have frozen it */
+            cg_thaw(s->rt.cg);
         uint64_t deadline = clock_mono_us() + timeout_ms * 1000;
         if (!s->stop_deadline || deadline < s->stop_deadline)
             s->stop_deadline = deadline;

@@ -66,25 +66,47 @@ static void refreshed(struct sup *s, struct job *j, int wait_status)
         log_warning("zone %s: its etc/hosts and etc/resolv.conf were not rewritten", s->zone);
 }
 
+static void begun(struct sup *s, struct job *j, const struct err *e)
+{
+    if (e) {
+        log_warning("zone %s: %s", s->zone, e->text);
+        return;
+    }
+    j->done = refreshed;
+    j->deadline = clock_mono_us() + DEADLINE_US;
+}
+
 /* The zone's root may have stopped him: what does not end in time is ended, so that it is waited for once. */
+static bool await_one(struct sup *s, uint64_t until)
+{
+    for (unsigned i = 0; i < s->jobs.len; i++) {
+        struct job *j = s->jobs.at[i];
+        if (j->done != refreshed && j->begun != begun)
+            continue;
+        uint64_t now = clock_mono_us();
+        struct pollfd p[2] = {{j->pidfd, POLLIN, 0}, {j->child.sync_fd, POLLIN, 0}};
+        if (now < until && poll(p, 2, (int)((until - now) / 1000)) != 0) {
+            jobs_look(s);
+            return true;
+        }
+        log_warning("zone %s: its etc/hosts and etc/resolv.conf were not rewritten", s->zone);
+        job_drop(j);
+        return true;
+    }
+    return false;
+}
+
 void refresh_await(struct sup *s)
 {
     uint64_t until = clock_mono_us() + AWAIT_US;
-    for (unsigned i = 0; i < s->jobs.len; i++) {
-        if (s->jobs.at[i]->done != refreshed)
-            continue;
-        uint64_t now = clock_mono_us();
-        struct pollfd p = {.fd = s->jobs.at[i]->pidfd, .events = POLLIN};
-        if (poll(&p, 1, now < until ? (int)((until - now) / 1000) : 0) == 0)
-            (void)pidfd_kill(p.fd, SIGKILL);
-    }
+    while (await_one(s, until))
+        ;
 }
 
 void refresh_files(struct sup *s, const struct plan *from, const struct plan *to)
 {
     struct refresh x = {from, to};
     struct nspace_exec n;
-    struct nspace_child c = {.pidfd = -1, .userns_fd = -1, .netns_fd = -1, .sync_fd = -1};
     struct err e = {0};
     if (s->rt.pidfd < 0 || !differ(from, to))
         return;
@@ -96,11 +118,6 @@ void refresh_files(struct sup *s, const struct plan *from, const struct plan *to
     n.job = refresh_job;
     n.job_arg = &x;
     n.stdio[0] = n.stdio[1] = n.stdio[2] = n.job_fd = null;
-    int r = nspace_enter(s->kit, s->rt.pidfd, &n, &c, &e);
-    if (r >= 0)
-        r = exec_attach_go(s, &c, false, &e);
-    if (r < 0)
+    if (!job_enter(s, &n, false, begun, NULL, &e))
         log_warning("zone %s: %s", s->zone, e.text);
-    else
-        job_add(s, c.pid, c.pidfd, refreshed, NULL)->deadline = clock_mono_us() + DEADLINE_US;
 }

@@ -93,7 +93,6 @@ void sup_release(struct sup *s)
 
 static int op_exec(struct sup *s, struct request *r, struct err *e)
 {
-    pid_t pid = 0;
     int x = need_running(s, e);
     bool detach = js_get_bool(r->m, "detach", false);
     if (x == 0 && !detach && r->nfds < 1)
@@ -101,12 +100,9 @@ static int op_exec(struct sup *s, struct request *r, struct err *e)
     if (x < 0)
         return x;
     refresh_await(s);
-    x = exec_request(s, r->m, detach ? -1 : take_fd(&r->fds[0]), &pid, e);
-    if (x < 0)
-        return x;
-    r->extra = js_object();
-    js_set_int(r->extra, "pid", pid);
-    return 0;
+    x = exec_request(s, r->m, detach ? -1 : take_fd(&r->fds[0]), r->id, e);
+    r->later = x == 0;
+    return x;
 }
 
 static int op_attach(struct sup *s, struct request *r, struct err *e)

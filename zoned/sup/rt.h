@@ -58,7 +58,10 @@ struct rt {
     unsigned nhold;
 };
 
-/* A child process of ours that somebody waits for. */
+/* A child process of ours that somebody waits for; or one that is to be born in the zone: then pid and pidfd are its worker's
+ * first, and begun is called once, e NULL when it runs. */
+struct job;
+typedef void (*enter_fn)(struct sup *s, struct job *j, const struct err *e);
 struct job {
     pid_t pid;
     int pidfd;
@@ -68,6 +71,10 @@ struct job {
     void *arg;
     int out_fd; /* read end of what it says, or -1 */
     int64_t reply_id;
+    enter_fn begun; /* NULL: it runs, or nobody wants it any more */
+    struct nspace_entry entry;
+    struct nspace_child child;
+    bool groups;
 };
 
 /* A request whose answer is due: conn may have changed since. */
@@ -104,7 +111,7 @@ struct sup_log {
 struct sup_health {
     int value; /* -1 unknown, 0, 1 */
     unsigned failures;
-    uint64_t next, started;
+    uint64_t next, started, until;
     bool busy;
 };
 
@@ -237,11 +244,18 @@ bool sessions_pending(const struct sup *s);
 void sessions_end_zone(struct sup *s); /* API_EXIT to all that wait for PID 1 */
 
 /* exec.c */
-int exec_request(struct sup *s, const json *m, int session_fd, pid_t *pid, struct err *e);
+int exec_request(struct sup *s, const json *m, int session_fd, int64_t reply_id, struct err *e);
 void exec_setup(struct sup *s, struct nspace_exec *x);
-int exec_attach_go(struct sup *s, struct nspace_child *c, bool groups, struct err *e);
+
+/* jobs.c */
 struct job *job_add(struct sup *s, pid_t pid, int pidfd, void (*done)(struct sup *, struct job *, int),
                     void *arg);
+/* Somebody enters the zone, by x, which is needed no longer; done and deadline are for begun to set. groups: the zone's. */
+struct job *job_enter(struct sup *s, const struct nspace_exec *x, bool groups, enter_fn begun, void *arg,
+                      struct err *e);
+void job_drop(struct job *j); /* kills it; nobody is told */
+void job_overdue(struct sup *s, struct job *j);
+void jobs_look(struct sup *s);
 void jobs_watch(struct sup *s);
 void jobs_reap(struct sup *s);
 void jobs_forget(struct sup *s, void *arg);

@@ -289,7 +289,9 @@ void session_watch(struct sup *s, struct session *x)
 {
     bool full = x->out.len - x->sent > QUEUE_SOFT;
     if (x->fd >= 0 && !x->dead) {
-        short ev = (short)((x->pend ? 0 : POLLIN) | (x->out.len ? POLLOUT : 0));
+        bool waits = x->pend || (x->kind == SESSION_EXEC && !x->pid &&
+                                 !x->ended); /* of one that enters yet only the end counts */
+        short ev = (short)((waits ? 0 : POLLIN) | (x->out.len ? POLLOUT : 0));
         sup_watch(s, x->fd, ev, on_client, x);
     }
     int in = input_fd(s, x);

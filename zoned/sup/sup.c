@@ -95,17 +95,12 @@ static void run_timers(struct sup *s)
     uint64_t now = clock_mono_us();
     for (unsigned i = 0; i < s->jobs.len; i++) {
         struct job *j = s->jobs.at[i];
-        if (j->deadline && now >= j->deadline) {
-            j->deadline = 0;
-            j->timed_out = true;
-            (void)pidfd_kill(j->pidfd, SIGKILL);
-        }
+        if (j->deadline && now >= j->deadline)
+            job_overdue(s, j);
     }
     if (s->stop_deadline && now >= s->stop_deadline) {
         s->stop_deadline = 0;
         sup_kill(s);
-        if (s->rt.cg)
-            (void)cg_freeze(s->rt.cg, false, 0, NULL);
     }
     if (s->state == SUP_RESTARTING && now >= s->restart_at)
         sup_begin(s);

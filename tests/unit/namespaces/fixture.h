@@ -159,6 +159,17 @@ static int fx_start(struct zone *z, struct err *e)
     return r;
 }
 
+/* nspace_enter_begin and its end, for who may wait. */
+static inline int fx_enter(int init_pidfd, const struct nspace_exec *x, struct nspace_child *c, struct err *e)
+{
+    struct nspace_entry n;
+    int r = nspace_enter_begin(fx_kit, init_pidfd, x, &n, e);
+    if (r < 0)
+        return r;
+    waitpid(n.worker.pid, NULL, 0);
+    return nspace_enter_end(&n, c, e);
+}
+
 static char *fx_read_all(int fd)
 {
     struct str s = {0};

@@ -206,7 +206,7 @@ static char *job_in(struct zone *z, int (*job)(int, void *), int *status)
                             .uid_base = UID_BASE,
                             .job = job,
                             .job_fd = p[1]};
-    int r = nspace_enter(fx_kit, z->child.pidfd, &x, &c, &e);
+    int r = fx_enter(z->child.pidfd, &x, &c, &e);
     if (r == 0)
         r = nspace_go(&c, 5000, &e);
     close(p[1]);

@@ -273,7 +273,7 @@ static char *exec_in(struct zone *z, char *const *args, const char *user, int *s
                             .security = &z->security,
                             .limits = &z->limits,
                             .uid_base = UID_BASE};
-    int r = nspace_enter(fx_kit, z->child.pidfd, &x, &c, e);
+    int r = fx_enter(z->child.pidfd, &x, &c, e);
     if (r == 0)
         r = nspace_go(&c, 5000, e);
     close(p[1]);
@@ -328,7 +328,7 @@ static void enters(void)
     struct nspace_exec x = {
         .args = id, .stdio = {0, 1, 2}, .cgroup_fd = -1, .security = &z.security, .limits = &z.limits};
     struct nspace_child c;
-    ok(nspace_enter(fx_kit, z.child.pidfd, &x, &c, &e) < 0, "a zone that ended: %s", e.text);
+    ok(fx_enter(z.child.pidfd, &x, &c, &e) < 0, "a zone that ended: %s", e.text);
     fx_done(&z);
 }
 
@@ -376,7 +376,7 @@ static void terminals(void)
                             .security = &z.security,
                             .limits = &z.limits};
     struct nspace_child c;
-    r = nspace_enter(fx_kit, z.child.pidfd, &x, &c, &e) < 0 ? -1 : nspace_go(&c, 5000, &e);
+    r = fx_enter(z.child.pidfd, &x, &c, &e) < 0 ? -1 : nspace_go(&c, 5000, &e);
     ok(r == 0, "exec with a terminal %s", e.text);
     int st;
     waitpid(c.pid, &st, 0);
