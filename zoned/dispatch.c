@@ -87,12 +87,12 @@ static const struct zd_field build[] = {{"source", ZD_OBJECT, true, source},
                                         MAY("no_cache", ZD_BOOL),
                                         MAY("env", ZD_TEXTS),
                                         END};
-static const struct zd_field q_list[] = {MAY("label", ZD_TEXTS), MAY("spec", ZD_BOOL), END};
+static const struct zd_field q_list[] = {MAY("label", ZD_TEXTS), MAY("spec", ZD_BOOL), MAY("use", ZD_TEXT), END};
 static const struct zd_field q_force[] = {MAY("force", ZD_BOOL), END};
 static const struct zd_field q_logs[] = {MAY("tail", ZD_INT), MAY("since", ZD_INT), MAY("follow", ZD_BOOL),
                                          MAY("timestamps", ZD_BOOL), END};
 static const struct zd_field q_why[] = {MAY("interval_ms", ZD_INT), END};
-static const struct zd_field q_stats[] = {MAY("zone", ZD_TEXTS), END};
+static const struct zd_field q_stats[] = {MAY("zone", ZD_TEXTS), MAY("use", ZD_TEXT), END};
 static const struct zd_field q_explain[] = {MUST("port", ZD_TEXT), MAY("from", ZD_TEXT), END};
 static const struct zd_field q_wait[] = {MAY("for", ZD_TEXT), MAY("timeout_ms", ZD_INT), END};
 static const struct zd_field q_follow[] = {MAY("follow", ZD_BOOL), END};

@@ -207,8 +207,7 @@ static int begin(struct zd *d, struct zone *z, struct spec *spec, const char *ol
                  zone_update_done done, void *arg, struct err *e)
 {
     struct update *u = xcalloc(1, sizeof(*u));
-    *u = (struct update){
-        .zone = z, .spec = spec, .old_text = xstrdup(old_text), .done = done, .arg = arg};
+    *u = (struct update){.zone = z, .spec = spec, .old_text = xstrdup(old_text), .done = done, .arg = arg};
     int r = prepare(d, z, u, ps, e);
     r = r < 0 ? r : send_plan(z, u, e);
     if (r < 0) {
