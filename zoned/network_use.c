@@ -24,6 +24,16 @@ char **network_zones(struct zd *d, const char *name)
     return list;
 }
 
+char *network_user(struct zd *d, const char *name)
+{
+    unsigned n;
+    auto_free struct zone **all = registry_sorted(d, &n);
+    for (unsigned i = 0; i < n; i++)
+        if (store_names(d, all[i], uses, name) || (all[i]->plan && uses(all[i]->plan->spec, name)))
+            return xstrdup(all[i]->name);
+    return NULL;
+}
+
 static int each_network(struct zd *d, const struct spec *s,
                         int (*of)(struct zd *d, struct net_entry *n, struct err *e), struct err *e)
 {

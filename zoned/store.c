@@ -52,6 +52,16 @@ int store_reload(struct zd *d, struct zone *z, struct problems *ps, struct err *
     return 0;
 }
 
+bool store_names(struct zd *d, const struct zone *z, bool (*names)(const struct spec *s, const char *what),
+                 const char *what)
+{
+    auto_free char *text = NULL;
+    auto_spec struct spec *now = NULL;
+    if (store_read_text(d, z, &text, NULL) == 0)
+        (void)spec_parse(text, strlen(text), NULL, &now, NULL);
+    return names(now ? now : z->spec, what);
+}
+
 void store_locate(struct zd *d, const struct zone *z, struct problems *ps)
 {
     auto_free char *path = store_path(d, z), *text = NULL;

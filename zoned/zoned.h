@@ -219,6 +219,9 @@ int store_load_all(struct zd *d, struct err *e);
 int store_read_text(struct zd *d, const struct zone *z, char **text, struct err *e);
 int store_write_text(struct zd *d, const struct zone *z, const char *text, struct err *e);
 int store_reload(struct zd *d, struct zone *z, struct problems *ps, struct err *e); /* reads the file again */
+/* Whether its file, as it is now, names what; one that cannot be read says what it said last. */
+bool store_names(struct zd *d, const struct zone *z, bool (*names)(const struct spec *s, const char *what),
+                 const char *what);
 void store_locate(struct zd *d, const struct zone *z,
                   struct problems *ps); /* problems of its spec: file and line */
 int store_delete(struct zd *d, const struct zone *z, struct err *e);
