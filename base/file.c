@@ -27,7 +27,7 @@ static int read_bounded(int fd, size_t max, char **text, size_t *len, const char
             break;
         got += (size_t)r;
         if (got > max)
-            return err_set(e, ERR_LIMIT, EFBIG, "%s is larger than %zu bytes", path, max);
+            return err_set(e, ERR_INVALID, EFBIG, "%s is larger than %zu bytes", path, max);
     }
     buf[got] = '\0';
     if (len)

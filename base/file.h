@@ -7,7 +7,7 @@
 #include <sys/types.h>
 
 /* The whole file, NUL-terminated (not counted in *len, which may be NULL). Larger than max: -EFBIG, kind
- * limit. Only regular files and /proc, /sys, cgroup files: a fifo or device gives -EINVAL and never blocks.
+ * invalid. Only regular files and /proc, /sys, cgroup files: a fifo or device gives -EINVAL and never blocks.
  */
 int file_read(int dirfd, const char *path, size_t max, char **text, size_t *len, struct err *e);
 /* Writes into an existing file (a /sys, cgroup or /proc file) in one write(2); no O_CREAT, no truncation

@@ -250,10 +250,10 @@ int net_pool_take(struct net_pool *p, struct net_addr *v4, struct net_addr *v6, 
     return err_hint(e, "delete zones, or make a network with a larger subnet or range");
 }
 
-int net_pool_claim(struct net_pool *p, const struct net_addr *a, struct err *e)
+int net_pool_fits(struct net_pool *p, const struct net_addr *a, struct err *e)
 {
     char text[64], net[64];
-    struct family *f = family_of(p, a);
+    const struct family *f = family_of(p, a);
     net_addr_print(a, false, text);
     if (!f) {
         net_addr_print(a->family == AF_INET6 ? &p->six.subnet : &p->four.subnet, true, net);
@@ -267,13 +267,24 @@ int net_pool_claim(struct net_pool *p, const struct net_addr *a, struct err *e)
                        broadcast ? "broadcast"
                        : n       ? "gateway"
                                  : "network address");
+    return 0;
+}
+
+int net_pool_claim(struct net_pool *p, const struct net_addr *a, struct err *e)
+{
+    char text[64];
+    struct family *f = family_of(p, a);
+    int r = net_pool_fits(p, a, e);
+    if (r < 0)
+        return r;
+    uint64_t n = host_number(a, &f->subnet);
+    net_addr_print(a, false, text);
     if (n < f->hosts ? test(f, (unsigned)n) : find_far(f, a) >= 0)
         return err_set(e, ERR_CONFLICT, EADDRINUSE, "address %s is taken", text);
     const char *who = foreign(p, a);
     if (who)
         return err_set(e, ERR_CONFLICT, EADDRINUSE, "address %s is %s", text, who);
-    int r = f->used < NET_BRIDGE_ZONES ? 0 : full(p, e);
-    if (r < 0)
+    if (f->used >= NET_BRIDGE_ZONES && (r = full(p, e)) < 0)
         return r;
     if (n < f->hosts) {
         mark(f, (unsigned)n);

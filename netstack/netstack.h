@@ -81,6 +81,8 @@ void net_pool_free(struct net_pool *p);
 /* Takes the next free pair (IPv4 and the IPv6 with the same host part), or of one family alone where the other is NULL.
  * What the network does not give comes back with family 0. limit when NET_BRIDGE_ZONES or the range are taken. */
 int net_pool_take(struct net_pool *p, struct net_addr *v4, struct net_addr *v6, struct err *e);
+/* Whether a zone of the network could have the address at all: invalid outside the subnet, the gateway's, the broadcast's. */
+int net_pool_fits(struct net_pool *p, const struct net_addr *a, struct err *e);
 /* Takes a given address: invalid outside the subnet, the gateway's, the broadcast's; conflict when taken. */
 int net_pool_claim(struct net_pool *p, const struct net_addr *a, struct err *e);
 bool net_pool_gave(struct net_pool *p,

@@ -4,6 +4,7 @@
 #include "zoned/division.h"
 #include "zoned/h_spec.h"
 #include "zoned/handlers.h"
+#include "zoned/networks.h"
 #include <errno.h>
 
 struct planned {
@@ -28,6 +29,7 @@ static int read_one(struct zd *d, struct plan_job *j, const json *source, char *
         return r;
     if (spec_parse(p->text, strlen(p->text), p->file, &p->spec, ps) == 0) {
         check_limits(d, p->spec, ps);
+        networks_check(d, p->spec, ps);
         for (unsigned k = 0; k < i; k++)
             if (str_eq(j->at[k].spec->zone, p->spec->zone))
                 problem_add(ps, ERR_INVALID, p->file, 0, "zone", "%s is the zone of %s too", p->spec->zone,

@@ -251,13 +251,18 @@ int h_create_pool(struct zd *d, struct zd_request *r, struct err *e)
     return 0;
 }
 
+static bool names_pool(const struct spec *s, const char *pool)
+{
+    return s && str_eq(s->cpu.pool, pool);
+}
+
 static int check_unused(struct zd *d, const char *name, struct err *e)
 {
     unsigned n;
     auto_free struct zone **all = registry_sorted(d, &n);
     for (unsigned i = 0; i < n; i++) {
         const char *zone = all[i]->name;
-        if (pool_is_named(all[i], name)) {
+        if (store_names(d, all[i], names_pool, name)) {
             err_set(e, ERR_BUSY, EBUSY, "pool %s is used by zone %s", name, zone);
             return err_hint(e, "zonectl set %s cpu.pool= first (and restart it), or delete the zone", zone);
         }

@@ -415,6 +415,7 @@ int h_verify_spec(struct zd *d, struct zd_request *r, struct err *e)
     if (spec_parse(text, strlen(text), file, &s, zd_problems(r)) < 0)
         return problems_to_err(zd_problems(r), e, file);
     check_limits(d, s, zd_problems(r));
+    networks_check(d, s, zd_problems(r));
     struct err ie = {0};
     /* whether a file is there is told to those alone who could look for themselves */
     bool of_host = str_starts(s->image, "dir:") || str_starts(s->image, "tar:");

@@ -101,11 +101,13 @@ int h_delete_volume(struct zd *d, struct zd_request *r, struct err *e)
     int k = find(d, name, e);
     if (k < 0)
         return k;
-    auto_js json *list = users(d, name);
-    if (js_len(list)) {
-        err_set(e, ERR_BUSY, EBUSY, "volume %s is used by zone %s", name, js_str_of(js_at(list, 0), "?"));
-        return err_hint(e, "delete the zone or unset its filesystems entry first");
-    }
+    unsigned n;
+    auto_free struct zone **all = registry_sorted(d, &n);
+    for (unsigned i = 0; i < n; i++)
+        if (store_names(d, all[i], uses, name) || (all[i]->plan && uses(all[i]->plan->spec, name))) {
+            err_set(e, ERR_BUSY, EBUSY, "volume %s is used by zone %s", name, all[i]->name);
+            return err_hint(e, "delete the zone or unset its filesystems entry first");
+        }
     k = stor_volume_discard(d->pool, name, e);
     if (k < 0)
         return k;

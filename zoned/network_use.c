@@ -24,6 +24,16 @@ char **network_zones(struct zd *d, const char *name)
     return list;
 }
 
+char *network_user(struct zd *d, const char *name)
+{
+    unsigned n;
+    auto_free struct zone **all = registry_sorted(d, &n);
+    for (unsigned i = 0; i < n; i++)
+        if (store_names(d, all[i], uses, name) || (all[i]->plan && uses(all[i]->plan->spec, name)))
+            return xstrdup(all[i]->name);
+    return NULL;
+}
+
 static int each_network(struct zd *d, const struct spec *s,
                         int (*of)(struct zd *d, struct net_entry *n, struct err *e), struct err *e)
 {
@@ -79,16 +89,41 @@ static void check_dhcp(struct zd *d, const struct net_entry *n, unsigned link, s
         problem_add(ps, ERR_UNSUPPORTED, NULL, 0, key, "dnsmasq is not there (package dnsmasq-base)");
 }
 
+static void add(struct problems *ps, const struct err *e, const char *key)
+{
+    problem_add(ps, e->kind, NULL, 0, key, "%s", e->text);
+    if (e->hint[0])
+        problem_hint(ps, "%s", e->hint);
+}
+
+/* Who has it is the leases' to say. */
+static void check_addresses(const struct net_entry *n, const struct spec_link *l, unsigned link,
+                            struct problems *ps)
+{
+    auto_free char *key = xasprintf("network[%u].address", link);
+    for (char **a = l->address; a && *a; a++) {
+        struct err e = {0};
+        struct net_addr addr;
+        if (net_addr_parse(*a, &addr) == 0 && net_pool_fits(n->pool, &addr, &e) < 0)
+            add(ps, &e, key);
+    }
+}
+
 /* What a network's type cannot do is refused, never ignored. */
 void networks_check(struct zd *d, const struct spec *s, struct problems *ps)
 {
     for (unsigned i = 0; i < s->network.len; i++) {
         const struct spec_link *l = &s->network.at[i];
-        const struct net_entry *n = network_find(d, l->link);
+        struct err e = {0};
+        const struct net_entry *n = network_is_name(l->link) ? network_get(d, l->link, &e) : NULL;
+        auto_free char *link = xasprintf("network[%u].link", i);
         auto_free char *ports = xasprintf("network[%u].ports", i),
                        *rates = xasprintf("network[%u].rate_in", i);
+        if (err_is(&e))
+            add(ps, &e, link);
         if (!n)
             continue;
+        check_addresses(n, l, i, ps);
         const char *type = spec_network_type_name(n->net.type);
         if (l->dhcp)
             check_dhcp(d, n, i, ps);

@@ -248,21 +248,16 @@ static int check_unnamed(struct zd *d, const char *name, struct err *e)
 
 static int check_unused(struct zd *d, const struct net_entry *n, struct err *e)
 {
-    char **zones = network_zones(d, n->net.name);
-    unsigned count = strv_len(zones);
-    if (count) {
-        err_set(e, ERR_BUSY, EBUSY, "network %s is in use by zone %s%s", n->net.name, zones[0],
-                count > 1 ? " and others" : "");
-        err_hint(e, "delete the zones or take the link out of their specs first");
+    auto_free char *zone = network_user(d, n->net.name);
+    if (zone) {
+        err_set(e, ERR_BUSY, EBUSY, "network %s is in use by zone %s", n->net.name, zone);
+        return err_hint(e, "delete the zones or take the link out of their specs first");
     }
-    strv_free(zones);
-    for (unsigned i = 0; !count && i < d->networks.len; i++)
-        if (strv_has(d->networks.at[i].spec->reach, n->net.name)) {
-            count = 1;
-            err_set(e, ERR_BUSY, EBUSY, "network %s is in use: network %s may reach it", n->net.name,
-                    d->networks.at[i].net.name);
-        }
-    return count ? -EBUSY : check_unnamed(d, n->net.name, e);
+    for (unsigned i = 0; i < d->networks.len; i++)
+        if (strv_has(d->networks.at[i].spec->reach, n->net.name))
+            return err_set(e, ERR_BUSY, EBUSY, "network %s is in use: network %s may reach it", n->net.name,
+                           d->networks.at[i].net.name);
+    return check_unnamed(d, n->net.name, e);
 }
 
 /* A network whose file cannot be read is not among ours; its zones may run. */

@@ -35,6 +35,9 @@ char *network_file_told(struct zd *d, const struct net_entry *n, bool *pending);
 
 /* network_use.c: what zones ask of networks */
 char **network_zones(struct zd *d, const char *name); /* whose spec or start names it; strv */
+char *
+network_user(struct zd *d,
+             const char *name); /* a zone that is on it, or will be by its file as it is now; malloc'd */
 int networks_needed(struct zd *d, const struct spec *s,
                     struct err *e); /* up, all that the spec's links join */
 int networks_there(struct zd *d, const struct spec *s, struct err *e);        /* could they come up? */

@@ -92,6 +92,13 @@ void store_fresh(struct zd *d, struct zone *z)
     problems_done(&ps);
 }
 
+bool store_names(struct zd *d, struct zone *z, bool (*names)(const struct spec *s, const char *what),
+                 const char *what)
+{
+    store_fresh(d, z);
+    return names(z->spec, what);
+}
+
 void store_locate(struct zd *d, const struct zone *z, struct problems *ps)
 {
     auto_free char *path = store_path(d, z), *text = NULL;

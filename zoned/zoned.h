@@ -230,6 +230,9 @@ int store_write_text(struct zd *d, const struct zone *z, const char *text, struc
 int store_reload(struct zd *d, struct zone *z, struct problems *ps, struct err *e); /* reads the file again */
 void store_fresh(struct zd *d,
                  struct zone *z); /* the same where it is another file; what is wrong is z's error */
+/* Whether its file, as it is now, names what; one that cannot be read says what it said last. */
+bool store_names(struct zd *d, struct zone *z, bool (*names)(const struct spec *s, const char *what),
+                 const char *what);
 void store_locate(struct zd *d, const struct zone *z,
                   struct problems *ps); /* problems of its spec: file and line */
 int store_delete(struct zd *d, const struct zone *z, struct err *e);

@@ -27,6 +27,21 @@ status_is 3 "... one is not there, and the other is looked at too" zc verify -f 
 is "$(echo "$out" | grep -c 's.yaml:[0-9]')" 4 "... with all its problems"
 status_is 0 "two good ones" zc verify -f "$T/good.yaml" -f "$T/good.yaml"
 status_is 7 "of two specs of a plan the first is bad" zc plan -f "$T/s.yaml" -f "$T/good.yaml"
+status_is 7 "plan: of two specs one is bad" zc plan -f "$T/good.yaml" -f "$T/s.yaml"
+is "$(echo "$out" | grep -c 's.yaml:[0-9]')" 4 "... with all its problems"
+# What the networks of this host do not have.
+printf 'zone: x\nimage: host\nprocess: {args: ["true"]}\nnetwork:\n  - link: nowhere\n' >"$T/nowhere.yaml"
+printf 'zone: x\nimage: host\nprocess: {args: ["true"]}\nnetwork:\n  - link: default\n    address: 203.0.113.9\n' >"$T/outside.yaml"
+for verb in "verify -f" "plan -f" "create x -f" "apply -f" "apply -n -f"; do
+    status_is 3 "$verb: a network that is not there" zc $verb "$T/nowhere.yaml"
+    like "$out" "nowhere.yaml:5: network\[0\].link: network nowhere does not exist" "... with file and line"
+    like "$out" "^hint: zonectl network list" "... and the remedy"
+    status_is 7 "$verb: an address outside of the subnet" zc $verb "$T/outside.yaml"
+    like "$out" "outside.yaml:6: network\[0\].address: address 203.0.113.9 is not in the network's subnet" "... with file and line"
+done
+zc create long --image host -- true && head -c 1100000 /dev/zero | tr '\0' '#' >>"$ROOT/etc/zones/long.yaml"
+status_is 7 "a spec on disk over 1 MiB" zc start long
+zc delete long
 # What this host cannot do, too.
 zc network create shut --type sealed
 spec 'zone: x
@@ -69,7 +84,7 @@ head -c 3000 /dev/urandom >"$T/s.yaml"
 status_is 7 "binary garbage" zc verify -f "$T/s.yaml"
 (echo 'zone: x'; head -c 2097152 /dev/zero | tr '\0' '#') >"$T/s.yaml"
 out=$(zc verify -f "$T/s.yaml" 2>&1)
-like "$?" "^(7|8)$" "a 2 MiB spec"
+is "$?" 7 "a 2 MiB spec"
 mkdir "$T/empty" && : >"$T/file" && ln -s / "$T/link" && mkdir "$T/ro"
 for image in "dir:$T/none" "dir:$T/empty" "dir:$T/file" "dir:$T/link" "tar:$T/none" "tar:$T/empty" "dir:/" 'Nginx:1'; do
     out=$(zc create x --image "$image" -- true 2>&1)

@@ -111,6 +111,22 @@ status_is 0 "with its own lease it starts" zc start old
 is "$(zc show old -o json | jq -c '.network[0].addresses') $(jq -r .machine_id "$lease")" "$has $(jq -r .machine_id "$T/lease.json")" \
     "... and is who it was"
 zc delete --force old
+# ---- a zone's file is edited ----
+zc network create nn && zc pool create pp && zc volume create vv >/dev/null && zc create hand --image host -- sleep 1000
+cp "$etc/zones/hand.yaml" "$T/hand.yaml"
+printf 'network: [{link: nn}]\ncpu: {pool: pp}\nfilesystems: [{target: /srv, volume: vv}]\n' >>"$etc/zones/hand.yaml"
+for what in "network nn" "pool pp" "volume vv"; do
+    status_is 6 "$what is what an edit by hand names" zc ${what% *} delete ${what#* }
+    like "$out" "$what is (in use|used) by zone hand" "... and is kept"
+done
+status_is 0 "... for the zone's start" zc start hand
+status_is 0 "... which ends" zc stop -t 0 hand
+cp "$T/hand.yaml" "$etc/zones/hand.yaml"
+for what in "network nn" "pool pp" "volume vv"; do
+    status_is 0 "$what is not named any more" zc ${what% *} delete ${what#* }
+done
+status_is 0 "... and the zone starts without" zc start hand
+zc delete --force hand
 # ---- a pool's file is broken ----
 printf 'pool: hole\ncpu: {sharse: 5}\n' >"$etc/pools/hole.yaml"
 status_is 7 "a pool with a typo" zc pool show hole

@@ -38,7 +38,7 @@ static void test_read(void)
     is_int(file_create(dir, "a", "x", 1, 0600, &e), -EEXIST, "not twice: %s", e.text);
     err_clear(&e);
     is_int(file_read(dir, "a", 9, &t, &n, &e), -EFBIG, "one byte over the bound: %s", e.text);
-    ok(e.kind == ERR_LIMIT && !t && n == 7, "is a limit, and nothing is given");
+    ok(e.kind == ERR_INVALID && !t && n == 7, "is invalid, and nothing is given");
     err_clear(&e);
     is_int(file_read(dir, "a", 10, &t, &n, &e), 0, "the bound itself");
     is_int(n, 10, "... all of it");
