@@ -33,24 +33,22 @@ static const unsigned follows[ZONE_STATE_MAX] = {
 static const struct {
     const char *name;
     unsigned ok, already;
-    const char *remedy;
 } verbs[VERB_MAX] = {
-    [VERB_START] = {"start", AT_REST & ~S(FAILED), ALIVE | S(READY),
-                    "zonectl clear %s, or wait until it is down"},
+    [VERB_START] = {"start", AT_REST & ~S(FAILED), ALIVE | S(READY)},
     [VERB_STOP] = {"stop", ALIVE | S(READY) | S(SHUTTING_DOWN),
-                   S(CONFIGURED) | S(INSTALLED) | S(DOWN) | S(FAILED), ""},
-    [VERB_RESTART] = {"restart", ALIVE | S(INSTALLED) | S(CONFIGURED), 0, "zonectl clear %s"},
-    [VERB_PAUSE] = {"pause", S(RUNNING), S(PAUSED), "zonectl start %s"},
-    [VERB_RESUME] = {"resume", S(PAUSED), S(RUNNING), "zonectl start %s"},
-    [VERB_KILL] = {"kill", ALIVE | S(SHUTTING_DOWN), 0, "zonectl start %s"},
-    [VERB_DELETE] = {"delete", AT_REST | S(INCOMPLETE), 0, "zonectl stop %s, or zonectl delete --force"},
-    [VERB_EXEC] = {"exec", S(RUNNING), 0, "zonectl start %s"},
-    [VERB_CLEAR] = {"clear", S(FAILED), S(CONFIGURED) | S(INSTALLED), "zonectl stop %s"},
-    [VERB_RENAME] = {"rename", AT_REST, 0, "zonectl stop %s"},
-    [VERB_CLONE] = {"clone", AT_REST | S(PAUSED), 0, "zonectl stop %s, or zonectl pause"},
-    [VERB_SET] = {"set", ~0u, 0, ""},
-    [VERB_COPY] = {"cp", S(RUNNING) | S(PAUSED) | S(INSTALLED) | S(FAILED), 0, "zonectl start %s"},
-    [VERB_INSTALL] = {"install over it", AT_REST, 0, "zonectl stop %s"},
+                   S(CONFIGURED) | S(INSTALLED) | S(DOWN) | S(FAILED)},
+    [VERB_RESTART] = {"restart", ALIVE | S(INSTALLED) | S(CONFIGURED), 0},
+    [VERB_PAUSE] = {"pause", S(RUNNING), S(PAUSED)},
+    [VERB_RESUME] = {"resume", S(PAUSED), S(RUNNING)},
+    [VERB_KILL] = {"kill", ALIVE | S(SHUTTING_DOWN), 0},
+    [VERB_DELETE] = {"delete", AT_REST | S(INCOMPLETE), 0},
+    [VERB_EXEC] = {"exec", S(RUNNING), 0},
+    [VERB_CLEAR] = {"clear", S(FAILED), S(CONFIGURED) | S(INSTALLED)},
+    [VERB_RENAME] = {"rename", AT_REST, 0},
+    [VERB_CLONE] = {"clone", AT_REST | S(PAUSED), 0},
+    [VERB_SET] = {"set", ~0u, 0},
+    [VERB_COPY] = {"cp", S(RUNNING) | S(PAUSED) | S(INSTALLED) | S(FAILED), 0},
+    [VERB_INSTALL] = {"install over it", AT_REST, 0},
 };
 
 const char *state_name(enum zone_state s)
@@ -63,6 +61,34 @@ bool state_may_follow(enum zone_state from, enum zone_state to)
     return from == to || (follows[from] & (1u << to));
 }
 
+/* The way from here to a state in which the verb can be carried out. */
+static void hint(enum zone_state s, enum zone_verb v, const char *zone, struct err *e)
+{
+    bool at_rest = verbs[v].ok & S(INSTALLED);
+    if (s == ZONE_INCOMPLETE)
+        err_hint(e, "its root is being installed: zonectl wait %s", zone);
+    else if (v == VERB_CLEAR)
+        err_hint(e, "only a zone that has failed needs it");
+    else if (v == VERB_START && s == ZONE_FAILED)
+        err_hint(e, "see zonectl logs %s, then zonectl clear %s", zone, zone);
+    else if (s == ZONE_FAILED)
+        err_hint(e, "zonectl clear %s, then zonectl start %s", zone, zone);
+    else if (s == ZONE_SHUTTING_DOWN || s == ZONE_DOWN)
+        err_hint(e, "wait until it is down: zonectl wait %s --for stopped", zone);
+    else if (s == ZONE_READY && !at_rest)
+        err_hint(e, "wait until it runs: zonectl wait %s --for running", zone);
+    else if (v == VERB_DELETE)
+        err_hint(e, "zonectl stop %s first, or zonectl delete --force %s", zone, zone);
+    else if (v == VERB_CLONE && s == ZONE_RUNNING)
+        err_hint(e, "zonectl stop %s first, or zonectl pause %s", zone, zone);
+    else if (s == ZONE_PAUSED && !at_rest)
+        err_hint(e, "zonectl resume %s", zone);
+    else if (AT_REST & (1u << s))
+        err_hint(e, "zonectl start %s", zone);
+    else
+        err_hint(e, "zonectl stop %s", zone);
+}
+
 enum verb_answer state_allows(enum zone_state s, enum zone_verb v, const char *zone, struct err *e)
 {
     unsigned bit = 1u << s;
@@ -71,17 +97,7 @@ enum verb_answer state_allows(enum zone_state s, enum zone_verb v, const char *z
     if (verbs[v].ok & bit)
         return VERB_OK;
     err_set(e, ERR_CONFLICT, EBUSY, "zone %s is %s: cannot %s", zone, names[s], verbs[v].name);
-    if (v == VERB_START && s != ZONE_FAILED)
-        err_hint(e, "wait until it is down: zonectl wait %s --for stopped", zone);
-    else if (v == VERB_START)
-        err_hint(e, "see zonectl logs %s, then zonectl clear %s", zone, zone);
-    else if (s == ZONE_INCOMPLETE)
-        err_hint(e, "its root is being installed: zonectl wait %s", zone);
-    else if (v == VERB_DELETE)
-        err_hint(e, "zonectl stop %s first, or zonectl delete --force %s", zone, zone);
-    else if (verbs[v].remedy[0] && e)
-        err_hint(e, "%s (zone %s)",
-                 verbs[v].name[0] ? "change its state first: see zonectl start, stop, clear" : "", zone);
+    hint(s, v, zone, e);
     return VERB_REFUSED;
 }
 

@@ -61,7 +61,7 @@ static void print_zone(const json *z, bool dry)
                dry ? "to be healed" : "healed");
     }
     ctl_print_changes(z, "  ", dry);
-    ctl_messages(z);
+    ctl_messages_of(z, js_get_str(z, "name", NULL));
 }
 
 static int send(struct ctl *c, json *sources, bool dry)

@@ -76,11 +76,19 @@ char *ctl_zone_path(const char *name, const char *tail)
 
 void ctl_messages(const json *answer)
 {
+    ctl_messages_of(answer, NULL);
+}
+
+void ctl_messages_of(const json *answer, const char *zone)
+{
     json *list = js_get(answer, "messages");
     for (size_t i = 0; i < js_len(list); i++) {
         const json *m = js_at(list, i);
         const char *text = js_str_of(m, js_get_str(m, "message", NULL));
-        if (text) {
+        auto_free char *whose = zone ? xasprintf("zone %s", zone) : NULL;
+        if (text) { /* what names the zone by itself says it once */
+            if (whose && !strstr(text, whose))
+                fprintf(stderr, "%s: ", whose);
             print_clean(stderr, text);
             fputc('\n', stderr);
         }

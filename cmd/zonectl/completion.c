@@ -20,6 +20,25 @@ static bool takes_zone(const struct ctl_verb *v)
            strcmp(v->name, "pool") != 0 && strcmp(v->name, "create") != 0;
 }
 
+/* Of things that have names beside zones' and words before them. */
+static bool takes_word(const struct ctl_verb *v)
+{
+    return strchr(v->args, '|') && v->args[0] >= 'a';
+}
+
+static bool takes_thing(const struct ctl_verb *v)
+{
+    return !strcmp(v->name, "volume") || !strcmp(v->name, "network") || !strcmp(v->name, "pool");
+}
+
+static void words_of(const struct ctl_verb *v)
+{
+    for (const char *p = v->args; *p && *p != ' '; p++)
+        putchar(*p == '|' ? ' ' : *p);
+}
+
+#define NAMES "zonectl %s list -o yaml 2>/dev/null | sed -n \"s/^- name: //p\""
+
 static void names_of(const struct ctl_verb *v)
 {
     printf("%s", v->name);
@@ -33,7 +52,8 @@ static void bash(void)
 {
     puts(
         "# bash completion of zonectl\n_zonectl() {\n    local cur=${COMP_WORDS[COMP_CWORD]} verb= i words=");
-    puts("    for ((i = 1; i < COMP_CWORD; i++)); do\n        case ${COMP_WORDS[i]} in\n        --socket|-o) "
+    puts("    for ((i = 1; i < COMP_CWORD; i++)); do\n        case ${COMP_WORDS[i]} in\n        "
+         "--socket|--output|-o) "
          "((i++)) ;;\n"
          "        -*) ;;\n        *) verb=${COMP_WORDS[i]}; break ;;\n        esac\n    done\n    case $verb "
          "in");
@@ -49,15 +69,18 @@ static void bash(void)
         printf("'");
         if (takes_zone(v))
             printf("; [[ $cur == -* ]] || words=$(zonectl list -q 2>/dev/null)");
-        else if (strchr(v->args, '|') && v->args[0] >= 'a') {
+        else if (takes_word(v)) {
             printf("; [[ $cur == -* ]] || words='");
-            for (const char *p = v->args; *p && *p != ' '; p++)
-                putchar(*p == '|' ? ' ' : *p);
+            words_of(v);
             printf("'");
         }
+        if (takes_thing(v))
+            printf("; [[ $cur == -* ]] || ((COMP_CWORD == i + 1)) || words=$(" NAMES ")", v->name);
         puts(" ;;");
     }
-    puts("    esac\n    COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
+    printf("    esac\n    [[ ${COMP_WORDS[COMP_CWORD - 1]} != --network ]] || words=$(" NAMES ")\n",
+           "network");
+    puts("    COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
          "    [[ ${#COMPREPLY[@]} -gt 0 ]] || COMPREPLY=($(compgen -f -- \"$cur\"))\n}\ncomplete -F _zonectl "
          "zonectl");
 }
@@ -88,6 +111,12 @@ static void zsh(void)
                 printf(*p == '\'' ? "'\\''" : strchr("[]:", *p) ? "\\%c" : "%c", *p);
             printf("]%s%s' \\\n", o->arg ? ":value:" : "", o->arg ? "_files" : "");
         }
+        if (takes_thing(v)) {
+            fputs("        '1:word:(", stdout);
+            words_of(v);
+            printf(")' '*:name:($(" NAMES "))' ;;\n", v->name);
+            continue;
+        }
         printf("        '*:argument:%s' ;;\n", takes_zone(v) ? "($(zonectl list -q 2>/dev/null))" : "_files");
     }
     puts("    esac\n}\n_zonectl \"$@\"");
@@ -108,6 +137,11 @@ static void fish(void)
             printf("-l %s%s -d '", o->name, o->arg ? " -r" : "");
             quoted(o->help);
             puts("'");
+        }
+        if (takes_thing(v)) {
+            printf("complete -c zonectl -n '__fish_seen_subcommand_from %s' -a '", v->name);
+            words_of(v);
+            printf(" (" NAMES ")'\n", v->name);
         }
         if (takes_zone(v))
             printf("complete -c zonectl -n '__fish_seen_subcommand_from %s' -a '(zonectl list -q "

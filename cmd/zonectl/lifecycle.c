@@ -5,16 +5,16 @@
 #include <stdio.h>
 #include <string.h>
 
-static int one(struct ctl *c, const char *method, const char *name, const char *tail, json *body, bool data)
+static int one(struct ctl *c, const char *method, const char *name, const char *tail, json *body,
+               bool several)
 {
     auto_free char *path = ctl_zone_path(name, tail), *what = xasprintf("%s %s", c->called, name);
     auto_js json *answer = NULL;
     int status = ctl_call(c, method, path, body, &answer, what);
     if (status)
         return status;
-    ctl_messages(answer);
-    if (data)
-        ctl_print_data(c, answer);
+    ctl_messages_of(answer, several ? name : NULL);
+    (void)ctl_print_data(c, answer);
     return 0;
 }
 
@@ -61,11 +61,12 @@ int ctl_start(struct ctl *c, int argc, char **argv)
     }
     if (at >= argc)
         return ctl_usage(c, "the zone's name is missing");
+    bool several = argc - at > 1;
     for (; at < argc; at++) {
         json *body = js_object();
         if (ms != UINT64_MAX)
             js_set_int(body, "timeout_ms", (int64_t)ms);
-        status = dry ? dry_run(c, argv[at]) : one(c, "POST", argv[at], "start", js_ref(body), true);
+        status = dry ? dry_run(c, argv[at]) : one(c, "POST", argv[at], "start", js_ref(body), several);
         js_free(body);
         first = first ? first : status;
     }
@@ -87,7 +88,6 @@ static char **sharers(const json *zones)
 struct asked_of_each {
     const char *method, *tail;
     json *body;
-    bool data;
 };
 
 /* Of several those go first that live on another's network, in whatever order they are named. */
@@ -101,7 +101,7 @@ static int sharers_first(struct ctl *c, char **names, int n, const struct asked_
     for (int pass = 0; pass < 2; pass++)
         for (int i = 0; i < n; i++)
             if (strv_has(before, names[i]) == (pass == 0)) {
-                int status = one(c, what->method, names[i], what->tail, js_ref(what->body), what->data);
+                int status = one(c, what->method, names[i], what->tail, js_ref(what->body), n > 1);
                 first = first ? first : status;
             }
     strv_free(before);
@@ -128,7 +128,7 @@ int ctl_stop(struct ctl *c, int argc, char **argv)
     js_set(body, "timeout_ms", ms == UINT64_MAX ? js_null() : js_int((int64_t)ms));
     if (force)
         js_set_bool(body, "force", true);
-    const struct asked_of_each what = {"POST", c->verb->name, body, true};
+    const struct asked_of_each what = {"POST", c->verb->name, body};
     status = sharers_first(c, argv + at, argc - at, &what);
     js_free(body);
     return status;
@@ -139,8 +139,9 @@ int ctl_simple(struct ctl *c, int argc, char **argv)
     int status, first = 0, at = ctl_positionals(c, argc, argv, 1, -1, &status);
     if (at < 0)
         return status;
+    bool several = argc - at > 1;
     for (; at < argc; at++) {
-        status = one(c, "POST", argv[at], c->verb->name, js_object(), true);
+        status = one(c, "POST", argv[at], c->verb->name, js_object(), several);
         first = first ? first : status;
     }
     return first;
@@ -148,7 +149,7 @@ int ctl_simple(struct ctl *c, int argc, char **argv)
 
 int ctl_kill(struct ctl *c, int argc, char **argv)
 {
-    struct ctl_args a = {.argc = argc, .argv = argv, .opts = c->verb->opts};
+    struct ctl_args a = {.argc = argc, .argv = argv, .opts = c->verb->opts, .format = &c->format};
     const char *sig = "KILL";
     int id, at, status = 0, first = 0;
     while ((id = ctl_option(c, &a, &at, &status)) != CTL_END) {
@@ -158,10 +159,11 @@ int ctl_kill(struct ctl *c, int argc, char **argv)
     }
     if (at >= argc)
         return ctl_usage(c, "the zone's name is missing");
+    bool several = argc - at > 1;
     for (; at < argc; at++) {
         json *body = js_object();
         js_set_str(body, "signal", sig);
-        status = one(c, "POST", argv[at], "kill", body, false);
+        status = one(c, "POST", argv[at], "kill", body, several);
         first = first ? first : status;
     }
     return first;
@@ -169,7 +171,7 @@ int ctl_kill(struct ctl *c, int argc, char **argv)
 
 int ctl_delete(struct ctl *c, int argc, char **argv)
 {
-    struct ctl_args a = {.argc = argc, .argv = argv, .opts = c->verb->opts};
+    struct ctl_args a = {.argc = argc, .argv = argv, .opts = c->verb->opts, .format = &c->format};
     bool force = false;
     int id, at, status = 0;
     while ((id = ctl_option(c, &a, &at, &status)) != CTL_END) {
@@ -179,7 +181,7 @@ int ctl_delete(struct ctl *c, int argc, char **argv)
     }
     if (at >= argc)
         return ctl_usage(c, "the zone's name is missing");
-    const struct asked_of_each what = {"DELETE", force ? "?force=1" : "", NULL, false};
+    const struct asked_of_each what = {"DELETE", force ? "?force=1" : "", NULL};
     return sharers_first(c, argv + at, argc - at, &what);
 }
 
@@ -190,7 +192,7 @@ int ctl_rename(struct ctl *c, int argc, char **argv)
         return status;
     json *body = js_object();
     js_set_str(body, "new", argv[at + 1]);
-    return one(c, "POST", argv[at], c->verb->name, body, true);
+    return one(c, "POST", argv[at], c->verb->name, body, false);
 }
 
 int ctl_wait(struct ctl *c, int argc, char **argv)
@@ -215,7 +217,7 @@ int ctl_wait(struct ctl *c, int argc, char **argv)
         ms == UINT64_MAX ? xstrdup("") : xasprintf("&timeout_ms=%llu", (unsigned long long)ms);
     auto_free char *tail = xasprintf("wait?for=%s%s", state, limit);
     for (; at < argc; at++) {
-        status = one(c, "GET", argv[at], tail, NULL, true);
+        status = one(c, "GET", argv[at], tail, NULL, false);
         first = first ? first : status;
     }
     return first;

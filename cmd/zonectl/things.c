@@ -49,7 +49,7 @@ static int each_name(struct ctl *c, const char *kind, const char *method, char *
         first = first ? first : status;
         if (!status)
             ctl_messages(answer);
-        if (!status && !strcmp(method, "GET") && !ctl_print_data(c, answer))
+        if (!status && !ctl_print_data(c, answer) && !strcmp(method, "GET"))
             ctl_pairs(answer, "");
     }
     return first;
@@ -65,6 +65,8 @@ static int volume_create(struct ctl *c, char **names)
         js_set_str(body, "name", *names);
         int status = ctl_call(c, "POST", "/volumes", body, &answer, what);
         first = first ? first : status;
+        if (!status)
+            (void)ctl_print_data(c, answer);
     }
     return first;
 }
@@ -230,8 +232,10 @@ static int network_create(struct ctl *c, const char *name, json *body)
     auto_js json *answer = NULL;
     js_set_str(body, "network", name);
     int status = ctl_call(c, "POST", "/networks", js_ref(body), &answer, what);
-    if (!status)
+    if (!status) {
         ctl_messages(answer);
+        (void)ctl_print_data(c, answer);
+    }
     return status;
 }
 
@@ -243,8 +247,10 @@ static int network_set(struct ctl *c, const char *name, json *body)
     if (!js_len(body))
         return ctl_usage(c, "network set: what? (--rule, --policy, --reach)");
     int status = ctl_call(c, "PATCH", path, js_ref(body), &answer, what);
-    if (!status)
+    if (!status) {
         ctl_messages(answer);
+        (void)ctl_print_data(c, answer);
+    }
     return status;
 }
 

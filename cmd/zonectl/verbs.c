@@ -15,7 +15,7 @@
     }
 #define TIMEOUT                                                                                              \
     {                                                                                                        \
-        "timeout", 't', "SECONDS", "give up after so long", PLAIN                                            \
+        "timeout", 't', "SECONDS", "wait no longer", PLAIN                                                   \
     }
 #define STOP_TIMEOUT                                                                                         \
     {                                                                                                        \
@@ -101,7 +101,9 @@ const struct ctl_verb ctl_verbs[] = {
      "periods in which it was held back; %WAIT: of the time in which some task waited (pressure)."},
     {"top", NULL, "[NAME…]", "live view of what zones use", looking,
      OPTS({"interval", 'i', "SECONDS", "between two looks (2)", PLAIN}), ctl_top,
-     "Keys: h help, q leave, P M N T D I sort by CPU, memory, name, CPU time, disk, network; r reverse."},
+     "Keys: h help, q leave, r reverse; P M N T W D I E sort by CPU, memory, name, tasks, waiting, disk, "
+     "network, part of the "
+     "entitlement."},
     {"why", NULL, "NAME", "why a zone is slow, or that it is not", looking,
      OPTS({"interval", 'i', "SECONDS", "time to look at it (1)", PLAIN}), ctl_why, NULL},
     {"events", NULL, "", "what happens to the zones", looking,

@@ -89,6 +89,7 @@ int ctl_call(struct ctl *c, const char *method, const char *path, json *body, js
              const char *what);
 char *ctl_zone_path(const char *name, const char *tail); /* "/zones/NAME/tail" */
 void ctl_messages(const json *answer);                   /* the answer's messages, on standard error */
+void ctl_messages_of(const json *answer, const char *zone /* of several, or NULL */);
 /* Text of a file, "-" is standard input; at most 1 MiB. {file, text} or NULL with e. */
 json *ctl_source(const char *file, struct err *e);
 

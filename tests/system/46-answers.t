@@ -34,6 +34,13 @@ echo 77 >"$(ls -d /sys/fs/cgroup/*/"$inst.slice/web/pids.max" "/sys/fs/cgroup/$i
 described "a zone that has drifted" "GET /v1/zones/web"
 described "changes" 'PATCH /v1/zones/web {"set": ["cpu.shares=200", "hostname=www"]}' 'PATCH /v1/pools/batch {"set": ["cpu.cap=0.6"]}' \
     'PATCH /v1/host {"set": ["cpu.reserved=0.1"]}'
+described "verbs" 'POST /v1/zones {"name": "made", "source": {"text": "{image: host, process: {args: [sleep, \"1000\"]}}"}}' \
+    'POST /v1/zones {"name": "made2", "source": {"text": "{image: host, process: {args: [sleep, \"1000\"]}}"}, "start": true}' \
+    'POST /v1/zones/made/start {"dry_run": true}' 'POST /v1/zones/made/start {"timeout_ms": 20000}' 'POST /v1/zones/made/pause' \
+    'POST /v1/zones/made/resume' 'POST /v1/zones/made/kill {"signal": "CONT"}' 'POST /v1/zones/made/restart {"timeout_ms": 0}' \
+    'POST /v1/zones/made/stop {"force": true}' 'POST /v1/zones/made/clone {"new": "made3"}' 'POST /v1/zones/made/rename {"new": "made4"}' \
+    'DELETE /v1/zones/made2?force=1'
+zc delete --force made3 made4 >/dev/null
 zc delete --force web db rest >/dev/null
 zc pool delete batch >/dev/null
 zc volume delete data >/dev/null

@@ -63,18 +63,20 @@ def wrong(value, schema, at):
     return out
 
 
-def schema_of(method, path):
+def schema_of(method, path, status):
     for pattern, item in document["paths"].items():
         if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", pattern), path.split("?")[0]) and method.lower() in item:
-            return item[method.lower()]["responses"]["200"]["content"]["application/json"]["schema"]
+            answer = item[method.lower()]["responses"].get(str(status))
+            return answer and answer["content"]["application/json"]["schema"]
     raise SystemExit("%s %s is not in the document" % (method, path))
 
 
 for line in sys.stdin:
     method, path, body = (line.strip().split(" ", 2) + [None])[:3]
     status, text = ask(method, path, body)
-    if status != 200:
+    schema = schema_of(method, path, status)
+    if not schema:
         print("%s %s: %d %s" % (method, path, status, text.strip()))
         continue
-    for w in wrong(json.loads(text), schema_of(method, path), ""):
+    for w in wrong(json.loads(text), schema, ""):
         print("%s %s %s" % (method, path, w))

@@ -4,17 +4,17 @@
  *
  * Routes (all under /v1; "→" what a 2xx body holds; a request body is JSON unless said). Z = zone object of the contract.
  *  GET    /zones?label=K=V            → [Z]                       viewer
- *  POST   /zones                      {name, source:{file,text}|null, set:["key=value"…], start, publish_all} → Z (201)   admin
+ *  POST   /zones                      {name, source:{file,text}|null, set:["key=value"…], start, publish_all} → Z (201; with start 200)   admin
  *  POST   /run (Upgrade, or detach)   {name|null, source, set, rm, detach, tty, stdin, rows, cols} → 101 or Z      admin
  *  GET    /zones/{name}               → Z                         viewer
  *  PATCH  /zones/{name}               {set:[…]} → {changes:[{key,before,after,when:"live"|"next boot"|"start"}], messages} admin
  *  PUT    /zones/{name}               {source:{file,text}} (edit, apply) → the same                                admin
  *  DELETE /zones/{name}?force=1       → {}                        admin
  *  GET    /zones/{name}/spec          → text/yaml, the file as it is     viewer
- *  POST   /zones/{name}/start         {dry_run:bool, timeout_ms} → Z + "messages":[…]; dry_run → {plan:[…]}   operator
+ *  POST   /zones/{name}/start         {dry_run:bool, timeout_ms} → Z + "messages":[…]; dry_run → {plan:[{step, does:[…]}]}   operator
  *  POST   /zones/{name}/stop          {timeout_ms|null, force}    → Z + messages    operator
  *  POST   /zones/{name}/restart {timeout_ms|null}, pause|resume|clear {} → Z + messages  operator
- *  POST   /zones/{name}/kill          {signal:"TERM"} → {}        operator
+ *  POST   /zones/{name}/kill          {signal:"TERM"} → Z         operator
  *  POST   /zones/{name}/rename        {new} → Z                   admin
  *  POST   /zones/{name}/clone         {new} → Z (201)             admin
  *  POST   /zones/{name}/exec (Upgrade unless detach) {args, env:["K=V"], user, cwd, login, tty, stdin, rows, cols, detach}

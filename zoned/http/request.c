@@ -186,7 +186,6 @@ static void handle(struct zd_request *r)
     struct err e = {0};
     int status = 0;
     r->handled = true;
-    r->conn->deadline = 0;
     int rc = zd_body_parse(r->body.p, r->body.len, &r->object, &e);
     str_done(&r->body);
     rc = rc < 0 ? rc : check_fields(r, &e);
@@ -213,11 +212,30 @@ static enum MHD_Result queue(struct zd_request *r)
     return ok;
 }
 
-static bool has_body(const struct zd_request *r)
+/* Of a request that is refused already: a client that is still sending would have its connection closed under it and never read
+ * why, so its body is taken and dropped. One that waits for "100 Continue", or announces more than that, is answered at once. */
+static bool drops_body(const struct zd_request *r)
 {
-    const char *n = MHD_lookup_connection_value(r->conn->mhd, MHD_HEADER_KIND, "Content-Length");
-    return (n && !str_eq(n, "0")) ||
-           MHD_lookup_connection_value(r->conn->mhd, MHD_HEADER_KIND, "Transfer-Encoding");
+    uint64_t n = 0;
+    const char *length = MHD_lookup_connection_value(r->conn->mhd, MHD_HEADER_KIND, "Content-Length");
+    return !MHD_lookup_connection_value(r->conn->mhd, MHD_HEADER_KIND, "Expect") &&
+           (!length || parse_u64(length, r->server->limits.json, &n) == 0);
+}
+
+static enum MHD_Result refuse(struct zd_request *r, int status, const char *allow, const struct err *e)
+{
+    r->handled = true;
+    zd_reply_error_status(r, status, allow, e, NULL);
+    if (drops_body(r))
+        return MHD_YES;
+    r->conn->deadline = 0;
+    return queue(r);
+}
+
+static enum MHD_Result drop(struct zd_request *r, size_t n)
+{
+    r->received += n;
+    return r->received > r->server->limits.json ? MHD_NO : MHD_YES;
 }
 
 enum MHD_Result zd_on_request(void *arg, struct MHD_Connection *mhd, const char *url, const char *method,
@@ -231,24 +249,20 @@ enum MHD_Result zd_on_request(void *arg, struct MHD_Connection *mhd, const char 
         int status = 0;
         auto_free char *allow = NULL;
         r->begun = true;
-        if (begin(r, method, &status, &allow, &e) == 0)
-            return MHD_YES;
-        r->handled = true;
-        r->conn->deadline = 0;
-        zd_reply_error_status(r, status, allow, &e, NULL);
-        /* MHD closes a connection that is answered before the request is read: only where a body would come
-         */
-        return has_body(r) ? queue(r) : MHD_YES;
+        return begin(r, method, &status, &allow, &e) == 0 ? MHD_YES : refuse(r, status, allow, &e);
     }
     if (*size > 0) {
         size_t n = *size;
         *size = 0;
+        if (r->handled)
+            return drop(r, n);
         if (receive(r, data, n, &e) == 0)
             return MHD_YES;
         zd_refuse_raw(r->conn->fd, e.code == EFBIG ? MHD_HTTP_CONTENT_TOO_LARGE : err_http_status(e.kind),
                       &e);
         return MHD_NO;
     }
+    r->conn->deadline = 0;
     if (!r->handled)
         handle(r);
     if (r->response)

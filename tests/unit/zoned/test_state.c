@@ -25,6 +25,18 @@ static const struct {
     [VERB_INSTALL] = {"install over it", "oxoxxxxxo"},
 };
 
+/* The verb that a hint begins with can be carried out there. */
+static bool helps(enum zone_state s, const char *hint)
+{
+    const char *at = strstr(hint, "zonectl ");
+    for (unsigned v = 0; at && v < VERB_MAX; v++) {
+        size_t n = strlen(want[v].verb);
+        if (!strncmp(at + 8, want[v].verb, n) && at[8 + n] == ' ')
+            return want[v].row[s] == 'o';
+    }
+    return *hint != '\0'; /* wait, logs, or no verb */
+}
+
 int main(void)
 {
     for (unsigned v = 0; v < VERB_MAX; v++)
@@ -35,6 +47,7 @@ int main(void)
             ok(got == want[v].row[s], "%s of a zone that is %s: %c (%c)", want[v].verb,
                state_name((enum zone_state)s), got, want[v].row[s]);
             ok((a == VERB_REFUSED) == (e.kind == ERR_CONFLICT), "... refused with a reason, or not at all");
+            ok(a != VERB_REFUSED || helps((enum zone_state)s, e.hint), "... and with what helps: %s", e.hint);
         }
     for (unsigned s = 0; s < ZONE_STATE_MAX; s++)
         ok(state_may_follow((enum zone_state)s, (enum zone_state)s), "%s may stay",

@@ -305,6 +305,32 @@ static void test_fields(const char *s)
               "a body where none is wanted");
 }
 
+/* The head alone, and its body when an answer could be there: a client that sends all before it reads. */
+static void refused_early(const char *s, const char *head, int want)
+{
+    auto_fd int fd = dial(s);
+    auto_free char *body = xcalloc(1, 200001);
+    memset(body, ' ', 200000);
+    put(fd, head);
+    usleep(50000);
+    put(fd, body);
+    auto_free char *a = get_answer(fd, 2000);
+    is_int(status_of(a), want, "%.30s is refused when its body is there", head);
+    put(fd, GET("/v1/hello"));
+    auto_free char *b = get_answer(fd, 2000);
+    is_int(status_of(b), 200, "... and the connection goes on");
+}
+
+static void test_early(const char *s)
+{
+#define LONG " HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n"
+    refused_early(s, "POST /v1/nothing" LONG, 404);
+    refused_early(s, "PUT /v1/echo" LONG, 405);
+    refused_early(s, "POST /v1/zones/a%00/hello" LONG, 400);
+    is_status(s, "POST /v1/nothing HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n",
+              404, NULL, "who waits to be let go on is answered at once");
+}
+
 static void test_limits(const char *s)
 {
     bool ended;
@@ -524,6 +550,7 @@ int main(void)
     ok(stat(path, &sb) == 0 && (sb.st_mode & 07777) == 0666, "at a socket for all");
     test_requests(path);
     test_fields(path);
+    test_early(path);
     test_keep_alive(path);
     test_roles(path);
     test_later(path, reports, server);
