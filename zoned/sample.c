@@ -3,10 +3,10 @@
  * shortest interval. Of every zone the two brief counters are read (1.5 µs); all the others (25-50 µs) where CPU time was
  * used or memory moved since the last full look, where it is restless (something was waited for or went to a disk
  * between the last two: who starves uses no CPU), and of the others, in which nothing moves, every ten seconds for what
- * moves them from outside. A sample of all zones spends at most FULL_BUDGET_US on full looks; a zone that comes short
- * keeps its figures and their age, and it is first the next time. Whoever divides takes the ages of the zone, read_us and
- * looked_us, not the host's time. Network counters are one dump for all. A question about a few zones is always answered
- * in full and fresh. */
+ * moves them from outside. A sample of all zones spends a bounded time on full looks, more where it comes seldom (who
+ * scrapes four times a minute wants them all); a zone that comes short keeps its figures and their age, and it is first
+ * the next time. Whoever divides takes the ages of the zone, read_us and looked_us, not the host's time. Network counters
+ * are one dump for all. A question about a few zones is always answered in full and fresh. */
 #include "base/clock.h"
 #include "base/str.h"
 #include "zoned/division.h"
@@ -19,7 +19,9 @@
 #define USE_US 100000
 #define USE_OLD_US 1000000
 #define IDLE_US 10000000
-#define FULL_BUDGET_US 5000
+#define FULL_PART 200 /* of the time since the sample before: half a percent, within these */
+#define FULL_LEAST_US 5000
+#define FULL_MOST_US 25000
 
 void sample_drop(struct zone *z)
 {
@@ -132,8 +134,14 @@ static uint64_t cpu_us(void)
     return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
-/* all: who is due for a look; everything: in full. */
-static void look_at_all(struct zone **all, unsigned n, bool everything)
+static uint64_t budget(uint64_t since)
+{
+    uint64_t part = since / FULL_PART;
+    return part < FULL_LEAST_US ? FULL_LEAST_US : part > FULL_MOST_US ? FULL_MOST_US : part;
+}
+
+/* all: who is due for a look, the last `since` ago; everything: in full. */
+static void look_at_all(struct zone **all, unsigned n, uint64_t since, bool everything)
 {
     auto_free struct zone **due = xcalloc(n + 1, sizeof(*due));
     unsigned ndue = 0;
@@ -141,7 +149,7 @@ static void look_at_all(struct zone **all, unsigned n, bool everything)
         if (look_brief(all[i]) || everything)
             due[ndue++] = all[i];
     qsort(due, ndue, sizeof(*due), oldest_first);
-    uint64_t until = cpu_us() + FULL_BUDGET_US;
+    uint64_t until = cpu_us() + budget(since);
     for (unsigned i = 0; i < ndue; i++) {
         if (!everything && i > 0 && cpu_us() > until)
             break;
@@ -220,12 +228,16 @@ void sample_entitle(struct zd *d)
 void sample_take(struct zd *d, struct zone **all, unsigned n, bool everything)
 {
     auto_free struct zone **old = xcalloc(n + 1, sizeof(*old));
-    uint64_t now = clock_mono_us();
+    uint64_t now = clock_mono_us(), since = UINT64_MAX;
     unsigned nold = 0;
-    for (unsigned i = 0; i < n; i++)
-        if (all[i]->group && (everything || now - sample_of(all[i])->read_us >= REUSE_US))
-            old[nold++] = all[i];
-    look_at_all(old, nold, everything);
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t age = all[i]->group ? now - sample_of(all[i])->read_us : 0;
+        if (!all[i]->group || (!everything && age < REUSE_US))
+            continue;
+        since = age < since ? age : since;
+        old[nold++] = all[i];
+    }
+    look_at_all(old, nold, since, everything);
     count_links(d, old, nold);
 }
 
