@@ -10,6 +10,7 @@
 #include "zoned/networks.h"
 #include "zoned/ops.h"
 #include "zoned/zoned.h"
+#include <errno.h>
 #include <unistd.h>
 
 #define RECORD "boot"
@@ -114,22 +115,38 @@ static void save(struct zd *d)
         log_error("%s/" RECORD ": %s", d->run_dir, e.text);
 }
 
-/* The zones of this boot; NULL: it is another. */
+static bool is_up(const struct zone *z)
+{
+    return z->state == ZONE_RUNNING || z->state == ZONE_PAUSED;
+}
+
+static bool any_up(const struct zd *d)
+{
+    for (unsigned i = 0; i < d->table_size; i++)
+        for (const struct zone *z = d->table[i]; z; z = z->next)
+            if (is_up(z))
+                return true;
+    return false;
+}
+
+/* The zones of this boot; NULL: it is another. Where there is no record and zones run, an older zoned of this boot kept none. */
 static json *load(struct zd *d)
 {
     auto_free char *text = NULL, *id = proc_boot_id();
     size_t len;
-    if (file_read(d->run_fd, RECORD, 16u << 20, &text, &len, NULL) < 0)
-        return NULL;
+    int r = file_read(d->run_fd, RECORD, 16u << 20, &text, &len, NULL);
+    if (r < 0)
+        return r == -ENOENT && any_up(d) ? js_object() : NULL;
     auto_js json *o = js_parse(text, len, NULL);
     json *zones = o ? js_get(o, "zones") : NULL;
     return zones && str_eq(js_get_str(o, "boot", NULL), id) ? js_ref(zones) : NULL;
 }
 
+/* What ran when the power failed may still be cleared away. */
 static bool wanted(const struct zone *z)
 {
     bool remembers = z->spec && z->spec->restart.policy == SPEC_RESTART_UNLESS_STOPPED;
-    return z->spec && z->spec->autoboot && !z->ephemeral && at_rest(z) && !(remembers && z->operator_stop);
+    return z->spec && z->spec->autoboot && !z->ephemeral && !is_up(z) && !(remembers && z->operator_stop);
 }
 
 static void go_on(struct zone *z, const json *was)
@@ -153,7 +170,7 @@ static bool settle(struct zone *z)
         z->boot = BOOT_NOT;
     else if (started && z->state == ZONE_FAILED)
         z->boot = BOOT_REFUSED;
-    else if (z->state == ZONE_RUNNING || z->state == ZONE_PAUSED || (started && z->state == ZONE_INSTALLED))
+    else if (is_up(z) || (started && z->state == ZONE_INSTALLED))
         z->boot = BOOT_NOT;
     if (z->boot == was)
         return false;
@@ -190,7 +207,7 @@ static bool look_at(struct zone *z)
         const struct zone *o = registry_find(z->d, *n);
         all = all && ready(o);
         if (!comes(o))
-            bad = xasprintf("zone %s, which it depends on, is %s", *n, o ? "not started" : "not there");
+            bad = xasprintf("zone %s, which it depends on, %s", *n, o ? "does not run" : "is not there");
         else if (!why && unwell(o))
             why = xasprintf("autoboot: it waits for zone %s, which is %s", *n, unwell(o));
     }

@@ -136,6 +136,7 @@ void op_unhold(struct zone *z)
         z->holders--;
     if (!z->holders && (z->op == OP_COPY || z->op == OP_CREATE))
         op_end(z, NULL, NULL);
+    boot_zone_changed(z->d); /* it may have waited for that */
 }
 
 /* The others get back what it had. */

@@ -48,11 +48,18 @@ done
 sleep 0.5
 is "$(state later) $(state other) $(field first .pid)" "installed installed $pid" "zoned that is started again is no boot"
 is "$(zc logs job | wc -l)" 1 "... and the job does not run again"
+stop_zoned
+rm -f "$ROOT/run/boot"
+start_zoned
+sleep 0.5
+is "$(state later) $(state first)" "installed running" "... nor the first that keeps account of boots, after one that did not: zones run"
 zc create keeps --image host --autoboot --restart unless-stopped -- sleep 1000
-zc start later keeps && zc stop -t 0 first later keeps >/dev/null
+zc start later keeps && zc stop -t 0 later keeps >/dev/null
 power_fails
 eventually running state later >/dev/null
-is "$(state first) $(state later)" "running running" "after a boot autoboot alone decides, also of what an operator had stopped"
+eventually running state first >/dev/null; is "$(state first)" running "the power failed: what ran starts"
+[ "$(field first .pid)" != "$pid" ]; ok $? "... anew"
+is "$(state later)" running "after a boot autoboot alone decides, also of what an operator had stopped"
 is "$(state keeps)" installed "... unless-stopped remembers that"
 until_ok job_ran 2; ok $? "... and the job runs once more"
 zc delete --force first later other keeps job >/dev/null
@@ -111,7 +118,7 @@ is "$(field big .error)" null "... and has no error"
 zc set ill 'health.exec=["true"]' >/dev/null
 zc restart -t 0 ill >/dev/null
 eventually running state nurse >/dev/null; is "$(state nurse) $(field nurse .error)" "running null" "who waits starts when the other is well"
-zc start leans also && zc set cat autoboot=false >/dev/null && zc delete dog >/dev/null
+zc start leans && zc start also && zc set cat autoboot=false >/dev/null && zc delete dog >/dev/null
 zc stop -t 0 big leans also >/dev/null
 is "$(doctor_says | grep zone | grep -v 'zone cat')" "" "doctor has nothing left to say of what was started since"
 zc delete --force $(zc list -q) >/dev/null
