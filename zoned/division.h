@@ -55,7 +55,9 @@ bool pool_pending(struct zd *d, const struct pool_entry *p); /* the file says so
 bool pool_runs(const struct zone *z, const char *pool);
 bool pool_is_named(const struct zone *z, const char *pool); /* by its spec */
 int pool_ensure_up(struct zd *d, struct pool_entry *p, struct err *e);
-void pools_tidy(struct zd *d); /* takes down those without a running zone */
+void pool_keep(const struct zd *d, const struct pool_entry *p); /* a running one's spec, for the next zoned */
+int pools_doctor(struct zd *d, struct err *e);                  /* an error if one runs without its file */
+void pools_tidy(struct zd *d);                                  /* takes down those without a running zone */
 struct pool_entry *pool_add(struct zd *d, const char *name, struct spec_party *spec /* taken */);
 void pool_forget(struct zd *d, struct pool_entry *p);
 char *pool_group(const char *name); /* "NAME.pool"; malloc'd */

@@ -296,6 +296,9 @@ static json *make_doctor(struct zd *d, const char *name, struct err *e)
     struct err de = {0};
     (void)drift_doctor(d, &de);
     add_check(list, "control groups: what zones share is as it was written", &de, NULL);
+    struct err files = {0};
+    (void)pools_doctor(d, &files);
+    add_check(list, "pools: those that run have their files", &files, NULL);
     struct err le = {0};
     struct err named = {0};
     (void)names_check(d, &named);

@@ -150,6 +150,8 @@ static int exchange(struct zd *d, struct spec_party **at, struct spec_party *wit
     d->pool_asks = NULL;
     if (k == 0 && (k = file_replace(AT_FDCWD, path, text, strlen(text), 0600, true, e)) == 0) {
         spec_party_free(old);
+        if (p && p->group)
+            pool_keep(d, p);
         return 0;
     }
     *at = old;

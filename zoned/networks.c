@@ -29,7 +29,8 @@ static int load_state(struct zd *d, const char *name, struct net_network *n, str
     if (r < 0)
         return r;
     auto_js json *j = js_parse(text, len, e);
-    return j ? net_network_from_json(j, n, e) : -EINVAL;
+    r = j ? net_network_from_json(j, n, e) : -EINVAL;
+    return r < 0 ? err_prefix(e, "%s", path), r : 0;
 }
 
 static int save_state(struct zd *d, const struct net_network *n, struct err *e)

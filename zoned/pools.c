@@ -8,6 +8,8 @@
 #include "zoned/etc_files.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 struct pool_entry *pool_find(struct zd *d, const char *name)
 {
@@ -37,6 +39,47 @@ static bool runs(struct zd *d, const char *name)
     return false;
 }
 
+/* ---- what a running pool was given, beside its file: for a zoned that cannot read that ---- */
+static char *kept_path(const struct zd *d, const char *name)
+{
+    return xasprintf("%s/pools/%s.json", d->run_dir, name);
+}
+
+void pool_keep(const struct zd *d, const struct pool_entry *p)
+{
+    auto_free char *path = kept_path(d, p->name), *dir = xasprintf("%s/pools", d->run_dir);
+    auto_js json *j = spec_cpu_to_json(&p->spec->cpu);
+    auto_free char *text = js_dump(j, false);
+    struct err e = {0};
+    if ((mkdir(dir, 0700) < 0 && errno != EEXIST) ||
+        file_replace(AT_FDCWD, path, text, strlen(text), 0600, false, &e) < 0)
+        log_warning("pool %s: %s: %s", p->name, path, err_is(&e) ? e.text : strerror(errno));
+}
+
+static void take_kept(const struct zd *d, struct pool_entry *p)
+{
+    auto_free char *path = kept_path(d, p->name), *text = NULL;
+    struct spec_cpu cpu = {0};
+    struct err e = {0};
+    size_t n = 0;
+    int r = file_read(AT_FDCWD, path, SPEC_TEXT_MAX, &text, &n, &e);
+    auto_js json *j = r < 0 ? NULL : js_parse(text, n, &e);
+    if (!j || spec_cpu_from_json(j, &cpu, &e) < 0) {
+        log_error("pool %s: what its zones were given is not known: %s", p->name, e.text);
+        return;
+    }
+    spec_cpu_done(&p->spec->cpu);
+    p->spec->cpu = cpu;
+    log_warning("pool %s: no file of it can be read: its zones keep what they have", p->name);
+}
+
+static void drop_kept(const struct zd *d, const char *name)
+{
+    auto_free char *path = kept_path(d, name), *dir = xasprintf("%s/pools", d->run_dir);
+    (void)unlink(path);
+    (void)rmdir(dir); /* the last one's */
+}
+
 /* Its own values are division_apply's to write: `now` is what a new group has. */
 int pool_ensure_up(struct zd *d, struct pool_entry *p, struct err *e)
 {
@@ -49,12 +92,15 @@ int pool_ensure_up(struct zd *d, struct pool_entry *p, struct err *e)
     spec_cpu_done(&p->now);
     p->drifted = false;
     p->now = (struct spec_cpu){.shares = 100, .cap = -1, .burst = -1, .reserved = -1};
+    if (r == 0)
+        pool_keep(d, p);
     return r < 0 ? err_prefix(e, "pool %s", p->name), r : 0;
 }
 
 static void take_down(struct zd *d, const char *name)
 {
     struct err e = {0};
+    drop_kept(d, name);
     auto_free char *parent = division_parent(d, name);
     if (cg_parent_remove(d->cgroups, parent, &e) < 0)
         log_warning("pool %s: %s", name, e.text);
@@ -152,6 +198,20 @@ bool pool_pending(struct zd *d, const struct pool_entry *p)
     return differs;
 }
 
+int pools_doctor(struct zd *d, struct err *e)
+{
+    for (unsigned i = 0; i < d->pools.len; i++) {
+        const struct pool_entry *p = d->pools.at[i];
+        auto_free char *path = pool_path(d, p->name);
+        if (!p->group || file_exists(AT_FDCWD, path))
+            continue;
+        err_set(e, ERR_NOT_FOUND, ENOENT, "pool %s has no file %s: its running zones keep what they have",
+                p->name, path);
+        return err_hint(e, "put the file back; the next start in the pool finds none");
+    }
+    return 0;
+}
+
 struct pool_entry *pool_add(struct zd *d, const char *name, struct spec_party *spec)
 {
     struct pool_entry *p = xcalloc(1, sizeof(*p));
@@ -243,7 +303,7 @@ static void remove_empty_pools(struct zd *d)
     strv_free(names);
 }
 
-/* A running zone whose pool's file is gone keeps its group; the pool is there without a file, with defaults. */
+/* A running zone whose pool's file is gone or broken keeps its group; the pool is there with what it was given. */
 static void adopt_pool(struct zd *d, const char *name)
 {
     struct err e = {0};
@@ -251,8 +311,10 @@ static void adopt_pool(struct zd *d, const char *name)
     struct pool_entry *p = pool_find(d, name);
     auto_free char *text = spec_pool_text(name);
     struct spec_party *spec = NULL;
-    if (!p && spec_party_parse(SPEC_PARTY_POOL, text, strlen(text), name, &spec, &ps) == 0)
+    if (!p && spec_party_parse(SPEC_PARTY_POOL, text, strlen(text), name, &spec, &ps) == 0) {
         p = pool_add(d, name, spec);
+        take_kept(d, p);
+    }
     if (p && pool_ensure_up(d, p, &e) < 0)
         log_error("%s", e.text);
     problems_done(&ps);

@@ -170,6 +170,46 @@ status_is 0 "... and zoned lives" zc list
 zc delete b busy >/dev/null
 nothing_left
 
+# the file of a pool breaks or goes while zones run in it: they keep what they were given
+zc pool create batch cpu.cap=0.5 >/dev/null
+zc create p --set cpu.pool=batch --image host -- sleep 1000
+zc start p >/dev/null
+quota() { cat "/sys/fs/cgroup/cpu/$inst.slice/batch.pool/cpu.cfs_quota_us" 2>/dev/null || cut -d' ' -f1 "/sys/fs/cgroup/$inst.slice/batch.pool/cpu.max"; }
+cp "$ROOT/etc/pools/batch.yaml" "$T/batch.yaml"
+had=$(quota)
+for damage in 'echo "x: [" >' 'rm'; do
+    kill9_zoned
+    eval "$damage $ROOT/etc/pools/batch.yaml"
+    start_zoned
+    is "$(quota) $(zc pool show batch -o json | jq .spec.cpu.cap)" "$had 0.5" "$damage a pool's file while zoned is away: its zones keep their cap"
+done
+like "$(zc doctor)" "pool batch has no file .*/etc/pools/batch.yaml" "... doctor says which file is missing"
+cp "$T/batch.yaml" "$ROOT/etc/pools/batch.yaml"
+zc pool set batch cpu.cap=0.25 >/dev/null
+kill9_zoned
+rm "$ROOT/etc/pools/batch.yaml"
+start_zoned
+is "$(quota)" $((had / 2)) "... the cap that was set while it ran"
+cp "$T/batch.yaml" "$ROOT/etc/pools/batch.yaml"
+kill9_zoned
+start_zoned
+is "$(quota)" "$had" "... the file is there again: its cap"
+zc delete --force p >/dev/null
+zc pool delete batch
+
+# what was chosen for a network cannot be read: which file it is, is said
+zc network create app >/dev/null
+kill9_zoned
+cp "$ROOT/lib/networks/app.json" "$T/app.json"
+echo '{"trunc' >"$ROOT/lib/networks/app.json"
+start_zoned
+like "$(cat "$T/zoned.log")" "lib/networks/app.json: JSON" "a network's damaged state: the log names the file"
+kill9_zoned
+cp "$T/app.json" "$ROOT/lib/networks/app.json"
+start_zoned
+zc network delete app
+nothing_left
+
 zc create w --image host -- sleep 1000
 status_is 6 "a wait of no time says so at once" timeout 10 "$BIN/zonectl" wait w --for running -t 0
 zc wait w --for running >"$T/wait.out" 2>&1 & wait_pid=$!
