@@ -137,6 +137,8 @@ static int on_change(sd_event_source *s, int fd, uint32_t revents, void *arg)
         put_right(d);
     if (found & NET_WATCH_LINKS)
         parents_look(d);
+    if (found & NET_WATCH_ENDS)
+        ends_told(d);
     if ((found & NET_WATCH_OTHERS) && !d->net_pause)
         (void)sd_event_add_time_relative(d->event, &d->net_pause, CLOCK_MONOTONIC, PAUSE_US, 0, on_pause, d);
     return 0;
@@ -168,6 +170,7 @@ int neighbour_open(struct zd *d, struct err *e)
     int r = net_watch_open(d->instance, &d->net_watch, e);
     parents_follow(d);
     parents_look(d);
+    ends_look_at_all(d);
     if (r == 0)
         r = sd_event_add_io(d->event, &d->net_changed, net_watch_fd(d->net_watch), EPOLLIN, on_change, d);
     return r;
@@ -176,6 +179,7 @@ int neighbour_open(struct zd *d, struct err *e)
 void neighbour_close(struct zd *d)
 {
     d->net_pause = sd_event_source_disable_unref(d->net_pause);
+    d->ends_pause = sd_event_source_disable_unref(d->ends_pause);
     d->net_changed = sd_event_source_disable_unref(d->net_changed);
     net_watch_close(d->net_watch);
     d->net_watch = NULL;

@@ -56,6 +56,11 @@ void parents_look(struct zd *d);      /* such a link came, went or changed */
 void parents_look_at(struct zone *z); /* at one zone that was not known to run */
 int parents_doctor(const struct zd *d, struct err *e);
 
+/* ends.c: the host's ends of zones' links */
+void ends_told(struct zd *d); /* the kernel named some */
+void ends_look_at_all(struct zd *d);
+void ends_look_at(struct zone *z); /* at one zone, all of its */
+
 /* firewalld.c */
 /* These bridges, and no other of ours, are in firewalld's zone "trusted", now and whenever it comes. Returns at once. */
 void firewalld_trust(struct zd *d, char *const *bridges);
