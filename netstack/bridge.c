@@ -15,9 +15,12 @@ static int bridge_up(struct net_ctx *c, struct nl_sock *s, const struct net_netw
     struct net_batch b = {0};
     if (str_eq(n->bridge, n->parent)) /* the operator's */
         return 0;
+    int r = net_bridge_named(s, n, e);
+    if (r < 0)
+        return r;
     net_msg_bridge(&b, n);
     net_msg_no_addrconf(&b, n->bridge);
-    int r = net_batch_send(s, &b, n->bridge, e);
+    r = net_batch_send(s, &b, n->bridge, e);
     if (r < 0)
         return r;
     int index = net_ifindex(nl_socket_get_fd(s), n->bridge);

@@ -201,6 +201,7 @@ int net_link_rejoin(struct net_ctx *c, const struct net_link_plan *l, struct err
     if (r < 0 || bridge < 0)
         return r < 0 ? r : err_sysk(e, ERR_INTERNAL, -bridge, "%s", l->network.bridge);
     net_msg_master(&b, l->host_ifname, bridge);
+    net_msg_up(&b, l->host_ifname, 0);
     net_msg_port(&b, l->host_ifname, net_bridge_nf(c));
     return net_batch_send(s, &b, l->host_ifname, e);
 }

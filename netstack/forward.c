@@ -174,6 +174,16 @@ int net_six_on(struct net_ctx *c, const char *ifname, struct err *e)
     return get(procfs, V6, ifname, "disable_ipv6") == 1 ? put(procfs, V6, ifname, "disable_ipv6", "0", e) : 0;
 }
 
+bool net_forward_there(struct net_ctx *c, const struct net_network *n)
+{
+    int procfs = net_ctx_procfs(c, NULL);
+    bool four = n->subnet4.family != 0, local = four && n->type != SPEC_NET_SEALED;
+    return procfs < 0 || ((!local || get(procfs, V4, n->bridge, "route_localnet") != 0) &&
+                          (!four || get(procfs, V4, n->bridge, "forwarding") != 0) &&
+                          (!n->subnet6.family || (get(procfs, V6, n->bridge, key6(procfs)) != 0 &&
+                                                  get(procfs, V6, n->bridge, "disable_ipv6") != 1)));
+}
+
 int net_forward_apply(struct net_ctx *c, const struct net_network *n, const struct net_opened *o,
                       struct err *e)
 {

@@ -183,6 +183,10 @@ int net_zone_change(struct net_ctx *c, const struct net_link_plan *before, unsig
 bool net_link_there(const struct net_link_plan *l, int netns_fd);
 /* The host's end into its bridge again, which is another one under the same name. */
 int net_link_rejoin(struct net_ctx *c, const struct net_link_plan *l, struct err *e);
+/* A pair's host end is in its bridge and up: 1; it was not and is again: 2; it is gone: 0; or the error. */
+int net_link_whole(struct net_ctx *c, const struct net_link_plan *l, struct err *e);
+/* What net_network_up made on the host is there as it made it: bridge, addresses, switches. Our tables are not looked at. */
+bool net_network_whole(struct net_ctx *c, const struct net_network *n);
 /* Counters of a link's host end, from the zone's view (in = to the zone). */
 struct net_counters {
     uint64_t rx_bytes, tx_bytes, rx_packets, tx_packets;
@@ -237,15 +241,19 @@ enum {
     NET_WATCH_OURS = 1 /* our tables lost something */,
     NET_WATCH_OTHERS = 2,   /* chains or rules of others */
     NET_WATCH_SWITCHES = 4, /* the host's forwarding was turned on or off */
+    NET_WATCH_LINKS = 8,    /* one of the links named to net_watch_links came, went or changed */
     NET_WATCH_ADDRS = 16,   /* the host got or lost an address */
-    NET_WATCH_LINKS = 8     /* one of the links named to net_watch_links came, went or changed */
+    NET_WATCH_ENDS = 32     /* host ends of zones' links went, or are down or in no bridge: net_watch_ends */
 };
 int net_watch_open(const char *instance, struct net_watch **out, struct err *e);
 int net_watch_fd(const struct net_watch *w);
 unsigned net_watch_read(struct net_watch *w);
 void net_watch_close(struct net_watch *w); /* NULL is fine */
-/* These links of the host, and no others, are told of; with none the kernel tells of no link at all. */
-int net_watch_links(struct net_watch *w, char *const *names, struct err *e);
+/* These links of the host are told of: parents whatever changes, bridges of ours when they are less than they were. With neither
+ * the kernel tells of no link at all. */
+int net_watch_links(struct net_watch *w, char *const *parents, char *const *bridges, struct err *e);
+/* Names since the last call, strv in *names; NULL: any, there were too many. */
+bool net_watch_ends(struct net_watch *w, char ***names);
 
 /* ---- rules between zones ---- */
 struct net_guard { /* a network's rules, in their order; deny: what no rule allows; neither: none are left */

@@ -105,6 +105,9 @@ int net_addrs(struct nl_sock *s, net_addr_list *out, struct err *e);
 /* Of all tables: what they cover, and the gateways of all of them, with the link that they lead to (0: none). */
 int net_routes(struct nl_sock *s, net_addr_list *out, net_addr_list *gateways, struct err *e);
 
+/* whole.c: a bridge of ours that somebody gave another name has its own again */
+int net_bridge_named(struct nl_sock *s, const struct net_network *n, struct err *e);
+
 /* ---- zone ---- */
 int net_zone_socket(int ns, struct nl_sock **out, struct err *e); /* NETLINK_ROUTE inside */
 /* The chain ("ip filter", "DOCKER-USER") is one that other firewalls keep for such as us, and accepts these bridges. */
@@ -177,6 +180,7 @@ int net_six_on(struct net_ctx *c, const char *ifname,
 bool net_bridge_nf(struct net_ctx *c); /* bridged packets pass the inet hooks */
 int net_forward_plan(struct net_ctx *c, const struct net_network *n, struct net_opened *o, struct err *e);
 int net_forward_known(struct net_ctx *c, struct net_opened *o, struct err *e); /* what is opened already */
+bool net_forward_there(struct net_ctx *c, const struct net_network *n);        /* of its bridge */
 int net_forward_apply(struct net_ctx *c, const struct net_network *n, const struct net_opened *o,
                       struct err *e);
 int net_forward_restore(struct net_ctx *c, const struct net_opened *o, struct err *e);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Tells when somebody else changed the nft ruleset: tables flushed or reloaded under us, chains of other firewalls that come
  * and go. The kernel says what changed, then (in the message of the new generation) who did it. And when the host's switches
- * of forwarding change: Docker and podman turn it on for their own. And when the host gets or loses an address. And of the few links of the host that networks hang on. Reads
- * only; never waits. */
+ * of forwarding change: Docker and podman turn it on for their own. And when the host gets or loses an address. And of the few
+ * links of the host that networks hang on, of our bridges and zones' host ends. Reads only; never waits. */
 #include "netstack/nl_api.h"
 #include "netstack/priv.h"
 #include <errno.h>
@@ -11,6 +11,7 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -21,15 +22,21 @@
 
 #define LINKS_ROOM (4 << 20) /* a thousand zones that start tell of some thousand links of 1 to 2 KB */
 
+#define ENDS_MAX 256u
+
 struct watched {
     char name[16];
     int index; /* as it was told last: what gets another name is told of, too */
+    bool ours;
 };
 struct net_watch {
     int both;           /* epoll of these */
     struct nl_sock *s;  /* nftables */
     struct nl_sock *rt; /* switches, addresses, links */
     VEC(struct watched) links;
+    char prefix[6]; /* of zones' host ends */
+    char **ends;
+    unsigned nends;
     unsigned runs; /* of our own transactions, at the last reading */
     char instance[32];
     bool ours, others; /* of the generation that is being told */
@@ -64,23 +71,40 @@ static int open_both(struct net_watch *w, struct err *e)
     return r;
 }
 
-int net_watch_links(struct net_watch *w, char *const *names, struct err *e)
+static void watch(struct net_watch *w, char *const *names, bool ours)
 {
-    int group = RTNLGRP_LINK, fd = nl_socket_get_fd(w->rt), room = LINKS_ROOM;
-    bool had = w->links.len > 0;
-    w->links.len = 0;
     for (; names && *names; names++) {
         struct watched *l = vec_add(&w->links);
         snprintf(l->name, sizeof(l->name), "%s", *names);
-        l->index = net_ifindex(fd, *names);
+        l->index = net_ifindex(nl_socket_get_fd(w->rt), *names);
+        l->ours = ours;
     }
-    if (w->links.len && !had) {
-        (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room));
+}
+
+int net_watch_links(struct net_watch *w, char *const *parents, char *const *bridges, struct err *e)
+{
+    int fd = nl_socket_get_fd(w->rt), room = LINKS_ROOM, group = RTNLGRP_LINK;
+    bool had = w->links.len > 0;
+    w->links.len = 0;
+    watch(w, parents, false);
+    watch(w, bridges, true);
+    if (had == (w->links.len > 0))
+        return 0;
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room));
+    if (!had)
         return join(w->rt, group, e);
-    }
-    if (had && !w->links.len)
-        (void)setsockopt(fd, SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, &group, sizeof(group));
+    (void)setsockopt(fd, SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, &group, sizeof(group));
     return 0;
+}
+
+bool net_watch_ends(struct net_watch *w, char ***names)
+{
+    bool any = w->nends > 0;
+    if (w->nends > ENDS_MAX)
+        strv_free(w->ends), w->ends = NULL;
+    *names = take_ptr(&w->ends);
+    w->nends = 0;
+    return any;
 }
 
 int net_watch_open(const char *instance, struct net_watch **out, struct err *e)
@@ -88,6 +112,7 @@ int net_watch_open(const char *instance, struct net_watch **out, struct err *e)
     struct net_watch *w = xcalloc(1, sizeof(*w));
     w->both = -1;
     snprintf(w->instance, sizeof(w->instance), "%s", instance);
+    net_link_prefix(instance, w->prefix);
     int r = open_both(w, e);
     if (r < 0)
         net_watch_close(w);
@@ -109,6 +134,7 @@ void net_watch_close(struct net_watch *w)
     net_nl_close(w->rt);
     close_fd(&w->both);
     vec_done(&w->links);
+    strv_free(w->ends);
     free(w);
 }
 
@@ -181,31 +207,76 @@ static bool of_all(const struct nlmsghdr *h)
            (int)nla_get_u32(at[NETCONFA_IFINDEX]) == NETCONFA_IFINDEX_ALL;
 }
 
-/* Of a thousand links that come and go few are watched, and the name lies at the front of the message. */
-static bool of_watched(struct net_watch *w, const struct nlmsghdr *h)
+static void told_end(struct net_watch *w, const char *name)
 {
-    if (h->nlmsg_type != RTM_NEWLINK && h->nlmsg_type != RTM_DELLINK)
-        return false;
-    const struct ifinfomsg *i = nlmsg_data(h);
-    struct nlattr *a = nlmsg_find_attr((struct nlmsghdr *)h, sizeof(*i), IFLA_IFNAME);
-    bool is = false;
-    for (unsigned k = 0; a && i->ifi_family == AF_UNSPEC && k < w->links.len; k++) {
-        struct watched *l = &w->links.at[k];
-        bool named = !strcmp(nla_get_string(a), l->name);
-        is |= named || l->index == i->ifi_index;
-        if (named)
-            l->index = h->nlmsg_type == RTM_NEWLINK ? i->ifi_index : -1;
-        else if (l->index == i->ifi_index)
-            l->index = -1;
+    if (w->nends <= ENDS_MAX && !strv_has(w->ends, name)) {
+        strv_add(&w->ends, name);
+        w->nends++;
     }
-    return is;
 }
 
-static unsigned told_by(struct net_watch *w, const struct nlmsghdr *h)
+/* Of a thousand links that come and go few are watched, and the name lies at the front of the message. What we do ourselves
+ * makes a bridge of ours more than it was, or zoned knows of it. */
+static unsigned of_link(struct net_watch *w, const struct nlmsghdr *h)
 {
-    if (h->nlmsg_type == RTM_NEWADDR || h->nlmsg_type == RTM_DELADDR)
+    const struct ifinfomsg *i = nlmsg_data(h);
+    struct nlattr *a = nlmsg_find_attr((struct nlmsghdr *)h, sizeof(*i), IFLA_IFNAME);
+    const char *name = a ? nla_get_string(a) : "";
+    bool there = h->nlmsg_type == RTM_NEWLINK, is = false;
+    if (!a || i->ifi_family != AF_UNSPEC)
+        return 0;
+    for (unsigned k = 0; k < w->links.len; k++) {
+        struct watched *l = &w->links.at[k];
+        bool named = !strcmp(name, l->name), same = l->index == i->ifi_index;
+        is |= (named || same) && !(l->ours && named && same && there && i->ifi_flags & IFF_UP);
+        if (named)
+            l->index = there ? i->ifi_index : -1;
+        else if (same)
+            l->index = -1;
+        if (named)
+            return is ? NET_WATCH_LINKS : 0;
+    }
+    if (is || !str_starts(name, w->prefix))
+        return is ? NET_WATCH_LINKS : 0;
+    if (there && i->ifi_flags & IFF_UP && nlmsg_find_attr((struct nlmsghdr *)h, sizeof(*i), IFLA_MASTER))
+        return 0;
+    told_end(w, name);
+    return NET_WATCH_ENDS;
+}
+
+static bool is_bridge(const struct net_watch *w, int index)
+{
+    for (unsigned k = 0; k < w->links.len; k++)
+        if (w->links.at[k].ours && w->links.at[k].index == index)
+            return true;
+    return false;
+}
+
+static bool shut(const struct net_watch *w, const struct nlmsghdr *h)
+{
+    struct nlattr *at[NETCONFA_MAX + 1];
+    return nlmsg_parse((struct nlmsghdr *)h, sizeof(struct netconfmsg), at, NETCONFA_MAX, NULL) >= 0 &&
+           at[NETCONFA_IFINDEX] && at[NETCONFA_FORWARDING] && !nla_get_u32(at[NETCONFA_FORWARDING]) &&
+           is_bridge(w, (int)nla_get_u32(at[NETCONFA_IFINDEX]));
+}
+
+static unsigned of_message(struct net_watch *w, const struct nlmsghdr *h)
+{
+    switch (h->nlmsg_type) {
+    case RTM_NEWNETCONF:
+        return (of_all(h) ? NET_WATCH_SWITCHES : 0) | (shut(w, h) ? NET_WATCH_LINKS : 0);
+    case RTM_NEWADDR:
         return NET_WATCH_ADDRS;
-    return of_all(h) ? NET_WATCH_SWITCHES : of_watched(w, h) ? NET_WATCH_LINKS : 0;
+    case RTM_DELADDR:
+        return NET_WATCH_ADDRS |
+               (is_bridge(w, (int)((const struct ifaddrmsg *)nlmsg_data(h))->ifa_index) ? NET_WATCH_LINKS
+                                                                                        : 0);
+    case RTM_NEWLINK:
+    case RTM_DELLINK:
+        return of_link(w, h);
+    default:
+        return 0;
+    }
 }
 
 static unsigned read_switches(struct net_watch *w)
@@ -213,12 +284,14 @@ static unsigned read_switches(struct net_watch *w)
     unsigned found = 0;
     for (;;) {
         ssize_t n = recv(nl_socket_get_fd(w->rt), buf, sizeof(buf), MSG_DONTWAIT);
-        if (n < 0 && errno == ENOBUFS)
-            found |= NET_WATCH_SWITCHES | NET_WATCH_LINKS | NET_WATCH_ADDRS;
-        else if (n <= 0 && !(n < 0 && errno == EINTR))
+        if (n < 0 && errno == ENOBUFS) {
+            w->nends = ENDS_MAX + 1;
+            found |= NET_WATCH_SWITCHES | NET_WATCH_LINKS | NET_WATCH_ADDRS | NET_WATCH_ENDS;
+        } else if (n <= 0 && !(n < 0 && errno == EINTR)) {
             return found;
+        }
         for (struct nlmsghdr *h = (void *)buf; n > 0 && NLMSG_OK(h, (size_t)n); h = NLMSG_NEXT(h, n))
-            found |= told_by(w, h);
+            found |= of_message(w, h);
     }
 }
 

@@ -59,6 +59,23 @@ static void look_at_claims(struct apply_item *it)
     it->gives = spec_lessen(was, it->spec);
 }
 
+/* Links that were deleted are made again by an update of what the zone has. */
+static void add_missing(const struct zone *z, json *drift)
+{
+    for (unsigned i = 0; i < z->plan->links.len; i++) {
+        const struct net_link_plan *l = &z->plan->links.at[i];
+        if (!(z->missing & 1u << i))
+            continue;
+        auto_free char *key = xasprintf("network[%u]", i);
+        json *row = js_object();
+        js_set_str(row, "key", key);
+        js_set_str(row, "want", l->network.name);
+        js_set_str(row, "have", "none");
+        js_set_str(row, "file", l->ifname);
+        js_add(drift, row);
+    }
+}
+
 static int look_at_change(struct apply_item *it, struct zone *z, struct err *e)
 {
     struct zd *d = z->d;
@@ -69,17 +86,21 @@ static int look_at_change(struct apply_item *it, struct zone *z, struct err *e)
         return r;
     auto_spec struct spec *new = up ? zone_effective(d, z, it->spec) : spec_copy(it->spec);
     spec_diff(up ? z->plan->spec : z->spec ? z->spec : it->spec, new, &changes);
-    it->same = !strcmp(it->old, it->text) && !changes_any_live(&changes);
-    it->live = up && changes_any_live(&changes);
+    bool missing = up && z->missing;
+    it->same = !strcmp(it->old, it->text) && !changes_any_live(&changes) && !missing;
+    it->live = up && (changes_any_live(&changes) || missing);
     if (!it->same && (it->live || !up))
         look_at_claims(it);
+    bool alone = missing && !changes.len && !strcmp(it->old, it->text);
     js_set_str(it->view, "action", it->same ? "none" : "change");
     js_set(it->view, "changes", changes_to_json(&changes, up));
     spec_changes_done(&changes);
     auto_js json *drift = drift_check_around(d, z);
+    if (missing)
+        add_missing(z, drift);
     if (js_len(drift)) {
         js_set(it->view, "drift", js_ref(drift));
-        if (it->same)
+        if (it->same || alone)
             js_set_str(it->view, "action", "heal");
     }
     if (z->op == OP_NONE && (!it->live || !z->updating))

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "zoned/division.h"
+#include "zoned/networks.h"
 #include <errno.h>
 #include <systemd/sd-event.h>
 
@@ -202,6 +203,7 @@ static int look(sd_event_source *s, uint64_t usec, void *arg)
     struct zd *d = arg;
     look_at_zones(d);
     if (++d->drift_round % (SHARED_EVERY * looks_a_second(d)) == 0) {
+        parents_look(d); /* of route_localnet the kernel tells nobody */
         division_follow_tops(d);
         for (unsigned i = 0; i <= d->pools.len; i++)
             js_free(drift_check_shared(d, i ? d->pools.at[i - 1] : NULL));

@@ -139,6 +139,8 @@ static int on_change(sd_event_source *s, int fd, uint32_t revents, void *arg)
         parents_look(d);
     if (found & NET_WATCH_ADDRS)
         hides_look_soon(d);
+    if (found & NET_WATCH_ENDS)
+        ends_told(d);
     if ((found & NET_WATCH_OTHERS) && !d->net_pause)
         (void)sd_event_add_time_relative(d->event, &d->net_pause, CLOCK_MONOTONIC, PAUSE_US, 0, on_pause, d);
     return 0;
@@ -171,6 +173,7 @@ int neighbour_open(struct zd *d, struct err *e)
     parents_follow(d);
     parents_look(d);
     hides_look(d);
+    ends_look_at_all(d);
     if (r == 0)
         r = sd_event_add_io(d->event, &d->net_changed, net_watch_fd(d->net_watch), EPOLLIN, on_change, d);
     return r;
@@ -180,6 +183,7 @@ void neighbour_close(struct zd *d)
 {
     d->net_pause = sd_event_source_disable_unref(d->net_pause);
     d->hides_pause = sd_event_source_disable_unref(d->hides_pause);
+    d->ends_pause = sd_event_source_disable_unref(d->ends_pause);
     d->net_changed = sd_event_source_disable_unref(d->net_changed);
     net_watch_close(d->net_watch);
     d->net_watch = NULL;

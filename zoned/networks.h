@@ -82,6 +82,10 @@ int hides_look_at(struct zd *d, struct net_entry *n, struct err *e); /* conflict
 void hides_look(struct zd *d);
 void hides_look_soon(struct zd *d); /* the host's addresses changed */
 int hides_doctor(const struct zd *d, struct err *e);
+/* ends.c: the host's ends of zones' links */
+void ends_told(struct zd *d); /* the kernel named some */
+void ends_look_at_all(struct zd *d);
+void ends_look_at(struct zone *z); /* at one zone, all of its */
 
 /* firewalld.c */
 /* These bridges, and no other of ours, are in firewalld's zone "trusted", now and whenever it comes. Returns at once. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The host's links that bridge and macvlan networks hang on: they come and go without us. One that is gone is told at once, by an
- * event, network show and doctor; with one that is there again the network is made whole, running zones too. Looks only when the
+/* The host's links of our networks. Those that bridge and macvlan networks hang on come and go without us: one that is gone is
+ * told at once, by an event, network show and doctor; with one that is there again the network is made whole, running zones too.
+ * Bridges of our own, which somebody else deleted, shut or emptied, are made whole at once. Looks only when the
  * kernel tells of such a link (or at our start), and at zones only when it is another link than before. */
 #include "base/fd.h"
 #include "base/log.h"
@@ -19,14 +20,19 @@ static bool hangs(const struct net_entry *n)
 
 void parents_follow(struct zd *d)
 {
-    char **names = NULL;
-    for (unsigned i = 0; i < d->networks.len; i++)
+    char **names = NULL, **bridges = NULL;
+    for (unsigned i = 0; i < d->networks.len; i++) {
+        const struct net_network *n = &d->networks.at[i].net;
         if (hangs(&d->networks.at[i]))
-            strv_add(&names, d->networks.at[i].net.parent);
+            strv_add(&names, n->parent);
+        else
+            strv_add(&bridges, n->bridge);
+    }
     struct err e = {0};
-    if (d->net_watch && net_watch_links(d->net_watch, names, &e) < 0)
+    if (d->net_watch && net_watch_links(d->net_watch, names, bridges, &e) < 0)
         log_warning("links of networks are not watched: %s", e.text);
     strv_free(names);
+    strv_free(bridges);
 }
 
 /* ---- zones on it ---- */
@@ -74,6 +80,7 @@ static void look_at_zones(struct zd *d, const struct net_entry *n, bool there)
 
 void parents_look_at(struct zone *z)
 {
+    ends_look_at(z);
     for (unsigned i = 0; i < z->d->networks.len && zone_is_up(z); i++)
         if (hangs(&z->d->networks.at[i]))
             look_at_zone(z, &z->d->networks.at[i], !z->d->networks.at[i].lost);
@@ -114,11 +121,28 @@ static void look_at(struct zd *d, struct net_entry *n)
     tell(d, n, lost);
 }
 
+/* Its ports are told of one by one, when they have left the bridge. */
+static void look_at_bridge(struct zd *d, struct net_entry *n)
+{
+    struct err e = {0};
+    if (!n->up || net_network_whole(d->net, &n->net))
+        return;
+    auto_free char *lost = network_repair(d, n, &e) < 0 ? xasprintf("%s", e.text) : NULL;
+    if (!lost) {
+        log_warning("network %s: another program changed its bridge %s, which is as it was", n->net.name,
+                    n->net.bridge);
+        event_publish(d, "network-repaired", n->net.name, NULL);
+    }
+    tell(d, n, lost);
+}
+
 void parents_look(struct zd *d)
 {
     for (unsigned i = 0; i < d->networks.len; i++)
         if (hangs(&d->networks.at[i]))
             look_at(d, &d->networks.at[i]);
+        else
+            look_at_bridge(d, &d->networks.at[i]);
 }
 
 int parents_doctor(const struct zd *d, struct err *e)
@@ -128,14 +152,17 @@ int parents_doctor(const struct zd *d, struct err *e)
         if (!n->lost || !n->up)
             continue;
         err_set(e, ERR_NOT_FOUND, ENODEV, "%s: its zones are cut off", n->lost);
-        return err_hint(e, "ip link shows the links; when %s is there and up, the zones have it again",
-                        n->net.parent);
+        return hangs(n)
+                   ? err_hint(e, "ip link shows the links; when %s is there and up, the zones have it again",
+                              n->net.parent)
+                   : err_hint(e, "zoned tries again with the next change; see its log");
     }
     for (unsigned i = 0; i < d->table_size; i++)
         for (const struct zone *z = d->table[i]; z; z = z->next)
             if (z->missing) {
-                err_set(e, ERR_NOT_FOUND, ENODEV, "zone %s lacks a link that went with the host's", z->name);
-                return err_hint(e, "zonectl restart %s", z->name);
+                err_set(e, ERR_NOT_FOUND, ENODEV,
+                        "zone %s lacks a link: it was deleted, or went with the host's", z->name);
+                return err_hint(e, "zonectl apply of its file, or zonectl restart %s", z->name);
             }
     return 0;
 }

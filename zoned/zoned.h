@@ -110,12 +110,12 @@ struct zone {
     struct waiters waiters; /* for its end */
     struct json_t *messages;
     bool dry_run, updating;
-    bool unanswered;     /* … and its supervisor has not answered in time */
-    unsigned missing;    /* links of its plan that went with their parent, a bit each; of parents.c */
-    const char *refresh; /* zone_refresh, once the update that is under way has ended */
-    bool shared;         /* sharers.c: another zone has joined its network */
-    bool asks;           /* division.c: among those that ask, while it reckons */
-    bool judged;         /* firewall.c: its addresses are in the sets of rules */
+    bool unanswered;               /* … and its supervisor has not answered in time */
+    unsigned missing;              /* links of its plan that are gone, a bit each; of parents.c and ends.c */
+    const char *refresh;           /* zone_refresh, once the update that is under way has ended */
+    bool shared;                   /* sharers.c: another zone has joined its network */
+    bool asks;                     /* division.c: among those that ask, while it reckons */
+    bool judged;                   /* firewall.c: its addresses are in the sets of rules */
     struct session_start *session; /* run: the stream to hand over */
     VEC(struct sup_reply) replies; /* requests sent to the supervisor that wait for an answer */
     struct zone *next;
@@ -182,7 +182,7 @@ struct zd {
     bool drifted;                       /* … by us, and not in the kernel */
     const struct pool_entry *pool_asks; /* whose change is held against the ledger, or NULL */
     struct net_watch *net_watch;        /* of neighbour.c */
-    struct sd_event_source *net_changed, *net_pause, *hides_pause;
+    struct sd_event_source *net_changed, *net_pause, *hides_pause, *ends_pause;
     struct firewalld *firewalld;
     char **judged;                    /* whom rules of networks name, sorted; of firewall.c */
     VEC(struct resolver *) resolvers; /* for zones on several networks, of names.c */

@@ -43,6 +43,43 @@ back; ok $? "sets emptied while zoned is away: filled again with it" "$(diff <(e
 count() { zc events 2>/dev/null | grep -c network-repaired; }
 a=$(grep -c "they are as they were" "$T/zoned.log"); sleep 1; is "$(grep -c "they are as they were" "$T/zoned.log")" "$a" "it does not answer itself"
 zc stop -t 0 db >/dev/null; zc start db >/dev/null; is "$(grep -c "they are as they were" "$T/zoned.log")" "$a" "... nor its supervisors"
+# ---- the host's side of a network ----
+br=$(zc network show app -o json | jq -r .gateway4) && br=$(ip -o -4 addr | awk -v g="$br/" 'index($4, g) == 1 { print $2 }')
+host_end() { ip -j link | jq -r ".[] | select(.ifindex == $(ns "$1" ip -j link show "${2:-eth0}" | jq .[0].link_index)) | .ifname"; }
+side() { # what it is, without counters and what zones do
+    ip -o addr show "$br" | sed -E 's/valid_lft.*//; s/^[0-9]+: //' | sort
+    ip -o link show "$br" | grep -o "[<,]UP[,>]"
+    cat /proc/sys/net/ipv4/conf/"$br"/{forwarding,route_localnet} /proc/sys/net/ipv6/conf/"$br"/disable_ipv6
+    ip -o link show master "$br" | grep -c "[<,]UP[,>]"
+    curl -fs -m 1 "http://$(addr db)/"
+}
+whole=$(side)
+healed() { same "$(tries=30 eventually "$whole" side)" "$whole" "$1"; }
+ip -4 addr flush dev "$br"; healed "a bridge's addresses flushed: they are back"
+ip -6 addr flush dev "$br"; healed "... its IPv6 addresses"
+ip link set "$br" down; healed "a bridge set down is up"
+sysctl -qw "net.ipv4.conf.$br.forwarding=0"; healed "its forwarding turned off is on"
+sysctl -qw "net.ipv4.conf.$br.route_localnet=0"; healed "... and route_localnet"
+ip link set "$br" down; ip link set "$br" name foreign0; ip link set foreign0 up; healed "a bridge renamed has its name again"
+is "$(ip -o link show foreign0 2>/dev/null)" "" "... and is no second one"
+ip link del "$br"; healed "a bridge deleted is there again, with its zones"
+end=$(host_end db)
+ip link set "$end" down; healed "a zone's host end set down is up"
+ip link set "$end" nomaster; healed "... taken out of its bridge it is in it again"
+sleep 0.6 # what was told of all this
+a=$(grep -c "another program changed" "$T/zoned.log")
+zc restart -t 0 db >/dev/null; zc network create brief; zc network delete brief; sleep 1.5
+is "$(grep -c "another program changed" "$T/zoned.log")" "$a" "what we do ourselves is nobody else's"
+end=$(host_end db)
+kill9_zoned
+ip link set "$end" nomaster; ip addr flush dev "$br"
+start_zoned; healed "changed while zoned is away: as it was, with it"
+ip link del "$(host_end db)"
+is "$(eventually true field db '.network[0].missing')" true "a link deleted is shown as missing"
+like "$(zc doctor)" "LACK .*zone db lacks a link" "... and by doctor"
+zc export db >"$T/db.yaml"
+like "$(zc apply -f "$T/db.yaml")" "^db: heal" "... apply makes it again"
+is "$(field db '.network[0].missing') $(eventually db curl -fs -m 1 "http://$(addr db)/")" "false db" "... and it works"
 # ---- Docker's tables ----
 docker() {
     for family in ip ip6; do
