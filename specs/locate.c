@@ -34,7 +34,7 @@ static int line_of(const struct spec_node *at, const char *key)
 void spec_locate(const char *text, const char *file, struct problems *ps)
 {
     unsigned lost = 0;
-    for (unsigned i = 0; i < ps->len; i++)
+    for (unsigned i = 0; ps && i < ps->len; i++)
         lost += !ps->at[i].file;
     if (!lost)
         return;

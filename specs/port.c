@@ -129,7 +129,8 @@ bool spec_host_ips_meet(const char *a, const char *b)
 /* In its shortest form. */
 static bool link_local(const char *ip)
 {
-    return ip && str_starts(ip, "fe") && ip[2] && strchr("89ab", ip[2]) && ip[3] && ip[4] == ':';
+    return ip && str_starts(ip, "fe") && ip[2] && strchr("89ab", ip[2]) && ip[3] && ip[3] != ':' &&
+           ip[4] == ':';
 }
 
 int spec_parse_port(const char *text, struct spec_port *out, struct err *e)
