@@ -127,7 +127,8 @@ static void come_to_know(struct zd *d, struct net_entry *n)
         log_error("%s", e.text);
 }
 
-struct net_entry *network_get(struct zd *d, const char *name, struct err *e)
+/* serves: not before our start has adopted what runs, for rules would be loaded that know no zone. */
+static struct net_entry *get(struct zd *d, const char *name, bool serves, struct err *e)
 {
     struct err le = {0};
     struct net_entry *n = network_find(d, name);
@@ -143,18 +144,24 @@ struct net_entry *network_get(struct zd *d, const char *name, struct err *e)
         err_hint(e, "mend %s: it is read again at the next verb", path);
     } else {
         n = network_find(d, name);
-        come_to_know(d, n);
+        if (serves)
+            come_to_know(d, n);
     }
     return n;
 }
 
-json *networks_look(struct zd *d)
+struct net_entry *network_get(struct zd *d, const char *name, struct err *e)
+{
+    return get(d, name, true, e);
+}
+
+static json *look(struct zd *d, bool serves)
 {
     json *broken = js_array();
     char **names = etc_names(d, "networks");
     for (char **name = names; name && *name; name++) {
         struct err e = {0};
-        if (spec_check_name("network", *name, &e) == 0 && network_get(d, *name, &e))
+        if (spec_check_name("network", *name, &e) == 0 && get(d, *name, serves, &e))
             continue;
         json *o = js_object();
         js_set_str(o, "name", *name);
@@ -165,13 +172,18 @@ json *networks_look(struct zd *d)
     return broken;
 }
 
+json *networks_look(struct zd *d)
+{
+    return look(d, true);
+}
+
 int networks_open(struct zd *d, struct err *e)
 {
     auto_free char *path = network_path(d, "default");
     int r = etc_tidy(d, "networks", e);
     if (r < 0)
         return r;
-    auto_js json *broken = networks_look(d);
+    auto_js json *broken = look(d, false);
     for (size_t i = 0; i < js_len(broken); i++) /* its zones cannot start and say so; the others can */
         log_error("%s", js_get_str(js_at(broken, i), "error", ""));
     load_switches(d);
