@@ -4,6 +4,7 @@
  * self kept to go back to. */
 #include "base/log.h"
 #include "base/str.h"
+#include "zoned/division.h"
 #include "zoned/images.h"
 #include "zoned/networks.h"
 #include "zoned/ops.h"
@@ -17,9 +18,11 @@ struct look {
     struct zone_package had;
     json *values, *messages, *missing, *kept;
     json *wants, *before; /* of this package, and what the former one wants */
-    char **allow;         /* of now and before, for the record */
-    struct spec *theirs;  /* as the package says; NULL while values are missing */
-    char *text;           /* of the spec file to be */
+    json *
+        shown; /* what the zone takes that comes of it: the operator's own settings in place of the package's; NULL: wants */
+    char **allow;        /* of now and before, for the record */
+    struct spec *theirs; /* as the package says; NULL while values are missing */
+    char *text;          /* of the spec file to be */
 };
 
 static void look_done(struct look *k)
@@ -31,6 +34,7 @@ static void look_done(struct look *k)
     js_free(k->kept);
     js_free(k->wants);
     js_free(k->before);
+    js_free(k->shown);
     strv_free(k->allow);
     spec_free(k->theirs);
     free(k->text);
@@ -92,6 +96,18 @@ static int parse(const char *text, struct spec **out, struct problems *ps, struc
                                                                       : 0;
 }
 
+/* What the operator has set himself needs no word. */
+static void show_merged(struct look *k)
+{
+    auto_spec struct spec *s = NULL;
+    if (parse(k->text, &s, NULL, NULL) < 0)
+        return; /* who installs is told */
+    k->shown = install_wants(k->d, k->in->name, s);
+    for (size_t i = 0; i < js_len(k->shown); i++)
+        if (!install_had(k->wants, js_at(k->shown, i)))
+            js_set(js_at(k->shown, i), "allow", js_null());
+}
+
 /* Base: what the former package with the former values says; the difference to the file is the operator's. */
 static int merge(struct look *k, struct err *e)
 {
@@ -106,6 +122,7 @@ static int merge(struct look *k, struct err *e)
     k->before = install_wants(k->d, k->in->name, base);
     auto_js json *merged = spec_merge(base, k->z->spec, k->theirs, k->kept);
     k->text = spec_to_text(merged);
+    show_merged(k);
     return 0;
 }
 
@@ -196,33 +213,7 @@ static json *changes_of(const struct look *k)
     return list;
 }
 
-json *install_look(struct zd *d, const struct install *in, struct problems *ps, struct err *e)
-{
-    struct look k;
-    json *o = NULL;
-    if (look(d, in, &k, ps, e) == 0) {
-        o = js_object();
-        js_set_str(o, "name", in->name);
-        js_set_str(o, "ref", in->ref);
-        js_set_str(o, "digest", in->digest);
-        js_set_str(o, "package", in->package->name);
-        js_set_str(o, "version", in->package->version);
-        js_set_str(o, "description", in->package->description);
-        js_set_bool(o, "new", !k.z);
-        js_set_str(o, "installed_version", k.had.package ? k.had.package->version : NULL);
-        js_set(o, "parameters", parameters_of(&k));
-        js_set(o, "missing", js_ref(k.missing));
-        js_set(o, "wants", k.wants ? js_ref(k.wants) : js_array());
-        js_set(o, "denied", denied_words(&k));
-        js_set(o, "changes", changes_of(&k));
-        js_set(o, "kept", js_ref(k.kept));
-        js_set(o, "messages", js_ref(k.messages));
-    }
-    look_done(&k);
-    return o;
-}
-
-/* ---- and done ---- */
+/* ---- what would refuse it ---- */
 static int check_complete(struct look *k, struct problems *ps, struct err *e)
 {
     for (size_t i = 0; i < js_len(k->missing); i++) {
@@ -251,6 +242,69 @@ static int check_complete(struct look *k, struct problems *ps, struct err *e)
     return -EPERM;
 }
 
+/* What this host lacks of all that the spec names, at once. */
+static int check_host(struct look *k, struct problems *ps, struct err *e)
+{
+    auto_spec struct spec *s = NULL;
+    int r = parse(k->text, &s, ps, e);
+    if (r < 0)
+        return r;
+    check_limits(k->d, s, ps);
+    for (unsigned i = 0; i < s->network.len; i++) {
+        const char *link = s->network.at[i].link;
+        auto_free char *key = xasprintf("network[%u].link", i);
+        if (network_is_name(link) && !network_find(k->d, link))
+            problem_add(ps, ERR_NOT_FOUND, NULL, 0, key,
+                        "network %s does not exist (zonectl network create %s)", link, link);
+    }
+    networks_check(k->d, s, ps);
+    return ps->len ? problems_to_err(ps, e, k->in->name) : 0;
+}
+
+static int check(struct look *k, struct problems *ps, struct err *e)
+{
+    int r = check_complete(k, ps, e);
+    return r < 0 ? r : check_host(k, ps, e);
+}
+
+/* The error that an install would end with, or null. */
+static json *refusal(struct look *k)
+{
+    struct err e = {0};
+    struct problems ps = {0};
+    json *o = check(k, &ps, &e) < 0 ? js_from_err(&e, &ps) : js_null();
+    problems_done(&ps);
+    return o;
+}
+
+json *install_look(struct zd *d, const struct install *in, struct problems *ps, struct err *e)
+{
+    struct look k;
+    json *o = NULL;
+    if (look(d, in, &k, ps, e) == 0) {
+        o = js_object();
+        js_set_str(o, "name", in->name);
+        js_set_str(o, "ref", in->ref);
+        js_set_str(o, "digest", in->digest);
+        js_set_str(o, "package", in->package->name);
+        js_set_str(o, "version", in->package->version);
+        js_set_str(o, "description", in->package->description);
+        js_set_bool(o, "new", !k.z);
+        js_set_str(o, "installed_version", k.had.package ? k.had.package->version : NULL);
+        js_set(o, "parameters", parameters_of(&k));
+        js_set(o, "missing", js_ref(k.missing));
+        js_set(o, "wants", k.shown ? js_ref(k.shown) : k.wants ? js_ref(k.wants) : js_array());
+        js_set(o, "denied", denied_words(&k));
+        js_set(o, "changes", changes_of(&k));
+        js_set(o, "kept", js_ref(k.kept));
+        js_set(o, "messages", js_ref(k.messages));
+        js_set(o, "refused", refusal(&k));
+    }
+    look_done(&k);
+    return o;
+}
+
+/* ---- and done ---- */
 static char *record_of(const struct look *k)
 {
     const struct zone_package p = {.image = (char *)k->in->ref,
@@ -347,7 +401,7 @@ int install_do(struct zd *d, const struct install *in, json **out, struct proble
 {
     struct look k;
     int r = look(d, in, &k, ps, e);
-    r = r < 0 ? r : check_complete(&k, ps, e);
+    r = r < 0 ? r : check(&k, ps, e);
     r = r < 0 ? r : k.z ? change_zone(&k, ps, e) : make_zone(&k, ps, e);
     if (r == 0)
         answer(&k, out);

@@ -69,7 +69,7 @@ json *install_wants(struct zd *d, const char *zone, const struct spec *s)
 }
 
 /* ---- what was allowed ---- */
-static bool had(const json *before, const json *w)
+bool install_had(const json *before, const json *w)
 {
     for (size_t i = 0; i < js_len(before); i++) {
         const json *b = js_at(before, i);
@@ -86,7 +86,7 @@ json *install_denied(const json *wants, char *const *allow, const json *before)
     for (size_t i = 0; i < js_len(wants); i++) {
         json *w = js_at(wants, i);
         const char *word = js_get_str(w, "allow", NULL);
-        if (word && !strv_has(allow, word) && !had(before, w))
+        if (word && !strv_has(allow, word) && !install_had(before, w))
             js_add(list, js_ref(w));
     }
     return list;

@@ -28,12 +28,13 @@ struct install {
     const json *set; /* values given now */
     char **allow;    /* words given now */
 };
-/* {name, ref, digest, package, parameters:[{name, type, value, …}], missing, wants, denied, new, changes, kept, messages}; pure. */
+/* {name, ref, digest, package, parameters:[{name, type, value, …}], missing, wants, denied, new, changes, kept, messages, refused}; pure. */
 json *install_look(struct zd *d, const struct install *in, struct problems *ps, struct err *e);
 /* Makes the zone, or changes it; *out: the zone object with messages. */
 int install_do(struct zd *d, const struct install *in, json **out, struct problems *ps, struct err *e);
 int install_back(struct zd *d, struct zone *z, json **out, struct problems *ps, struct err *e);
 /* install_wants.c: spec_wants, and what that means on this host; zone: whose own volumes are no news. */
 json *install_wants(struct zd *d, const char *zone, const struct spec *s);
+bool install_had(const json *wants, const json *w); /* w is among them */
 /* The wants that need a word which is not in allow, and that the former package (before; NULL: none) did not have. */
 json *install_denied(const json *wants, char *const *allow, const json *before);

@@ -197,6 +197,20 @@ static int look(struct install *in, json **seen)
     return ctl_job(in->c, "/install", body_of(in, true), seen, what);
 }
 
+/* A dry run ends as the install would. */
+static int refused(struct install *in, const json *seen)
+{
+    struct err e = {0};
+    struct problems details = {0};
+    auto_free char *what = xasprintf("install %s", in->source);
+    if (js_type_of(js_get(seen, "refused")) != JS_OBJECT)
+        return 0;
+    js_to_err(js_get(seen, "refused"), &e, &details);
+    int status = ctl_fail(in->c, &e, &details, what);
+    problems_done(&details);
+    return status;
+}
+
 /* CTL_END: go on. */
 static int talk(struct install *in)
 {
@@ -212,11 +226,10 @@ static int talk(struct install *in)
     if (status)
         return status;
     in->digest = xstrdup(js_get_str(seen, "digest", NULL));
-    if (in->dry_run && ctl_print_data(in->c, seen))
-        return 0;
-    show(seen);
+    if (!in->dry_run || !ctl_print_data(in->c, seen))
+        show(seen);
     if (in->dry_run)
-        return 0;
+        return refused(in, seen);
     if (!in->person || in->yes || js_len(js_get(seen, "denied")) || js_len(js_get(seen, "missing")))
         return CTL_END; /* what is not allowed or missing is refused, with the remedy */
     if (!ask("install it? [Y/n]", false, answer) || (*answer && *answer != 'y' && *answer != 'Y')) {

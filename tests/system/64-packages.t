@@ -199,6 +199,24 @@ for w in "cpu.shares: 500" "cpu.burst: 0.5" "cpu.set: 0" "tasks: 9999" "io.weigh
     like "$out" "wants $w" "shown: $w"
 done
 zc volume delete stray >/dev/null 2>&1
+# what this host lacks is said at once, and a dry run ends as the install would
+pack_yaml lacking '{cpu: {pool: nopool}, network: [{link: nonet}, {link: nonet2}]}'
+for dry in --dry-run ""; do
+    status_is 3 "a pool and networks that are not there${dry:+, a dry run}" zc install "$T/lacking.zone" $dry
+    is "$(echo "$out" | grep -cE '^(cpu.pool|network\[[01]\].*): ')" 3 "... all named"
+done
+is "$(zc install "$T/lacking.zone" --dry-run -o json 2>/dev/null | jq -r .refused.kind) $(zc list -q | grep -c lacking)" "not_found 0" "... in the answer, too"
+status_is 7 "a dry run without a value that is needed" zc install "$T/web.zone" three --dry-run
+# what the operator has set is shown as it will be
+pack_yaml tuned '{cpu: {shares: 300}, network: [{link: default, ports: ["18080:80"]}]}'
+zc install "$T/tuned.zone" >/dev/null 2>&1
+zc set tuned cpu.shares=500 'network[0].ports=["19090:80"]' >/dev/null
+version=2 pack_yaml tuned '{cpu: {shares: 300}, network: [{link: default, ports: ["18080:80"]}], tasks: 99}'
+out=$(zc install "$T/tuned.zone" --dry-run 2>&1)
+is "$(echo "$out" | grep -E 'wants (port|cpu.shares)' | xargs)" "wants port: 19090:80 wants cpu.shares: 500" "an installed zone's own settings are what is shown"
+zc install "$T/tuned.zone" >/dev/null 2>&1
+is "$(field tuned '"\(.spec.cpu.shares) \(.spec.network[0].ports[0]) \(.spec.tasks)"')" "500 19090:80 99" "... and what is installed"
+zc delete tuned
 # what was allowed once is no leave for more
 pack_yaml greedy '{devices: [/dev/fuse]}'
 status_is 0 "a device, allowed" zc install "$T/greedy.zone" --allow devices

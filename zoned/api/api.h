@@ -37,7 +37,7 @@
  *  POST   /images/build {source:{file,text}, folder, ref, epoch, no_cache, env} → {ref, digest, steps, cached}, likewise     admin
  *  POST   /images/{ref}/tag {name} → {}, /images/prune → {images, blobs, layers, bytes}                       admin
  *  POST   /install {ref, name, set:{}, allow:[], dry_run} → a stream of lines; result: Z + messages; dry_run: {name, ref, digest,
- *         package, version, parameters, missing, wants:[{what, value, allow}], denied, new, changes, kept, messages}  admin
+ *         package, version, parameters, missing, wants:[{what, value, allow}], denied, new, changes, kept, messages, refused}  admin
  *  POST   /zones/{name}/pack {path, ref, source:{file,text}} → lines, {ref, digest, path}; /zones/{name}/back → Z + messages  admin
  *  GET    /networks → [{name, bridge, subnet4, subnet6, zones}]; GET /networks/{name}
  *  GET    /events?follow=1            → one JSON object a line {time, event, zone, …}    viewer
