@@ -28,12 +28,14 @@ static json *earlier(const json *stats, const json *zone)
 struct window {
     double brief, full;
 };
+#define NEARLY 0.02 /* so near the host's it is the same, and the sums come out */
 static double window(const json *was, const json *is, const char *key, double host)
 {
     const json *a = js_get(was, key), *b = js_get(is, key);
     if (js_type_of(a) != JS_INT || js_type_of(b) != JS_INT || host <= 0)
         return host;
-    return (double)(js_int_of(b, 0) - js_int_of(a, 0)) / 1e6;
+    double own = (double)(js_int_of(b, 0) - js_int_of(a, 0)) / 1e6;
+    return own > host * (1 - NEARLY) && own < host * (1 + NEARLY) ? host : own;
 }
 
 /* Difference of one counter per second, scaled; < 0: not known. A counter that went back belongs to another
