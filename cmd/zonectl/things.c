@@ -289,7 +289,7 @@ static int network_verb(struct ctl *c, char **args, json *body)
     static const struct ctl_column cols[] = {{"name", "NAME", false},       {"type", "TYPE", false},
                                              {"subnet4", "SUBNET4", false}, {"subnet6", "SUBNET6", false},
                                              {"parent", "PARENT", false},   {"reach", "REACH", false},
-                                             {"zones", "ZONES", false}};
+                                             {"zones", "ZONES", false},     {"error", "ERROR", false}};
     static const char *const words[] = {"create", "list", "show", "set", "delete", "explain"};
     const char *word = *args ? *args++ : "list";
     bool create = !strcmp(word, "create"), show = !strcmp(word, "show"), set = !strcmp(word, "set"),

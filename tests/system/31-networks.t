@@ -259,6 +259,7 @@ like "$(zc doctor)" "10.21.0.0/16 overlaps 10.21.7.1" "... doctor says so"
 conflicts() { zc events -o json | jq -r 'select(.zone == "kept") | .event' | grep conflict | xargs; }
 is "$(conflicts)" network-conflict "... an event does, once"
 like "$(zc network list -o json | jq -r '.[] | select(.name == "kept") | .error')" "overlaps 10.21.7.1" "... the list does"
+like "$(zc network list)" "^kept +nat .*overlaps 10.21.7.1" "... for people, too"
 gateway; ok $? "... and the host reaches its gateway"
 ip route del default via 10.21.7.1 metric 7000
 like "$(zc start k 2>&1)" "overlaps 10.21.7.2/12 .an address of this host by up0" "... without the gateway it is the LAN"
