@@ -168,6 +168,10 @@ static json *decide(struct asking *a, struct zone *z, struct zone **all, unsigne
         look_at_self(a, z, &f.self);
     look_above(a, z, &f);
     f.gone = z->group && cg_gone(z->group);
+    auto_js json *away = js_array();
+    if (z->group && z->pid > 0)
+        cg_drift_pid(z->group, z->pid, away);
+    f.moved = js_get_str(js_at(away, 0), "have", NULL);
     for (unsigned i = 0; i < n; i++)
         if (all[i] != z && all[i]->group) {
             look_back(a, all[i], &others[f.nothers]);

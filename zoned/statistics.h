@@ -63,6 +63,7 @@ struct why_facts {
     enum why_bound
         bound; /* self's set: its own, its dedicated CPUs, its pool's, what others' dedicated ones leave */
     bool gone; /* its groups were removed */
+    const char *moved;             /* where somebody has moved its PID 1, or NULL */
     const struct why_zone *others; /* names, sets and CPUs of the other running zones */
     unsigned nothers, cpus;
     double seconds, host_used;
@@ -73,5 +74,5 @@ struct why_facts {
     bool pool_foreign, all_foreign; /* somebody else wrote that cap */
 };
 /* {zone, cause, neighbour, text, seconds, counters}: cap, pool, reserved, memory, io, set, dedicated, machine, idle,
- * neighbour, host, none, unknown, paused, not_running, no_groups. */
+ * neighbour, host, none, unknown, paused, not_running, no_groups, moved. */
 json *why_decide(const struct why_facts *f);

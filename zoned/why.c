@@ -59,6 +59,18 @@ static json *no_groups(const struct why_facts *f)
         name, name);
 }
 
+static json *moved(const struct why_facts *f)
+{
+    const char *name = f->self.name;
+    return answer(f, "moved", NULL,
+                  "PID 1 of zone %s lies outside of the zone's control group: somebody has moved it to %s. "
+                  "The group's caps, shares "
+                  "and reservations do not hold what runs there, and its counters do not see it. zonectl "
+                  "export %s | zonectl apply "
+                  "-f - takes PID 1 back; zonectl restart %s all that runs in the zone.",
+                  name, f->moved, name, name);
+}
+
 static json *own_cap(const struct why_facts *f)
 {
     const struct why_zone *z = &f->self;
@@ -300,6 +312,8 @@ static json *decide(const struct why_facts *f)
         return not_running(f);
     if (f->gone)
         return no_groups(f);
+    if (f->moved)
+        return moved(f);
     if (z->oom_kills || (mem && mem >= disk && mem >= held && mem >= pool && mem >= all && mem >= wait))
         return memory(f);
     if (disk && disk >= held && disk >= pool && disk >= all && disk >= wait)

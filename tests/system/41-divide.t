@@ -374,6 +374,7 @@ root=$(ls -d /sys/fs/cgroup/memory/cgroup.procs /sys/fs/cgroup/cgroup.procs 2>/d
 pid=$(field drift .pid)
 echo "$pid" >"$root"
 is "$(zc show drift -o json | jq -c '[.drift[] | [.key, .want, .have, .file]]')" "[[\"pid\",\"/$inst.slice/drift\",\"/\",\"/proc/$pid/cgroup\"]]" "PID 1 that somebody moved away is drift"
+like "$(zc why drift -i 0.2 -o json | jq -r '.cause + ": " + .text')" "^moved: .* somebody has moved it to /\. .*zonectl apply" "... why says so, with the remedy"
 status_is 0 "apply puts it back" zc apply -f "$T/drift.yaml"
 is "$(grep -cE "(:memory:|0::)/$inst.slice/drift\$" "/proc/$pid/cgroup") $(zc show drift -o json | jq .drifted)" "$(grep -c ':memory:\|0::' "/proc/$pid/cgroup") false" "... into its group"
 zc delete --force drift >/dev/null

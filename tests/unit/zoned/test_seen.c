@@ -108,6 +108,9 @@ static void test_why_limits(void)
     f.gone = true;
     says(&f, "no_groups", NULL, "zonectl restart web");
     f.gone = false;
+    f.moved = "/elsewhere";
+    says(&f, "moved", NULL, "moved it to /elsewhere");
+    f.moved = NULL;
     f.all_held = 0;
     f.self.held = 0.09;
     f.pool_held = 0.05;
