@@ -19,8 +19,8 @@ static bool addressed(struct nl_sock *s, const struct net_network *n, int index)
 {
     net_addr_list v = {0};
     struct net_addr local = n->gateway6.family ? net_link_local(n->mac) : (struct net_addr){0};
-    bool is = net_addrs(s, &v, NULL) < 0 || (has(&v, index, &n->gateway4) && has(&v, index, &n->gateway6) &&
-                                             has(&v, index, &local));
+    bool is = net_addrs(s, &v, NULL) < 0 ||
+              (has(&v, index, &n->gateway4) && has(&v, index, &n->gateway6) && has(&v, index, &local));
     vec_done(&v);
     return is;
 }
