@@ -13,7 +13,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,11 +24,13 @@
 #define PORT_FIRST 20000u /* of resolvers for several networks: */
 #define PORT_COUNT 10000u /* below what the kernel gives to clients */
 #define PORT_TRIES 50u
+#define ANSWER_MS 1000
 
 struct names { /* of one network */
     struct resolver *resolver;
     char *dir; /* RUN/names/NETWORK; below it shown/hosts/ */
     int hosts_fd;
+    bool fresh; /* shown/ was not there: a process that lives sees another */
 };
 
 struct set { /* the networks of a zone that have names, sorted */
@@ -38,6 +43,19 @@ bool names_there(const struct zd *d)
     return access(RESOLVER_PROGRAM, X_OK) == 0;
 }
 
+/* Adopted, it may see a folder that somebody has removed: then it is started anew. */
+static struct resolver *started(struct zd *d, const char *dir, struct net_entry *const *nets, unsigned n,
+                                unsigned port)
+{
+    bool fresh = false;
+    struct resolver *r = resolver_start(d, dir, nets, n, port);
+    for (unsigned i = 0; i < n; i++)
+        fresh |= nets[i]->names->fresh;
+    if (fresh && !d->net_watch && service_adopted(&r->process))
+        service_restart(&r->process);
+    return r;
+}
+
 /* ---- one network ---- */
 void names_network_up(struct zd *d, struct net_entry *entry)
 {
@@ -48,10 +66,12 @@ void names_network_up(struct zd *d, struct net_entry *entry)
     n->hosts_fd = -1;
     n->dir = xasprintf("%s/names/%s", d->run_dir, entry->net.name);
     entry->names = n;
+    auto_free char *hosts = path_join(n->dir, "shown/hosts");
+    n->fresh = access(hosts, F_OK) < 0;
     if (resolver_folders(n->dir, &n->hosts_fd, &e) < 0)
         log_warning("names of network %s: %s", entry->net.name, e.text);
     else
-        n->resolver = resolver_start(d, entry->net.name, &entry, 1, RESOLVER_PORT);
+        n->resolver = started(d, entry->net.name, &entry, 1, RESOLVER_PORT);
 }
 
 static void close_sets_with(struct zd *d, const char *network, bool end)
@@ -152,7 +172,7 @@ static struct resolver *resolver_of(struct zd *d, const struct set *s)
             return d->resolvers.at[i];
     unsigned port;
     auto_free char *dir = choose_folder(d, s, &port);
-    struct resolver *r = resolver_start(d, dir, s->at, s->n, port);
+    struct resolver *r = started(d, dir, s->at, s->n, port);
     *vec_add(&d->resolvers) = r;
     if (d->net_watch) /* not while zones are adopted one by one: what is not yet known would be taken away */
         neighbour_hooks(d);
@@ -286,6 +306,46 @@ static int check(const struct resolver *r, struct err *e)
     return err_hint(e, "see %s/log; it is started again by itself", r->process.dir);
 }
 
+static int check_folder(const struct net_entry *entry, struct err *e)
+{
+    struct stat st;
+    if (entry->names->hosts_fd < 0 || (fstat(entry->names->hosts_fd, &st) == 0 && st.st_nlink > 0))
+        return 0;
+    err_set(e, ERR_INTERNAL, ENOENT, "%s/shown was removed: zones of network %s do not learn new names",
+            entry->names->dir, entry->net.name);
+    return err_hint(e, "restart zoned, which makes it anew (zones run on)");
+}
+
+/* Any answer will do; asked by the host, at the gateway's address. Waits: for doctor's worker alone. */
+static int check_answers(const struct net_entry *entry, struct err *e)
+{
+    static const char question[] =
+        "ZO\1\0\0\1\0\0\0\0\0\0\4zone\10internal\0\0\1\0\1"; /* ours: not forwarded */
+    const struct net_addr *gw = entry->net.gateway4.family ? &entry->net.gateway4 : &entry->net.gateway6;
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(RESOLVER_PORT)};
+    struct sockaddr_in6 to6 = {.sin6_family = AF_INET6, .sin6_port = htons(RESOLVER_PORT)};
+    bool four = gw->family == AF_INET;
+    unsigned char answer[512];
+    memcpy(&to.sin_addr, gw->bytes, 4);
+    memcpy(&to6.sin6_addr, gw->bytes, 16);
+    auto_fd int fd = socket(gw->family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    if (fd < 0 || connect(fd, four ? (void *)&to : (void *)&to6, four ? sizeof(to) : sizeof(to6)) < 0 ||
+        (send(fd, question, sizeof(question) - 1, MSG_NOSIGNAL) > 0 && poll(&p, 1, ANSWER_MS) == 1 &&
+         recv(fd, answer, sizeof(answer), 0) > 0))
+        return 0;
+    err_set(e, ERR_BUSY, ETIMEDOUT, "dnsmasq of network %s (process %d) does not answer", entry->net.name,
+            (int)entry->names->resolver->process.pid);
+    return err_hint(e, "kill it: it is started again by itself");
+}
+
+static int check_network(const struct net_entry *entry, struct err *e)
+{
+    int r = entry->names ? check(entry->names->resolver, e) : 0;
+    r = r < 0 || !entry->names ? r : check_folder(entry, e);
+    return r < 0 || !entry->up || !entry->names || !entry->names->resolver ? r : check_answers(entry, e);
+}
+
 int names_check(const struct zd *d, struct err *e)
 {
     int r = 0;
@@ -295,7 +355,7 @@ int names_check(const struct zd *d, struct err *e)
         return err_hint(e, "install the package dnsmasq-base");
     }
     for (unsigned i = 0; i < d->networks.len && r == 0; i++)
-        r = d->networks.at[i].names ? check(d->networks.at[i].names->resolver, e) : 0;
+        r = check_network(&d->networks.at[i], e);
     for (unsigned i = 0; i < d->resolvers.len && r == 0; i++)
         r = check(d->resolvers.at[i], e);
     return r;

@@ -132,7 +132,7 @@ static int start(struct service *s, struct err *e)
         dirfd < 0 ? -1 : openat(dirfd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (lock < 0)
         return err_sys(e, "%s/lock", s->dir);
-    bool lives = look(s, dirfd) == 0, begins = flock(lock, LOCK_EX | LOCK_NB) < 0;
+    bool lives = s->adopted = look(s, dirfd) == 0, begins = flock(lock, LOCK_EX | LOCK_NB) < 0;
     int r = 0;
     if (!lives && !begins) {
         (void)unlinkat(dirfd, "pid", 0);
@@ -178,6 +178,11 @@ static void start_later(struct service *s)
                                      s);
 }
 
+bool service_adopted(const struct service *s)
+{
+    return s->adopted;
+}
+
 bool service_runs(const struct service *s)
 {
     return s->pid > 0;
@@ -192,7 +197,10 @@ void service_kill(struct service *s)
 static bool ends_by(const struct service *s, int sig)
 {
     struct pollfd p = {.fd = s->pidfd, .events = POLLIN};
-    return pidfd_kill(s->pidfd, sig) < 0 || poll(&p, 1, END_MS) == 1;
+    if (pidfd_kill(s->pidfd, sig) < 0)
+        return true;
+    (void)pidfd_kill(s->pidfd, SIGCONT); /* one that somebody stopped would take no other signal in */
+    return poll(&p, 1, END_MS) == 1;
 }
 
 /* Its files go too. */

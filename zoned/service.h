@@ -27,6 +27,7 @@ struct service {
     struct err problem; /* why it does not run */
     /* the room's own */
     pid_t pid;
+    bool adopted;
     int pidfd;
     struct sd_event_source *died, *again;
     unsigned deaths;
@@ -35,8 +36,9 @@ struct service {
 /* Adopts the one that runs or starts one; a failure is kept in problem, logged, and tried again by itself. */
 void service_start(struct service *s);
 bool service_runs(const struct service *s);
-void service_kill(struct service *s);    /* one that does not do its work: its death starts another */
-void service_restart(struct service *s); /* what it remembers goes; not a death */
+bool service_adopted(const struct service *s); /* it ran before we came */
+void service_kill(struct service *s);          /* one that does not do its work: its death starts another */
+void service_restart(struct service *s);       /* what it remembers goes; not a death */
 /* Lets go of it. end: it ends, and its folder goes. Idempotent; a zeroed one is fine. */
 void service_close(struct service *s, bool end);
 /* The same for one that nobody knows any more but by its folder. */

@@ -98,6 +98,26 @@ asks_nobody() { ! zc exec lone -- grep nameserver /etc/resolv.conf; }
 until_ok asks_nobody; ok $? "... and again nobody"
 zc set lone network= >/dev/null
 until_ok knows_c; ok $? "... and again"
+names_said() { zc doctor -o json | jq -r '.[] | select(.check == "dnsmasq: zones find each other by name") | .ok, .problem'; }
+kill -STOP "$(names_pid)"
+like "$(names_said)" "does not answer" "a dnsmasq that is stopped: doctor says that it does not answer"
+kill -CONT "$(names_pid)"
+is "$(eventually "true
+null" names_said | head -1)" true "... and when it does again"
+rm -rf "$ROOT/run/names/default/shown"
+like "$(names_said)" "shown was removed" "its folder removed: doctor says so"
+kill9_zoned
+start_zoned
+zc run -d --rm --name after host sleep 1000 >/dev/null
+comes after "$(field after '.network[0].addresses[1]')"; ok $? "... zoned's next start has it made anew, and dnsmasq read it"
+is "$(names_said | head -1)" true "... doctor has nothing to say"
+zc delete --force after >/dev/null
+zc network create halted
+zc run --rm --network halted host true
+kill -STOP "$(cut -d' ' -f1 "$ROOT/run/names/halted/pid")"
+s=$(date +%s%N)
+status_is 0 "a network whose dnsmasq is stopped is deleted" zc network delete halted
+echo "# in $((($(date +%s%N) - s) / 1000000)) ms"
 for i in $(seq 20); do zc run -d --rm --name "x$i" host sleep 1000 >/dev/null; done
 comes x20 "$(field x20 '.network[0].addresses[1]')"
 ok $? "twenty more"
