@@ -87,8 +87,7 @@ static const struct zd_field build[] = {{"source", ZD_OBJECT, true, source},
                                         MAY("no_cache", ZD_BOOL),
                                         MAY("env", ZD_TEXTS),
                                         END};
-static const struct zd_field q_list[] = {MAY("label", ZD_TEXTS), MAY("spec", ZD_BOOL), MAY("use", ZD_TEXT),
-                                         END};
+static const struct zd_field q_list[] = {MAY("label", ZD_TEXTS), MAY("spec", ZD_BOOL), END};
 static const struct zd_field q_force[] = {MAY("force", ZD_BOOL), END};
 static const struct zd_field q_logs[] = {MAY("tail", ZD_INT), MAY("since", ZD_INT), MAY("follow", ZD_BOOL),
                                          MAY("timestamps", ZD_BOOL), END};

@@ -27,7 +27,7 @@ static bool has_label(const struct zone *z, const char *want)
     return false;
 }
 
-static int list_zones(struct zd *d, struct zd_request *r, struct err *e)
+int h_list_zones(struct zd *d, struct zd_request *r, struct err *e)
 {
     unsigned n;
     auto_free struct zone **all = registry_sorted(d, &n);
@@ -43,11 +43,6 @@ static int list_zones(struct zd *d, struct zd_request *r, struct err *e)
     }
     zd_reply_json(r, 200, list);
     return 0;
-}
-
-int h_list_zones(struct zd *d, struct zd_request *r, struct err *e)
-{
-    return str_eq(zd_query(r, "use"), "now") ? sample_answer_now(d, r, list_zones, e) : list_zones(d, r, e);
 }
 
 int h_get_zone(struct zd *d, struct zd_request *r, struct err *e)

@@ -91,8 +91,6 @@ int ctl_list(struct ctl *c, int argc, char **argv)
     }
     if (quiet || c->format <= CTL_TABLE)
         str_addf(&path, "%sspec=0", strchr(path.p, '?') ? "&" : "?");
-    if (!quiet)
-        str_addf(&path, "%suse=now", strchr(path.p, '?') ? "&" : "?");
     auto_free char *p = str_take(&path);
     auto_js json *zones = NULL;
     if (at < argc)
