@@ -10,12 +10,12 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 static const struct zd_route routes[] = {
-    {"GET", "/v1/zones", ROLE_VIEWER, BODY_NONE, NULL, NULL},
-    {"POST", "/v1/zones", ROLE_ADMIN, BODY_JSON, NULL, NULL},
-    {"GET", "/v1/zones/{name}", ROLE_VIEWER, BODY_NONE, NULL, NULL},
-    {"POST", "/v1/zones/{name}/start", ROLE_OPERATOR, BODY_JSON, NULL, NULL},
-    {"GET", "/v1/images/{ref}", ROLE_VIEWER, BODY_NONE, NULL, NULL},
-    {"GET", "/v1/{a}/{b}/{c}", ROLE_VIEWER, BODY_NONE, NULL, NULL},
+    {"GET", "/v1/zones", ROLE_VIEWER, BODY_NONE, NULL, NULL, NULL, NULL},
+    {"POST", "/v1/zones", ROLE_ADMIN, BODY_JSON, NULL, NULL, NULL, NULL},
+    {"GET", "/v1/zones/{name}", ROLE_VIEWER, BODY_NONE, NULL, NULL, NULL, NULL},
+    {"POST", "/v1/zones/{name}/start", ROLE_OPERATOR, BODY_JSON, NULL, NULL, NULL, NULL},
+    {"GET", "/v1/images/{ref}", ROLE_VIEWER, BODY_NONE, NULL, NULL, NULL, NULL},
+    {"GET", "/v1/{a}/{b}/{c}", ROLE_VIEWER, BODY_NONE, NULL, NULL, NULL, NULL},
 };
 
 static void check_url(const char *method, const char *uri)
