@@ -178,7 +178,7 @@ static int meanwhile(const struct nspace_inner *in, const struct birth_place *p,
 static int give_birth(struct nspace_inner *in, const struct birth_place *p, struct nspace_child *out,
                       struct err *e)
 {
-    struct nspace_child c = {-1, -1, -1, -1, -1};
+    struct nspace_child c = {-1, -1, -1, -1, -1, false};
     struct nspace_lock lock = {-1, -1, 0};
     int sync[2], clock = -1;
     int r = nspace_sync_pair(sync, e);

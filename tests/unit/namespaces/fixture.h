@@ -120,7 +120,7 @@ static void fx_zone(struct zone *z, const char *name, const char *script)
     z->lowers[0] = fx_dup("base");
     z->process.args = z->args;
     z->security.no_new_privs = true;
-    z->child = (struct nspace_child){-1, -1, -1, -1, -1};
+    z->child = (struct nspace_child){-1, -1, -1, -1, -1, false};
     z->limits = (struct spec_limits){SPEC_UNSET, SPEC_UNSET, SPEC_UNSET};
     struct nspace_setup *s = &z->setup;
     *s = (struct nspace_setup){.zone = fx_dup(name),
@@ -151,7 +151,7 @@ static void fx_zone(struct zone *z, const char *name, const char *script)
 
 static int fx_start(struct zone *z, struct err *e)
 {
-    z->child = (struct nspace_child){-1, -1, -1, -1, -1};
+    z->child = (struct nspace_child){-1, -1, -1, -1, -1, false};
     int r = nspace_spawn(fx_kit, &z->setup, &z->child, e);
     if (r == 0)
         r = nspace_go(&z->child, 10000, e);

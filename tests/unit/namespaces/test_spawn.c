@@ -262,7 +262,7 @@ static void read_only_root(void)
 static char *exec_in(struct zone *z, char *const *args, const char *user, int *status, struct err *e)
 {
     int p[2];
-    struct nspace_child c = {-1, -1, -1, -1, -1};
+    struct nspace_child c = {-1, -1, -1, -1, -1, false};
     if (pipe2(p, O_CLOEXEC) < 0)
         return xstrdup("pipe");
     struct nspace_exec x = {.args = args,
