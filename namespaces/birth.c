@@ -72,9 +72,9 @@ int nspace_birth_begin(const struct nspace_birth *b, struct nspace_worker *w, st
     if (pid == 0)
         worker(b, page);
     if (pid < 0) {
-        err_sys(e, "worker process");
+        int r = err_sys(e, "worker process");
         munmap(page, sizeof(*page));
-        return -e->code;
+        return r;
     }
     *w = (struct nspace_worker){pid, pidfd, page};
     return 0;
@@ -92,9 +92,9 @@ pid_t nspace_birth_end(struct nspace_worker *w, int *pidfd, struct err *e)
     *pidfd = pidfd_open_pid(was.pid); /* our child, not waited for: nobody else can have that pid */
     if (*pidfd >= 0)
         return was.pid;
-    err_sys(e, "new process in the zone");
+    int r = err_sys(e, "new process in the zone");
     nspace_child_kill(was.pid, -1);
-    return -e->code;
+    return r;
 }
 
 pid_t nspace_birth(const struct nspace_birth *b, int *pidfd, struct err *e)

@@ -173,10 +173,12 @@ static const char bridge_head[] =
     "return\n"
     "add rule bridge $ judge meta l4proto { udp, sctp } ip6 saddr . th sport . ip6 daddr . th dport @flows6 "
     "return\n"
-    /* where something is denied, what is addressed to no zone by name goes to none */
-    "add rule bridge $ judge ip6 saddr fe80::/10 iifname @closed drop\n"
-    "add rule bridge $ judge ip6 daddr { fe80::/10, ff00::/8 } iifname @closed drop\n"
-    "add rule bridge $ judge ip daddr { 224.0.0.0/4, 255.255.255.255 } iifname @closed drop\n";
+    "add rule bridge $ judge ip6 saddr fe80::/10 iifname @closed drop\n";
+
+/* Where something is denied, what is addressed to no zone of the network (multicast, link-local, a zone's address on another
+ * network) goes to none; a router among the zones is trusted. */
+static const char bridge_tail[] =
+    "add rule bridge $ judge iifname @closed oifname != @trusted ether type { ip, ip6 } drop\n";
 
 static bool active(const struct net_guard *g)
 {
@@ -218,6 +220,8 @@ int net_rules_load(struct net_ctx *c, const struct net_guard *guards, unsigned n
         for (unsigned i = 0; i < nguards; i++)
             if (active(&guards[i]))
                 guard(&t, &guards[i]);
+        if (k && any)
+            net_table_expand(&t.s, bridge_tail, c->instance);
         drop(&t, gone);
     }
     int r = net_table_run(t.s.p, e);

@@ -123,6 +123,8 @@ static const char skeleton[] =
     "add rule inet $ from_zone meta l4proto { tcp, udp } th dport @askers goto asked\n"
     "add rule inet $ from_zone iifname @sealed goto to_host\n"
     "add rule inet $ from_zone iifname @guarded goto to_host\n"
+    /* of these a zone may have as many as it likes, and nobody asks by them */
+    "add rule inet $ talks ip6 saddr fe80::/10 drop\n"
     "add rule inet $ talks add @talks4 { ip saddr ct count over 8 } drop\n"
     "add rule inet $ talks add @talks6 { ip6 saddr ct count over 8 } drop\n"
     "add rule inet $ asked ct status dnat accept\n"

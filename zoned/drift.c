@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "zoned/division.h"
 #include "zoned/networks.h"
+#include "zoned/ops.h"
 #include <errno.h>
 #include <systemd/sd-event.h>
 
@@ -137,7 +138,9 @@ int drift_heal_around(struct zd *d, struct zone *z, struct err *e)
         return r;
     plan_limits(z->plan, &l);
     r = cg_heal(z->group, &l, e);
-    r = r < 0 || z->pid <= 0 ? r : cg_attach(z->group, z->pid, false, e);
+    struct err own = {0};
+    if (r == 0 && z->pid > 0 && cg_attach(z->group, z->pid, false, &own) < 0)
+        zone_note(z, "pid: %s (zonectl restart %s puts it there)", own.text, z->name);
     js_free(drift_check(d, z));
     return r;
 }

@@ -38,9 +38,15 @@ static void look_at(struct zone *z, char *const *names)
     }
 }
 
+/* Without a PID 1 its links go, and it does not. */
+static bool is_quiet(const struct zone *z)
+{
+    return zone_is_up(z) && z->pid > 0 && z->op == OP_NONE && !z->updating;
+}
+
 void ends_look_at(struct zone *z)
 {
-    if (zone_is_up(z) && z->op == OP_NONE && !z->updating)
+    if (is_quiet(z))
         look_at(z, NULL);
 }
 
@@ -48,7 +54,7 @@ static void look_at_all(struct zd *d, char *const *names)
 {
     for (unsigned i = 0; i < d->table_size; i++)
         for (struct zone *z = d->table[i]; z; z = z->next)
-            if (zone_is_up(z) && z->op == OP_NONE && !z->updating)
+            if (is_quiet(z))
                 look_at(z, names);
 }
 

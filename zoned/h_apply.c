@@ -7,6 +7,7 @@
  * difference again. When something fails nevertheless, a third round gives such zones back what their files say, and the answer
  * names what was applied. */
 #include "base/log.h"
+#include "base/str.h"
 #include "zoned/apply.h"
 #include "zoned/division.h"
 #include "zoned/h_spec.h"
@@ -19,7 +20,8 @@ static void proceed(struct apply_job *a);
 
 static void failed(struct apply_job *a, const struct zone *z, const struct err *e)
 {
-    err_set(&a->e, e->kind, e->code, "zone %s: %s", z->name, e->text);
+    auto_free char *whose = xasprintf("zone %s: ", z->name);
+    err_set(&a->e, e->kind, e->code, "%s%s", str_starts(e->text, whose) ? "" : whose, e->text);
     if (e->hint[0])
         err_hint(&a->e, "%s", e->hint);
 }
@@ -78,7 +80,7 @@ static void lessened(struct zone *z, const struct err *e, void *arg)
     struct apply_job *a = it->job;
     if (err_is(e))
         failed(a, z, e);
-    else
+    if (!err_is(e) || e->code == ETIMEDOUT) /* who has not answered in time may do it yet */
         it->lessened = a->phase == APPLY_GIVE;
     a->pending--;
     proceed(a);

@@ -43,7 +43,12 @@ static int list_stats(struct zd *d, struct zd_request *r, struct err *e)
 
 int h_list_stats(struct zd *d, struct zd_request *r, struct err *e)
 {
-    return str_eq(zd_query(r, "use"), "now") ? sample_answer_now(d, r, list_stats, e) : list_stats(d, r, e);
+    const char *use = zd_query(r, "use");
+    if (use && !str_eq(use, "now")) {
+        err_set(e, ERR_INVALID, EINVAL, "use: %.20s is not known", use);
+        return err_hint(e, "use=now, or leave it out");
+    }
+    return use ? sample_answer_now(d, r, list_stats, e) : list_stats(d, r, e);
 }
 
 /* ---- ps: host's /proc of the pids in the zone's group ---- */

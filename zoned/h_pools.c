@@ -171,7 +171,9 @@ static int change(struct zd *d, struct zd_request *r, enum spec_party_kind kind,
     if (k < 0 && k != -ENOENT)
         return err_set(e, re.kind, re.code, "%s", re.text);
     char **edits = js_get_strv(zd_body_of(r), "set");
-    k = edited(d, r, kind, text ? text : "", path, edits, &now, &p, &lost, e);
+    auto_free char *none =
+        kind == SPEC_PARTY_POOL ? spec_pool_text((*at)->name) : xstrdup(""); /* its file is gone */
+    k = edited(d, r, kind, text ? text : none, path, edits, &now, &p, &lost, e);
     strv_free(edits);
     if (k < 0)
         return k;

@@ -36,6 +36,7 @@ int h_list_zones(struct zd *d, struct zd_request *r, struct err *e)
     json *list = js_array();
     for (unsigned i = 0; i < n; i++) {
         bool keep = true;
+        store_fresh(d, all[i]);
         for (unsigned k = 0; labels && labels[k]; k++)
             keep = keep && has_label(all[i], labels[k]);
         if (keep)

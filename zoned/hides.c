@@ -29,10 +29,11 @@ static void tell(struct zd *d, struct net_entry *n, const char *hides)
     free(n->hides);
     n->hides = xstrdup(hides);
     json *extra = js_object();
+    js_set_str(extra, "network", n->net.name);
     js_set_str(extra, "reason", hides);
     if (hides)
         log_warning("%s", hides);
-    event_publish(d, hides ? "network-conflict" : "network-conflict-gone", n->net.name, extra);
+    event_publish(d, hides ? "network-conflict" : "network-conflict-gone", NULL, extra);
 }
 
 int hides_look_at(struct zd *d, struct net_entry *n, struct err *e)

@@ -250,13 +250,6 @@ static int check_host(struct look *k, struct problems *ps, struct err *e)
     if (r < 0)
         return r;
     check_limits(k->d, s, ps);
-    for (unsigned i = 0; i < s->network.len; i++) {
-        const char *link = s->network.at[i].link;
-        auto_free char *key = xasprintf("network[%u].link", i);
-        if (network_is_name(link) && !network_find(k->d, link))
-            problem_add(ps, ERR_NOT_FOUND, NULL, 0, key,
-                        "network %s does not exist (zonectl network create %s)", link, link);
-    }
     networks_check(k->d, s, ps);
     return ps->len ? problems_to_err(ps, e, k->in->name) : 0;
 }

@@ -7,6 +7,7 @@
 #include "zoned/networks.h"
 #include "zoned/resolver.h"
 #include "zoned/zoned.h"
+#include <net/if.h>
 #include <sys/epoll.h>
 #include <systemd/sd-event.h>
 
@@ -52,6 +53,16 @@ void neighbour_hooks(struct zd *d)
     neighbour_pass_done(&pass);
 }
 
+/* Whose undo is under way gives up its elements before its links. */
+static bool has_links(const struct zone *z)
+{
+    bool all = z->plan && z->plan->links.len && z->pid > 0;
+    for (unsigned i = 0; all && i < z->plan->links.len; i++)
+        all = z->plan->links.at[i].network.type == SPEC_NET_MACVLAN ||
+              if_nametoindex(z->plan->links.at[i].host_ifname) || z->missing & 1u << i;
+    return all;
+}
+
 /* Elements of all zones that run, some zones a transaction; those that are there already stay as they are. */
 static int put_elements(struct zd *d, struct err *e)
 {
@@ -60,7 +71,7 @@ static int put_elements(struct zd *d, struct err *e)
     auto_free struct zone **all = registry_sorted(d, &n);
     int r = 0;
     for (unsigned i = 0; i <= n && r == 0; i++) {
-        for (unsigned k = 0; i < n && all[i]->plan && k < all[i]->plan->links.len; k++)
+        for (unsigned k = 0; i < n && has_links(all[i]) && k < all[i]->plan->links.len; k++)
             *vec_add(&links) = all[i]->plan->links.at[k];
         if (links.len && (links.len >= BATCH || i == n)) {
             r = net_zone_elements(d->net, links.at, links.len, e);
@@ -69,7 +80,7 @@ static int put_elements(struct zd *d, struct err *e)
     }
     vec_done(&links);
     for (unsigned i = 0; i < n && r == 0; i++)
-        if (all[i]->plan && all[i]->plan->links.len > 1)
+        if (has_links(all[i]) && all[i]->plan->links.len > 1)
             r = net_zone_selves(d->net, NULL, 0, all[i]->plan->links.at, all[i]->plan->links.len, e);
     return r;
 }
@@ -95,11 +106,10 @@ void neighbour_repair(struct zd *d)
         }
     if (!any)
         return;
+    r = r < 0 ? r : firewall_load(d, NULL, &e); /* before anybody may send */
     r = r < 0 ? r : put_elements(d, &e);
-    if (r == 0)
-        put_names(d);
-    r = r < 0 ? r : firewall_load(d, NULL, &e);
     neighbour_hooks(d);
+    put_names(d);
     if (r < 0)
         log_error("the network's tables: %s", e.text);
     else
@@ -136,7 +146,7 @@ static int on_change(sd_event_source *s, int fd, uint32_t revents, void *arg)
     else if (found & NET_WATCH_SWITCHES)
         put_right(d);
     if (found & NET_WATCH_LINKS)
-        parents_look(d);
+        parents_look_soon(d);
     if (found & NET_WATCH_ADDRS)
         hides_look_soon(d);
     if (found & NET_WATCH_ENDS)
@@ -184,6 +194,7 @@ void neighbour_close(struct zd *d)
     d->net_pause = sd_event_source_disable_unref(d->net_pause);
     d->hides_pause = sd_event_source_disable_unref(d->hides_pause);
     d->ends_pause = sd_event_source_disable_unref(d->ends_pause);
+    d->links_pause = sd_event_source_disable_unref(d->links_pause);
     d->net_changed = sd_event_source_disable_unref(d->net_changed);
     net_watch_close(d->net_watch);
     d->net_watch = NULL;

@@ -74,6 +74,7 @@ void neighbour_pass_done(struct net_pass *pass);
 /* parents.c: the host's links that networks hang on */
 void parents_follow(struct zd *d);    /* there are other networks */
 void parents_look(struct zd *d);      /* such a link came, went or changed */
+void parents_look_soon(struct zd *d); /* … and there may be more to come */
 void parents_look_at(struct zone *z); /* at one zone that was not known to run */
 int parents_doctor(const struct zd *d, struct err *e);
 

@@ -102,6 +102,7 @@ static int on_patience(sd_event_source *s, uint64_t usec, void *arg)
         zd_reply_error(r, &e, NULL);
         break;
     }
+    (void)sd_event_source_set_floating(s, false); /* freed, with p, when this returns */
     return 0;
 }
 
@@ -115,7 +116,7 @@ void op_patience(struct zd *d, const char *zone, const struct zd_request *r, uin
         free(p);
         return;
     }
-    (void)sd_event_source_set_destroy_callback(s, free); /* the loop's, once it has run */
+    (void)sd_event_source_set_destroy_callback(s, free);
     (void)sd_event_source_set_floating(s, true);
     sd_event_source_unref(s);
 }

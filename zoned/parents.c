@@ -12,6 +12,9 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <systemd/sd-event.h>
+
+#define PAUSE_US 200000u /* what others do, and what we do about it, is told in many messages */
 
 static bool hangs(const struct net_entry *n)
 {
@@ -125,13 +128,18 @@ static void look_at(struct zd *d, struct net_entry *n)
 static void look_at_bridge(struct zd *d, struct net_entry *n)
 {
     struct err e = {0};
-    if (!n->up || net_network_whole(d->net, &n->net))
+    if (!n->up)
         return;
+    if (net_network_whole(d->net, &n->net)) {
+        if (n->lost) /* whoever mended it */
+            tell(d, n, NULL);
+        return;
+    }
     auto_free char *lost = network_repair(d, n, &e) < 0 ? xasprintf("%s", e.text) : NULL;
     if (!lost) {
         log_warning("network %s: another program changed its bridge %s, which is as it was", n->net.name,
                     n->net.bridge);
-        event_publish(d, "network-repaired", n->net.name, NULL);
+        event_of(d, "network-repaired", "network", n->net.name);
     }
     tell(d, n, lost);
 }
@@ -143,6 +151,21 @@ void parents_look(struct zd *d)
             look_at(d, &d->networks.at[i]);
         else
             look_at_bridge(d, &d->networks.at[i]);
+}
+
+static int on_pause(sd_event_source *s, uint64_t usec, void *arg)
+{
+    struct zd *d = arg;
+    d->links_pause = sd_event_source_disable_unref(d->links_pause);
+    parents_look(d);
+    return 0;
+}
+
+void parents_look_soon(struct zd *d)
+{
+    if (!d->links_pause)
+        (void)sd_event_add_time_relative(d->event, &d->links_pause, CLOCK_MONOTONIC, PAUSE_US, 0, on_pause,
+                                         d);
 }
 
 int parents_doctor(const struct zd *d, struct err *e)

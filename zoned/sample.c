@@ -256,10 +256,26 @@ static bool use_is_old(const struct zone *z)
     return (since > USE_US ? since : z->cpu_use_us) > USE_OLD_US;
 }
 
+/* Whether there was one. */
+static bool look_at_old(struct zd *d)
+{
+    bool any = false;
+    for (unsigned i = 0; i < d->table_size; i++)
+        for (struct zone *z = d->table[i]; z; z = z->next) {
+            struct cg_stats s;
+            if (!z->group || !use_is_old(z) || cg_read(z->group, true, &s, NULL) < 0)
+                continue;
+            sample_use(z, s.cpu_usage);
+            any = true;
+        }
+    return any;
+}
+
 static int on_time(sd_event_source *s, uint64_t usec, void *arg)
 {
     struct awaiting *a = arg;
     struct err e = {0};
+    look_at_old(a->d); /* who asked meanwhile may have had the sample renewed, and the use not */
     if (a->answer(a->d, a->r, &e) < 0)
         zd_reply_error(a->r, &e, NULL);
     sd_event_source_disable_unref(a->timer);
@@ -269,16 +285,7 @@ static int on_time(sd_event_source *s, uint64_t usec, void *arg)
 
 int sample_answer_now(struct zd *d, struct zd_request *r, sample_answer *answer, struct err *e)
 {
-    bool wait = false;
-    for (unsigned i = 0; i < d->table_size; i++)
-        for (struct zone *z = d->table[i]; z; z = z->next) {
-            struct cg_stats s;
-            if (!z->group || !use_is_old(z) || cg_read(z->group, true, &s, NULL) < 0)
-                continue;
-            sample_use(z, s.cpu_usage);
-            wait = true;
-        }
-    if (!wait)
+    if (!look_at_old(d))
         return answer(d, r, e);
     struct awaiting *a = xcalloc(1, sizeof(*a));
     *a = (struct awaiting){.d = d, .r = r, .answer = answer};

@@ -96,7 +96,11 @@ static void on_paused(struct zone *z, const json *reply, const struct err *e, vo
         return;
     }
     s->e = *e;
-    finish(s);
+    s->paused = e->code == ETIMEDOUT; /* it may pause yet: what is sent behind it takes that back */
+    if (s->paused)
+        resume(s);
+    else
+        finish(s);
 }
 
 static int pause_first(struct save_job *s, struct zone *z, struct err *e)

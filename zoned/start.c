@@ -385,6 +385,7 @@ void op_running(struct zone *z)
 {
     struct err e = {0};
     zone_set_error(z, NULL);
+    z->missing = 0; /* its links are new ones */
     boot_started(z);
     if (!z->group && z->plan)
         (void)cg_open(z->d->cgroups, z->plan->cgroup_parent, z->plan->cgroup_name, &z->group, &e);

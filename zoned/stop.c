@@ -49,9 +49,13 @@ int op_stop(struct zd *d, struct zone *z, struct zd_request *r, uint64_t timeout
     if (kind == OP_STOP && v == VERB_OK && !force && !d->shutting_down &&
         sharers_refuse(d, z, ", or --force: then they have none until it starts again", e) < 0)
         return -EBUSY;
-    if (kind == OP_STOP && z->op == OP_START && force) /* halt cuts a start short */
-        return ask_to_stop(z, 0, true, e) < 0 ? -EBUSY
-                                              : (zd_reply_json(r, 202, zone_to_json(d, z, false)), 0);
+    if (kind == OP_STOP && z->op == OP_START && force) { /* halt cuts a start short */
+        if (ask_to_stop(z, 0, true, e) < 0)
+            return -EBUSY;
+        if (r) /* NULL: a shutdown that waits no longer */
+            zd_reply_json(r, 202, zone_to_json(d, z, false));
+        return 0;
+    }
     bool up = zone_is_up(z);
     int k = kind == OP_RESTART && up && z->op == OP_NONE ? restart_check(d, z, r, e) : 0;
     k = k < 0 ? k : op_begin(z, kind, r, e);

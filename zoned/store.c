@@ -85,6 +85,9 @@ void store_fresh(struct zd *d, struct zone *z)
     uint64_t now = stamp_of(path);
     if (!now || now == z->read_stamp) /* a file that is gone is told to who needs it */
         return;
+    if (z->op != OP_NONE ||
+        z->updating) /* what is under way goes by the spec that it began with; the next look takes it */
+        return;
     if (store_reload(d, z, &ps, &e) < 0) {
         z->pending = z->plan != NULL;
         zone_set_error(z, e.text);

@@ -81,6 +81,7 @@ static bool same_to_rules(const struct plan *a, const struct plan *b)
                str_eq(x->labels.at[i].value, y->labels.at[i].value);
     for (unsigned i = 0; same && i < a->links.len; i++)
         same = str_eq(a->links.at[i].network.name, b->links.at[i].network.name) &&
+               str_eq(a->links.at[i].host_ifname, b->links.at[i].host_ifname) &&
                net_addr_eq(&a->links.at[i].addr4, &b->links.at[i].addr4) &&
                net_addr_eq(&a->links.at[i].addr6, &b->links.at[i].addr6);
     return same;

@@ -182,7 +182,7 @@ struct zd {
     bool drifted;                       /* … by us, and not in the kernel */
     const struct pool_entry *pool_asks; /* whose change is held against the ledger, or NULL */
     struct net_watch *net_watch;        /* of neighbour.c */
-    struct sd_event_source *net_changed, *net_pause, *hides_pause, *ends_pause;
+    struct sd_event_source *net_changed, *net_pause, *hides_pause, *ends_pause, *links_pause;
     struct firewalld *firewalld;
     char **judged;                    /* whom rules of networks name, sorted; of firewall.c */
     VEC(struct resolver *) resolvers; /* for zones on several networks, of names.c */

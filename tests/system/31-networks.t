@@ -256,7 +256,7 @@ status_is 4 "... its zone does not start" zc start k
 like "$out" "overlaps 10.21.7.1 .a gateway of this host by up0" "... what is in the way is said"
 like "$out" "hint: take it from the host, or give the zones another network" "... with the remedy"
 like "$(zc doctor)" "10.21.0.0/16 overlaps 10.21.7.1" "... doctor says so"
-conflicts() { zc events -o json | jq -r 'select(.zone == "kept") | .event' | grep conflict | xargs; }
+conflicts() { zc events -o json | jq -r 'select(.network == "kept") | .event' | grep conflict | xargs; }
 is "$(conflicts)" network-conflict "... an event does, once"
 like "$(zc network list -o json | jq -r '.[] | select(.name == "kept") | .error')" "overlaps 10.21.7.1" "... the list does"
 like "$(zc network list)" "^kept +nat .*overlaps 10.21.7.1" "... for people, too"

@@ -240,6 +240,6 @@ zc network set app --rule "from network app allow" >/dev/null
 status_is 0 "without them it is" zc network delete far
 zc delete --force $(zc list -q) >/dev/null
 zc network delete app many
-for f in 4 6; do nft flush set bridge "$inst" flows$f; done # ways back that time out by themselves
+for set in flows4 flows6 openers; do nft flush set bridge "$inst" $set; done # ways back that time out by themselves
 nothing_left
 finish

@@ -132,11 +132,11 @@ kill $kept; wait $kept 2>/dev/null
 ip link add lan0 type veth peer name lan1 && ip link set lan0 up && ip link set lan1 up
 zc network create seg --type bridge --parent lan0 >/dev/null
 plain guest seg >/dev/null
-timeout 4 tcpdump -lnni lan1 icmp6 >"$T/lan" 2>/dev/null & dump=$!
-until_ok eval '[ "$(cat /proc/net/packet | grep -c " 0003 ")" -gt 0 ]'
-for _ in 1 2 3; do forge guest ra; sleep 0.2; done
-ns guest ping -c 1 -W 1 ff02::1%eth0 >/dev/null 2>&1
-until_ok grep -q 'echo request' "$T/lan"; ok $? "(control: what a zone says is heard on the LAN)"
+timeout 20 tcpdump -lnni lan1 icmp6 >"$T/lan" 2>"$T/lan.said" & dump=$!
+until_ok grep -q listening "$T/lan.said"
+for _ in 1 2 3; do forge guest ra; done
+calls() { ns guest ping -c 1 -W 1 ff02::1%eth0 >/dev/null 2>&1; grep -q 'echo request' "$T/lan"; }
+until_ok calls; ok $? "(control: what a zone says is heard on the LAN)"
 kill $dump; wait $dump 2>/dev/null
 is "$(grep -c 'router advertisement' "$T/lan")" 0 "a zone is no router on a LAN"
 zc delete --force $(zc list -q) >/dev/null

@@ -175,8 +175,10 @@ static int receive(struct zd_request *r, const char *data, size_t n, struct err 
 
 static int check_fields(struct zd_request *r, struct err *e)
 {
-    if (r->route->body == BODY_NONE && r->received > 0)
-        return err_set(e, ERR_INVALID, EINVAL, "%s %s takes no body", r->route->method, r->route->pattern);
+    if (r->route->body == BODY_NONE && r->received > 2) { /* {} says nothing */
+        err_set(e, ERR_INVALID, EINVAL, "%s %s takes no body", r->route->method, r->route->pattern);
+        return err_hint(e, "what it takes stands in the address: see /v1/openapi.json");
+    }
     zd_fields_check(r->route, &r->url, r->object, &r->problems);
     return r->problems.len ? problems_to_err(&r->problems, e, "the request") : 0;
 }
@@ -213,12 +215,14 @@ static enum MHD_Result queue(struct zd_request *r)
 }
 
 /* Of a request that is refused already: a client that is still sending would have its connection closed under it and never read
- * why, so its body is taken and dropped. One that waits for "100 Continue", or announces more than that, is answered at once. */
+ * why, so its body is taken and dropped. One that waits for "100 Continue", or announces more than that or does not say how much, is answered
+ * at once. */
 static bool drops_body(const struct zd_request *r)
 {
     uint64_t n = 0;
     const char *length = MHD_lookup_connection_value(r->conn->mhd, MHD_HEADER_KIND, "Content-Length");
     return !MHD_lookup_connection_value(r->conn->mhd, MHD_HEADER_KIND, "Expect") &&
+           !MHD_lookup_connection_value(r->conn->mhd, MHD_HEADER_KIND, "Transfer-Encoding") &&
            (!length || parse_u64(length, r->server->limits.json, &n) == 0);
 }
 
