@@ -168,10 +168,10 @@ status_is 2 "a strange time" env SOURCE_DATE_EPOCH=then "$BIN/zonectl" image bui
 refused() { # refused BODY-PART PATTERN: what the API says
     like "$(curl -s --unix-socket "$ZONED_SOCKET" -d '{"source":{"text":"name: b\nfrom: scratch\n"},'"$1}" http://x/v1/images/build | jq -r 'select(.error).error | .kind + ": " + .message')" "^invalid: $2" "refused: $1"
 }
-refused '"epoch":"5"' "epoch: must be seconds"
-refused '"epoch":-1' "epoch: must be seconds"
+refused '"epoch":"5"' "the request: epoch: must be a whole number"
+refused '"epoch":-1' "the request: epoch: must be a whole number"
 refused '"epoch":253402300800' "epoch: must be seconds"
-refused '"env":"http_proxy=x"' "env: must be a list"
+refused '"env":"http_proxy=x"' "the request: env: must be a list"
 refused '"env":["http_proxy"]' "env: .* is no proxy"
 for v in LD_PRELOAD=/x PERL5OPT=-d APT_CONFIG=/x http_proxy_x=1 =1; do refused "\"env\":[\"$v\"]" "env: \"$v\" is no proxy"; done
 is "$(zc list -q)" "" "no zone is left"
