@@ -18,9 +18,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define PF_EXITING 0x4u /* include/linux/sched.h; proc_pid_stat(5), flags */
-#include <sys/stat.h>
 
 static struct cg_group *group_new(const struct cg_host *h, const char *parent, const char *name)
 {

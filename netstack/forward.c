@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Forwarding: turned on only on our bridge and on the links that have addresses, only where it was off, and
  * given back. The list of links that we opened stands in the sets opened4/opened6 of our table before the
- * first switch moves, so a crash forgets nothing; in the state file it counts for the boot and namespace in which it was written. Must never touch net.ipv4.ip_forward, nor a link that
- * somebody else opened meanwhile. IPv6 below 6.17 knows one switch for all links; from 6.17 force_forwarding
- * is per link and leaves router advertisements alone. Source: Documentation/networking/ip-sysctl.rst. */
+ * first switch moves, so a crash forgets nothing; in the state file it counts for the boot and namespace in which it was
+ * written. Must never touch net.ipv4.ip_forward, nor a link that somebody else opened meanwhile. IPv6 below 6.17 knows one
+ * switch for all links; from 6.17 force_forwarding is per link and leaves router advertisements alone. Source: Documentation/networking/ip-sysctl.rst. */
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/proc.h"

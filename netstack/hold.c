@@ -143,7 +143,7 @@ static int take(const struct spec_port *p, unsigned port, struct err *e)
     return fd;
 }
 
-static void mark_used(const char *file, unsigned char used[NET_PORT_BITS])
+static void mark_used(const char *file, unsigned char used[NET_PORTS_BYTES])
 {
     auto_free char *text = NULL;
     char *save = NULL;
@@ -151,14 +151,14 @@ static void mark_used(const char *file, unsigned char used[NET_PORT_BITS])
         return;
     for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
         unsigned port;
-        if (sscanf(line, "%*u: %*[0-9A-F]:%x", &port) == 1 && port / 8 < NET_PORT_BITS)
+        if (sscanf(line, "%*u: %*[0-9A-F]:%x", &port) == 1 && port / 8 < NET_PORTS_BYTES)
             used[port / 8] |= (unsigned char)(1u << port % 8);
     }
 }
 
-void net_ports_used(enum spec_proto proto, unsigned char used[NET_PORT_BITS])
+void net_ports_used(enum spec_proto proto, unsigned char used[NET_PORTS_BYTES])
 {
-    memset(used, proto == SPEC_SCTP ? 0xff : 0, NET_PORT_BITS);
+    memset(used, proto == SPEC_SCTP ? 0xff : 0, NET_PORTS_BYTES);
     mark_used(proto == SPEC_UDP ? "/proc/self/net/udp" : "/proc/self/net/tcp", used);
     mark_used(proto == SPEC_UDP ? "/proc/self/net/udp6" : "/proc/self/net/tcp6", used);
 }

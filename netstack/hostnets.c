@@ -39,68 +39,79 @@ static void take_resolvers(net_taken_list *v, const char *file)
     }
 }
 
-struct host {
+struct net_host {
     net_addr_list routes, gateways, addrs;
 };
 
-static void host_done(struct host *h)
+void net_host_free(struct net_host *h)
 {
+    if (!h)
+        return;
     vec_done(&h->routes);
     vec_done(&h->gateways);
     vec_done(&h->addrs);
+    free(h);
 }
 
-/* What was read is the caller's to end, also after a failure. */
-static int read_host(struct host *h, struct err *e)
+int net_host_read(struct net_host **out, struct err *e)
 {
     struct nl_sock *s;
     int r = net_nl_open(NETLINK_ROUTE, &s, e);
     if (r < 0)
         return r;
+    struct net_host *h = xcalloc(1, sizeof(*h));
     r = net_routes(s, &h->routes, &h->gateways, e);
     r = r < 0 ? r : net_addrs(s, &h->addrs, e);
     net_nl_close(s);
+    if (r < 0)
+        net_host_free(h);
+    else
+        *out = h;
     return r;
 }
 
 int net_host_taken(struct net_addr **out, unsigned *n, struct err *e)
 {
-    auto_done(host_done) struct host h = {0};
+    struct net_host *h;
     VEC(struct net_addr) all = {0};
-    int r = read_host(&h, e);
+    int r = net_host_read(&h, e);
     if (r < 0)
         return r;
-    for (unsigned i = 0; i < h.gateways.len; i++)
-        *vec_add(&all) = h.gateways.at[i].addr;
-    for (unsigned i = 0; i < h.addrs.len; i++)
-        *vec_add(&all) = h.addrs.at[i].addr;
+    for (unsigned i = 0; i < h->gateways.len; i++)
+        *vec_add(&all) = h->gateways.at[i].addr;
+    for (unsigned i = 0; i < h->addrs.len; i++)
+        *vec_add(&all) = h->addrs.at[i].addr;
+    net_host_free(h);
     *n = all.len;
     *out = all.at;
     return 0;
 }
 
 /* but: a link whose routes and addresses count not, 0: none. */
-static int take_host(int but, net_taken_list *out, struct err *e)
+static void take_host(const struct net_host *h, int but, net_taken_list *out)
 {
-    auto_done(host_done) struct host h = {0};
-    int r = read_host(&h, e);
     take_resolvers(out, "/etc/resolv.conf");
     take_resolvers(out, "/run/systemd/resolve/resolv.conf");
-    take_all(out, &h.gateways, but, "a gateway of this host");
-    take_all(out, &h.addrs, but, "an address of this host");
-    take_all(out, &h.routes, but, "a route of this host");
-    return r;
+    take_all(out, &h->gateways, but, "a gateway of this host");
+    take_all(out, &h->addrs, but, "an address of this host");
+    take_all(out, &h->routes, but, "a route of this host");
 }
 
 /* The others first: a conflict is better told by their name than as a route. */
 static int list_taken(const struct net_network *others, unsigned nothers, net_taken_list *out, struct err *e)
 {
+    struct net_host *h;
+    int r = net_host_read(&h, e);
+    if (r < 0)
+        return r;
     for (unsigned i = 0; i < nothers; i++)
         if (!spec_network_joins_lan(others[i].type)) {
             take(out, &others[i].subnet4, 0, others[i].name);
             take(out, &others[i].subnet6, 0, others[i].name);
         }
-    return take_host(0, out, e);
+    take_host(h, 0, out);
+    net_host_free(h);
+    return 0;
 }
 
 static int choose(const char *instance, const char *name, const net_taken_list *taken,
@@ -184,16 +195,17 @@ static int check_free(const struct net_addr *subnet, const net_taken_list *taken
                    other, ours ? "of network " : "", t->what, linked ? " by " : "", linked ? link : "");
 }
 
-int net_network_check_host(const struct net_network *n, struct net_pool *pool, struct err *e)
+int net_network_check_host(const struct net_host *h, const struct net_network *n, struct net_pool *pool,
+                           struct err *e)
 {
     net_taken_list taken = {0};
     unsigned kept = 0;
-    int r = take_host((int)if_nametoindex(n->bridge), &taken, e);
+    take_host(h, (int)if_nametoindex(n->bridge), &taken);
     for (unsigned i = 0; i < taken.len; i++) /* a zone may be the host's resolver */
         if (strcmp(taken.at[i].what, RESOLVER) != 0 || !net_pool_gave(pool, &taken.at[i].addr))
             taken.at[kept++] = taken.at[i];
     taken.len = kept;
-    r = r < 0 ? r : check_free(&n->subnet4, &taken, n->name, NULL, 0, e);
+    int r = check_free(&n->subnet4, &taken, n->name, NULL, 0, e);
     r = r < 0 ? r : check_free(&n->subnet6, &taken, n->name, NULL, 0, e);
     vec_done(&taken);
     return r;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Networks, links, addresses, ports. A network is a bridge with subnets, or a host's link that zones join by a bridge or by
- * macvlan; a zone's link is a veth pair with one end in the zone's network namespace, or a macvlan in it; published ports are elements of maps in one nft table of our own.
- * Never touches a foreign table, chain or link. Sources: rtnetlink(7), nft(8), libnl, libnftnl/libnftables.
- */
+ * macvlan; a zone's link is a veth pair with one end in the zone's network namespace, or a macvlan in it; published ports are
+ * elements of maps in one nft table of our own. Never touches a foreign table, chain or link. Sources: rtnetlink(7), nft(8),
+ * libnl, libnftnl/libnftables. */
 #pragma once
 #include "base/err.h"
 #include "specs/specs.h"
@@ -59,7 +59,11 @@ int net_network_make(const char *instance, const struct spec_network *s, const s
 /* Would a network of our own that is to come up, or does one that is up, hide a route, an address, a gateway or a resolver that the
  * host has by now? conflict, which says which. What is on its own bridge is its own, and the host's resolver may be a zone. */
 struct net_pool; /* which addresses of a network are taken */
-int net_network_check_host(const struct net_network *n, struct net_pool *pool, struct err *e);
+struct net_host;
+int net_network_check_host(const struct net_host *h, const struct net_network *n, struct net_pool *pool,
+                           struct err *e);
+int net_host_read(struct net_host **out, struct err *e); /* what this host has now: once for all networks */
+void net_host_free(struct net_host *h);                  /* NULL is fine */
 /* What the network hangs on: nothing but success for networks of our own; a bridge or macvlan network needs its parent,
  * there (not_found) and up, free for a bridge of ours (conflict). Sets n->bridge. */
 int net_network_attach(struct net_ctx *c, struct net_network *n, struct err *e);
@@ -122,12 +126,12 @@ bool net_tables_current(struct net_ctx *c);
 /* Zones of `from` may open connections to zones of `to`, or no longer. Idempotent; the table must be there. */
 int net_network_reach(struct net_ctx *c, const struct net_network *from, const struct net_network *to,
                       bool on, struct err *e);
-/* A host program (or another zone) that holds this port on this address: 0 free, or conflict naming the
- * pid/program. */
-#define NET_PORT_BITS 8192u /* bytes: a bit for each port */
+#define NET_PORTS_BYTES 8192u /* a bit for each port */
 /* Which ports may be in use, from the kernel's tables, which lack what is bound and does not listen: where to ask for each of a
  * long range would stall everybody. SCTP: all. */
-void net_ports_used(enum spec_proto proto, unsigned char used[NET_PORT_BITS]);
+void net_ports_used(enum spec_proto proto, unsigned char used[NET_PORTS_BYTES]);
+/* A host program (or another zone) that holds this port on this address: 0 free, or conflict naming the
+ * pid/program. */
 int net_port_check(const struct spec_port *p, struct err *e);
 
 /* ---- a zone's link: what the plan says, applied and undone by zone-sup ---- */
@@ -256,13 +260,13 @@ int net_watch_links(struct net_watch *w, char *const *parents, char *const *brid
 bool net_watch_ends(struct net_watch *w, char ***names);
 
 /* ---- rules between zones ---- */
-struct net_guard { /* a network's rules, in their order; deny: what no rule allows; neither: none are left */
+/* A network's rules, in their order; deny: what no rule allows; neither: none are left. closed: something is denied on it, and what
+ * is addressed to no zone (broadcast, multicast, link-local) does not pass. */
+struct net_guard {
     const struct net_network *net;
     const struct spec_rule *rules;
     unsigned nrules;
-    bool deny;
-    bool
-        closed; /* something is denied on it: what is addressed to no zone (broadcast, multicast, link-local) does not pass */
+    bool deny, closed;
 };
 struct net_member {  /* an address of somebody that rules name */
     const char *who; /* as net_rule_who gives it */

@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/proc.h"
 #include "storage/store.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -130,10 +131,7 @@ int img_mark_save(struct img_store *s, const char *key, const char *diff_id,
 {
     char path[64];
     auto_js json *o = js_object();
-    auto_free char *boot = NULL;
-    if (file_read(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 64, &boot, NULL, e) < 0)
-        return -EIO;
-    boot[strcspn(boot, "\n")] = '\0';
+    auto_free char *boot = proc_boot_id();
     js_set_str(o, "diff_id", diff_id);
     js_set_int(o, "entries", (int64_t)st->entries);
     js_set_int(o, "bytes", (int64_t)st->bytes);

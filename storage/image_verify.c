@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/path.h"
+#include "base/proc.h"
 #include "storage/store.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -218,12 +219,10 @@ void img_recover(struct stor_pool *p)
 {
     struct img_store *s = NULL;
     struct old o = {.pool = p};
-    auto_free char *boot = NULL;
-    if (!file_exists(p->fd, "images") || img_store_open(p, &s, NULL) < 0)
+    auto_free char *boot = proc_boot_id();
+    if (!*boot || !file_exists(p->fd, "images") || img_store_open(p, &s, NULL) < 0)
         return;
-    if (file_read(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 64, &boot, NULL, NULL) == 0) {
-        snprintf(o.boot, sizeof(o.boot), "%.*s", (int)strcspn(boot, "\n"), boot);
-        (void)each_mark(s, drop_unsure, &o, NULL);
-    }
+    snprintf(o.boot, sizeof(o.boot), "%s", boot);
+    (void)each_mark(s, drop_unsure, &o, NULL);
     img_store_free(s);
 }

@@ -155,11 +155,13 @@ static struct zone *zone_of(const struct apply_item *it)
     return registry_find(it->job->d, it->spec->zone);
 }
 
-static void set_aside(struct apply_item *it, const struct zone *z)
+static void set_aside(struct apply_item *it, struct zone *z)
 {
     if (it->aside)
         return;
     it->aside = true;
+    if (it->old && !z->ephemeral) /* a file that is mended by now is what it has */
+        (void)lease_load(it->job->d, z, NULL);
     it->was = z->lease;
     it->was.links = xcalloc(z->lease.nlinks + 1, sizeof(*it->was.links));
     for (unsigned i = 0; i < z->lease.nlinks; i++)

@@ -175,7 +175,7 @@ static bool settle(struct zone *z)
     if (z->boot == was)
         return false;
     z->boot_start_no = z->start_no;
-    z->d->boot_unsaved = true;
+    z->d->boot_unsaved |= z->boot == BOOT_REFUSED; /* of one that started the number says so */
     return true;
 }
 
@@ -255,12 +255,9 @@ static void refuse_circles(struct zone **all, unsigned n)
             boot_refused(all[i], "it depends on zones that wait for each other");
 }
 
-void boot_zone_changed(struct zd *d)
+static void look_at_all(struct zd *d)
 {
-    if (!d->booting || d->in_boot)
-        return;
     unsigned n;
-    d->in_boot = true;
     auto_free struct zone **all = registry_sorted(d, &n);
     for (bool again = true; again;) { /* who waits for one that is refused is refused */
         again = false;
@@ -268,10 +265,34 @@ void boot_zone_changed(struct zd *d)
             again |= settle(all[i]) | (waits(all[i]) && look_at(all[i]));
     }
     refuse_circles(all, n);
-    d->in_boot = d->booting = false;
-    for (unsigned i = 0; i < n; i++)
-        d->booting |= all[i]->boot == BOOT_WAITS;
-    if (d->boot_unsaved)
+}
+
+/* held: some wait for others, and are not being started. */
+static bool settle_all(struct zd *d, bool *held)
+{
+    bool booting = *held = false;
+    for (unsigned i = 0; i < d->table_size; i++)
+        for (struct zone *z = d->table[i]; z; z = z->next) {
+            (void)settle(z);
+            booting |= z->boot == BOOT_WAITS;
+            *held |= waits(z);
+        }
+    return booting;
+}
+
+void boot_zone_changed(struct zd *d)
+{
+    bool held;
+    if (!d->booting || d->in_boot || d->shutting_down)
+        return;
+    d->in_boot = true;
+    d->booting = settle_all(d, &held);
+    if (held) {
+        look_at_all(d);
+        d->booting = settle_all(d, &held);
+    }
+    d->in_boot = false;
+    if (d->boot_unsaved || !d->booting)
         save(d);
 }
 

@@ -112,7 +112,11 @@ int op_delete(struct zd *d, struct zone *z, struct zd_request *r, bool force, st
         return -EBUSY;
     if (alive) {
         int k = op_begin(z, OP_DELETE, r, e);
-        return k != 0 ? (k < 0 ? k : 0) : ask_to_stop(z, 0, true, e);
+        if (k == 0 && ask_to_stop(z, 0, true, e) < 0) {
+            struct err copy = *e; /* r is answered by this */
+            op_end(z, &copy, NULL);
+        }
+        return k < 0 ? k : 0;
     }
     int k = store_delete(d, z, e);
     if (k == 0)

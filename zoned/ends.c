@@ -4,8 +4,8 @@
  * at starts and stops every end is for a moment in no bridge. Must never wait for a zone. */
 #include "base/log.h"
 #include "base/str.h"
+#include "zoned/look_later.h"
 #include "zoned/networks.h"
-#include <systemd/sd-event.h>
 
 #define PAUSE_US 300000u
 
@@ -38,24 +38,33 @@ static void look_at(struct zone *z, char *const *names)
     }
 }
 
-/* Without a PID 1 its links go, and it does not. */
-static bool is_quiet(const struct zone *z)
+bool links_at_rest(const struct zone *z)
 {
     return zone_is_up(z) && z->pid > 0 && z->op == OP_NONE && !z->updating;
 }
 
 void ends_look_at(struct zone *z)
 {
-    if (is_quiet(z))
+    if (links_at_rest(z))
         look_at(z, NULL);
+}
+
+static bool is_told(const struct zone *z, char *const *names)
+{
+    bool told = !names;
+    for (unsigned i = 0; i < z->plan->links.len && !told; i++)
+        told = strv_has(names, z->plan->links.at[i].host_ifname);
+    return told;
 }
 
 static void look_at_all(struct zd *d, char *const *names)
 {
     for (unsigned i = 0; i < d->table_size; i++)
         for (struct zone *z = d->table[i]; z; z = z->next)
-            if (is_quiet(z))
+            if (links_at_rest(z))
                 look_at(z, names);
+            else if (zone_is_up(z) && is_told(z, names))
+                z->links_told = true;
 }
 
 void ends_look_at_all(struct zd *d)
@@ -63,19 +72,15 @@ void ends_look_at_all(struct zd *d)
     look_at_all(d, NULL);
 }
 
-static int on_pause(sd_event_source *s, uint64_t usec, void *arg)
+static void look_at_told(struct zd *d)
 {
-    struct zd *d = arg;
     char **names = NULL;
-    d->ends_pause = sd_event_source_disable_unref(d->ends_pause);
     if (net_watch_ends(d->net_watch, &names))
         look_at_all(d, names);
     strv_free(names);
-    return 0;
 }
 
 void ends_told(struct zd *d)
 {
-    if (!d->ends_pause)
-        (void)sd_event_add_time_relative(d->event, &d->ends_pause, CLOCK_MONOTONIC, PAUSE_US, 0, on_pause, d);
+    look_later(d, &d->ends_later, PAUSE_US, look_at_told);
 }

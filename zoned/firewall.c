@@ -110,21 +110,18 @@ static struct net_guard *guards(struct zd *d, const char *without, char ***whos)
 {
     struct net_guard *g = xcalloc(d->networks.len + 1, sizeof(*g));
     for (unsigned i = 0; i < d->networks.len; i++) {
-        struct net_entry *n = &d->networks.at[i];
+        const struct net_entry *n = &d->networks.at[i];
         g[i].net = &n->net;
-        n->closed = false;
         if (str_eq(n->net.name, without))
             continue;
         g[i].rules = firewall_rules(n->spec, &g[i].nrules);
-        n->closed = g[i].deny = n->spec->deny;
+        g[i].closed = g[i].deny = n->spec->deny;
         for (unsigned k = 0; k < g[i].nrules; k++) {
-            n->closed |= !g[i].rules[k].allow;
+            g[i].closed |= !g[i].rules[k].allow;
             add_who(whos, &g[i].rules[k].from);
             add_who(whos, &g[i].rules[k].to);
         }
     }
-    for (unsigned i = 0; i < d->networks.len; i++)
-        g[i].closed = d->networks.at[i].closed;
     *whos = sorted_set(*whos);
     return g;
 }
@@ -156,27 +153,39 @@ static bool some_up(const struct zd *d)
     return false;
 }
 
+/* Who is judged and which networks are closed, as of these guards. on: now; else as before, which closed and whos keep. */
+static void judge_by(struct zd *d, const struct net_guard *g, bool on, bool *closed, char ***whos)
+{
+    char **was = d->judged;
+    d->judged = *whos;
+    *whos = was;
+    for (unsigned i = 0; i < d->networks.len; i++) {
+        struct net_entry *n = &d->networks.at[i];
+        if (on)
+            closed[i] = n->closed;
+        n->closed = on ? g[i].closed : closed[i];
+    }
+}
+
 int firewall_load(struct zd *d, const char *without, struct err *e)
 {
-    char **whos = NULL, **old = d->judged;
+    char **whos = NULL;
     members v = {0};
     struct net_guard *g = guards(d, without, &whos);
-    char **gone = missing_in(whos, old);
-    d->judged = whos;
+    auto_free bool *closed = xcalloc(d->networks.len + 1, sizeof(*closed));
+    judge_by(d, g, true, closed, &whos);
+    char **gone = missing_in(d->judged, whos);
     all_members(d, &v);
-    int r = some_up(d) ? net_rules_load(d->net, g, d->networks.len, whos, gone, v.at, v.len, e) : 0;
+    int r = some_up(d) ? net_rules_load(d->net, g, d->networks.len, d->judged, gone, v.at, v.len, e) : 0;
+    if (r < 0) /* what is loaded is what was */
+        judge_by(d, g, false, closed, &whos);
     vec_done(&v);
     for (unsigned i = 0; i < d->networks.len; i++)
         free((void *)g[i].rules);
     free(g);
     strv_free(gone);
-    if (r < 0) { /* what is loaded is what was */
-        d->judged = old;
-        strv_free(whos);
-        return r;
-    }
-    strv_free(old);
-    return 0;
+    strv_free(whos);
+    return r;
 }
 
 static bool judges(const struct zd *d)

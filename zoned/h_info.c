@@ -10,6 +10,7 @@
 #include "zoned/etc_files.h"
 #include "zoned/handlers.h"
 #include "zoned/networks.h"
+#include "zoned/op.h"
 #include "zoned/ops.h"
 #include "zoned/statistics.h"
 #include "zoned/zoned.h"
@@ -399,6 +400,7 @@ static int on_shutdown_over(sd_event_source *s, uint64_t usec, void *arg)
         err_hint(&e, "zonectl holders NAME names what blocks one; zoned runs on, ask it again");
         d->shutting_down = false;
         zd_reply_error(take_ptr(&d->shutdown_request), &e, NULL);
+        boot_zone_changed(d); /* it goes on, too */
     }
     str_done(&left);
     return 0;
@@ -411,7 +413,10 @@ static int on_shutdown_deadline(sd_event_source *s, uint64_t usec, void *arg)
     auto_free struct zone **all = registry_sorted(d, &n);
     for (unsigned i = 0; i < n && d->shutdown_request; i++) {
         struct err e = {0};
-        if (all[i]->plan && op_stop(d, all[i], NULL, 0, true, OP_STOP, &e) < 0)
+        int r = !all[i]->plan           ? 0
+                : all[i]->op == OP_NONE ? op_stop(d, all[i], NULL, 0, true, OP_STOP, &e)
+                                        : ask_to_stop(all[i], 0, true, &e);
+        if (r < 0)
             log_warning("shutdown: %s", e.text);
         all[i]->operator_stop = false;
     }
@@ -426,12 +431,10 @@ int h_shutdown(struct zd *d, struct zd_request *r, struct err *e)
     if (d->shutting_down)
         return err_set(e, ERR_BUSY, EALREADY, "a shutdown is under way");
     d->shutting_down = true;
-    d->booting = false;
     d->shutdown_request = r;
-    int64_t timeout = js_get_int(zd_body_of(r), "timeout_ms", -1);
-    if (timeout >= 0)
-        (void)sd_event_add_time_relative(d->event, NULL, CLOCK_MONOTONIC,
-                                         (uint64_t)(timeout > 86400000 ? 86400000 : timeout) * 1000, 0,
+    uint64_t timeout = given_timeout(zd_body_of(r), UINT64_MAX);
+    if (timeout != UINT64_MAX)
+        (void)sd_event_add_time_relative(d->event, NULL, CLOCK_MONOTONIC, timeout * 1000, 0,
                                          on_shutdown_deadline, d);
     boot_shutdown_step(d);
     return 0;

@@ -7,6 +7,8 @@
 #include "zoned/networks.h"
 #include <errno.h>
 
+#define SOURCES_MAX 256u /* each is reckoned with all others, and meanwhile nobody else is answered */
+
 struct planned {
     char *text;
     const char *file;
@@ -151,6 +153,8 @@ int h_plan(struct zd *d, struct zd_request *r, struct err *e)
     size_t n = js_len(sources);
     if (!n)
         return err_set(e, ERR_INVALID, EINVAL, "sources: is empty: no zone is asked for");
+    if (n > SOURCES_MAX)
+        return err_set(e, ERR_LIMIT, E2BIG, "sources: %zu specs at once (at most %u)", n, SOURCES_MAX);
     struct plan_job j = {.at = xcalloc(n, sizeof(*j.at)), .asks = xcalloc(n, sizeof(*j.asks))};
     char **edits = js_get_strv(body, "set");
     int k = 0;

@@ -393,12 +393,8 @@ int h_put_zone(struct zd *d, struct zd_request *r, struct err *e)
 {
     struct zone *z;
     int k = zone_to_change(d, r, &z, e);
-    const char *text = js_get_str(js_get(zd_body_of(r), "source"), "text", NULL);
-    if (k < 0)
-        return k;
-    if (!text)
-        return err_set(e, ERR_INVALID, EINVAL, "the request has no source.text");
-    return change_zone(d, z, r, text, NULL, false, e);
+    const char *text = js_get_str(js_get(zd_body_of(r), "source"), "text", "");
+    return k < 0 ? k : change_zone(d, z, r, text, NULL, false, e);
 }
 
 int h_verify_spec(struct zd *d, struct zd_request *r, struct err *e)
@@ -432,21 +428,11 @@ int h_verify_spec(struct zd *d, struct zd_request *r, struct err *e)
 }
 
 /* A name for a run that was given none: from the image, with four random hex digits. */
-void make_up_name(struct zd *d, const char *image, char out[SPEC_NAME_MAX + 1])
+void make_up_name(struct zd *d, char out[SPEC_NAME_MAX + 1])
 {
-    char base[20] = "";
-    const char *from = image ? image : "zone";
-    const char *slash = strrchr(from, '/');
-    from = slash ? slash + 1 : from;
-    size_t n = 0;
-    for (; *from && n < 16 && *from != ':' && *from != '.'; from++) {
-        char c = *from >= 'A' && *from <= 'Z' ? (char)(*from + 32) : *from;
-        if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c == '-' && n))
-            base[n++] = c;
-    }
     do {
         uint16_t x = 0;
         (void)!getrandom(&x, sizeof(x), 0);
-        snprintf(out, SPEC_NAME_MAX + 1, "%s-%04x", n ? base : "zone", x);
+        snprintf(out, SPEC_NAME_MAX + 1, "zone-%04x", x);
     } while (registry_find(d, out));
 }

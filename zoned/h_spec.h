@@ -10,7 +10,7 @@ int create_from_request(struct zd *d, struct zd_request *r, const char *name, bo
 /* imagespec.c: adds to the text what the image of the store says (volumes, with publish_all ports); notes: an array of texts. */
 int spec_add_image(struct zd *d, const char *file, bool publish_all, char **text, json *notes,
                    struct problems *ps, struct err *e);
-void make_up_name(struct zd *d, const char *image, char out[SPEC_NAME_MAX + 1]);
+void make_up_name(struct zd *d, char out[SPEC_NAME_MAX + 1]);
 const char *spec_source_file(const json *source); /* borrowed; what errors name where no file was said */
 /* Of a key that edits give twice only one can be meant; a list's [] and a += go on. */
 int check_once(char *const *edits, const char *path, struct problems *ps, struct err *e);

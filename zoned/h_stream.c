@@ -35,7 +35,7 @@ int h_run_zone(struct zd *d, struct zd_request *r, struct err *e)
     if (!detach && !zd_wants_upgrade(r))
         return err_set(e, ERR_USAGE, EPROTO, "run needs a connection that can be upgraded, or detach");
     if (!name) {
-        make_up_name(d, js_get_str(body, "image", NULL), made_up);
+        make_up_name(d, made_up);
         name = made_up;
     }
     int k = create_from_request(d, r, name, rm, &z, e);
@@ -150,24 +150,19 @@ int h_exec_zone(struct zd *d, struct zd_request *r, struct err *e)
     return k < 0 ? k : -EBUSY;
 }
 
-static int attach(struct zd *d, struct zd_request *r, bool console, struct err *e)
+int h_attach_zone(struct zd *d, struct zd_request *r, struct err *e)
 {
     const json *body = zd_body_of(r);
     json *m = js_object();
     js_set_str(m, "op", "attach");
-    js_set_bool(m, "console", console);
     set_if(m, "stdin", body);
     set_if(m, "rows", body);
     set_if(m, "cols", body);
     return stream_verb(d, r, m, e);
 }
 
-int h_attach_zone(struct zd *d, struct zd_request *r, struct err *e)
-{
-    return attach(d, r, false, e);
-}
-
+/* The client differs, by its escape. */
 int h_console_zone(struct zd *d, struct zd_request *r, struct err *e)
 {
-    return attach(d, r, true, e);
+    return h_attach_zone(d, r, e);
 }

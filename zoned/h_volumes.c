@@ -103,11 +103,17 @@ int h_delete_volume(struct zd *d, struct zd_request *r, struct err *e)
         return k;
     unsigned n;
     auto_free struct zone **all = registry_sorted(d, &n);
-    for (unsigned i = 0; i < n; i++)
+    for (unsigned i = 0; i < n; i++) {
         if (store_names(d, all[i], uses, name) || (all[i]->plan && uses(all[i]->plan->spec, name))) {
             err_set(e, ERR_BUSY, EBUSY, "volume %s is used by zone %s", name, all[i]->name);
             return err_hint(e, "delete the zone or unset its filesystems entry first");
         }
+        if (all[i]->file_bad) { /* what is in a volume does not come back */
+            err_set(e, ERR_BUSY, EBUSY, "volume %s may be used by zone %s, whose spec cannot be read: %.300s",
+                    name, all[i]->name, all[i]->error ? all[i]->error : "-");
+            return err_hint(e, "mend the spec, or delete the zone");
+        }
+    }
     k = stor_volume_discard(d->pool, name, e);
     if (k < 0)
         return k;

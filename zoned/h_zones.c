@@ -86,10 +86,10 @@ static int dry_run(struct zd *d, struct zone *z, struct zd_request *r, struct er
     return 0;
 }
 
-static uint64_t given_timeout(const json *body, uint64_t absent)
+uint64_t given_timeout(const json *body, uint64_t absent)
 {
     int64_t given = js_get_int(body, "timeout_ms", -1);
-    return given < 0 ? absent : given > 86400000 ? 86400000 : (uint64_t)given;
+    return given < 0 ? absent : given > TIMEOUT_MAX_MS ? TIMEOUT_MAX_MS : (uint64_t)given;
 }
 
 int h_start_zone(struct zd *d, struct zd_request *r, struct err *e)
@@ -100,10 +100,12 @@ int h_start_zone(struct zd *d, struct zd_request *r, struct err *e)
         return k;
     if (js_get_bool(zd_body_of(r), "dry_run", false))
         return dry_run(d, z, r, e);
-    uint64_t patience = given_timeout(zd_body_of(r), UINT64_MAX);
-    if (patience != UINT64_MAX)
-        op_patience(d, z->name, r, patience);
-    return op_start(d, z, r, NULL, e);
+    uint64_t patience = given_timeout(zd_body_of(r), UINT64_MAX), id = zd_request_id(r);
+    auto_free char *name = xstrdup(z->name);
+    k = op_start(d, z, r, NULL, e);
+    if (k == 0 && patience != UINT64_MAX)
+        op_patience(d, name, id, patience);
+    return k;
 }
 
 static uint64_t timeout_of(const struct zone *z, const json *body)
@@ -410,7 +412,7 @@ int h_wait_zone(struct zd *d, struct zd_request *r, struct err *e)
     if (strcmp(what, "running") && strcmp(what, "stopped") && strcmp(what, "healthy"))
         return err_set(e, ERR_INVALID, EINVAL, "for=%s is not known (running, stopped, healthy)", what);
     const char *t = zd_query(r, "timeout_ms");
-    if (t && parse_u64(t, 86400000, &timeout) < 0)
+    if (t && parse_u64(t, TIMEOUT_MAX_MS, &timeout) < 0)
         return err_set(e, ERR_INVALID, EINVAL, "timeout_ms=%s is no number of milliseconds", t);
     if (t && !timeout)
         timeout = 1; /* 0 is "look and say", not "for ever" */

@@ -3,6 +3,10 @@
 #pragma once
 #include "zoned/zoned.h"
 
+#define TIMEOUT_MAX_MS 86400000u
+/* timeout_ms of a body, a day at most. h_zones.c */
+uint64_t given_timeout(const json *body, uint64_t absent);
+
 /* handlers, by file */
 int h_list_zones(struct zd *, struct zd_request *, struct err *);
 int h_create_zone(struct zd *, struct zd_request *, struct err *);

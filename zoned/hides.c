@@ -4,17 +4,17 @@
  * zones are on it. Both are told, once: by an event, the log, network show and doctor. */
 #include "base/log.h"
 #include "base/str.h"
+#include "zoned/look_later.h"
 #include "zoned/networks.h"
 #include <errno.h>
-#include <systemd/sd-event.h>
 
 #define PAUSE_US 1000000u /* routes follow the address */
 
-static int check(const struct net_entry *n, struct err *e)
+static int check(const struct net_host *h, const struct net_entry *n, struct err *e)
 {
     if (spec_network_joins_lan(n->net.type)) /* that LAN is the host's own */
         return 0;
-    int r = net_network_check_host(&n->net, n->pool, e);
+    int r = net_network_check_host(h, &n->net, n->pool, e);
     if (r == -EEXIST)
         err_hint(e,
                  "take it from the host, or give the zones another network: zonectl network create NET, then "
@@ -36,47 +36,59 @@ static void tell(struct zd *d, struct net_entry *n, const char *hides)
     event_publish(d, hides ? "network-conflict" : "network-conflict-gone", NULL, extra);
 }
 
+static int look_at(struct zd *d, const struct net_host *h, struct net_entry *n, struct err *e)
+{
+    int r = check(h, n, e);
+    if (r == 0 || r == -EEXIST)
+        tell(d, n, r < 0 ? e->text : NULL);
+    return r;
+}
+
 int hides_look_at(struct zd *d, struct net_entry *n, struct err *e)
 {
-    struct err own = {0};
-    int r = check(n, &own);
-    if (r == 0 || r == -EEXIST)
-        tell(d, n, r < 0 ? own.text : NULL);
-    if (r < 0 && e)
-        *e = own;
+    struct net_host *h;
+    int r = net_host_read(&h, e);
+    if (r < 0)
+        return r;
+    r = look_at(d, h, n, e);
+    net_host_free(h);
     return r;
 }
 
 void hides_look(struct zd *d)
 {
-    for (unsigned i = 0; i < d->networks.len; i++)
-        (void)hides_look_at(d, &d->networks.at[i], NULL);
-}
-
-static int on_pause(sd_event_source *s, uint64_t usec, void *arg)
-{
-    struct zd *d = arg;
-    d->hides_pause = sd_event_source_disable_unref(d->hides_pause);
-    hides_look(d);
-    return 0;
+    struct net_host *h;
+    struct err e = {0};
+    if (!d->networks.len)
+        return;
+    if (net_host_read(&h, &e) < 0) {
+        log_warning("what networks hide of the host is not known: %s", e.text);
+        return;
+    }
+    for (unsigned i = 0; i < d->networks.len; i++) {
+        struct err own = {0};
+        (void)look_at(d, h, &d->networks.at[i], &own);
+    }
+    net_host_free(h);
 }
 
 void hides_look_soon(struct zd *d)
 {
-    if (!d->hides_pause)
-        (void)sd_event_add_time_relative(d->event, &d->hides_pause, CLOCK_MONOTONIC, PAUSE_US, 0, on_pause,
-                                         d);
+    look_later(d, &d->hides_later, PAUSE_US, hides_look);
 }
 
 int hides_doctor(const struct zd *d, struct err *e)
 {
-    for (unsigned i = 0; i < d->networks.len; i++) {
+    struct net_host *h;
+    int r = net_host_read(&h, e);
+    if (r < 0)
+        return r;
+    for (unsigned i = 0; i < d->networks.len && r == 0; i++) {
         const struct net_entry *n = &d->networks.at[i];
-        int r = check(n, e);
+        r = check(h, n, e);
         if (r == -EEXIST && n->up)
-            return err_prefix(e, "zones run on, and the host does not reach that");
-        if (r < 0)
-            return r;
+            err_prefix(e, "zones run on, and the host does not reach that");
     }
-    return 0;
+    net_host_free(h);
+    return r;
 }

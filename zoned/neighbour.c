@@ -4,6 +4,7 @@
  * of its own: the watch tells who made it. */
 #include "base/log.h"
 #include "base/str.h"
+#include "zoned/look_later.h"
 #include "zoned/networks.h"
 #include "zoned/resolver.h"
 #include "zoned/zoned.h"
@@ -117,14 +118,6 @@ void neighbour_repair(struct zd *d)
     event_publish(d, "network-repaired", NULL, NULL);
 }
 
-static int on_pause(sd_event_source *s, uint64_t usec, void *arg)
-{
-    struct zd *d = arg;
-    d->net_pause = sd_event_source_disable_unref(d->net_pause);
-    neighbour_hooks(d);
-    return 0;
-}
-
 /* Who turns forwarding on for all wants what is not ours to pass; who turns it off takes it from our links too. */
 static void put_right(struct zd *d)
 {
@@ -151,8 +144,8 @@ static int on_change(sd_event_source *s, int fd, uint32_t revents, void *arg)
         hides_look_soon(d);
     if (found & NET_WATCH_ENDS)
         ends_told(d);
-    if ((found & NET_WATCH_OTHERS) && !d->net_pause)
-        (void)sd_event_add_time_relative(d->event, &d->net_pause, CLOCK_MONOTONIC, PAUSE_US, 0, on_pause, d);
+    if (found & NET_WATCH_OTHERS)
+        look_later(d, &d->hooks_later, PAUSE_US, neighbour_hooks);
     return 0;
 }
 
@@ -191,10 +184,10 @@ int neighbour_open(struct zd *d, struct err *e)
 
 void neighbour_close(struct zd *d)
 {
-    d->net_pause = sd_event_source_disable_unref(d->net_pause);
-    d->hides_pause = sd_event_source_disable_unref(d->hides_pause);
-    d->ends_pause = sd_event_source_disable_unref(d->ends_pause);
-    d->links_pause = sd_event_source_disable_unref(d->links_pause);
+    look_never(&d->hooks_later);
+    look_never(&d->hides_later);
+    look_never(&d->ends_later);
+    look_never(&d->links_later);
     d->net_changed = sd_event_source_disable_unref(d->net_changed);
     net_watch_close(d->net_watch);
     d->net_watch = NULL;

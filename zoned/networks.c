@@ -238,6 +238,7 @@ int network_create(struct zd *d, struct spec_network *spec, struct err *e)
         return r;
     }
     add(d, &n, take_ptr(&s));
+    network_find(d, n.name)->parent_index = if_nametoindex(n.parent);
     lease_network_there(d, n.name);
     parents_follow(d);
     event_of(d, "network-created", "network", n.name);

@@ -76,6 +76,8 @@ void parents_follow(struct zd *d);    /* there are other networks */
 void parents_look(struct zd *d);      /* such a link came, went or changed */
 void parents_look_soon(struct zd *d); /* … and there may be more to come */
 void parents_look_at(struct zone *z); /* at one zone that was not known to run */
+void parents_look_at_told(
+    struct zone *z); /* … or of whose links something was told while they were changed */
 int parents_doctor(const struct zd *d, struct err *e);
 
 /* hides.c: routes and addresses of the host that networks hide */
@@ -87,6 +89,9 @@ int hides_doctor(const struct zd *d, struct err *e);
 void ends_told(struct zd *d); /* the kernel named some */
 void ends_look_at_all(struct zd *d);
 void ends_look_at(struct zone *z); /* at one zone, all of its */
+/* The zone's links are as its plan says, nothing changes them, and it has a PID 1, without which they go; what is told of them
+ * meanwhile waits (z->links_told). */
+bool links_at_rest(const struct zone *z);
 
 /* firewalld.c */
 /* These bridges, and no other of ours, are in firewalld's zone "trusted", now and whenever it comes. Returns at once. */

@@ -59,6 +59,7 @@ void op_end(struct zone *z, const struct err *e, const struct problems *ps)
 {
     z->op = OP_NONE;
     z->deadline = sd_event_source_disable_unref(z->deadline);
+    parents_look_at_told(z);
     op_answer(z, e, ps);
     js_free(z->messages);
     z->messages = NULL;
@@ -106,11 +107,17 @@ static int on_patience(sd_event_source *s, uint64_t usec, void *arg)
     return 0;
 }
 
-void op_patience(struct zd *d, const char *zone, const struct zd_request *r, uint64_t timeout_ms)
+void op_patience(struct zd *d, const char *zone, uint64_t request, uint64_t timeout_ms)
 {
     sd_event_source *s = NULL;
+    const struct zone *z = registry_find(d, zone);
+    bool waits = false;
+    for (unsigned i = 0; z && i < z->waiters.len; i++)
+        waits |= zd_request_id(z->waiters.at[i]) == request;
+    if (!waits) /* answered already */
+        return;
     struct patience *p = xcalloc(1, sizeof(*p));
-    *p = (struct patience){.d = d, .request = zd_request_id(r), .ms = timeout_ms};
+    *p = (struct patience){.d = d, .request = request, .ms = timeout_ms};
     snprintf(p->zone, sizeof(p->zone), "%s", zone);
     if (sd_event_add_time_relative(d->event, &s, CLOCK_MONOTONIC, timeout_ms * 1000, 0, on_patience, p) < 0) {
         free(p);
@@ -166,6 +173,7 @@ void release_run_state(struct zone *z)
     z->range = -1;
     z->pid = 0;
     z->missing = 0;
+    z->links_told = false;
     z->refresh = NULL;
     z->healthy = -1;
     z->restarts = 0;

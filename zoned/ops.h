@@ -6,8 +6,8 @@
 /* ops.c: the operations */
 int op_may_start(const struct zd *d, struct err *e); /* busy: zoned is shutting down */
 int op_start(struct zd *d, struct zone *z, struct zd_request *r, struct session_start *s, struct err *e);
-/* Who asks, r, waits no longer than this for the end of the operation that follows, which goes on. */
-void op_patience(struct zd *d, const char *zone, const struct zd_request *r, uint64_t timeout_ms);
+/* Who asked (zd_request_id), if the answer is due yet, waits no longer than this for the end of the zone's operation, which goes on. */
+void op_patience(struct zd *d, const char *zone, uint64_t request, uint64_t timeout_ms);
 int op_stop(struct zd *d, struct zone *z, struct zd_request *r, uint64_t timeout_ms, bool force,
             enum op_kind kind, struct err *e);
 int op_delete(struct zd *d, struct zone *z, struct zd_request *r, bool force, struct err *e);

@@ -6,13 +6,13 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "zoned/look_later.h"
 #include "zoned/networks.h"
 #include "zoned/ops.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
 #include <stdio.h>
-#include <systemd/sd-event.h>
 
 #define PAUSE_US 200000u /* what others do, and what we do about it, is told in many messages */
 
@@ -57,6 +57,10 @@ static void look_at_zone(struct zone *z, const struct net_entry *n, bool there)
 {
     struct err e = {0};
     bool missing = false;
+    if (!links_at_rest(z)) {
+        z->links_told = true;
+        return;
+    }
     for (unsigned i = 0; i < z->plan->links.len; i++) {
         if (!on(z, i, n))
             continue;
@@ -87,6 +91,14 @@ void parents_look_at(struct zone *z)
     for (unsigned i = 0; i < z->d->networks.len && zone_is_up(z); i++)
         if (hangs(&z->d->networks.at[i]))
             look_at_zone(z, &z->d->networks.at[i], !z->d->networks.at[i].lost);
+}
+
+void parents_look_at_told(struct zone *z)
+{
+    if (!z->links_told || !zone_is_up(z) || !links_at_rest(z))
+        return;
+    z->links_told = false;
+    parents_look_at(z);
 }
 
 /* ---- a network ---- */
@@ -153,19 +165,9 @@ void parents_look(struct zd *d)
             look_at_bridge(d, &d->networks.at[i]);
 }
 
-static int on_pause(sd_event_source *s, uint64_t usec, void *arg)
-{
-    struct zd *d = arg;
-    d->links_pause = sd_event_source_disable_unref(d->links_pause);
-    parents_look(d);
-    return 0;
-}
-
 void parents_look_soon(struct zd *d)
 {
-    if (!d->links_pause)
-        (void)sd_event_add_time_relative(d->event, &d->links_pause, CLOCK_MONOTONIC, PAUSE_US, 0, on_pause,
-                                         d);
+    look_later(d, &d->links_later, PAUSE_US, parents_look);
 }
 
 int parents_doctor(const struct zd *d, struct err *e)

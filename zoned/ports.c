@@ -58,7 +58,7 @@ static void add(struct zd *d, struct zone *z, const struct spec_port *p)
 static void check_host(struct zd *d, const struct zone *z, const struct spec_port *p, const char *key,
                        struct problems *ps)
 {
-    unsigned char used[NET_PORT_BITS];
+    unsigned char used[NET_PORTS_BYTES];
     bool wide = p->host_last - p->host_first >= (int)ASKED_EACH;
     if (wide)
         net_ports_used(p->proto, used);

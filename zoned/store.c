@@ -77,10 +77,24 @@ int store_reload(struct zd *d, struct zone *z, struct problems *ps, struct err *
     return 0;
 }
 
-void store_fresh(struct zd *d, struct zone *z)
+/* The same for who only looks: what is wrong, with its lines, is the zone's error. */
+static int reload_told(struct zd *d, struct zone *z)
 {
     struct problems ps = {0};
     struct err e = {0};
+    int r = store_reload(d, z, &ps, &e);
+    if (r < 0 && ps.len) {
+        err_clear(&e);
+        (void)problems_to_line(&ps, &e);
+    }
+    if (r < 0)
+        zone_set_error(z, e.text);
+    problems_done(&ps);
+    return r;
+}
+
+void store_fresh(struct zd *d, struct zone *z)
+{
     auto_free char *path = store_path(d, z);
     uint64_t now = stamp_of(path);
     if (!now || now == z->read_stamp) /* a file that is gone is told to who needs it */
@@ -88,11 +102,8 @@ void store_fresh(struct zd *d, struct zone *z)
     if (z->op != OP_NONE ||
         z->updating) /* what is under way goes by the spec that it began with; the next look takes it */
         return;
-    if (store_reload(d, z, &ps, &e) < 0) {
+    if (reload_told(d, z) < 0)
         z->pending = z->plan != NULL;
-        zone_set_error(z, e.text);
-    }
-    problems_done(&ps);
 }
 
 bool store_names(struct zd *d, struct zone *z, bool (*names)(const struct spec *s, const char *what),
@@ -135,19 +146,13 @@ void store_drop_text(struct zd *d, const char *name)
 /* ---- all at start ---- */
 static void load_one(struct zd *d, const char *name)
 {
-    struct err e = {0};
-    struct problems ps = {0};
     struct zone *z = registry_add(d, name);
     z->state = ZONE_CONFIGURED;
     struct err pe = {0};
     stor_zone_unstage(d->pool, name);
     if (stor_zone_staged(d->pool, name) && package_finish(d, name, &pe) < 0) /* a kill has cut it off */
         log_warning("%s", pe.text);
-    if (store_reload(d, z, &ps, &e) < 0) {
-        if (ps.len)
-            err_clear(&e), (void)problems_to_line(&ps, &e);
-        zone_set_error(z, e.text);
-    }
+    (void)reload_told(d, z);
     struct err le = {0};
     if (lease_load(d, z, &le) == 0) {
         z->state = ZONE_INSTALLED;
@@ -171,7 +176,6 @@ static void load_one(struct zd *d, const char *name)
     } else if (le.code != ENOENT) {
         zone_set_error(z, le.text);
     }
-    problems_done(&ps);
 }
 
 int store_load_all(struct zd *d, struct err *e)

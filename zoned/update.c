@@ -98,6 +98,8 @@ static void finished(struct zone *z, const json *reply, const struct err *e, voi
         if (z->plan) {
             swap_plans(z, u);
             zone_claims_back(z);
+            if (!same_to_rules(z->plan, u->plan))
+                firewall_follow(z);
         }
     } else {
         z->missing &= ~u->missing;
@@ -128,6 +130,7 @@ static void finished(struct zone *z, const json *reply, const struct err *e, voi
         sharers_refresh(z);
     if (again && zone_is_up(z))
         zone_refresh(z, again);
+    parents_look_at_told(z);
 }
 
 /* Whoever asked goes on. The change is neither done nor refused: it stays under way until the supervisor says which, or has gone. */
@@ -171,6 +174,10 @@ static int send_plan(struct zone *z, struct update *u, struct err *e)
     auto_free char *pool = division_pool_of(z->plan);
     int r = drift_heal_shared(z->d, pool_find(z->d, pool), e);
     swap_plans(z, u);
+    bool judged = !same_to_rules(z->plan, u->plan);
+    r = r < 0 || !judged
+            ? r
+            : firewall_join(z, e); /* before the new links carry anything; what goes, goes at the end */
     u->divides = !division_asks_same(z->plan->spec, u->plan->spec);
     r = r < 0 || !u->divides ? r : division_apply(z->d, z, e);
     u->divisions = z->d->divisions;
@@ -183,6 +190,8 @@ static int send_plan(struct zone *z, struct update *u, struct err *e)
         division_left(z->d);
         lease_rollback(z->d, z, &u->leases);
         zone_claims_back(z);
+        if (judged)
+            firewall_follow(z);
     }
     return r;
 }

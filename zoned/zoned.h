@@ -104,6 +104,7 @@ struct zone {
     enum zone_boot boot;
     uint64_t boot_start_no; /* while it waits */
     bool boot_way;          /* boot.c: it waits for no circle, while that is looked for */
+    bool links_told;        /* something was told of its links while they were not at rest */
     /* the one operation under way */
     enum op_kind op;
     unsigned holders;       /* of OP_COPY */
@@ -156,6 +157,7 @@ struct net_entry {
     struct dhcp *dhcp;     /* the one for zones that ask for their addresses, NULL = none does */
 };
 
+struct later;      /* look_later.h */
 struct pool_entry; /* division.h */
 struct build_job;  /* h_build.c */
 struct zd {
@@ -182,7 +184,8 @@ struct zd {
     bool drifted;                       /* … by us, and not in the kernel */
     const struct pool_entry *pool_asks; /* whose change is held against the ledger, or NULL */
     struct net_watch *net_watch;        /* of neighbour.c */
-    struct sd_event_source *net_changed, *net_pause, *hides_pause, *ends_pause, *links_pause;
+    struct sd_event_source *net_changed;
+    struct later *hooks_later, *hides_later, *ends_later, *links_later; /* looks that were asked for */
     struct firewalld *firewalld;
     char **judged;                    /* whom rules of networks name, sorted; of firewall.c */
     VEC(struct resolver *) resolvers; /* for zones on several networks, of names.c */

@@ -122,7 +122,7 @@ for x in pv:pm0 pb:pb0 po:po0; do
     is "$(tries=10 eventually false net ${x%:*} .up) $(net ${x%:*} .error)" "false network ${x%:*}: this host has no link ${x#*:}" "the link of network ${x%:*} goes: noticed within a second"
 done
 like "$(zc doctor)" "network pv: this host has no link pm0: its zones are cut off" "... doctor says so"
-is "$(field v1 '.network[0].missing') $(field b1 '.network[0].missing')" "true false" "... and the zone whose link went with it"
+is "$(tries=10 eventually true field v1 '.network[0].missing') $(field b1 '.network[0].missing')" "true false" "... and the zone whose link went with it"
 parent pm0 && parent pb0 && parent po0 bridge
 for x in pv pb po; do is "$(tries=10 eventually true net $x .up)" true "the link of network $x is there again: noticed"; done
 is "$(eventually "inet 10.39.0.5" inside v1)" "inet 10.39.0.5" "the macvlan is in the running zone again"

@@ -44,13 +44,13 @@ static void archive_done(struct sup *s, struct job *j, int wait_status)
 {
     struct err e = {0};
     read_answer(j->out_fd, wait_status, &e);
-    sup_reply(s, j->reply_id, NULL, e.code ? &e : NULL, NULL, 0);
+    job_reply(s, j, NULL, e.code ? &e : NULL);
 }
 
 static void archive_begun(struct sup *s, struct job *j, const struct err *e)
 {
     if (e)
-        sup_reply(s, j->reply_id, NULL, e, NULL, 0);
+        job_reply(s, j, NULL, e);
     else
         j->done = archive_done;
 }
@@ -84,7 +84,7 @@ int archive_request(struct sup *s, const json *m, int data_fd, int64_t reply_id,
     }
     fd_nonblock(p[0], true);
     j->out_fd = p[0];
-    j->reply_id = reply_id;
+    job_asked(s, j, reply_id);
     return 0;
 }
 

@@ -96,7 +96,7 @@ static void exec_begun(struct sup *s, struct job *j, const struct err *e)
         extra = js_object();
         js_set_int(extra, "pid", j->pid);
     }
-    sup_reply(s, j->reply_id, extra, e, NULL, 0);
+    job_reply(s, j, extra, e);
 }
 
 static struct job *exec_run(struct sup *s, struct session *x, const json *m, struct err *e)
@@ -133,6 +133,6 @@ int exec_request(struct sup *s, const json *m, int session_fd, int64_t reply_id,
         exec_refused(s, x, e);
         return -e->code;
     }
-    j->reply_id = reply_id;
+    job_asked(s, j, reply_id);
     return 0;
 }

@@ -19,6 +19,21 @@ struct job *job_add(struct sup *s, pid_t pid, int pidfd, void (*done)(struct sup
     return j;
 }
 
+void job_asked(struct sup *s, struct job *j, int64_t reply_id)
+{
+    j->reply_id = reply_id;
+    j->asked = s->conns;
+}
+
+/* Another zoned counts its requests from the first again. */
+void job_reply(struct sup *s, const struct job *j, json *extra, const struct err *e)
+{
+    if (j->reply_id >= 0 && j->asked == s->conns)
+        sup_reply(s, j->reply_id, extra, e, NULL, 0);
+    else
+        js_free(extra);
+}
+
 void job_drop(struct job *j)
 {
     j->done = NULL;
@@ -157,9 +172,13 @@ void jobs_forget(struct sup *s, void *arg)
 {
     for (unsigned i = 0; i < s->jobs.len; i++) {
         struct job *j = s->jobs.at[i];
-        if (j->arg == arg && j->begun)
-            job_drop(j); /* nobody wants it any more */
-        else if (j->arg == arg)
+        if (j->arg == arg && j->begun) { /* nobody wants it any more */
+            struct err e = {0};
+            err_set(&e, ERR_BUSY, ECANCELED, "who asked for the program has gone");
+            job_reply(s, j, NULL, &e);
+            job_drop(j);
+        } else if (j->arg == arg) {
             j->done = NULL;
+        }
     }
 }

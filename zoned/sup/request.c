@@ -273,4 +273,5 @@ void request_accept(struct sup *s, void *arg, short revents)
     sup_release(s);
     close_fd(&s->conn); /* the newest zoned is the one */
     s->conn = take_fd(&fd);
+    s->conns++;
 }

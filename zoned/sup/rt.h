@@ -69,15 +69,15 @@ struct job {
     bool timed_out;
     void (*done)(struct sup *s, struct job *j, int wait_status);
     void *arg;
-    int out_fd; /* read end of what it says, or -1 */
-    int64_t reply_id;
-    enter_fn begun; /* NULL: it runs, or nobody wants it any more */
+    int out_fd;       /* read end of what it says, or -1 */
+    int64_t reply_id; /* of the request whose answer is due, or -1; … */
+    uint64_t asked;   /* … and the connection by which it came */
+    enter_fn begun;   /* NULL: it runs, or nobody wants it any more */
     struct nspace_entry entry;
     struct nspace_child child;
     bool groups;
 };
 
-/* A request whose answer is due: conn may have changed since. */
 enum session_kind { SESSION_ZONE, SESSION_EXEC };
 struct session {
     enum session_kind kind;
@@ -124,6 +124,7 @@ struct sup {
     char **exec_env;   /* what every command of exec inherits: the plan's and the spec's environment */
     struct rt rt;
     int lock_fd, run_dirfd, conn, listen_fd, journal_fd;
+    uint64_t conns; /* how many there were: which one conn is */
     enum sup_state state;
     unsigned done; /* steps applied */
     enum plan_step step;
@@ -254,6 +255,9 @@ struct job *job_add(struct sup *s, pid_t pid, int pidfd, void (*done)(struct sup
 struct job *job_enter(struct sup *s, const struct nspace_exec *x, bool groups, enter_fn begun, void *arg,
                       struct err *e);
 void job_drop(struct job *j); /* kills it; nobody is told */
+/* Its answer is due to this request, of the zoned that is connected now; to no other. extra is stolen. */
+void job_asked(struct sup *s, struct job *j, int64_t reply_id);
+void job_reply(struct sup *s, const struct job *j, json *extra, const struct err *e);
 void job_overdue(struct sup *s, struct job *j);
 void jobs_look(struct sup *s);
 void jobs_watch(struct sup *s);
