@@ -142,6 +142,7 @@ int sup_attach_zone(struct zd *d, struct zone *z, int fd, struct err *e)
 {
     sup_detach_zone(z);
     z->sup_fd = fd;
+    fd_nonblock(fd, true); /* who is stopped reads nothing, and all others wait for us */
     int r = sd_event_add_io(d->event, &z->sup_io, fd, EPOLLIN, on_message, z);
     if (r < 0) {
         close_fd(&z->sup_fd);
@@ -196,6 +197,10 @@ int sup_request_long(struct zone *z, json *message, const int *fds, unsigned nfd
     js_set_int(message, "id", id);
     int r = sup_send(z->sup_fd, message, fds, nfds, e);
     js_free(message);
+    if (r == -EAGAIN) {
+        err_clear(e);
+        return sup_silent(z, "", e);
+    }
     if (r < 0)
         return r;
     if (done)

@@ -104,7 +104,14 @@ pids=$(ls -d /sys/fs/cgroup/*/"$inst.slice/a/pids.max" "/sys/fs/cgroup/$inst.sli
 is "$(eventually 321 cat "$pids") $(field a .spec.tasks)" "321 321" "... and the change is made, and is in the spec"
 status_is 0 "... another one is taken" zc set a tasks=323
 is "$(cat "$pids") $(field a .drifted)" "323 false" "... and made"
-zc delete --force a >/dev/null
+kill -STOP "$sup" # what it is asked fills the room for messages
+long=$(head -c 90000 /dev/zero | tr '\0' x)
+refused_at_once() { timeout 3 "$BIN/zonectl" exec -d a -- true "$long" >"$T/exec.out" 2>&1; [ $? != 124 ]; }
+tries=10 until_ok refused_at_once; ok $? "a supervisor that cannot even be asked" "$(cat "$T/exec.out")"
+status_is 6 "... a forced delete is refused" timeout 10 "$BIN/zonectl" delete --force a
+is "$(timeout 10 "$BIN/zonectl" list -q)" a "... zoned serves others"
+kill -CONT "$sup"
+until_ok timeout 30 "$BIN/zonectl" delete --force a 2>/dev/null; ok $? "... and done when it has read what it was told"
 zc create a --image host -- sleep 1000
 spare=$(sups zone-sup | tail -1)
 kill -STOP "$spare"
@@ -301,10 +308,15 @@ is "$(pgrep -f "zone-sup --server $T/(a b|c)")" "" "... both are gone"
 
 zc create deaf --image host -- sh -c 'trap "" TERM INT; while :; do sleep 1; done'
 zc set deaf process.stop_timeout=1h >/dev/null
-zc start deaf >/dev/null
-is "$(curl -s -o /dev/null -w '%{http_code}' -m 60 --unix-socket "$ZONED_SOCKET" -d '{"timeout_ms": 1000}' http://x/v1/shutdown)" 200 "a shutdown with a time kills who does not stop in it"
-wait "$zoned_pid"
-start_zoned
+for verb in true restart; do
+    zc start deaf >/dev/null
+    timeout 60 "$BIN/zonectl" "$verb" deaf >/dev/null 2>&1 & verb_pid=$!
+    [ $verb = true ] || eventually shutting-down state deaf >/dev/null
+    is "$(curl -s -o /dev/null -w '%{http_code}' -m 60 --unix-socket "$ZONED_SOCKET" -d '{"timeout_ms": 1000}' http://x/v1/shutdown)" 200 "a shutdown with a time kills who does not stop in it ($verb)"
+    wait "$verb_pid"
+    wait "$zoned_pid"
+    start_zoned
+done
 zc delete deaf
 
 zc create s --image host -- sleep 1000

@@ -124,6 +124,8 @@ for body in '"dry_run": "true"' '"dry_run": 1' '"dryrun": true'; do
     like "$(api POST /zones/typed/start "{$body}")" "^400 invalid .*dry_?run: " "start with {$body}"
 done
 is "$(state typed) $(field typed .spec.tasks)" "installed 4096" "... neither applied nor started"
+many=$(jq -nc '{sources: [range(257) | {text: "{zone: z\(.), image: host, process: {args: [sleep]}}"}]}')
+like "$(api POST /plan "$many")" "^[0-9]+ limit .*257 specs at once \(at most 256\)" "a plan of more zones than are reckoned at once"
 zc start typed >/dev/null
 for body in '"set": "cpu.cap=0.4"' '"sets": ["cpu.cap=0.4"]' '"cpu": {"cap": 0.4}' ""; do
     for what in zones/typed host; do like "$(api PATCH /$what "${body:+{$body\}}")" "^400 invalid .*(set|cpu)" "PATCH $what {$body}"; done

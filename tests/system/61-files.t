@@ -101,6 +101,13 @@ ok $? "read-only where asked"
 status_is 6 "a volume in use is not deleted" zc volume delete data
 zc delete --force v1 v2
 is "$(zc volume show data -o json | jq -c '[.name, .used_by]')" '["data",[]]' "the volume outlives its zones"
+zc create v3 --image host -v data:/data -- true
+kill9_zoned
+echo 'colour: red' >>"$ROOT/etc/zones/v3.yaml"
+start_zoned
+status_is 6 "a volume that a zone may use whose spec cannot be read is not deleted" zc volume delete data
+like "$out" "volume data may be used by zone v3, whose spec cannot be read: .*v3.yaml:[0-9]+: colour: unknown key" "... says why"
+zc delete v3
 is "$(zc run --rm -v data:/d host cat /d/f)" shared "... with its files"
 status_is 0 "... and goes by delete" zc volume delete data
 status_is 3 "... for good" zc volume show data

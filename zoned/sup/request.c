@@ -267,7 +267,7 @@ void request_accept(struct sup *s, void *arg, short revents)
 {
     struct ucred c = {0};
     socklen_t n = sizeof(c);
-    auto_fd int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+    auto_fd int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &c, &n) < 0 || c.uid != 0)
         return;
     sup_release(s);

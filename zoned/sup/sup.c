@@ -343,6 +343,8 @@ _Noreturn void sup_main(struct nspace_kit *kit, struct cg_host *cgh, enum sup_mo
     s->lock_fd = lock_fd;
     s->run_dirfd = run_dirfd;
     s->conn = conn;
+    if (conn >= 0)
+        fd_nonblock(conn, true);
     s->listen_fd = s->journal_fd = s->log.fd = s->log.dirfd = -1;
     s->exit_status = s->health.value = -1;
     rt_init(&s->rt);
