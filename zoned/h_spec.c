@@ -328,6 +328,7 @@ static int change_zone(struct zd *d, struct zone *z, struct zd_request *r, const
     auto_spec struct spec *new = zone_is_up(z) ? zone_effective(d, z, s) : spec_copy(s);
     spec_diff(old, new, &changes);
     drop_waiting(z, new, &changes);
+    bool waited = z->pending;
     json *answer = js_object(), *notes = js_array();
     js_set(answer, "changes", changes_to_json(&changes, zone_is_up(z)));
     if (lost)
@@ -345,8 +346,10 @@ static int change_zone(struct zd *d, struct zone *z, struct zd_request *r, const
     if (k == 0 && !sent) {
         auto_js json *remarks = zone_is_up(z) ? NULL : limits_remarks(d, z->spec);
         add_remarks(notes, remarks, &changes);
+        if (waited && !z->pending)
+            js_add(notes, js_string("what waited for the next boot is taken back: the file says what runs"));
         zd_reply_json(r, 200, answer);
-        if (changes.len)
+        if (changes.len || strcmp(old_text, text) != 0)
             event_publish(d, "changed", z->name, NULL);
     }
     spec_changes_done(&changes);

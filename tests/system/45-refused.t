@@ -75,11 +75,11 @@ add "limits: {nofile: 10000}"; stays 8 "limits.nofile: 10000 is above" "more des
 ip link add up9 type veth peer name up7 && ip link set up9 up && ip link set up7 up
 for type in bridge macvlan; do
     zc network create lan9 --type $type --parent up9 >/dev/null
-    zc set b 'network=[{link: lan9}]' >/dev/null && cp "$ROOT/etc/zones/b.yaml" "$T/b.yaml"
+    status_is 0 "$type: a running zone joins" zc set b 'network=[{link: lan9}]' && cp "$ROOT/etc/zones/b.yaml" "$T/b.yaml"
     ip link set up9 down; stays 4 'the link up9 is down' "$type: the parent is down"; ip link set up9 up
     [ $type = macvlan ] || { ip link set up9 down; ip link set up9 name up8; stays 3 'this host has no link up9' "$type: no parent"; ip link set up8 name up9; ip link set up9 up; }
-    zc set b network= >/dev/null && cp "$ROOT/etc/zones/b.yaml" "$T/b.yaml"
-    zc network delete lan9
+    status_is 0 "$type: ... and leaves" zc set b network= && cp "$ROOT/etc/zones/b.yaml" "$T/b.yaml"
+    status_is 0 "$type: ... which goes" zc network delete lan9
 done
 ip link delete up9
 status_is 0 "its own promise is no obstacle to it" zc restart b

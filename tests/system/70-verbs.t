@@ -202,7 +202,8 @@ status_is 0 "apply of the same" zc apply -f "$T/waits.yaml"
 like "$out" "^waits: unchanged" "... has nothing to do"
 kill9_zoned; start_zoned
 is "$(field waits .pending)" true "pending over the death of zoned"
-zc set waits 'network=[{link: default}]' 'security.capabilities.add=' security.seccomp= process.stop_timeout= 'filesystems=[{target: /data, volume: data}]' >/dev/null
+out=$(zc set waits 'network=[{link: default}]' 'security.capabilities.add=' security.seccomp= process.stop_timeout= 'filesystems=[{target: /data, volume: data}]' 2>&1)
+like "$out" "what waited for the next boot is taken back" "set back: it says so"
 is "$(field waits .pending)" false "set back it is not pending"
 sed -i 's/^cpu:/cpu:\n  cap: 0.5/' "$ROOT/etc/zones/waits.yaml"
 is "$(field waits '[.pending, .division.cap]' | jq -c .)" "[true,null]" "a file edited by hand is pending"
