@@ -271,7 +271,8 @@ struct net_guard {
 struct net_member {  /* an address of somebody that rules name */
     const char *who; /* as net_rule_who gives it */
     struct net_addr addr;
-    const char *closed; /* or the host's end of a link on a closed network; else NULL */
+    const char
+        *link; /* or the host's end of a link on a network that has rules, whose name who is; else NULL */
 };
 /* "label tier=web", "zone db": whom a side names by something that zones have; NULL: nobody such. malloc'd. */
 char *net_rule_who(const struct spec_rule_side *s);

@@ -10,7 +10,7 @@
 #include <nftables/libnftables.h>
 #include <sys/select.h>
 
-#define NET_LAYOUT "6" /* counted up with every change of the skeleton */
+#define NET_LAYOUT "7" /* counted up with every change of the skeleton */
 
 /* $ stands for the instance, % for the prefix of its links. */
 static const char skeleton[] =
@@ -148,8 +148,7 @@ static const char skeleton[] =
     "add set bridge $ known6 { type ipv6_addr; }\n"
     "add set bridge $ target6 { typeof @th,64,128; }\n"
     "add set bridge $ self { type ifname . ifname; }\n"
-    "add set bridge $ closed { type ifname; }\n" /* links on networks where something is denied */
-    "add set bridge $ free { type ifname; }\n"   /* links whose addresses are a LAN's, not ours to know */
+    "add set bridge $ free { type ifname; }\n" /* links whose addresses are a LAN's, not ours to know */
     "add set bridge $ flows4 { type ipv4_addr . inet_service . ipv4_addr . inet_service; size 262144; flags "
     "dynamic,timeout; timeout 3m; }\n" /* the ways back of UDP and SCTP that a rule let through */
     "add set bridge $ flows6 { type ipv6_addr . inet_service . ipv6_addr . inet_service; size 262144; flags "

@@ -46,8 +46,8 @@ static void members_of(struct zd *d, const struct plan *p, members *v)
     }
     for (unsigned i = 0; i < p->links.len; i++) {
         const struct net_entry *on = network_find(d, p->links.at[i].network.name);
-        if (on && on->closed && on->net.type != SPEC_NET_MACVLAN)
-            *vec_add(v) = (struct net_member){.closed = p->links.at[i].host_ifname};
+        if (on && on->judged && on->net.type != SPEC_NET_MACVLAN)
+            *vec_add(v) = (struct net_member){.who = on->net.name, .link = p->links.at[i].host_ifname};
     }
 }
 
@@ -153,8 +153,8 @@ static bool some_up(const struct zd *d)
     return false;
 }
 
-/* Who is judged and which networks are closed, as of these guards. on: now; else as before, which closed and whos keep. */
-static void judge_by(struct zd *d, const struct net_guard *g, bool on, bool *closed, char ***whos)
+/* Who is judged and which networks have rules, as of these guards. on: now; else as before, which judged and whos keep. */
+static void judge_by(struct zd *d, const struct net_guard *g, bool on, bool *judged, char ***whos)
 {
     char **was = d->judged;
     d->judged = *whos;
@@ -162,8 +162,8 @@ static void judge_by(struct zd *d, const struct net_guard *g, bool on, bool *clo
     for (unsigned i = 0; i < d->networks.len; i++) {
         struct net_entry *n = &d->networks.at[i];
         if (on)
-            closed[i] = n->closed;
-        n->closed = on ? g[i].closed : closed[i];
+            judged[i] = n->judged;
+        n->judged = on ? g[i].nrules || g[i].deny : judged[i];
     }
 }
 
@@ -172,13 +172,13 @@ int firewall_load(struct zd *d, const char *without, struct err *e)
     char **whos = NULL;
     members v = {0};
     struct net_guard *g = guards(d, without, &whos);
-    auto_free bool *closed = xcalloc(d->networks.len + 1, sizeof(*closed));
-    judge_by(d, g, true, closed, &whos);
+    auto_free bool *judged = xcalloc(d->networks.len + 1, sizeof(*judged));
+    judge_by(d, g, true, judged, &whos);
     char **gone = missing_in(d->judged, whos);
     all_members(d, &v);
     int r = some_up(d) ? net_rules_load(d->net, g, d->networks.len, d->judged, gone, v.at, v.len, e) : 0;
     if (r < 0) /* what is loaded is what was */
-        judge_by(d, g, false, closed, &whos);
+        judge_by(d, g, false, judged, &whos);
     vec_done(&v);
     for (unsigned i = 0; i < d->networks.len; i++)
         free((void *)g[i].rules);
@@ -192,7 +192,7 @@ static bool judges(const struct zd *d)
 {
     bool any = d->judged != NULL;
     for (unsigned i = 0; i < d->networks.len; i++)
-        any |= d->networks.at[i].closed;
+        any |= d->networks.at[i].judged;
     return any;
 }
 

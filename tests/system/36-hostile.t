@@ -80,6 +80,25 @@ count() { # what good hears of it
 is "$(count)" "2 1" "(control: what is said to all is heard)"
 zc network set app --policy deny >/dev/null
 ! reaches "$link"; ok $? "policy deny holds for link-local addresses"
+zc network create side --rule "allow tcp 80" >/dev/null
+zc create both --set 'network=[{link: app}, {link: side}]' --image host -- sleep 1000 && zc start both >/dev/null && plain beside side >/dev/null
+gets() { # ZONE 0|1 LINK: does zone both get a datagram of it for its address on side, sent to its MAC on what they share?
+    : >"$T/gets.said"
+    nsenter -n -t "$(field both .pid)" timeout 3 tcpdump -c 1 -nni "$3" "dst $(addr both 1 "$2") and udp port 5000" >"$T/gets" 2>"$T/gets.said" & local dump=$!
+    until_ok grep -q listening "$T/gets.said"
+    nsenter -n -t "$(field "$1" .pid)" "$here/frame.py" "$(ns both ip -j link show dev "$3" | jq -r '.[0].address')" "$(addr "$1" 0 "$2")" "$(addr both 1 "$2")" 5000 5000
+    wait $dump
+}
+for f in 0 1; do
+    ! gets third $f eth0; ok $? "... and for a neighbour's address on another network ($((f * 2 + 4)))"
+    gets beside $f eth1; ok $? "(control: there it is reached)"
+done
+zc network set side --rule "to zone both deny tcp 22" >/dev/null
+for f in 0 1; do ! gets third $f eth0; ok $? "... also where something is denied on the other ($((f * 2 + 4)))"; done
+gets beside 0 eth1; ok $? "(control: there it is reached)"
+zc network set app --policy allow >/dev/null
+gets third 0 eth0; ok $? "(control: without a denial it passes)"
+zc delete --force both beside >/dev/null && zc network set app --policy deny >/dev/null && zc network delete side
 is "$(count)" "0 0" "... and for what is said to all"
 ns third ping -c 1 -W 2 "$(net app .gateway4)" >/dev/null; ok $? "... the gateway stays"
 zc network set app --policy allow --rule "to zone third deny" >/dev/null
@@ -140,8 +159,8 @@ until_ok calls; ok $? "(control: what a zone says is heard on the LAN)"
 kill $dump; wait $dump 2>/dev/null
 is "$(grep -c 'router advertisement' "$T/lan")" 0 "a zone is no router on a LAN"
 zc delete --force $(zc list -q) >/dev/null
-zc network delete app shut seg
-ip link del lan0
+zc network delete app shut seg0 seg2
+ip link del lan0; ip link del lan2
 for f in 4 6; do nft flush set bridge "$inst" flows$f; done
 nft flush set bridge "$inst" openers
 for f in 4 6; do nft flush set inet "$inst" talks$f; done
