@@ -51,10 +51,44 @@ static void members_of(struct zd *d, const struct plan *p, members *v)
     }
 }
 
+static bool has(const members *v, const struct net_member *m)
+{
+    for (unsigned i = 0; i < v->len; i++)
+        if (!v->at[i].link && v->at[i].who == m->who && net_addr_eq(&v->at[i].addr, &m->addr))
+            return true;
+    return false;
+}
+
+static bool on_lan(const struct plan *p)
+{
+    for (unsigned i = 0; i < p->links.len; i++)
+        if (spec_network_joins_lan(p->links.at[i].network.type))
+            return true;
+    return false;
+}
+
+/* On two LANs zones may have the same address: what another is, too, stays. */
+static void keep_others(const struct zone *z, members *v)
+{
+    members theirs = {0};
+    unsigned kept = 0;
+    for (unsigned i = 0; i < z->d->table_size && on_lan(z->plan); i++)
+        for (const struct zone *o = z->d->table[i]; o; o = o->next)
+            if (o != z && o->plan && o->judged && on_lan(o->plan))
+                members_of(z->d, o->plan, &theirs);
+    for (unsigned i = 0; i < v->len; i++)
+        if (v->at[i].link || !has(&theirs, &v->at[i]))
+            v->at[kept++] = v->at[i];
+    v->len = kept;
+    vec_done(&theirs);
+}
+
 static int change(struct zone *z, bool on, struct err *e)
 {
     members v = {0};
     members_of(z->d, z->plan, &v);
+    if (!on)
+        keep_others(z, &v);
     int r = net_rules_members(z->d->net, v.at, v.len, on, e);
     vec_done(&v);
     return r < 0 ? err_prefix(e, "firewall of zone %s", z->name) : 0;

@@ -158,6 +158,34 @@ calls() { ns guest ping -c 1 -W 1 ff02::1%eth0 >/dev/null 2>&1; grep -q 'echo re
 until_ok calls; ok $? "(control: what a zone says is heard on the LAN)"
 kill $dump; wait $dump 2>/dev/null
 is "$(grep -c 'router advertisement' "$T/lan")" 0 "a zone is no router on a LAN"
+zc delete --force guest >/dev/null && zc network delete seg
+# ---- two LANs, where two zones have the same addresses ----
+ip link add lan2 type veth peer name lan3 && ip link set lan2 up && ip link set lan3 up
+for l in 0 2; do
+    zc network create seg$l --type bridge --parent lan$l --subnet 10.38.0.0/24 --subnet 2001:db8:38::/64 >/dev/null 2>&1
+    zc create twin$l --set "network=[{link: seg$l, address: [10.38.0.5, \"2001:db8:38::5\"]}]" -l is=twin --image host -- sleep 1000 && zc start twin$l >/dev/null
+done
+zc create near --set 'network=[{link: seg2, address: [10.38.0.9, "2001:db8:38::9"]}]' --cap-add NET_RAW --image host -- sleep 1000 && zc start near >/dev/null
+asks() { # twin2 takes its address anew: does anybody keep it from him?
+    forge near dad 4 >"$T/dad" & local dad=$!
+    until_ok eval '[ "$(ns near grep -c . /proc/net/packet)" -gt 1 ]'
+    ns twin2 ip addr del 2001:db8:38::5/64 dev eth0
+    ns twin2 ip addr add 2001:db8:38::5/64 dev eth0
+    wait $dad
+    like "$(cat "$T/dad")" "asked 2001:db8:38::5" "(who takes an address asks first, and that is heard)"
+    is "$(ns twin2 ip -6 addr show dev eth0 | grep -c dadfailed)" 0 "$1"
+}
+twins() { nft list ruleset bridge | grep -c 'elements = .*10.38.0.5'; }
+zc network set app --rule "from label is=twin deny" >/dev/null
+is "$(twins)" 1 "(control: a rule knows an address that two zones have)"
+asks "nobody takes an address that two zones have"
+zc stop -t 0 twin0 >/dev/null
+is "$(twins)" 1 "one of them stops: the rule still knows the other"
+asks "... and nobody takes its address"
+zc start twin0 >/dev/null && zc stop -t 0 twin2 >/dev/null && zc start twin2 >/dev/null
+asks "... also after both came back"
+zc stop -t 0 twin0 twin2 >/dev/null
+is "$(twins)" 0 "(control: with the last, the rule forgets it)"
 zc delete --force $(zc list -q) >/dev/null
 zc network delete app shut seg0 seg2
 ip link del lan0; ip link del lan2
