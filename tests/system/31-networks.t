@@ -305,6 +305,24 @@ is "$(zc network list -o json | jq -r '.[].name')" default "... and made again"
 stop_zoned
 is "$(nft list tables)" "" "no table is left"
 is "$(cat /proc/sys/net/ipv4/conf/up0/forwarding)" "${FORWARD:-0}" "forwarding is as it was"
+# ---- names that a zone gave its links ----
+start_zoned
+zc network create second >/dev/null && ip link add mv0 type veth peer name mv1 && ip link set mv0 up && zc network create third --type macvlan --parent mv0 >/dev/null
+zc create own --cap-add NET_ADMIN --image host -- sleep 1000 && zc start own >/dev/null
+named() { ns own ip -j link show | jq -r '[.[].ifname] | sort | join(" ")'; }
+call() { ns own ip link set "$1" down && ns own ip link set "$1" name "$2" && ns own ip link set "$2" up; }
+call eth0 eth1
+for net in second third; do
+    status_is 4 "a zone has the name that the link of network $net is to bear" zc set own "network[1].link=$net"
+    like "$out" "network $net: the zone has a link eth1 of its own making" "... says which"
+    like "$out" "hint: give that one another name, inside: ip link set eth1 name NAME" "... and the remedy"
+    is "$(named) $(field own '.network | length')" "eth1 lo 1" "... and nothing changed"
+done
+call eth1 lan0
+status_is 0 "with the name free it joins" zc set own 'network[1].link=second'
+is "$(named)" "eth1 lan0 lo" "... under it"
+zc delete --force own >/dev/null && zc network delete second third && ip link del mv0
+stop_zoned
 # ---- a version that did not write of which boot its list is ----
 export BIN ROOT T
 unshare -n bash -s >"$T/older.out" 2>&1 <<'END'
