@@ -85,13 +85,29 @@ static int up_all(struct net_ctx *c, const struct net_network *n, struct net_ope
     return r < 0 || !routed ? r : net_forward_apply(c, n, o, e);
 }
 
-static bool no_network(struct net_ctx *c)
+/* Whether our tables tell of networks; false: that is not known. */
+static bool networks_told(struct net_ctx *c, bool *any)
 {
     struct net_nft *nft;
     auto_done(net_strv_done) char **bridges = NULL, **lans = NULL;
-    return net_ctx_nft(c, &nft, NULL) == 0 &&
-           net_nft_names(nft, c->instance, "bridges", &bridges, NULL) == 0 &&
-           net_nft_names(nft, c->instance, "lans", &lans, NULL) == 0 && !bridges && !lans;
+    bool known = net_ctx_nft(c, &nft, NULL) == 0 &&
+                 net_nft_names(nft, c->instance, "bridges", &bridges, NULL) == 0 &&
+                 net_nft_names(nft, c->instance, "lans", &lans, NULL) == 0;
+    *any = bridges || lans;
+    return known;
+}
+
+static bool no_network(struct net_ctx *c)
+{
+    bool any;
+    return networks_told(c, &any) && !any;
+}
+
+void net_saved_take_over(struct net_ctx *c, json *saved)
+{
+    bool any;
+    if (saved && !js_get(saved, "of") && networks_told(c, &any) && any)
+        net_opened_now(saved);
 }
 
 int net_network_up(struct net_ctx *c, const struct net_network *n, json **saved, struct err *e)

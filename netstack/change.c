@@ -54,10 +54,21 @@ static int leave(const struct change *x, struct err *e)
     return r < 0 ? r : net_zone_gone(x->c, gone, n, e);
 }
 
+/* By its MAC: it may bear another name by now, and another link its own. */
+static bool macvlan_in(struct nl_sock *zone, const struct net_link_plan *l, bool unknown)
+{
+    net_link_list v = {0};
+    bool is = net_links(zone, NULL, &v, NULL) < 0 && unknown;
+    for (unsigned i = 0; i < v.len; i++)
+        is |= !strcmp(v.at[i].kind, "macvlan") && !memcmp(v.at[i].mac, l->mac, 6);
+    vec_done(&v);
+    return is;
+}
+
 static bool there(struct nl_sock *host, struct nl_sock *zone, const struct net_link_plan *l)
 {
     return net_has_pair(l) ? net_ifindex(nl_socket_get_fd(host), l->host_ifname) > 0
-                           : net_ifindex(nl_socket_get_fd(zone), l->ifname) > 0;
+                           : macvlan_in(zone, l, false);
 }
 
 /* A link that is there already lacks at most its elements: a repair, or the way back from a failure. */
@@ -183,11 +194,7 @@ static int routes(const struct change *x, struct err *e)
 bool net_link_there(const struct net_link_plan *l, int netns_fd)
 {
     struct nl_sock *s = NULL;
-    net_link_list v = {0};
-    bool is = net_zone_socket(netns_fd, &s, NULL) < 0 || net_links(s, NULL, &v, NULL) < 0;
-    for (unsigned i = 0; i < v.len; i++)
-        is |= !strcmp(v.at[i].kind, "macvlan") && !memcmp(v.at[i].mac, l->mac, 6);
-    vec_done(&v);
+    bool is = net_zone_socket(netns_fd, &s, NULL) < 0 || macvlan_in(s, l, true);
     net_nl_close(s);
     return is;
 }

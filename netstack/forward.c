@@ -233,11 +233,16 @@ static char *whose(void)
     return xasprintf("%s %" PRIu64, boot, cookie);
 }
 
+void net_opened_now(json *j)
+{
+    auto_free char *where = whose();
+    js_set_str(j, "of", where);
+}
+
 json *net_opened_to_json(const struct net_opened *o)
 {
     json *j = js_object();
-    auto_free char *where = whose();
-    js_set_str(j, "of", where);
+    net_opened_now(j);
     js_set_strv(j, "forwarding4", o->v4);
     js_set_strv(j, "forwarding6", o->v6);
     js_set_strv(j, "accept_ra", o->ra);

@@ -115,6 +115,8 @@ void net_table_keep_descriptor(void);
  * in the table, so a crash forgets none. A second network needs the same record: one for the instance. saved
  * itself may be NULL. */
 int net_network_up(struct net_ctx *c, const struct net_network *n, json **saved, struct err *e);
+/* What a version of us wrote that did not say of which boot it was: of this one, where our tables are still there. At our start. */
+void net_saved_take_over(struct net_ctx *c, json *saved);
 /* Takes it away again and restores; with the last network the table goes too. Missing is success. */
 int net_network_down(struct net_ctx *c, const struct net_network *n, bool last, const json *saved,
                      struct err *e);
@@ -271,7 +273,8 @@ struct net_guard {
 struct net_member {  /* an address of somebody that rules name */
     const char *who; /* as net_rule_who gives it */
     struct net_addr addr;
-    const char *closed; /* or the host's end of a link on a closed network; else NULL */
+    const char
+        *link; /* or the host's end of a link on a network that has rules, whose name who is; else NULL */
 };
 /* "label tier=web", "zone db": whom a side names by something that zones have; NULL: nobody such. malloc'd. */
 char *net_rule_who(const struct spec_rule_side *s);

@@ -131,7 +131,6 @@ void net_elems_of_source(net_elems *v, const struct net_link_plan *l)
     source_elem(v, "own6", l, false, &l->addr6);
     source_elem(v, "own6", l, false, &local);
     known_elem(v, "known6", &local);
-    known_elem(v, "target6", &l->addr6);
     known_elem(v, "target6", &local);
 }
 

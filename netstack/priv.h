@@ -186,6 +186,7 @@ int net_forward_apply(struct net_ctx *c, const struct net_network *n, const stru
 int net_forward_restore(struct net_ctx *c, const struct net_opened *o, struct err *e);
 int net_opened_merge_table(struct net_nft *nft, const char *table, struct net_opened *o, struct err *e);
 json *net_opened_to_json(const struct net_opened *o);
+void net_opened_now(json *j); /* of this boot and network namespace */
 void net_opened_merge_json(struct net_opened *o, const json *j);
 void net_opened_done(struct net_opened *o);
 void net_strv_done(char ***v); /* for auto_done */

@@ -99,16 +99,54 @@ static void rule(struct text *t, const char *chain, const struct spec_rule *r)
     }
 }
 
-static void chain_name(const struct net_guard *g, char out[24])
+/* n: the chain of a network's rules; in the bridge also l: the set of its zones' links, b: the chain of what they send. */
+static void name_of(const char *network, char what, char out[24])
 {
-    snprintf(out, 24, "n_%016" PRIx64, hash64(g->net->name, strlen(g->net->name)));
+    snprintf(out, 24, "%c_%016" PRIx64, what, hash64(network, strlen(network)));
+}
+
+static void subnets(struct text *t, const struct net_guard *g, const char *in, const char *verdict)
+{
+    const struct net_addr *both[] = {&g->net->subnet4, &g->net->subnet6};
+    char subnet[64], chain[24];
+    name_of(g->net->name, 'n', chain);
+    for (unsigned i = 0; i < 2; i++) {
+        net_addr_print(both[i], true, subnet);
+        if (both[i]->family)
+            str_addf(&t->s, "add rule %s %s %s %s daddr %s %s %s\n", t->table, t->instance, in,
+                     i ? "ip6" : "ip", subnet, verdict, chain);
+    }
+}
+
+/* A frame is judged by the network whose link it came in at: whom it reaches by its MAC may have addresses on others, too. Where
+ * something is denied, what is addressed to no zone of the network (broadcast, multicast, link-local, a zone's address on
+ * another network) goes to none; a router among the zones is trusted. */
+static void bridged(struct text *t, const struct net_guard *g)
+{
+    char links[24], chain[24], all[64];
+    name_of(g->net->name, 'l', links);
+    name_of(g->net->name, 'b', chain);
+    str_addf(&t->s, "add chain bridge %s %s\nflush chain bridge %s %s\n", t->instance, chain, t->instance,
+             chain);
+    if (g->closed)
+        str_addf(&t->s, "add rule bridge %s %s ip6 saddr fe80::/10 drop\n", t->instance, chain);
+    if (g->closed && g->net->subnet4.family) {
+        struct net_addr last = net_addr_last(&g->net->subnet4);
+        net_addr_print(&last, false, all);
+        str_addf(&t->s, "add rule bridge %s %s ip daddr %s drop\n", t->instance, chain, all);
+    }
+    subnets(t, g, chain, "goto");
+    if (g->closed)
+        str_addf(&t->s, "add rule bridge %s %s oifname != @trusted ether type { ip, ip6 } drop\n",
+                 t->instance, chain);
+    str_addf(&t->s, "add rule bridge %s judge iifname @%s goto %s\n", t->instance, links, chain);
 }
 
 static void guard(struct text *t, const struct net_guard *g)
 {
-    char chain[24], subnet[64];
+    char chain[24];
     bool bridge = !strcmp(t->table, "bridge");
-    chain_name(g, chain);
+    name_of(g->net->name, 'n', chain);
     str_addf(&t->s, "add chain %s %s %s\nflush chain %s %s %s\n", t->table, t->instance, chain, t->table,
              t->instance, chain);
     for (unsigned i = 0; i < g->nrules; i++)
@@ -125,34 +163,39 @@ static void guard(struct text *t, const struct net_guard *g)
                  "add rule inet %s %s iifname \"%s\" drop\n",
                  t->instance, g->net->bridge, g->net->bridge, t->instance, chain, g->net->bridge, t->instance,
                  chain, g->net->bridge);
-    const struct net_addr *subnets[] = {&g->net->subnet4, &g->net->subnet6};
-    if (bridge && g->closed && g->net->subnet4.family) {
-        struct net_addr all = net_addr_last(&g->net->subnet4);
-        net_addr_print(&all, false, subnet);
-        str_addf(&t->s, "add rule bridge %s judge ip daddr %s drop\n", t->instance, subnet);
-    }
-    for (unsigned i = 0; i < 2; i++) {
-        net_addr_print(subnets[i], true, subnet);
-        if (subnets[i]->family)
-            str_addf(&t->s, "add rule %s %s judge %s daddr %s %s %s\n", t->table, t->instance,
-                     i ? "ip6" : "ip", subnet, bridge ? "goto" : "jump", chain);
-    }
+    if (bridge)
+        bridged(t, g);
+    else
+        subnets(t, g, "judge", "jump");
+}
+
+static bool active(const struct net_guard *g)
+{
+    return g->nrules || g->deny;
 }
 
 /* Sets that the rules name, with who is in them. */
 static void sets(struct text *t, const struct net_member *members, unsigned n, char *const *whos)
 {
     char set[24], addr[64];
+    bool bridge = !strcmp(t->table, "bridge");
     for (; whos && *whos; whos++)
         for (unsigned i = 0; i < 2; i++) {
             set_name(*whos, i ? AF_INET6 : AF_INET, set);
             str_addf(&t->s, "add set %s %s %s { type %s; }\nflush set %s %s %s\n", t->table, t->instance, set,
                      i ? "ipv6_addr" : "ipv4_addr", t->table, t->instance, set);
         }
+    for (unsigned i = 0; bridge && i < t->nguards; i++) {
+        name_of(t->guards[i].net->name, 'l', set);
+        if (active(&t->guards[i]))
+            str_addf(&t->s, "add set bridge %s %s { type ifname; }\nflush set bridge %s %s\n", t->instance,
+                     set, t->instance, set);
+    }
     for (unsigned i = 0; i < n; i++) {
-        if (members[i].closed) {
-            if (!strcmp(t->table, "bridge"))
-                str_addf(&t->s, "add element bridge %s closed { \"%s\" }\n", t->instance, members[i].closed);
+        if (members[i].link) {
+            name_of(members[i].who, 'l', set);
+            if (bridge)
+                str_addf(&t->s, "add element bridge %s %s { \"%s\" }\n", t->instance, set, members[i].link);
             continue;
         }
         set_name(members[i].who, members[i].addr.family, set);
@@ -172,28 +215,31 @@ static const char bridge_head[] =
     "add rule bridge $ judge meta l4proto { udp, sctp } ip saddr . th sport . ip daddr . th dport @flows4 "
     "return\n"
     "add rule bridge $ judge meta l4proto { udp, sctp } ip6 saddr . th sport . ip6 daddr . th dport @flows6 "
-    "return\n"
-    "add rule bridge $ judge ip6 saddr fe80::/10 iifname @closed drop\n";
-
-/* Where something is denied, what is addressed to no zone of the network (multicast, link-local, a zone's address on another
- * network) goes to none; a router among the zones is trusted. */
-static const char bridge_tail[] =
-    "add rule bridge $ judge iifname @closed oifname != @trusted ether type { ip, ip6 } drop\n";
-
-static bool active(const struct net_guard *g)
-{
-    return g->nrules || g->deny;
-}
+    "return\n";
 
 /* Chains and sets that nothing names any more; made first, so that a missing one is no error. */
+static void drop_chain(struct text *t, const char *network, char what)
+{
+    char name[24];
+    name_of(network, what, name);
+    str_addf(&t->s, "add chain %s %s %s\nflush chain %s %s %s\ndelete chain %s %s %s\n", t->table,
+             t->instance, name, t->table, t->instance, name, t->table, t->instance, name);
+}
+
 static void drop(struct text *t, char *const *gone)
 {
     char name[24];
     for (unsigned i = 0; i < t->nguards; i++) {
-        chain_name(&t->guards[i], name);
-        if (!active(&t->guards[i]))
-            str_addf(&t->s, "add chain %s %s %s\nflush chain %s %s %s\ndelete chain %s %s %s\n", t->table,
-                     t->instance, name, t->table, t->instance, name, t->table, t->instance, name);
+        const char *network = t->guards[i].net->name;
+        if (active(&t->guards[i]))
+            continue;
+        if (!strcmp(t->table, "bridge")) {
+            drop_chain(t, network, 'b');
+            name_of(network, 'l', name);
+            str_addf(&t->s, "add set bridge %s %s { type ifname; }\ndelete set bridge %s %s\n", t->instance,
+                     name, t->instance, name);
+        }
+        drop_chain(t, network, 'n');
     }
     for (; gone && *gone; gone++)
         for (unsigned i = 0; i < 2; i++) {
@@ -212,16 +258,15 @@ int net_rules_load(struct net_ctx *c, const struct net_guard *guards, unsigned n
         any |= active(&guards[i]);
     for (unsigned k = 0; k < 2; k++) {
         t.table = k ? "bridge" : "inet";
-        str_addf(&t.s, "flush chain %s %s judge\nflush set %s %s %s\n", t.table, c->instance, t.table,
-                 c->instance, k ? "closed" : "denied");
+        str_addf(&t.s, "flush chain %s %s judge\n", t.table, c->instance);
+        if (!k)
+            str_addf(&t.s, "flush set inet %s denied\n", c->instance);
         sets(&t, members, nmembers, whos);
         if (k && any)
             net_table_expand(&t.s, bridge_head, c->instance);
         for (unsigned i = 0; i < nguards; i++)
             if (active(&guards[i]))
                 guard(&t, &guards[i]);
-        if (k && any)
-            net_table_expand(&t.s, bridge_tail, c->instance);
         drop(&t, gone);
     }
     int r = net_table_run(t.s.p, e);
@@ -229,11 +274,18 @@ int net_rules_load(struct net_ctx *c, const struct net_guard *guards, unsigned n
     return r;
 }
 
-static struct net_elem closed_elem(const char *ifname)
+static void member_elem(struct net_elem *x, const struct net_member *m, int family, char set[24])
 {
-    struct net_elem x = {.set = "closed", .family = NFPROTO_BRIDGE, .key_len = 16};
-    memcpy(x.key, ifname, strnlen(ifname, 15));
-    return x;
+    if (m->link)
+        name_of(m->who, 'l', set);
+    else
+        set_name(m->who, m->addr.family, set);
+    *x = (struct net_elem){.set = set, .family = family};
+    x->key_len = (unsigned char)(m->link ? 16 : net_addr_len(&m->addr));
+    if (m->link)
+        memcpy(x->key, m->link, strnlen(m->link, 15));
+    else
+        memcpy(x->key, m->addr.bytes, x->key_len);
 }
 
 int net_rules_members(struct net_ctx *c, const struct net_member *members, unsigned n, bool on, struct err *e)
@@ -243,20 +295,9 @@ int net_rules_members(struct net_ctx *c, const struct net_member *members, unsig
     int busy, r = n ? net_ctx_nft(c, &nft, e) : 0;
     auto_free char(*names)[24] = xcalloc(n + 1, sizeof(*names));
     for (unsigned k = 0; k < 2; k++)
-        for (unsigned i = 0; i < n; i++) {
-            const struct net_addr *a = &members[i].addr;
-            if (members[i].closed) {
-                if (k)
-                    *vec_add(&v) = closed_elem(members[i].closed);
-                continue;
-            }
-            struct net_elem *x = vec_add(&v);
-            set_name(members[i].who, a->family, names[i]);
-            *x = (struct net_elem){.set = names[i],
-                                   .family = k ? NFPROTO_BRIDGE : NFPROTO_INET,
-                                   .key_len = (unsigned char)net_addr_len(a)};
-            memcpy(x->key, a->bytes, x->key_len);
-        }
+        for (unsigned i = 0; i < n; i++)
+            if (k || !members[i].link)
+                member_elem(vec_add(&v), &members[i], k ? NFPROTO_BRIDGE : NFPROTO_INET, names[i]);
     if (r == 0 && n)
         r = on ? net_nft_add(nft, c->instance, &v, &busy, e) : net_nft_del(nft, c->instance, &v, e);
     vec_done(&v);

@@ -10,7 +10,7 @@
 #include <nftables/libnftables.h>
 #include <sys/select.h>
 
-#define NET_LAYOUT "6" /* counted up with every change of the skeleton */
+#define NET_LAYOUT "8" /* counted up with every change of the skeleton */
 
 /* $ stands for the instance, % for the prefix of its links. */
 static const char skeleton[] =
@@ -144,12 +144,12 @@ static const char skeleton[] =
     "add set bridge $ src4 { type ifname . ether_addr . ipv4_addr; }\n"
     "add set bridge $ src6 { type ifname . ether_addr . ipv6_addr; }\n"
     "add set bridge $ own6 { typeof iifname . @th,64,128; }\n"
-    /* link-local addresses that are somebody's, and whatever a neighbour may announce that is: nobody else's */
+    /* Link-local addresses that are somebody's: nobody else's. Each is one MAC's, so they have no link beside them; of other
+     * addresses two zones on two LANs may have the same. */
     "add set bridge $ known6 { type ipv6_addr; }\n"
     "add set bridge $ target6 { typeof @th,64,128; }\n"
     "add set bridge $ self { type ifname . ifname; }\n"
-    "add set bridge $ closed { type ifname; }\n" /* links on networks where something is denied */
-    "add set bridge $ free { type ifname; }\n"   /* links whose addresses are a LAN's, not ours to know */
+    "add set bridge $ free { type ifname; }\n" /* links whose addresses are a LAN's, not ours to know */
     "add set bridge $ flows4 { type ipv4_addr . inet_service . ipv4_addr . inet_service; size 262144; flags "
     "dynamic,timeout; timeout 3m; }\n" /* the ways back of UDP and SCTP that a rule let through */
     "add set bridge $ flows6 { type ipv6_addr . inet_service . ipv6_addr . inet_service; size 262144; flags "
@@ -212,7 +212,9 @@ static const char skeleton[] =
     "drop\n"
     "add rule bridge $ six icmpv6 type nd-neighbor-advert @th,64,128 @target6 iifname . @th,64,128 != @own6 "
     "drop\n"
-    /* who asks for an address without having one asks whether it is free: not for another's */
+    /* who asks for an address without having one asks whether it is free: for none but his own, and no link-local one of another */
+    "add rule bridge $ six icmpv6 type nd-neighbor-solicit ip6 saddr :: @th,64,10 != 0x3fa iifname . "
+    "@th,64,128 != @own6 drop\n"
     "add rule bridge $ six icmpv6 type nd-neighbor-solicit ip6 saddr :: @th,64,128 @target6 iifname . "
     "@th,64,128 != @own6 drop\n"
     "add rule bridge $ six iifname . ether saddr . ip6 saddr @src6 accept\n"
@@ -357,8 +359,6 @@ static void in_set(struct str *s, const char *verb, const char *instance, const 
 /* An address as nft takes a raw number. */
 static void target(struct str *s, const char *verb, const char *instance, const struct net_addr *a)
 {
-    if (!a->family)
-        return;
     str_addf(s, "%s element bridge %s target6 { 0x", verb, instance);
     for (unsigned i = 0; i < 16; i++)
         str_addf(s, "%02x", a->bytes[i]);
@@ -389,7 +389,6 @@ static void elements(struct str *s, const char *verb, const char *instance, cons
         net_addr_print(&local, false, a);
         str_addf(s, "%s element bridge %s known6 { %s }\n", verb, instance, a);
         target(s, verb, instance, &local);
-        target(s, verb, instance, &n->gateway6);
     }
 }
 

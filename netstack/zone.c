@@ -39,6 +39,20 @@ bool net_has_pair(const struct net_link_plan *l)
     return l->network.type != SPEC_NET_MACVLAN;
 }
 
+/* Of a link's two names the host's is by its start alone; the other may be one that the zone gave a link itself. */
+static int born(struct nl_sock *s, struct net_batch *b, const struct net_link_plan *l, struct err *e)
+{
+    struct err own = {0};
+    int r = net_batch_send(s, b, net_has_pair(l) ? l->host_ifname : l->ifname, &own);
+    if (own.code != EEXIST || if_nametoindex(l->host_ifname))
+        return r < 0 ? err_set(e, own.kind, own.code, "%s", own.text) : 0;
+    r = err_set(e, ERR_CONFLICT, EEXIST,
+                "network %s: the zone has a link %s of its own making, and this one is to bear that name",
+                l->network.name, l->ifname);
+    err_hint(e, "give that one another name, inside: ip link set %s name NAME (while it is down)", l->ifname);
+    return r;
+}
+
 static int macvlan(struct nl_sock *s, const struct net_link_plan *l, int ns, unsigned *made, struct err *e)
 {
     struct net_batch b = {0};
@@ -47,7 +61,7 @@ static int macvlan(struct nl_sock *s, const struct net_link_plan *l, int ns, uns
         return err_set(e, ERR_NOT_FOUND, ENODEV, "network %s: this host has no link %s", l->network.name,
                        l->network.parent);
     net_msg_macvlan(&b, l, parent, ns);
-    int r = net_batch_send(s, &b, l->ifname, e);
+    int r = born(s, &b, l, e);
     *made += r == 0 || b.lost;
     return r;
 }
@@ -88,7 +102,7 @@ static int host_links(struct net_ctx *c, struct nl_sock *s, const struct net_lin
             return err_set(e, ERR_INTERNAL, ENODEV, "network %s is not up: no bridge %s", l->network.name,
                            l->network.bridge);
         net_msg_veth(&b, l, bridge, ns);
-        int r = net_batch_send(s, &b, l->host_ifname, e);
+        int r = born(s, &b, l, e);
         *made += r == 0 || b.lost;
         if (r == -EXFULL)
             err_hint(e, "a bridge holds 1,023 ports: put the zone on another network");

@@ -46,15 +46,49 @@ static void members_of(struct zd *d, const struct plan *p, members *v)
     }
     for (unsigned i = 0; i < p->links.len; i++) {
         const struct net_entry *on = network_find(d, p->links.at[i].network.name);
-        if (on && on->closed && on->net.type != SPEC_NET_MACVLAN)
-            *vec_add(v) = (struct net_member){.closed = p->links.at[i].host_ifname};
+        if (on && on->judged && on->net.type != SPEC_NET_MACVLAN)
+            *vec_add(v) = (struct net_member){.who = on->net.name, .link = p->links.at[i].host_ifname};
     }
+}
+
+static bool has(const members *v, const struct net_member *m)
+{
+    for (unsigned i = 0; i < v->len; i++)
+        if (!v->at[i].link && v->at[i].who == m->who && net_addr_eq(&v->at[i].addr, &m->addr))
+            return true;
+    return false;
+}
+
+static bool on_lan(const struct plan *p)
+{
+    for (unsigned i = 0; i < p->links.len; i++)
+        if (spec_network_joins_lan(p->links.at[i].network.type))
+            return true;
+    return false;
+}
+
+/* On two LANs zones may have the same address: what another is, too, stays. */
+static void keep_others(const struct zone *z, members *v)
+{
+    members theirs = {0};
+    unsigned kept = 0;
+    for (unsigned i = 0; i < z->d->table_size && on_lan(z->plan); i++)
+        for (const struct zone *o = z->d->table[i]; o; o = o->next)
+            if (o != z && o->plan && o->judged && on_lan(o->plan))
+                members_of(z->d, o->plan, &theirs);
+    for (unsigned i = 0; i < v->len; i++)
+        if (v->at[i].link || !has(&theirs, &v->at[i]))
+            v->at[kept++] = v->at[i];
+    v->len = kept;
+    vec_done(&theirs);
 }
 
 static int change(struct zone *z, bool on, struct err *e)
 {
     members v = {0};
     members_of(z->d, z->plan, &v);
+    if (!on)
+        keep_others(z, &v);
     int r = net_rules_members(z->d->net, v.at, v.len, on, e);
     vec_done(&v);
     return r < 0 ? err_prefix(e, "firewall of zone %s", z->name) : 0;
@@ -153,8 +187,8 @@ static bool some_up(const struct zd *d)
     return false;
 }
 
-/* Who is judged and which networks are closed, as of these guards. on: now; else as before, which closed and whos keep. */
-static void judge_by(struct zd *d, const struct net_guard *g, bool on, bool *closed, char ***whos)
+/* Who is judged and which networks have rules, as of these guards. on: now; else as before, which judged and whos keep. */
+static void judge_by(struct zd *d, const struct net_guard *g, bool on, bool *judged, char ***whos)
 {
     char **was = d->judged;
     d->judged = *whos;
@@ -162,8 +196,8 @@ static void judge_by(struct zd *d, const struct net_guard *g, bool on, bool *clo
     for (unsigned i = 0; i < d->networks.len; i++) {
         struct net_entry *n = &d->networks.at[i];
         if (on)
-            closed[i] = n->closed;
-        n->closed = on ? g[i].closed : closed[i];
+            judged[i] = n->judged;
+        n->judged = on ? g[i].nrules || g[i].deny : judged[i];
     }
 }
 
@@ -172,13 +206,13 @@ int firewall_load(struct zd *d, const char *without, struct err *e)
     char **whos = NULL;
     members v = {0};
     struct net_guard *g = guards(d, without, &whos);
-    auto_free bool *closed = xcalloc(d->networks.len + 1, sizeof(*closed));
-    judge_by(d, g, true, closed, &whos);
+    auto_free bool *judged = xcalloc(d->networks.len + 1, sizeof(*judged));
+    judge_by(d, g, true, judged, &whos);
     char **gone = missing_in(d->judged, whos);
     all_members(d, &v);
     int r = some_up(d) ? net_rules_load(d->net, g, d->networks.len, d->judged, gone, v.at, v.len, e) : 0;
     if (r < 0) /* what is loaded is what was */
-        judge_by(d, g, false, closed, &whos);
+        judge_by(d, g, false, judged, &whos);
     vec_done(&v);
     for (unsigned i = 0; i < d->networks.len; i++)
         free((void *)g[i].rules);
@@ -192,7 +226,7 @@ static bool judges(const struct zd *d)
 {
     bool any = d->judged != NULL;
     for (unsigned i = 0; i < d->networks.len; i++)
-        any |= d->networks.at[i].closed;
+        any |= d->networks.at[i].judged;
     return any;
 }
 

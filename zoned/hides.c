@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What of the host a network of ours would hide, or hides: the host gets another LAN, on another machine or while we run. A
  * network that is down stays down until the host's route, address, gateway or resolver is gone; one that is up runs on, since
- * zones are on it. Both are told, once: by an event, the log, network show and doctor. */
+ * zones are on it. Both are told, once: by an event, the log, network show and doctor. Looked at when the host's addresses
+ * change, at our start and before a network comes up; doctor looks itself. Not at each route: a router of a full table tells of
+ * thousands a second, and each look reads all of them. */
 #include "base/log.h"
 #include "base/str.h"
 #include "zoned/look_later.h"

@@ -56,6 +56,7 @@ static void load_switches(struct zd *d)
     size_t len;
     if (file_read(AT_FDCWD, path, 65536, &text, &len, NULL) == 0)
         d->net_saved = js_parse(text, len, NULL);
+    net_saved_take_over(d->net, d->net_saved);
 }
 
 /* ---- the table ---- */

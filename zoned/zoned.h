@@ -149,7 +149,7 @@ struct net_entry {
     struct net_pool *pool;
     unsigned links; /* leases of zones, running or not */
     bool up;
-    bool closed;           /* something is denied on it; of firewall.c */
+    bool judged;           /* it has rules; of firewall.c */
     char *lost;            /* why it is cut off from the host's link, or NULL; of parents.c */
     char *hides;           /* what of the host it hides, or would, or NULL; of hides.c */
     unsigned parent_index; /* of that link, as it was seen last */

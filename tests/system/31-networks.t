@@ -305,6 +305,43 @@ is "$(zc network list -o json | jq -r '.[].name')" default "... and made again"
 stop_zoned
 is "$(nft list tables)" "" "no table is left"
 is "$(cat /proc/sys/net/ipv4/conf/up0/forwarding)" "${FORWARD:-0}" "forwarding is as it was"
+# ---- names that a zone gave its links ----
+start_zoned
+zc network create second >/dev/null && ip link add mv0 type veth peer name mv1 && ip link set mv0 up && zc network create third --type macvlan --parent mv0 >/dev/null
+zc create own --cap-add NET_ADMIN --image host -- sleep 1000 && zc start own >/dev/null
+named() { ns own ip -j link show | jq -r '[.[].ifname] | sort | join(" ")'; }
+call() { ns own ip link set "$1" down && ns own ip link set "$1" name "$2" && ns own ip link set "$2" up; }
+call eth0 eth1
+for net in second third; do
+    status_is 4 "a zone has the name that the link of network $net is to bear" zc set own "network[1].link=$net"
+    like "$out" "network $net: the zone has a link eth1 of its own making" "... says which"
+    like "$out" "hint: give that one another name, inside: ip link set eth1 name NAME" "... and the remedy"
+    is "$(named) $(field own '.network | length')" "eth1 lo 1" "... and nothing changed"
+done
+call eth1 lan0
+status_is 0 "with the name free it joins" zc set own 'network[1].link=second'
+is "$(named)" "eth1 lan0 lo" "... under it"
+zc delete --force own >/dev/null && zc network delete second third && ip link del mv0
+stop_zoned
+# ---- a version that did not write of which boot its list is ----
+export BIN ROOT T
+unshare -n bash -s >"$T/older.out" 2>&1 <<'END'
+zc() { "$BIN/zonectl" "$@"; }
+zoned() { "$BIN/zoned" --root "$ROOT" >>"$T/zoned.log" 2>&1 & for _ in $(seq 100); do zc list -q >/dev/null 2>&1 && break; sleep 0.1; done; }
+ip link set lo up && ip link add up0 type veth peer name far0
+zoned
+zc run -d --name last host sleep 1000 >/dev/null
+kill -9 $!; wait $! 2>/dev/null
+jq -c 'del(.of) | .accept_ra = ["up0"]' "$ROOT/lib/networks/forwarding" >"$T/forwarding" && mv "$T/forwarding" "$ROOT/lib/networks/forwarding"
+sysctl -qw net.ipv6.conf.up0.accept_ra=2
+zoned
+zc network create more >/dev/null && zc run --rm --network more host true # writes the list
+jq -r '"\(.accept_ra | join(" ")) \(has("of"))"' "$ROOT/lib/networks/forwarding"
+zc delete --force last >/dev/null && zc network delete more
+kill $! && wait $!
+sysctl -n net.ipv6.conf.up0.accept_ra
+END
+is "$(xargs <"$T/older.out")" "up0 true 1" "an upgrade keeps what an older zoned has to give back"
 # ---- power fails while a network is up: the next boot's switches are the administrator's ----
 start_zoned
 zc run -d --name last host sleep 1000 >/dev/null
@@ -312,7 +349,6 @@ cp "$ROOT/lib/networks/forwarding" "$T/forwarding"
 zc delete --force last >/dev/null
 stop_zoned
 cp "$T/forwarding" "$ROOT/lib/networks/forwarding"
-export BIN ROOT T
 unshare -n bash -s >"$T/boot.out" 2>&1 <<'END'
 switches() { (cd /proc/sys/net && grep -s . ipv4/conf/up0/forwarding ipv6/conf/all/forwarding ipv6/conf/up0/force_forwarding ipv6/conf/up0/accept_ra); }
 ip link set lo up && ip link add up0 type veth peer name far0 && ip link set far0 up && ip addr add 192.0.2.1/24 dev up0 && ip addr add 2001:db8:1::1/64 dev up0 nodad && ip link set up0 up

@@ -80,6 +80,25 @@ count() { # what good hears of it
 is "$(count)" "2 1" "(control: what is said to all is heard)"
 zc network set app --policy deny >/dev/null
 ! reaches "$link"; ok $? "policy deny holds for link-local addresses"
+zc network create side --rule "allow tcp 80" >/dev/null
+zc create both --set 'network=[{link: app}, {link: side}]' --image host -- sleep 1000 && zc start both >/dev/null && plain beside side >/dev/null
+gets() { # ZONE 0|1 LINK: does zone both get a datagram of it for its address on side, sent to its MAC on what they share?
+    : >"$T/gets.said"
+    nsenter -n -t "$(field both .pid)" timeout 3 tcpdump -c 1 -nni "$3" "dst $(addr both 1 "$2") and udp port 5000" >"$T/gets" 2>"$T/gets.said" & local dump=$!
+    until_ok grep -q listening "$T/gets.said"
+    nsenter -n -t "$(field "$1" .pid)" "$here/frame.py" "$(ns both ip -j link show dev "$3" | jq -r '.[0].address')" "$(addr "$1" 0 "$2")" "$(addr both 1 "$2")" 5000 5000
+    wait $dump
+}
+for f in 0 1; do
+    ! gets third $f eth0; ok $? "... and for a neighbour's address on another network ($((f * 2 + 4)))"
+    gets beside $f eth1; ok $? "(control: there it is reached)"
+done
+zc network set side --rule "to zone both deny tcp 22" >/dev/null
+for f in 0 1; do ! gets third $f eth0; ok $? "... also where something is denied on the other ($((f * 2 + 4)))"; done
+gets beside 0 eth1; ok $? "(control: there it is reached)"
+zc network set app --policy allow >/dev/null
+gets third 0 eth0; ok $? "(control: without a denial it passes)"
+zc delete --force both beside >/dev/null && zc network set app --policy deny >/dev/null && zc network delete side
 is "$(count)" "0 0" "... and for what is said to all"
 ns third ping -c 1 -W 2 "$(net app .gateway4)" >/dev/null; ok $? "... the gateway stays"
 zc network set app --policy allow --rule "to zone third deny" >/dev/null
@@ -139,9 +158,37 @@ calls() { ns guest ping -c 1 -W 1 ff02::1%eth0 >/dev/null 2>&1; grep -q 'echo re
 until_ok calls; ok $? "(control: what a zone says is heard on the LAN)"
 kill $dump; wait $dump 2>/dev/null
 is "$(grep -c 'router advertisement' "$T/lan")" 0 "a zone is no router on a LAN"
+zc delete --force guest >/dev/null && zc network delete seg
+# ---- two LANs, where two zones have the same addresses ----
+ip link add lan2 type veth peer name lan3 && ip link set lan2 up && ip link set lan3 up
+for l in 0 2; do
+    zc network create seg$l --type bridge --parent lan$l --subnet 10.38.0.0/24 --subnet 2001:db8:38::/64 >/dev/null 2>&1
+    zc create twin$l --set "network=[{link: seg$l, address: [10.38.0.5, \"2001:db8:38::5\"]}]" -l is=twin --image host -- sleep 1000 && zc start twin$l >/dev/null
+done
+zc create near --set 'network=[{link: seg2, address: [10.38.0.9, "2001:db8:38::9"]}]' --cap-add NET_RAW --image host -- sleep 1000 && zc start near >/dev/null
+asks() { # twin2 takes its address anew: does anybody keep it from him?
+    forge near dad 4 >"$T/dad" & local dad=$!
+    until_ok eval '[ "$(ns near grep -c . /proc/net/packet)" -gt 1 ]'
+    ns twin2 ip addr del 2001:db8:38::5/64 dev eth0
+    ns twin2 ip addr add 2001:db8:38::5/64 dev eth0
+    wait $dad
+    like "$(cat "$T/dad")" "asked 2001:db8:38::5" "(who takes an address asks first, and that is heard)"
+    is "$(ns twin2 ip -6 addr show dev eth0 | grep -c dadfailed)" 0 "$1"
+}
+twins() { nft list ruleset bridge | grep -c 'elements = .*10.38.0.5'; }
+zc network set app --rule "from label is=twin deny" >/dev/null
+is "$(twins)" 1 "(control: a rule knows an address that two zones have)"
+asks "nobody takes an address that two zones have"
+zc stop -t 0 twin0 >/dev/null
+is "$(twins)" 1 "one of them stops: the rule still knows the other"
+asks "... and nobody takes its address"
+zc start twin0 >/dev/null && zc stop -t 0 twin2 >/dev/null && zc start twin2 >/dev/null
+asks "... also after both came back"
+zc stop -t 0 twin0 twin2 >/dev/null
+is "$(twins)" 0 "(control: with the last, the rule forgets it)"
 zc delete --force $(zc list -q) >/dev/null
-zc network delete app shut seg
-ip link del lan0
+zc network delete app shut seg0 seg2
+ip link del lan0; ip link del lan2
 for f in 4 6; do nft flush set bridge "$inst" flows$f; done
 nft flush set bridge "$inst" openers
 for f in 4 6; do nft flush set inet "$inst" talks$f; done
