@@ -60,7 +60,12 @@ serve good 80
 reaches() { ns third curl -fsS -g -m "${2:-1}" -o /dev/null "http://$1:80/" 2>/dev/null; }
 link="[$(local6 good)%eth0]"
 until_ok reaches "$link"; ok $? "(control: a service at a link-local address)"
-heard() { ns good timeout "${1:-1}" socat -u "UDP$2-RECV:5000,reuseaddr$([ "$2" = 4 ] || echo ,ipv6only=1)" - 2>/dev/null | grep -c "${3:-said}"; }
+listen() { # FAMILY FILE: what good hears, until hush; it listens when this returns
+    nsenter -n -t "$(field good .pid)" timeout 120 socat -u "UDP$1-RECV:5000,reuseaddr$([ "$1" = 4 ] || echo ,ipv6only=1)" "OPEN:$2,creat,trunc" 2>/dev/null & listeners="$listeners $!"
+    until_ok ns good grep -q :1388 "/proc/net/udp${1%4}"
+}
+listeners=
+hush() { sleep 0.5; kill $listeners; wait $listeners 2>/dev/null; listeners=; }
 says() { # to all, by IPv4 and IPv6
     ns third python3 -c "
 import socket
@@ -70,34 +75,36 @@ t = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
 t.sendto(b'said\n', ('ff02::1', 5000, 0, socket.if_nametoindex('eth0')))"
 }
 count() { # what good hears of it
-    for f in 4 6; do heard 1.5 $f >"$T/heard$f" & done
-    until_ok eval '[ "$(ns good cat /proc/net/udp /proc/net/udp6 | grep -c :1388)" = 2 ]'
+    for f in 4 6; do listen $f "$T/heard$f"; done
     says
-    wait $(jobs -p | tail -2) 2>/dev/null
-    sleep 1.6
-    echo "$(cat "$T/heard4") $(cat "$T/heard6")"
+    hush
+    echo "$(grep -c said "$T/heard4") $(grep -c said "$T/heard6")"
 }
 is "$(count)" "2 1" "(control: what is said to all is heard)"
 zc network set app --policy deny >/dev/null
 ! reaches "$link"; ok $? "policy deny holds for link-local addresses"
 zc network create side --rule "allow tcp 80" >/dev/null
 zc create both --set 'network=[{link: app}, {link: side}]' --image host -- sleep 1000 && zc start both >/dev/null && plain beside side >/dev/null
-gets() { # ZONE 0|1 LINK: does zone both get a datagram of it for its address on side, sent to its MAC on what they share?
-    : >"$T/gets.said"
-    nsenter -n -t "$(field both .pid)" timeout 3 tcpdump -c 1 -nni "$3" "dst $(addr both 1 "$2") and udp port 5000" >"$T/gets" 2>"$T/gets.said" & local dump=$!
+gets() { # TRIES ZONE 0|1 LINK: does zone both get a datagram of it for its address on side, sent to its MAC on what they share?
+    local mac from to r
+    mac=$(ns both ip -j link show dev "$4" | jq -r '.[0].address') from=$(addr "$2" 0 "$3") to=$(addr both 1 "$3")
+    : >"$T/gets" >"$T/gets.said"
+    nsenter -n -t "$(field both .pid)" timeout 60 tcpdump -l -nni "$4" "dst $to and udp port 5000" >"$T/gets" 2>"$T/gets.said" & local dump=$!
     until_ok grep -q listening "$T/gets.said"
-    nsenter -n -t "$(field "$1" .pid)" "$here/frame.py" "$(ns both ip -j link show dev "$3" | jq -r '.[0].address')" "$(addr "$1" 0 "$2")" "$(addr both 1 "$2")" 5000 5000
-    wait $dump
+    nsenter -n -t "$(field "$2" .pid)" "$here/frame.py" "$mac" "$from" "$to" 5000 5000
+    tries=$1 until_ok test -s "$T/gets"; r=$?
+    kill $dump; wait $dump 2>/dev/null
+    return $r
 }
 for f in 0 1; do
-    ! gets third $f eth0; ok $? "... and for a neighbour's address on another network ($((f * 2 + 4)))"
-    gets beside $f eth1; ok $? "(control: there it is reached)"
+    ! gets 10 third $f eth0; ok $? "... and for a neighbour's address on another network ($((f * 2 + 4)))"
+    gets 100 beside $f eth1; ok $? "(control: there it is reached)"
 done
 zc network set side --rule "to zone both deny tcp 22" >/dev/null
-for f in 0 1; do ! gets third $f eth0; ok $? "... also where something is denied on the other ($((f * 2 + 4)))"; done
-gets beside 0 eth1; ok $? "(control: there it is reached)"
+for f in 0 1; do ! gets 10 third $f eth0; ok $? "... also where something is denied on the other ($((f * 2 + 4)))"; done
+gets 100 beside 0 eth1; ok $? "(control: there it is reached)"
 zc network set app --policy allow >/dev/null
-gets third 0 eth0; ok $? "(control: without a denial it passes)"
+gets 100 third 0 eth0; ok $? "(control: without a denial it passes)"
 zc delete --force both beside >/dev/null && zc network set app --policy deny >/dev/null && zc network delete side
 is "$(count)" "0 0" "... and for what is said to all"
 ns third ping -c 1 -W 2 "$(net app .gateway4)" >/dev/null; ok $? "... the gateway stays"
@@ -106,18 +113,16 @@ zc network set app --policy allow --rule "to zone third deny" >/dev/null
 zc network set app --rule "from zone third to zone good allow udp 5000" --rule "to zone good deny" >/dev/null
 big() { ns third python3 -c "import socket; socket.socket(socket.AF_INET$1, socket.SOCK_DGRAM).sendto(b'said' * 1000, ('$2', 5000))"; }
 for f in 4 6; do
-    (heard 3 $f >"$T/big$f") &
-    until_ok eval '[ "$(ns good cat /proc/net/udp /proc/net/udp6 | grep -c :1388)" = 1 ]'
+    listen $f "$T/big$f"
     if [ $f = 4 ]; then big "" "$(addr good)"; else big 6 "$(addr good 0 1)"; fi
-    until_ok eval '! ns good cat /proc/net/udp /proc/net/udp6 | grep -q :1388'
-    is "$(cat "$T/big$f")" 1 "a rule that allows allows fragments (IPv$f)"
+    hush
+    is "$(grep -c said "$T/big$f")" 1 "a rule that allows allows fragments (IPv$f)"
 done
 zc network set app --rule "to zone good deny udp 5000" >/dev/null
-(heard 2 6 xx >"$T/nested") &
-until_ok eval '[ "$(ns good cat /proc/net/udp6 | grep -c :1388)" = 1 ]'
+listen 6 "$T/nested"
 forge third nested "$(mac good)" "$(addr third 0 1)" "$(addr good 0 1)" 5000
-until_ok eval '! ns good cat /proc/net/udp6 | grep -q :1388'
-is "$(cat "$T/nested")" 0 "headers cut in pieces are no way round one that denies"
+hush
+is "$(grep -c xx "$T/nested")" 0 "headers cut in pieces are no way round one that denies"
 # ---- what all share ----
 echo_udp() { nsenter -n -t "$(field "$1" .pid)" socat "UDP4-RECVFROM:$2,fork,reuseaddr" EXEC:cat >/dev/null 2>&1 & }
 zc network set app --rule "to zone good allow udp" --rule "deny udp" >/dev/null

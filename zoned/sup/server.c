@@ -378,15 +378,26 @@ static void harden(void)
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 
+#define LOCK_TRIES 200u /* of 10 ms: one that was told to quit has answered, and is about to end */
+
+static int lock_soon(int fd)
+{
+    struct flock fl = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    for (unsigned i = 0; fcntl(fd, F_SETLK, &fl) < 0; i++) {
+        if ((errno != EAGAIN && errno != EACCES && errno != EINTR) || i >= LOCK_TRIES)
+            return -errno;
+        (void)poll(NULL, 0, 10);
+    }
+    return 0;
+}
+
 /* The lock of the server itself: two on one folder would each keep half of the zones. */
 static int lock_dir(int dirfd, struct err *e)
 {
     int fd = openat(dirfd, "keeper.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return err_sys(e, "keeper.lock");
-    struct flock fl = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    /* a record lock: forked supervisors do not hold it */
-    if (fcntl(fd, F_SETLK, &fl) < 0) {
+    if (lock_soon(fd) < 0) { /* a record lock: forked supervisors do not hold it */
         close(fd);
         return err_set(e, ERR_CONFLICT, EEXIST, "a fork server runs in this folder already");
     }
