@@ -34,6 +34,35 @@ char *network_user(struct zd *d, const char *name)
     return NULL;
 }
 
+/* Rules that name a network would be those of the next one of that name. */
+static int check_unnamed(struct zd *d, const char *name, struct err *e)
+{
+    char **naming = firewall_naming(d, SPEC_SIDE_NETWORK, name);
+    int r = 0;
+    for (char **n = naming; n && *n && r == 0; n++) {
+        if (!strcmp(*n, name))
+            continue;
+        r = err_set(e, ERR_BUSY, EBUSY, "network %s is in use: rules of network %s name it", name, *n);
+        err_hint(e, "zonectl network set %s with a --rule for each of its rules that shall stay", *n);
+    }
+    strv_free(naming);
+    return r;
+}
+
+int network_check_unused(struct zd *d, const struct net_entry *n, struct err *e)
+{
+    auto_free char *zone = network_user(d, n->net.name);
+    if (zone) {
+        err_set(e, ERR_BUSY, EBUSY, "network %s is in use by zone %s", n->net.name, zone);
+        return err_hint(e, "delete the zones or take the link out of their specs first");
+    }
+    for (unsigned i = 0; i < d->networks.len; i++)
+        if (strv_has(d->networks.at[i].spec->reach, n->net.name))
+            return err_set(e, ERR_BUSY, EBUSY, "network %s is in use: network %s may reach it", n->net.name,
+                           d->networks.at[i].net.name);
+    return check_unnamed(d, n->net.name, e);
+}
+
 static int each_network(struct zd *d, const struct spec *s,
                         int (*of)(struct zd *d, struct net_entry *n, struct err *e), struct err *e)
 {

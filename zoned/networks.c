@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The networks of this instance. ETC/networks/NAME.yaml says what was asked for and is the truth; LIB/networks/NAME.json keeps
- * what was chosen for it, so that addresses stay. A network comes up with its first zone and goes when zoned leaves with none
- * running, or by delete. `default` is made where it is missing. */
+ * what was chosen for it, so that addresses stay, and what was taken from the file, by which a network that is up is known while
+ * the file cannot be read: its rules hold. A network comes up with its first zone and goes when zoned leaves with none running,
+ * or by delete. `default` is made where it is missing. */
 #include "zoned/networks.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -13,51 +14,7 @@
 #include <fcntl.h>
 #include <net/if.h>
 
-#define SAVED "forwarding" /* what the host's switches were; not a network's name plus .json */
-
-static char *state_path(struct zd *d, const char *name)
-{
-    return xasprintf("%s/networks/%s.json", d->lib_dir, name);
-}
-
-/* ---- state: what was chosen ---- */
-static int load_state(struct zd *d, const char *name, struct net_network *n, struct err *e)
-{
-    auto_free char *path = state_path(d, name), *text = NULL;
-    size_t len;
-    int r = file_read(AT_FDCWD, path, 65536, &text, &len, e);
-    if (r < 0)
-        return r;
-    auto_js json *j = js_parse(text, len, e);
-    r = j ? net_network_from_json(j, n, e) : -EINVAL;
-    return r < 0 ? err_prefix(e, "%s", path), r : 0;
-}
-
-static int save_state(struct zd *d, const struct net_network *n, struct err *e)
-{
-    auto_js json *j = net_network_to_json(n);
-    auto_free char *text = js_dump(j, true), *path = state_path(d, n->name);
-    return file_replace(AT_FDCWD, path, text, strlen(text), 0600, true, e);
-}
-
-static void save_switches(struct zd *d)
-{
-    auto_free char *path = xasprintf("%s/networks/" SAVED, d->lib_dir);
-    auto_free char *text = d->net_saved ? js_dump(d->net_saved, false) : NULL;
-    if (!text)
-        (void)unlink(path);
-    else
-        (void)file_replace(AT_FDCWD, path, text, strlen(text), 0600, false, NULL);
-}
-
-static void load_switches(struct zd *d)
-{
-    auto_free char *path = xasprintf("%s/networks/" SAVED, d->lib_dir), *text = NULL;
-    size_t len;
-    if (file_read(AT_FDCWD, path, 65536, &text, &len, NULL) == 0)
-        d->net_saved = js_parse(text, len, NULL);
-    net_saved_take_over(d->net, d->net_saved);
-}
+#define UNTAKEN "network %s cannot be taken from its file: %s"
 
 /* ---- the table ---- */
 static void add(struct zd *d, const struct net_network *n, struct spec_network *spec)
@@ -75,6 +32,7 @@ static void entry_done(struct net_entry *n)
     spec_network_free(n->spec);
     free(n->lost);
     free(n->hides);
+    free(n->untaken);
 }
 
 struct net_entry *network_find(struct zd *d, const char *name)
@@ -95,27 +53,45 @@ static int make(struct zd *d, const struct spec_network *s, const struct net_net
     return net_network_make(d->instance, s, kept, others, d->networks.len, out, e);
 }
 
-static int load_one(struct zd *d, const char *name, struct err *e)
+/* What was taken is kept; a full disk does not take a network away that was chosen before. */
+static int keep(struct zd *d, const struct net_network *n, const struct spec_network *s, bool known,
+                struct err *e)
 {
-    auto_spec_network struct spec_network *s = NULL;
-    struct net_network kept = {0}, n = {0};
-    struct err se = {0};
-    int r = network_file(d, name, &s, e);
-    if (r < 0)
-        return r;
-    bool known = load_state(d, name, &kept, &se) == 0;
-    if (!known && se.code != ENOENT)
-        return err_set(e, se.kind, se.code, "%s", se.text);
-    r = make(d, s, known ? &kept : NULL, &n, e);
-    r = r < 0 || known ? r : save_state(d, &n, e);
-    if (r == 0)
-        (void)net_network_attach(d->net, &n, NULL); /* which bridge it is, if its link is there */
-    if (r == 0)
-        add(d, &n, take_ptr(&s));
-    return r;
+    struct err own = {0};
+    if (network_state_save(d, n, s, &own) == 0)
+        return 0;
+    if (!known)
+        return err_set(e, own.kind, own.code, "%s", own.text);
+    log_warning("network %s: %s", n->name, own.text);
+    return 0;
 }
 
-/* Its file was mended or written while zoned runs. */
+/* at_start: where the file cannot be taken, by what was taken last, until networks_adopted knows who needs it. */
+static int load_one(struct zd *d, const char *name, bool at_start, struct err *e)
+{
+    auto_spec_network struct spec_network *s = NULL, *taken = NULL;
+    struct net_network kept = {0}, n = {0};
+    struct err fe = {0}, se = {0};
+    int r = network_file(d, name, &s, &fe);
+    bool known = network_state_load(d, name, &kept, &taken, &se) == 0, untaken = r < 0 && at_start && taken;
+    if (r < 0 && !untaken)
+        return err_set(e, fe.kind, fe.code, "%s", fe.text);
+    if (!known && se.code != ENOENT)
+        return err_set(e, se.kind, se.code, "%s", se.text);
+    if (untaken)
+        s = take_ptr(&taken);
+    r = make(d, s, known ? &kept : NULL, &n, e);
+    r = r < 0 ? r : keep(d, &n, s, known, e);
+    if (r < 0)
+        return r;
+    (void)net_network_attach(d->net, &n, NULL); /* which bridge it is, if its link is there */
+    add(d, &n, take_ptr(&s));
+    if (untaken)
+        network_find(d, name)->untaken = xstrdup(fe.text);
+    return 0;
+}
+
+/* Its file was mended or written while zoned runs; an older zoned, which kept no spec, may have left it up. */
 static void come_to_know(struct zd *d, struct net_entry *n)
 {
     struct err e = {0};
@@ -124,6 +100,13 @@ static void come_to_know(struct zd *d, struct net_entry *n)
     if (!n->up)
         return;
     names_network_up(d, n);
+    for (unsigned i = 0; i < d->table_size; i++)
+        for (struct zone *z = d->table[i]; z; z = z->next)
+            if (zone_is_up(z) && zone_is_on(z, n->net.name)) {
+                names_publish(z);
+                dhcp_publish(z);
+            }
+    neighbour_hooks(d);
     if (firewall_load(d, NULL, &e) < 0)
         log_error("%s", e.text);
 }
@@ -140,8 +123,8 @@ static struct net_entry *get(struct zd *d, const char *name, bool serves, struct
     if (!there) {
         err_set(e, ERR_NOT_FOUND, ENOENT, "network %s does not exist", name);
         err_hint(e, "zonectl network list shows the networks");
-    } else if (load_one(d, name, &le) < 0) {
-        err_set(e, le.kind, le.code, "network %s cannot be taken from its file: %s", name, le.text);
+    } else if (load_one(d, name, !serves, &le) < 0) {
+        err_set(e, le.kind, le.code, UNTAKEN, name, le.text);
         err_hint(e, "mend %s: it is read again at the next verb", path);
     } else {
         n = network_find(d, name);
@@ -187,7 +170,8 @@ int networks_open(struct zd *d, struct err *e)
     auto_js json *broken = look(d, false);
     for (size_t i = 0; i < js_len(broken); i++) /* its zones cannot start and say so; the others can */
         log_error("%s", js_get_str(js_at(broken, i), "error", ""));
-    load_switches(d);
+    network_switches_load(d);
+    net_saved_take_over(d->net, d->net_saved);
     if (file_exists(AT_FDCWD, path))
         return 0;
     struct spec_network *s = xcalloc(1, sizeof(*s));
@@ -228,11 +212,11 @@ int network_create(struct zd *d, struct spec_network *spec, struct err *e)
     r = r < 0 ? r : make(d, s, NULL, &n, e);
     r = r < 0 ? r : net_network_attach(d->net, &n, e);
     r = r < 0 ? r : net_network_check_mtu(d->net, &n, &less, e);
-    r = r < 0 ? r : save_state(d, &n, e);
+    r = r < 0 ? r : network_state_save(d, &n, s, e);
     if (r < 0)
         return r;
     auto_free char *text = spec_network_text(s), *path = network_path(d, s->network),
-                   *state = state_path(d, s->network);
+                   *state = network_state_path(d, s->network);
     r = file_replace(AT_FDCWD, path, text, strlen(text), 0600, true, e);
     if (r < 0) {
         (void)unlink(state);
@@ -244,35 +228,6 @@ int network_create(struct zd *d, struct spec_network *spec, struct err *e)
     parents_follow(d);
     event_of(d, "network-created", "network", n.name);
     return 0;
-}
-
-/* Rules that name a network would be those of the next one of that name. */
-static int check_unnamed(struct zd *d, const char *name, struct err *e)
-{
-    char **naming = firewall_naming(d, SPEC_SIDE_NETWORK, name);
-    int r = 0;
-    for (char **n = naming; n && *n && r == 0; n++) {
-        if (!strcmp(*n, name))
-            continue;
-        r = err_set(e, ERR_BUSY, EBUSY, "network %s is in use: rules of network %s name it", name, *n);
-        err_hint(e, "zonectl network set %s with a --rule for each of its rules that shall stay", *n);
-    }
-    strv_free(naming);
-    return r;
-}
-
-static int check_unused(struct zd *d, const struct net_entry *n, struct err *e)
-{
-    auto_free char *zone = network_user(d, n->net.name);
-    if (zone) {
-        err_set(e, ERR_BUSY, EBUSY, "network %s is in use by zone %s", n->net.name, zone);
-        return err_hint(e, "delete the zones or take the link out of their specs first");
-    }
-    for (unsigned i = 0; i < d->networks.len; i++)
-        if (strv_has(d->networks.at[i].spec->reach, n->net.name))
-            return err_set(e, ERR_BUSY, EBUSY, "network %s is in use: network %s may reach it", n->net.name,
-                           d->networks.at[i].net.name);
-    return check_unnamed(d, n->net.name, e);
 }
 
 /* A network whose file cannot be read is not among ours; its zones may run. */
@@ -308,7 +263,7 @@ static int undo(struct zd *d, struct net_entry *n, bool last, struct err *e)
     if (last) {
         js_free(d->net_saved);
         d->net_saved = NULL;
-        save_switches(d);
+        network_switches_save(d);
     }
     return 0;
 }
@@ -321,24 +276,49 @@ static int down(struct zd *d, struct net_entry *n, bool last, struct err *e)
     return r;
 }
 
+/* A macvlan is up whenever its parent is there. */
+static bool is_needed(struct zd *d, const struct net_entry *n)
+{
+    bool runs = n->up && n->net.type != SPEC_NET_MACVLAN;
+    for (unsigned i = 0; i < d->table_size && !runs; i++)
+        for (const struct zone *z = d->table[i]; z && !runs; z = z->next)
+            runs = z->plan && zone_is_on(z, n->net.name);
+    return runs;
+}
+
+/* Its file could not be taken: what is up is known by what was taken last, so that what it denies stays denied. */
+static void settle_untaken(struct zd *d, unsigned i)
+{
+    struct net_entry *n = &d->networks.at[i];
+    auto_free char *why = take_ptr(&n->untaken);
+    bool stays = is_needed(d, n);
+    log_error(UNTAKEN "%s", n->net.name, why, stays ? ": it runs on as it was taken last" : "");
+    if (stays)
+        return;
+    entry_done(n);
+    vec_remove(&d->networks, i);
+}
+
 void networks_adopted(struct zd *d)
 {
-    for (unsigned i = 0; i < d->networks.len; i++) {
+    for (unsigned i = d->networks.len; i-- > 0;) {
         struct net_entry *n = &d->networks.at[i];
         struct err e = {0};
-        if (n->up || !net_network_is_half_up(d->net, &n->net))
-            continue;
-        log_info("network %s: what is left of it is undone", n->net.name);
-        if (undo(d, n, !others_up(d, n), &e) < 0)
+        bool half = !n->up && net_network_is_half_up(d->net, &n->net);
+        if (half)
+            log_info("network %s: what is left of it is undone", n->net.name);
+        if (half && undo(d, n, !others_up(d, n), &e) < 0)
             log_warning("%s", e.text);
+        if (n->untaken)
+            settle_untaken(d, i);
     }
 }
 
 int network_delete(struct zd *d, struct net_entry *n, struct err *e)
 {
-    auto_free char *path = network_path(d, n->net.name), *state = state_path(d, n->net.name),
+    auto_free char *path = network_path(d, n->net.name), *state = network_state_path(d, n->net.name),
                    *name = xstrdup(n->net.name);
-    int r = check_unused(d, n, e);
+    int r = network_check_unused(d, n, e);
     if (r == 0 && (n->spec->rules || n->spec->deny))
         r = firewall_load(d, n->net.name, e);
     if (r == 0 && n->up)
@@ -421,6 +401,8 @@ int network_change(struct zd *d, struct net_entry *n, const json *patch, bool *l
     }
     bool opened = r == 0 && n->net.type == SPEC_NET_SEALED && !strv_len(old->reach) != !strv_len(s->reach);
     spec_network_free(r < 0 ? s : old);
+    if (r == 0)
+        (void)keep(d, &n->net, n->spec, true, NULL);
     if (opened) {
         dhcp_network_changed(n);
         routes_follow(d, n);
@@ -455,7 +437,7 @@ int network_ensure_up(struct zd *d, struct net_entry *n, struct err *e)
         n->parent_index = if_nametoindex(n->net.parent);
     n->up = true;
     names_network_up(d, n);
-    save_switches(d);
+    network_switches_save(d);
     neighbour_hooks(d);
     return has_rules(d) ? firewall_load(d, NULL, e) : 0;
 }
@@ -463,7 +445,7 @@ int network_ensure_up(struct zd *d, struct net_entry *n, struct err *e)
 int network_repair(struct zd *d, struct net_entry *n, struct err *e)
 {
     int r = net_network_up(d->net, &n->net, &d->net_saved, e);
-    save_switches(d);
+    network_switches_save(d);
     return r < 0 ? r : set_reach(d, n, true, e);
 }
 

@@ -18,8 +18,8 @@ int network_change(struct zd *d, struct net_entry *n, const json *patch, bool *l
 int network_delete(struct zd *d, struct net_entry *n, struct err *e); /* busy: who uses it */
 int network_repair(struct zd *d, struct net_entry *n, struct err *e); /* its place in our tables */
 int network_ensure_up(struct zd *d, struct net_entry *n, struct err *e);
-void networks_adopted(
-    struct zd *d); /* undoes what a zoned that was killed left halfway, where no zone needs it */
+/* Undoes what a zoned that was killed left halfway, where no zone needs it; what has a broken file and is not up is not known. */
+void networks_adopted(struct zd *d);
 void networks_down(struct zd *d); /* all, when no zone runs */
 void networks_free(struct zd *d);
 
@@ -33,11 +33,22 @@ int network_check_edit(const struct spec_network *has, const struct spec_network
 /* What is wrong with its file, or NULL; *pending: it says something else. malloc'd. */
 char *network_file_told(struct zd *d, const struct net_entry *n, bool *pending);
 
+/* network_state.c */
+char *network_state_path(struct zd *d, const char *name);
+/* *taken: the spec as it was last taken from its file, or NULL: an older zoned kept none. */
+int network_state_load(struct zd *d, const char *name, struct net_network *n, struct spec_network **taken,
+                       struct err *e);
+int network_state_save(struct zd *d, const struct net_network *n, const struct spec_network *taken,
+                       struct err *e); /* durable; nothing where it says so already */
+void network_switches_save(struct zd *d);
+void network_switches_load(struct zd *d);
+
 /* network_use.c: what zones ask of networks */
 char **network_zones(struct zd *d, const char *name); /* whose spec or start names it; strv */
 char *
 network_user(struct zd *d,
              const char *name); /* a zone that is on it, or will be by its file as it is now; malloc'd */
+int network_check_unused(struct zd *d, const struct net_entry *n, struct err *e); /* busy: who uses it */
 int networks_needed(struct zd *d, const struct spec *s,
                     struct err *e); /* up, all that the spec's links join */
 int networks_there(struct zd *d, const struct spec *s, struct err *e);        /* could they come up? */

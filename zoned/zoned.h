@@ -152,6 +152,7 @@ struct net_entry {
     bool judged;           /* it has rules; of firewall.c */
     char *lost;            /* why it is cut off from the host's link, or NULL; of parents.c */
     char *hides;           /* what of the host it hides, or would, or NULL; of hides.c */
+    char *untaken;         /* at our start: why its file could not be taken, or NULL; of networks.c */
     unsigned parent_index; /* of that link, as it was seen last */
     struct names *names;   /* its dnsmasq, NULL = none */
     struct dhcp *dhcp;     /* the one for zones that ask for their addresses, NULL = none does */

@@ -91,6 +91,64 @@ sed -i 's/^type:.*/type: sealed/' "$file"
 out=$(zc network set back --rule 'allow tcp 22' 2>&1)
 like "$out" "comments in a rewritten part were lost" "a list that takes another's place says what went with it"
 zc delete --force web web2 && zc network delete back
+# ---- ... while its zones run ----
+file=$etc/networks/secure.yaml
+iptables -N DOCKER-USER && iptables -I FORWARD -j DOCKER-USER
+zc network create secure --policy deny --rule 'allow tcp 80'
+zc network create wide --type sealed --reach secure
+for zone in s1 s2; do zc create $zone --set 'network=[{link: secure, dhcp: true}]' --image host -- sh -c 'ip link set eth0 up; exec sleep 1000'; done
+zc create beside --image host -- sleep 1000 # its network, which is known, has all rules loaded
+status_is 0 "zones on a network that denies" zc start s1 s2 beside
+for zone in s1 s2; do ns $zone ip addr add "$(addr $zone)/16" dev eth0; done
+reaches() { ns s1 ping -c 1 -W 1 "$(addr s2)" >/dev/null 2>&1; }
+server() { cut -d' ' -f1 "$ROOT/run/dhcp/secure/pid"; }
+hooks() { iptables -S DOCKER-USER | grep -oE 'zoned[^ ]* ?|-[io] [^ ]+' | sort | xargs; }
+denied() { nft list chain bridge "$inst" judge; }
+guards=$(denied) dhcp=$(server) hook=$(hooks) net=$(zc network show secure -o json | jq -c 'del(.pending, .error)')
+reaches; is $? 1 "... do not reach each other"
+like "$hook" "$(zc network show secure -o json | jq -r .bridge)" "... and other firewalls let them pass"
+cp "$file" "$T/secure.yaml"
+for broken in 's/^policy:/polciy:/' 's/^network: .*/network: default/'; do
+    sed -i "$broken" "$file" && cp "$file" "$T/broken.yaml"
+    case $broken in *polciy*) says="secure.yaml:$(grep -n polciy "$file" | cut -d: -f1): polciy: unknown key" ;; *) says="secure.yaml names network default" ;; esac
+    again
+    reaches; is $? 1 "the file is broken ($says), zoned starts anew: what was denied is denied"
+    same "$(denied)" "$guards" "... by the same rules"
+    is "$(server) $(kill -0 "$dhcp" && echo runs)" "$dhcp runs" "... its DHCP server runs on"
+    is "$(eventually "$hook" hooks)" "$hook" "... other firewalls let its zones pass"
+    like "$(cat "$T/zoned.log")" "$says.* runs on as it was taken last" "... zoned's log says what is wrong"
+    like "$(zc network show secure -o json | jq -r '.error, .pending' | xargs)" "$says.* true$" "... show"
+    like "$(zc network list -o json | jq -r '.[] | select(.name == "secure") | .error')" "$says" "... list"
+    like "$(zc doctor)" "$says" "... doctor"
+    is "$(zc network show secure -o json | jq -c 'del(.pending, .error)')" "$net" "... all else is as it was"
+    out=$(zc network set secure --policy allow 2>&1)
+    like "$? $out" "^[47] .*secure.yaml" "... set does not write over it, and says why"
+    status_is 6 "... nor is it deleted, for it is in use" zc network delete secure
+    status_is 4 "... or made again" zc network create secure
+    status_is 0 "... its zones change" zc set s2 labels.tier=web
+    status_is 0 "... and start anew" zc restart s2
+    ns s2 ip addr add "$(addr s2)/16" dev eth0
+    reaches; is $? 1 "... as denied as before"
+    cmp -s "$file" "$T/broken.yaml"; ok $? "... and the file is as it was"
+    again
+    reaches; is $? 1 "... after another start of zoned, too"
+    cp "$T/secure.yaml" "$file"
+    is "$(zc network show secure -o json | jq -c '[.error, .pending]')" '[null,false]' "mended, all is in order"
+    same "$(denied)" "$guards" "... with its rules"
+done
+status_is 0 "its rules change" zc network set secure --policy allow
+reaches; ok $? "... at once"
+sed -i 's/^type:/tpye:/' "$file"
+again
+reaches; ok $? "... and are what counts over a broken file"
+zc stop -t 0 s1 s2 beside
+again
+status_is 7 "when no zone runs, networks go, and a start of zoned leaves it unknown" zc network show secure
+like "$out" "secure.yaml:[0-9]*: tpye: unknown key" "... which says why"
+cp "$T/secure.yaml" "$file"
+status_is 0 "... until it is mended" zc start s1 s2
+zc delete --force s1 s2 beside && zc network delete wide secure
+nft delete table ip filter
 # ---- a lease that another version, or nobody, has written ----
 zc create old --image host -- sleep 1000
 lease=$ROOT/lib/zones/old/lease.json has=$(zc show old -o json | jq -c '.network[0].addresses')
