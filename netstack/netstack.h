@@ -270,11 +270,11 @@ struct net_guard {
     unsigned nrules;
     bool deny, closed;
 };
-struct net_member {  /* an address of somebody that rules name */
-    const char *who; /* as net_rule_who gives it */
+/* An address of somebody that rules name; or, with link, the host's end of a link on a network that has rules. */
+struct net_member {
+    const char *who; /* as net_rule_who gives it; of a link, its network's name */
     struct net_addr addr;
-    const char
-        *link; /* or the host's end of a link on a network that has rules, whose name who is; else NULL */
+    const char *link; /* or NULL */
 };
 /* "label tier=web", "zone db": whom a side names by something that zones have; NULL: nobody such. malloc'd. */
 char *net_rule_who(const struct spec_rule_side *s);

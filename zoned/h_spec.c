@@ -430,7 +430,7 @@ int h_verify_spec(struct zd *d, struct zd_request *r, struct err *e)
     return 0;
 }
 
-/* A name for a run that was given none: from the image, with four random hex digits. */
+/* A name for a run that was given none: zone- and four random hex digits. */
 void make_up_name(struct zd *d, char out[SPEC_NAME_MAX + 1])
 {
     do {

@@ -175,9 +175,8 @@ static int send_plan(struct zone *z, struct update *u, struct err *e)
     int r = drift_heal_shared(z->d, pool_find(z->d, pool), e);
     swap_plans(z, u);
     bool judged = !same_to_rules(z->plan, u->plan);
-    r = r < 0 || !judged
-            ? r
-            : firewall_join(z, e); /* before the new links carry anything; what goes, goes at the end */
+    if (r >= 0 && judged) /* before the new links carry anything; what goes, goes at the end */
+        r = firewall_join(z, e);
     u->divides = !division_asks_same(z->plan->spec, u->plan->spec);
     r = r < 0 || !u->divides ? r : division_apply(z->d, z, e);
     u->divisions = z->d->divisions;
