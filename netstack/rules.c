@@ -217,6 +217,16 @@ static const char bridge_head[] =
     "add rule bridge $ judge meta l4proto { udp, sctp } ip6 saddr . th sport . ip6 daddr . th dport @flows6 "
     "return\n";
 
+/* The mark is ours alone: whoever else set it has not opened anything by it. Its own chain before br_netfilter (-1), and only where
+ * something is judged: of what a frame costs between zones of one network, each hook is a part that can be measured. */
+static const char marks[] =
+    "add chain bridge $ forward { type filter hook forward priority filter; policy accept; }\n"
+    "flush chain bridge $ forward\n"
+    "add rule bridge $ forward meta mark & " NET_TRANSLATED
+    " != 0 meta mark set meta mark & " NET_NOT_TRANSLATED "\n";
+static const char no_marks[] =
+    "add chain bridge $ forward\nflush chain bridge $ forward\ndelete chain bridge $ forward\n";
+
 /* Chains and sets that nothing names any more; made first, so that a missing one is no error. */
 static void drop_chain(struct text *t, const char *network, char what)
 {
@@ -262,6 +272,8 @@ int net_rules_load(struct net_ctx *c, const struct net_guard *guards, unsigned n
         if (!k)
             str_addf(&t.s, "flush set inet %s denied\n", c->instance);
         sets(&t, members, nmembers, whos);
+        if (k)
+            net_table_expand(&t.s, any ? marks : no_marks, c->instance);
         if (k && any)
             net_table_expand(&t.s, bridge_head, c->instance);
         for (unsigned i = 0; i < nguards; i++)

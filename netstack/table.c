@@ -10,7 +10,7 @@
 #include <nftables/libnftables.h>
 #include <sys/select.h>
 
-#define NET_LAYOUT "8" /* counted up with every change of the skeleton */
+#define NET_LAYOUT "9" /* counted up with every change of the skeleton */
 
 /* $ stands for the instance, % for the prefix of its links. */
 static const char skeleton[] =
@@ -167,24 +167,20 @@ static const char skeleton[] =
     "add chain bridge $ dhcp\n"
     "add chain bridge $ client\n"
     "add chain bridge $ output { type filter hook output priority filter; policy accept; }\n"
-    "add chain bridge $ forward { type filter hook forward priority filter; policy accept; }\n"
     /* behind the inet table, where bridged frames meet that too (br_netfilter, 0) */
     "add chain bridge $ judged { type filter hook forward priority 10; policy accept; }\n"
     "add chain bridge $ first { type filter hook prerouting priority -300; policy accept; }\n"
     "flush chain bridge $ whole\nflush chain bridge $ opened\nflush chain bridge $ six\nflush chain bridge $ "
-    "first\nflush chain bridge $ "
-    "forward\n"
+    "first\n"
     "flush chain bridge $ dhcp\nflush chain bridge $ client\nflush chain bridge $ output\n"
     "flush chain bridge $ judged\nflush chain bridge $ translated\n"
     /* What most packets are not is asked first, and sets last. */
     "add rule bridge $ output icmpv6 type nd-router-advert oifname \"%*\" oifname != @hear drop\n"
     "add rule bridge $ output udp sport { 67, 547 } oifname \"%*\" oifname != @hear drop\n"
-    /* the mark is ours alone: whoever else set it has not opened anything by it */
-    "add rule bridge $ forward meta mark & " NET_TRANSLATED
-    " != 0 meta mark set meta mark & " NET_NOT_TRANSLATED "\n"
-    /* out where it came in: only what the bridge itself translated to this zone (see net_msg_port) */
-    "add rule bridge $ forward iifname . oifname @self iifname != @trusted iifname . ether daddr != @macs "
-    "drop\n"
+    /* Out where it came in: only what the bridge itself translated to this zone, which is addressed to it alone (see
+     * net_msg_port). A frame to nobody known that comes back with it ends at the zone's link, which has another address. */
+    "add rule bridge $ judged ether daddr & 01:00:00:00:00:00 != 00:00:00:00:00:00 iifname . oifname @self "
+    "iifname != @trusted drop\n"
     "add rule bridge $ judged iifname \"%*\" jump judge\n"
     /* what has headers that nobody can read to their end (a first fragment too short for them) is nothing that a rule knows */
     "add rule bridge $ whole meta l4proto != 255 return\n"

@@ -220,7 +220,7 @@ static int echoes(struct lab *l)
 static void test_echo(struct lab *l)
 {
     is_int(echoes(l), 0, "no echo of a broadcast");
-    sh(-1, "nft flush chain bridge zoned forward");
+    sh(-1, "nft flush chain bridge zoned judged");
     is_int(echoes(l), l->nf, "control: without the rule a port in hairpin mode echoes");
 }
 
