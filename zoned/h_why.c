@@ -139,6 +139,9 @@ static void look_at_self(const struct asking *a, const struct zone *z, struct wh
     struct cg_held before = held_of(was), after = held_of(is), kernel;
     to->held = held(&before, &after);
     cg_read_held(a->d->cgroups, z->plan->cgroup_parent, z->plan->cgroup_name, &kernel);
+    const struct spec *has = zone_has(z);
+    to->cut = has && z->plan->divided && kernel.cap > 0 && !foreign(kernel.cap, z->plan->cpu.cap) &&
+              foreign(kernel.cap, has->cpu.cap);
     to->cap = kernel.cap > 0 ? kernel.cap : to->cap; /* somebody else may have written it */
     to->throttled = part(was->cpu_throttled, is->cpu_throttled, 1);
     to->blind = is->psi_cpu_some == UINT64_MAX;

@@ -52,6 +52,7 @@ struct why_zone {
     double wait_cpu, wait_mem, wait_io; /* parts of the time */
     double read, write, refaults;       /* bytes a second */
     uint64_t mem, mem_cap, oom_kills;   /* mem_cap: SPEC_UNSET = none */
+    bool cut; /* cap is below that of the spec: v1 lets no group have more than the one above it */
     bool io_capped;
     bool idle;  /* cpu.idle of its own: it gets what the others on its CPUs leave */
     bool mate;  /* of self's pool */

@@ -82,6 +82,22 @@ static json *own_cap(const struct why_facts *f)
         z->name, z->cap, z->used, percent(z->held), z->throttled, f->seconds, z->name);
 }
 
+/* Where the zone's cap is cut to that of what is above it, its own group may be the one that shows it. */
+static bool cut_by_pool(const struct why_facts *f)
+{
+    return f->self.cut && f->pool && f->pool_cap > 0 && f->pool_cap <= f->self.cap + 0.005;
+}
+
+static double pool_held(const struct why_facts *f)
+{
+    return cut_by_pool(f) && f->self.held > f->pool_held ? f->self.held : f->pool_held;
+}
+
+static double all_held(const struct why_facts *f)
+{
+    return f->self.cut && !cut_by_pool(f) && f->self.held > f->all_held ? f->self.held : f->all_held;
+}
+
 static json *by_pool(const struct why_facts *f)
 {
     return answer(
@@ -89,7 +105,7 @@ static json *by_pool(const struct why_facts *f)
         "Zone %s is slow because of its pool %s: the pool's cap of %.2f CPUs held its zones back in "
         "%.0f %% of the periods (cpu.stat of the pool: nr_throttled), while %s used %.2f CPUs. %szonectl "
         "pool set %s cpu.cap=… gives the pool more.",
-        f->self.name, f->pool, f->pool_cap, percent(f->pool_held), f->self.name, f->self.used,
+        f->self.name, f->pool, f->pool_cap, percent(pool_held(f)), f->self.name, f->self.used,
         f->pool_foreign ? "Somebody else wrote that cap to the pool's group; any zonectl pool set heals it. "
                         : "",
         f->pool);
@@ -106,7 +122,7 @@ static json *by_all(const struct why_facts *f)
         f->self.name,
         f->all_foreign ? "a quota that somebody else wrote to the group of all zones"
                        : "what is kept for the host, @host cpu.reserved",
-        f->all_cap, f->cpus, percent(f->all_held), f->self.name, f->self.used,
+        f->all_cap, f->cpus, percent(all_held(f)), f->self.name, f->self.used,
         f->all_foreign ? "writes ours again" : "with less leaves more to zones");
 }
 
@@ -302,9 +318,10 @@ static json *decide(const struct why_facts *f)
     const struct why_zone *z = &f->self;
     bool full = z->mem_cap != SPEC_UNSET && (double)z->mem >= FULL * (double)z->mem_cap;
     double mem = z->wait_mem >= MEMORY_LEAST ? z->wait_mem : 0,
-           disk = z->wait_io >= WAIT_LEAST ? z->wait_io : 0, held = z->held >= HELD_LEAST ? z->held : 0,
-           pool = f->pool && f->pool_held >= HELD_LEAST ? f->pool_held : 0,
-           all = z->wait_cpu >= WAIT_LEAST && f->all_held >= HELD_LEAST ? f->all_held : 0,
+           disk = z->wait_io >= WAIT_LEAST ? z->wait_io : 0,
+           held = z->held >= HELD_LEAST && !z->cut ? z->held : 0,
+           pool = f->pool && pool_held(f) >= HELD_LEAST ? pool_held(f) : 0,
+           all = (z->cut || z->wait_cpu >= WAIT_LEAST) && all_held(f) >= HELD_LEAST ? all_held(f) : 0,
            wait = held || pool || all || z->wait_cpu < WAIT_LEAST ? 0 : z->wait_cpu;
     if (full && disk > mem && (mem > 0 || z->refaults * 2 > z->read))
         mem = disk;
