@@ -241,7 +241,7 @@ provoked swimmer 1 "pool tight" "why: its pool"
 is "$(jq '.counters.pool_periods_held > 0.5 and .counters.periods_held == 0' "$T/why")" true "... whose counter says so"
 is "$(zc stats swimmer paddler -o json | jq -c '[.zones[].cpu | [.entitled, .guaranteed] | map(. * 1000 | round)]')" '[[50,25],[150,75]]' \
     "entitled and guaranteed within the pool, by shares"
-zc set swimmer cpu.cap=0.5 >/dev/null
+zc set swimmer cpu.cap=0.5 >/dev/null && zc pool set tight cpu.reserved=0.01 cpu.cap=0.05 >/dev/null
 provoked swimmer 1 "pool tight" "why: its pool, too, where v1 cuts the zone's own cap to the pool's"
 zc delete --force swimmer paddler >/dev/null
 zc pool delete tight >/dev/null

@@ -122,6 +122,13 @@ static void test_why_limits(void)
     f.self.cap = 0.5;
     f.self.held = 0.9;
     says(&f, "cap", NULL, "nr_throttled");
+    f.self.cut = true; /* to what is above it: v1 */
+    f.pool_cap = 0.5;
+    says(&f, "pool", "batch", "in 90 % of the periods");
+    f.pool_cap = -1;
+    says(&f, "reserved", "@host", "in 90 % of the periods");
+    f.pool = NULL;
+    says(&f, "reserved", "@host", "in 90 % of the periods");
 }
 
 static void test_why_memory(void)
