@@ -62,6 +62,26 @@ status_is 0 "a zone that stops what enters it: set is done" timeout 5 "$BIN/zone
 status_is 0 "... and stop" timeout 10 "$BIN/zonectl" stop -t 1 still
 zc delete --force still >/dev/null
 
+# A zoned counts its requests from the first: what the one before asked is answered late, while the same numbers wait for answers.
+zc create late --image host -- sleep 1000
+zc start late >/dev/null
+kill9_zoned
+start_zoned
+sups_are() { [ "$(sups sup:late | wc -l)" = "$1" ]; } # it, and those that are about to enter its zone
+freezer late 1
+for i in 1 2 3 4 5 6; do "$BIN/zonectl" exec -d late -- /no/such/program >/dev/null 2>&1 & done
+until_ok sups_are 7
+kill9_zoned
+start_zoned
+copies=
+for i in 1 2 3 4 5 6; do "$BIN/zonectl" cp late:/etc/hostname - >"$T/late.$i" 2>>"$T/late.err" & copies="$copies $!"; done
+until_ok sups_are 13
+freezer late 0
+wait $copies
+is "$(for i in 1 2 3 4 5 6; do tar -xOf "$T/late.$i" 2>&1; done | sort | uniq -c | tr -s ' ')" " 6 late" \
+    "what a zoned had asked before it was killed is no answer to the next one" "$(cat "$T/late.err")"
+zc delete --force late >/dev/null
+
 ls -l "/proc/$zoned_pid/fd" | grep -q "/zones/a/lock"
 is $? 1 "the lock of a running zone is its supervisor's alone: no worker of zoned can keep it"
 
