@@ -42,6 +42,15 @@ freezer ice 0
 wait $waiting
 is "$(sort "$T/ice" | uniq -c | tr -s ' ')" " 3 hi" "... thawed, they run"
 freezer ice 1
+status_is 0 "... frozen again, resume" timeout 20 "$BIN/zonectl" resume ice
+is "$out" "zone ice was frozen by somebody else: it is thawed again" "... says what it found"
+is "$(timeout 5 "$BIN/zonectl" exec ice -- echo hi)" hi "... and thaws it"
+like "$(zc resume ice 2>&1)" "zone ice is already running" "... the next one finds nothing to do"
+zc pause ice >/dev/null
+freezer ice 0
+like "$(zc pause ice 2>&1)" "zone ice was thawed by somebody else: it is paused again" "a paused zone that somebody thawed: pause"
+zc resume ice
+freezer ice 1
 { timeout -s KILL 1 "$BIN/zonectl" exec ice -- touch /late; } >/dev/null 2>&1
 "$BIN/zonectl" exec ice -- true >/dev/null 2>&1 & waiting=$!
 sleep 0.3
