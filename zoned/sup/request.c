@@ -177,6 +177,12 @@ static int op_archive(struct sup *s, struct request *r, struct err *e)
     return x;
 }
 
+static int op_cancel(struct sup *s, struct request *r, struct err *e)
+{
+    jobs_cancel(s, js_get_int(r->m, "request", -1));
+    return 0;
+}
+
 static int op_status(struct sup *s, struct request *r, struct err *e)
 {
     r->extra = sup_status(s);
@@ -228,6 +234,7 @@ static const struct {
     {"stop", op_stop},       {"signal", op_signal}, {"pause", op_pause},   {"resume", op_resume},
     {"exec", op_exec},       {"attach", op_attach}, {"update", op_update}, {"divide", op_divide},
     {"archive", op_archive}, {"status", op_status}, {"part", op_part},     {"bye", op_bye},
+    {"cancel", op_cancel},
 };
 
 static void dispatch(struct sup *s, const json *m, int *fds, unsigned nfds)
