@@ -2,6 +2,7 @@
 /* Handlers that read and write a zone's files: cp and diff. cp of a zone that runs is its supervisor's work; of one at rest
  * a worker's, which visits the root while the zone is held (no start, no delete). Nothing here touches the zone's
  * files in the loop. */
+#include "base/log.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "zoned/handlers.h"
@@ -14,7 +15,9 @@
 #include <unistd.h>
 
 struct archive_job {
+    struct zd *d;
     struct zd_request *r;
+    int64_t asked; /* of the supervisor */
     int fd;
     bool get;
     /* of a visit */
@@ -46,13 +49,33 @@ static void archive_answered(struct zone *z, const json *reply, const struct err
     job_done(arg, e);
 }
 
+/* What copies is a process in the zone, which may stop it: nobody else would ever end it. */
+static void on_gone(struct zd_request *r, void *arg)
+{
+    const struct archive_job *a = arg;
+    struct zone *z = registry_find(a->d, a->zone);
+    json *m = js_object();
+    struct err e = {0};
+    js_set_str(m, "op", "cancel");
+    js_set_int(m, "request", a->asked);
+    if (z && sup_request(z, m, NULL, 0, NULL, NULL, &e) < 0)
+        log_warning("a copy that nobody waits for goes on: %s", e.text);
+    else if (!z)
+        js_free(m);
+}
+
 static int ask_supervisor(struct zone *z, struct archive_job *a, struct err *e)
 {
     json *m = js_object();
     js_set_str(m, "op", "archive");
     js_set_str(m, "direction", a->get ? "get" : "put");
     js_set_str(m, "path", a->path);
-    return sup_request_long(z, m, &a->fd, 1, archive_answered, a, e);
+    int r = sup_request_long(z, m, &a->fd, 1, archive_answered, a, e);
+    if (r == 0) {
+        a->asked = z->d->next_id;
+        zd_on_gone(a->r, on_gone, a);
+    }
+    return r;
 }
 
 /* ---- a zone at rest ---- */
@@ -149,7 +172,7 @@ static int archive(struct zd *d, struct zd_request *r, bool get, struct err *e)
     if (fd < 0)
         return err_sys(e, "temporary file");
     struct archive_job *a = xcalloc(1, sizeof(*a));
-    *a = (struct archive_job){.r = r, .fd = fd, .get = get, .path = xstrdup(path), .range = -1};
+    *a = (struct archive_job){.d = d, .r = r, .fd = fd, .get = get, .path = xstrdup(path), .range = -1};
     memcpy(a->zone, z->name, sizeof(a->zone));
     bool alive = z->state == ZONE_RUNNING || z->state == ZONE_PAUSED;
     k = alive ? ask_supervisor(z, a, e) : visit(d, z, a, e);

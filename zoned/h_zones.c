@@ -138,6 +138,29 @@ static void relay_zone(struct zone *z, const json *reply, const struct err *e, v
         zd_reply_json(r, 200, zone_view(r, z->d, z, true));
 }
 
+/* Anybody may freeze a zone, or thaw one that is paused: the kernel says what is "already". */
+static bool somebody_else(const struct zone *z, enum zone_verb v)
+{
+    return z->group &&
+           ((v == VERB_RESUME && cg_frozen(z->group)) || (v == VERB_PAUSE && !cg_frozen(z->group)));
+}
+
+static void relay_again(struct zone *z, const json *reply, const struct err *e, void *arg)
+{
+    struct zd_request *r = arg;
+    if (err_is(e)) {
+        zd_reply_error(r, e, NULL);
+        return;
+    }
+    json *o = zone_view(r, z->d, z, true), *notes = js_array();
+    bool paused = z->state == ZONE_PAUSED;
+    auto_free char *note = xasprintf("zone %s was %s by somebody else: it is %s again", z->name,
+                                     paused ? "thawed" : "frozen", paused ? "paused" : "thawed");
+    js_add(notes, js_string(note));
+    js_set(o, "messages", notes);
+    zd_reply_json(r, 200, o);
+}
+
 static int simple_verb(struct zd *d, struct zd_request *r, enum zone_verb verb, json *message, struct err *e)
 {
     struct zone *z;
@@ -147,8 +170,9 @@ static int simple_verb(struct zd *d, struct zd_request *r, enum zone_verb verb, 
         err_set(e, ERR_BUSY, EBUSY, "zone %s: a copy is under way", z->name);
         v = VERB_REFUSED;
     }
-    if (v == VERB_OK)
-        return sup_request(z, message, NULL, 0, relay_zone, r, e);
+    bool again = v == VERB_ALREADY && somebody_else(z, verb);
+    if (v == VERB_OK || again)
+        return sup_request(z, message, NULL, 0, again ? relay_again : relay_zone, r, e);
     js_free(message);
     if (v == VERB_REFUSED)
         return k < 0 ? k : -EBUSY;

@@ -20,6 +20,24 @@ events() { zc events -o json | jq -r "select(.zone == \"$1\") | [.event, .reason
 doctor_says() { zc doctor -o json | jq -r '.[] | select(.ok | not) | "\(.check): \(.problem)"'; }
 begin
 
+# ---- a shutdown that fails: another zoned's, which takes its 20 s while the rest of this test runs ----
+theirs=$T/stuck
+mkdir -p "$theirs/etc/zones"
+they() { ZONED_SOCKET=$theirs/run/zoned.sock ROOT=$theirs "$@"; }
+(
+    umask 077
+    for z in stuck ill waits; do
+        printf 'version: 1\nzone: %s\nimage: host\nautoboot: true\nprocess: {args: [sleep, "1000"]}\n' $z >"$theirs/etc/zones/$z.yaml"
+    done
+    echo 'health: {exec: ["false"], interval: 100ms, retries: 1}' >>"$theirs/etc/zones/ill.yaml"
+    echo 'depends: [ill]' >>"$theirs/etc/zones/waits.yaml"
+)
+"$BIN/zoned" --root "$theirs" >>"$T/zoned.log" 2>&1 & their_pid=$!
+until_ok they eval '[ "$(state stuck 2>/dev/null)" = running ] && field waits .error | grep -q unhealthy'
+stuck=$(they sup_of stuck)
+kill -STOP "$stuck"
+curl -s -m 60 --unix-socket "$theirs/run/zoned.sock" -d '{"timeout_ms": 0}' http://x/v1/shutdown >"$T/shutdown" & their_shutdown=$!
+
 # ---- once a boot, and only what was there ----
 zc create first --image host --autoboot -- sleep 1000
 is "$(state first)" installed "create --autoboot starts nothing"
@@ -75,7 +93,22 @@ zc create new --image host --autoboot -- sleep 1000
 zc exec slow -- touch /root/well
 eventually running state waits >/dev/null; is "$(state waits)" running "a boot that is cut off by a kill of zoned goes on"
 is "$(state new)" installed "... with what it had, and nothing else"
-zc delete --force slow waits new >/dev/null
+zc exec slow -- rm /root/well
+zc delete --force new >/dev/null
+host_boots
+eventually running state slow >/dev/null
+zc create deaf --image host -- sh -c 'trap "" TERM INT; while :; do sleep 1; done'
+zc set deaf process.stop_timeout=1h >/dev/null
+zc start deaf >/dev/null
+"$BIN/zoned" --root "$ROOT" --shutdown >/dev/null 2>&1 & down=$!
+eventually installed state slow >/dev/null
+kill9_zoned
+wait $down
+start_zoned
+tries=50 until_ok eval 'field waits .error | grep -q slow'
+is "$(state slow) $(field waits .error)" "installed zone slow, which it depends on, does not run" \
+    "a shutdown that a kill of zoned cut short: the boot goes on, and is no new one"
+zc delete --force slow waits deaf >/dev/null
 
 # ---- what the boot does not start ----
 zc create big --image host --autoboot --depends gone --set depends= -- sleep 1000
@@ -132,5 +165,16 @@ like "$(events away)" "^start-remark $says" "... an event says it"
 like "$(cat "$T/zoned.log")" "zone away: $says" "... the log does"
 like "$(doctor_says)" "zone away: $says" "... and doctor"
 zc delete --force away >/dev/null
+
+# ---- the shutdown that fails ----
+wait $their_shutdown
+is "$(jq -r '.error | .kind + " " + .message' "$T/shutdown")" "busy zones do not come down: stuck" "a supervisor is stopped: shutdown says which zone stays"
+tries=50 until_ok they eval 'field waits .error | grep -q "not run"'
+is "$(they field waits .error)" "zone ill, which it depends on, does not run" "... and the boot goes on, with what it left"
+kill -CONT "$stuck"
+is "$(they eventually installed state stuck)" installed "... the zone comes down when it can"
+status_is 0 "... zones start again" they zc start waits
+status_is 0 "... and the next shutdown ends" "$BIN/zoned" --root "$theirs" --shutdown
+wait "$their_pid"
 nothing_left
 finish

@@ -42,6 +42,15 @@ freezer ice 0
 wait $waiting
 is "$(sort "$T/ice" | uniq -c | tr -s ' ')" " 3 hi" "... thawed, they run"
 freezer ice 1
+status_is 0 "... frozen again, resume" timeout 20 "$BIN/zonectl" resume ice
+is "$out" "zone ice was frozen by somebody else: it is thawed again" "... says what it found"
+is "$(timeout 5 "$BIN/zonectl" exec ice -- echo hi)" hi "... and thaws it"
+like "$(zc resume ice 2>&1)" "zone ice is already running" "... the next one finds nothing to do"
+zc pause ice >/dev/null
+freezer ice 0
+like "$(zc pause ice 2>&1)" "zone ice was thawed by somebody else: it is paused again" "a paused zone that somebody thawed: pause"
+zc resume ice
+freezer ice 1
 { timeout -s KILL 1 "$BIN/zonectl" exec ice -- touch /late; } >/dev/null 2>&1
 "$BIN/zonectl" exec ice -- true >/dev/null 2>&1 & waiting=$!
 sleep 0.3
@@ -61,6 +70,26 @@ for _ in $(seq 15); do { timeout -s KILL 0.3 "$BIN/zonectl" exec still -- true; 
 status_is 0 "a zone that stops what enters it: set is done" timeout 5 "$BIN/zonectl" set still cpu.shares=50
 status_is 0 "... and stop" timeout 10 "$BIN/zonectl" stop -t 1 still
 zc delete --force still >/dev/null
+
+# A zoned counts its requests from the first: what the one before asked is answered late, while the same numbers wait for answers.
+zc create late --image host -- sleep 1000
+zc start late >/dev/null
+kill9_zoned
+start_zoned
+sups_are() { [ "$(sups sup:late | wc -l)" = "$1" ]; } # it, and those that are about to enter its zone
+freezer late 1
+for i in 1 2 3 4 5 6; do "$BIN/zonectl" exec -d late -- /no/such/program >/dev/null 2>&1 & done
+until_ok sups_are 7
+kill9_zoned
+start_zoned
+copies=
+for i in 1 2 3 4 5 6; do "$BIN/zonectl" cp late:/etc/hostname - >"$T/late.$i" 2>>"$T/late.err" & copies="$copies $!"; done
+until_ok sups_are 13
+freezer late 0
+wait $copies
+is "$(for i in 1 2 3 4 5 6; do tar -xOf "$T/late.$i" 2>&1; done | sort | uniq -c | tr -s ' ')" " 6 late" \
+    "what a zoned had asked before it was killed is no answer to the next one" "$(cat "$T/late.err")"
+zc delete --force late >/dev/null
 
 ls -l "/proc/$zoned_pid/fd" | grep -q "/zones/a/lock"
 is $? 1 "the lock of a running zone is its supervisor's alone: no worker of zoned can keep it"

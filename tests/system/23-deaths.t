@@ -178,3 +178,25 @@ sleep 0.5
 is "$(state s) $(sups sup:s | grep -c .)" "running 1" "... once"
 zc delete --force s
 nothing_left
+
+# ---- a fork server that was told to quit, and has not gone yet: somebody in its place has its lock
+stop_zoned
+k=$(keeper)
+[ -z "$k" ] || { kill -9 "$k"; ended "$k"; }
+python3 -c '
+import fcntl, signal, sys
+lock = open(sys.argv[1], "a")
+fcntl.lockf(lock, fcntl.LOCK_EX)
+print("held", flush=True)
+signal.pause()' "$ROOT/run/keeper.lock" >"$T/held" & holder=$!
+until_ok grep -q held "$T/held"
+{
+    nap=0.02 tries=1000 until_ok eval '[ -n "$(sups zone-sup)" ]'
+    sleep 0.3 # it has met the lock
+    kill $holder
+} 2>/dev/null &
+start_zoned
+ok $? "the next one waits until it has gone"
+status_is 0 "... and serves" zc run --rm host true
+wait $holder 2>/dev/null
+nothing_left

@@ -155,6 +155,15 @@ is "$(eventually "inet 10.39.0.5" inside v1)" "inet 10.39.0.5" "... when a super
 is "$(net po .bridge) $(net po .up) $(ip -o link show master po0 | wc -l) $(grep -c "tables: network po" "$T/zoned.log")" "po0 true 1 0" "... and the operator's is known as that"
 ip link del pm0 && parent pm0
 is "$(eventually "inet 10.39.0.5" inside v1)" "inet 10.39.0.5" "gone and there again at once"
+sup=$(sup_of v1)
+kill -STOP "$sup" # a change of the zone is under way
+zc set v1 tasks=333 >/dev/null 2>&1 & set=$!
+until_ok grep -q 333 "$ROOT/etc/zones/v1.yaml"
+ip link del pm0 && parent pm0
+sleep 1 # that is told
+kill -CONT "$sup"
+wait $set
+is "$(eventually "inet 10.39.0.5" inside v1)" "inet 10.39.0.5" "... and while the zone is changed"
 # ---- a LAN has others on it ----
 host_on_it() { ip addr add 10.39.0.1/24 dev pm0 && ip route add 198.18.0.0/24 via 10.39.0.2 dev pm0; }
 host_on_it

@@ -51,6 +51,21 @@ like "$(zc network explain db 80 other)" "no on app: rule 2 of network app" "...
 is "$(zc network explain db 80 remote -o json | jq -c '[.allowed, .links[0].rule]')" \
     '[true,"from label tier=web to label tier=db allow tcp 80"]' "... as JSON"
 yes_no() { zc network explain "$@" -o json | jq -r 'if .allowed then "yes" else "no" end'; }
+# a live join that is refused: what the rules knew of its links before these came is taken back
+known() { nft list ruleset | grep -v counter; }
+before_join=$(known)
+ns web ip link add eth1 type veth peer name other1
+status_is 4 "a link that the zone's supervisor refuses" zc set web 'network[1].link=far'
+same "$(known)" "$before_join" "... and no rule knows of it"
+ns web ip link del eth1
+sup=$(sup_of web)
+kill -STOP "$sup" # what it is asked fills the room for messages
+long=$(head -c 90000 /dev/zero | tr '\0' x)
+refused_at_once() { timeout 3 "$BIN/zonectl" exec -d web -- true "$long" >/dev/null 2>&1; [ $? != 124 ]; }
+tries=10 until_ok refused_at_once
+status_is 6 "one that cannot even be asked for" timeout 20 "$BIN/zonectl" set web 'network[1].link=far'
+same "$(known)" "$before_join" "... and no rule knows of it"
+kill -CONT "$sup"
 zc create sharer --network zone:web --image host -- sleep 1000 && zc start sharer
 is "$(yes_no db 80 sharer) $(yes_no db 80 web)" "yes yes" "who has another's network is judged as that one"
 like "$(zc network explain sharer 80 other)" "zone sharer is on the network of zone web" "... also where he is asked for"

@@ -66,6 +66,15 @@ ip link del "$br"; healed "a bridge deleted is there again, with its zones"
 end=$(host_end db)
 ip link set "$end" down; healed "a zone's host end set down is up"
 ip link set "$end" nomaster; healed "... taken out of its bridge it is in it again"
+sup=$(sup_of db)
+kill -STOP "$sup" # a change of the zone is under way
+zc set db tasks=333 >/dev/null 2>&1 & set=$!
+until_ok grep -q 333 "$ROOT/etc/zones/db.yaml"
+ip link set "$end" nomaster
+sleep 1 # that is told
+kill -CONT "$sup"
+wait $set
+healed "... also when that is told while the zone is changed"
 sleep 0.6 # what was told of all this
 a=$(grep -c "another program changed" "$T/zoned.log")
 zc restart -t 0 db >/dev/null; zc network create brief; zc network delete brief; sleep 1.5

@@ -136,6 +136,18 @@ for broken in 's/^policy:/polciy:/' 's/^network: .*/network: default/'; do
     is "$(zc network show secure -o json | jq -c '[.error, .pending]')" '[null,false]' "mended, all is in order"
     same "$(denied)" "$guards" "... with its rules"
 done
+stop_zoned # an older zoned kept no spec beside what was chosen
+jq 'del(.spec)' "$ROOT/lib/networks/secure.json" >"$T/secure.json" && cp "$T/secure.json" "$ROOT/lib/networks/secure.json"
+cp "$T/broken.yaml" "$file"
+start_zoned
+status_is 7 "a network that is up, and of which an older zoned kept no spec, is not known while its file is broken" zc network show secure
+cp "$T/secure.yaml" "$file"
+status_is 0 "... mended, it is" zc network show secure
+same "$(denied)" "$guards" "... with its rules"
+reaches; is $? 1 "... which hold"
+is "$(eventually "$hook" hooks)" "$hook" "... other firewalls let its zones pass"
+dhcp_runs() { kill -0 "$(server)"; }
+until_ok dhcp_runs; ok $? "... its DHCP server runs"
 status_is 0 "its rules change" zc network set secure --policy allow
 reaches; ok $? "... at once"
 sed -i 's/^type:/tpye:/' "$file"

@@ -120,6 +120,35 @@ mkdir -p "$T/tree/sub" && echo deep >"$T/tree/sub/f" && chmod 640 "$T/tree/sub/f
 status_is 0 "cp into a zone that never ran" zc cp "$T/tree" m:/opt
 zc start m
 until_ok zc exec m -- test -L /root/link
+# what copies is a process in the zone, and stopped there: who waits for it can leave, and then nobody keeps anything
+zc exec m -- truncate -s 64M /root/large
+truncate -s 64M "$T/large"
+sup=$(sup_of m)
+stopped_copy() { # stopped_copy SRC DST: $copy, with its $job stopped before it had ended
+    local first rest
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        env --default-signal=INT "$BIN/zonectl" cp "$1" "$2" >/dev/null 2>&1 & copy=$!
+        while kill -0 $copy 2>/dev/null; do
+            read -r first job rest <"/proc/$sup/task/$sup/children" # the first one is the zone
+            [ -n "$job" ] && kill -STOP "$job" 2>/dev/null && break
+        done
+        [ -n "$job" ] && until_ok grep -qs "^State:.T" "/proc/$job/status" && return
+    done
+    return 1
+}
+kept() { ls -l "/proc/$zoned_pid/fd" | grep -c deleted; wc -w <"/proc/$sup/task/$sup/children"; }
+none=$(kept)
+for sides in "m:/root/large $T/large.out" "$T/large m:/root/large.in"; do
+    stopped_copy $sides
+    ok $? "a copy that is stopped in the zone (${sides%% *})"
+    kill -0 $copy && kill -INT $copy
+    ended $copy
+    wait $copy
+    is $? 130 "... ^C ends it"
+    is "$(eventually "$none" kept)" "$none" "... and nobody keeps anything of it"
+    kill -CONT "$job" 2>/dev/null
+done
+zc exec m -- sh -c 'rm /root/large*'
 both() { # both STATE: the same in every state
     status_is 0 "$1: cp of a file in" zc cp "$T/file" "m:/root/in-$1"
     status_is 0 "$1: cp of a folder in" zc cp "$T/tree" "m:/root/tree-$1"

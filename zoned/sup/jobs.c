@@ -168,15 +168,30 @@ void jobs_watch(struct sup *s)
     }
 }
 
+/* Nobody wants it any more. */
+static void cancel(struct sup *s, struct job *j)
+{
+    struct err e = {0};
+    err_set(&e, ERR_BUSY, ECANCELED, "who asked for the program has gone");
+    job_reply(s, j, NULL, &e);
+    job_drop(j);
+}
+
+void jobs_cancel(struct sup *s, int64_t reply_id)
+{
+    for (unsigned i = 0; i < s->jobs.len; i++) {
+        struct job *j = s->jobs.at[i];
+        if (j->reply_id == reply_id && j->asked == s->conns && (j->begun || j->done))
+            cancel(s, j);
+    }
+}
+
 void jobs_forget(struct sup *s, void *arg)
 {
     for (unsigned i = 0; i < s->jobs.len; i++) {
         struct job *j = s->jobs.at[i];
-        if (j->arg == arg && j->begun) { /* nobody wants it any more */
-            struct err e = {0};
-            err_set(&e, ERR_BUSY, ECANCELED, "who asked for the program has gone");
-            job_reply(s, j, NULL, &e);
-            job_drop(j);
+        if (j->arg == arg && j->begun) {
+            cancel(s, j);
         } else if (j->arg == arg) {
             j->done = NULL;
         }

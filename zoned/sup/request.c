@@ -52,11 +52,13 @@ static int op_signal(struct sup *s, struct request *r, struct err *e)
     return x < 0 ? err_sysk(e, ERR_INTERNAL, -x, "signal") : 0;
 }
 
+/* Somebody else may have frozen it, or thawed it: then it is done again, and nothing new. */
 static int freeze(struct sup *s, bool on, struct err *e)
 {
-    if (s->state == (on ? SUP_PAUSED : SUP_RUNNING))
+    enum sup_state was = s->state, wanted = on ? SUP_PAUSED : SUP_RUNNING;
+    if (was == wanted && (!s->rt.cg || cg_frozen(s->rt.cg) == on))
         return 0;
-    if (s->state != (on ? SUP_RUNNING : SUP_PAUSED) || !s->rt.cg)
+    if ((was != SUP_RUNNING && was != SUP_PAUSED) || !s->rt.cg)
         return err_set(e, ERR_CONFLICT, ESRCH, "zone %s does not run", s->zone);
     int r = cg_freeze(s->rt.cg, on, FREEZE_TIMEOUT_MS, e);
     if (r < 0) {
@@ -64,8 +66,9 @@ static int freeze(struct sup *s, bool on, struct err *e)
             (void)cg_freeze(s->rt.cg, false, 0, NULL);
         return r;
     }
-    s->state = on ? SUP_PAUSED : SUP_RUNNING;
-    sup_event(s, on ? "paused" : "resumed", NULL, NULL, 0);
+    s->state = wanted;
+    if (was != wanted)
+        sup_event(s, on ? "paused" : "resumed", NULL, NULL, 0);
     return 0;
 }
 
@@ -174,6 +177,12 @@ static int op_archive(struct sup *s, struct request *r, struct err *e)
     return x;
 }
 
+static int op_cancel(struct sup *s, struct request *r, struct err *e)
+{
+    jobs_cancel(s, js_get_int(r->m, "request", -1));
+    return 0;
+}
+
 static int op_status(struct sup *s, struct request *r, struct err *e)
 {
     r->extra = sup_status(s);
@@ -225,6 +234,7 @@ static const struct {
     {"stop", op_stop},       {"signal", op_signal}, {"pause", op_pause},   {"resume", op_resume},
     {"exec", op_exec},       {"attach", op_attach}, {"update", op_update}, {"divide", op_divide},
     {"archive", op_archive}, {"status", op_status}, {"part", op_part},     {"bye", op_bye},
+    {"cancel", op_cancel},
 };
 
 static void dispatch(struct sup *s, const json *m, int *fds, unsigned nfds)

@@ -263,6 +263,8 @@ void jobs_look(struct sup *s);
 void jobs_watch(struct sup *s);
 void jobs_reap(struct sup *s);
 void jobs_forget(struct sup *s, void *arg);
+/* Of the zoned that is connected now; not for programs, which are answered when they begin. */
+void jobs_cancel(struct sup *s, int64_t reply_id);
 
 /* archive.c */
 int archive_request(struct sup *s, const json *m, int data_fd, int64_t reply_id, struct err *e);
