@@ -426,11 +426,15 @@ int network_ensure_up(struct zd *d, struct net_entry *n, struct err *e)
     unsigned less;
     int r = net_network_attach(d->net, &n->net, e);
     r = r < 0 ? r : net_network_check_mtu(d->net, &n->net, &less, e);
-    if (r < 0 || (n->up && net_network_is_up(d->net, &n->net)))
+    if (r < 0 || (n->up && !n->lost && net_network_is_up(d->net, &n->net)))
         return r;
-    r = n->up ? 0 : hides_look_at(d, n, e); /* what zones are on is made whole all the same */
-    r = r < 0 ? r : net_network_up(d->net, &n->net, &d->net_saved, e);
-    r = r < 0 ? r : set_reach(d, n, true, e);
+    if (n->up) { /* what zones are on is made whole all the same */
+        r = network_repair(d, n, e);
+    } else {
+        r = hides_look_at(d, n, e);
+        r = r < 0 ? r : net_network_up(d->net, &n->net, &d->net_saved, e);
+        r = r < 0 ? r : set_reach(d, n, true, e);
+    }
     if (r < 0)
         return r;
     if (!n->up)
@@ -444,9 +448,9 @@ int network_ensure_up(struct zd *d, struct net_entry *n, struct err *e)
 
 int network_repair(struct zd *d, struct net_entry *n, struct err *e)
 {
-    int r = net_network_up(d->net, &n->net, &d->net_saved, e);
+    int r = net_network_repair(d->net, &n->net, &d->net_saved, e), reach = set_reach(d, n, true, e);
     network_switches_save(d);
-    return r < 0 ? r : set_reach(d, n, true, e);
+    return r < 0 ? r : reach;
 }
 
 void networks_down(struct zd *d)

@@ -16,7 +16,7 @@ int network_create(struct zd *d, struct spec_network *spec /* stolen */, struct 
 int network_change(struct zd *d, struct net_entry *n, const json *patch, bool *lost, struct problems *ps,
                    struct err *e);
 int network_delete(struct zd *d, struct net_entry *n, struct err *e); /* busy: who uses it */
-int network_repair(struct zd *d, struct net_entry *n, struct err *e); /* its place in our tables */
+int network_repair(struct zd *d, struct net_entry *n, struct err *e); /* undoes nothing where it fails */
 int network_ensure_up(struct zd *d, struct net_entry *n, struct err *e);
 /* Undoes what a zoned that was killed left halfway, where no zone needs it; what has a broken file and is not up is not known. */
 void networks_adopted(struct zd *d);
@@ -86,6 +86,8 @@ void neighbour_pass_done(struct net_pass *pass);
 void parents_follow(struct zd *d);    /* there are other networks */
 void parents_look(struct zd *d);      /* such a link came, went or changed */
 void parents_look_soon(struct zd *d); /* … and there may be more to come */
+/* Makes what is missing of a network that is up. What fails is told once, and tried again after pauses that grow. */
+void parents_mend(struct zd *d, struct net_entry *n, bool at_once);
 void parents_look_at(struct zone *z); /* at one zone that was not known to run */
 void parents_look_at_told(
     struct zone *z); /* … or of whose links something was told while they were changed */
