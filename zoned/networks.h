@@ -35,6 +35,7 @@ char *network_file_told(struct zd *d, const struct net_entry *n, bool *pending);
 
 /* network_state.c */
 char *network_state_path(struct zd *d, const char *name);
+char **network_states(struct zd *d); /* the names of all that are kept; strv */
 /* *taken: the spec as it was last taken from its file, or NULL: an older zoned kept none. */
 int network_state_load(struct zd *d, const char *name, struct net_network *n, struct spec_network **taken,
                        struct err *e);
@@ -43,7 +44,17 @@ int network_state_save(struct zd *d, const struct net_network *n, const struct s
 void network_switches_save(struct zd *d);
 void network_switches_load(struct zd *d);
 
+/* network_gone.c: networks without a file that zones run on */
+bool network_runs(const struct zd *d, const char *name); /* zones do */
+char **networks_gone(struct zd *d);                      /* strv */
+char *network_gone_text(struct zd *d, const char *name); /* what is to be said of one of these; malloc'd */
+void networks_gone_tell(struct zd *d);
+void networks_gone_add(struct zd *d,
+                       json *broken); /* those of which nothing is known, as networks_look has them */
+json *network_refused(const char *name, const char *why);
+
 /* network_use.c: what zones ask of networks */
+int network_check_reach(struct zd *d, const struct spec_network *s, struct err *e);
 char **network_zones(struct zd *d, const char *name); /* whose spec or start names it; strv */
 char *
 network_user(struct zd *d,

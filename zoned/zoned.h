@@ -153,6 +153,7 @@ struct net_entry {
     char *lost;            /* why it is cut off from the host's link, or NULL; of parents.c */
     char *hides;           /* what of the host it hides, or would, or NULL; of hides.c */
     char *untaken;         /* at our start: why its file could not be taken, or NULL; of networks.c */
+    bool gone;             /* … which is that there was none */
     unsigned parent_index; /* of that link, as it was seen last */
     unsigned in_the_way;   /* the link that had its bridge's name when a repair failed; of parents.c */
     uint64_t tried, pause; /* when that was, how long until the next; µs, pause 0 = none failed */
