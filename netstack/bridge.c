@@ -10,12 +10,28 @@
 #include <linux/netfilter.h>
 #include <linux/rtnetlink.h>
 
+/* A link of another kind that bears the bridge's name is somebody else's. */
+static int check_ours(struct nl_sock *s, const struct net_network *n, struct err *e)
+{
+    net_link_list v = {0};
+    int r = 0;
+    if (net_links(s, n->bridge, &v, NULL) == 0 && v.len && strcmp(v.at[0].kind, "bridge") != 0) {
+        err_set(e, ERR_CONFLICT, EEXIST, "the link %s, which has its bridge's name, is no bridge but %s",
+                n->bridge, *v.at[0].kind ? v.at[0].kind : "a device");
+        r = err_hint(e, "ip link del %s, or ip link set %s name OTHER; the bridge is then made at once",
+                     n->bridge, n->bridge);
+    }
+    vec_done(&v);
+    return r;
+}
+
 static int bridge_up(struct net_ctx *c, struct nl_sock *s, const struct net_network *n, struct err *e)
 {
     struct net_batch b = {0};
     if (str_eq(n->bridge, n->parent)) /* the operator's */
         return 0;
-    int r = net_bridge_named(s, n, e);
+    int r = check_ours(s, n, e);
+    r = r < 0 ? r : net_bridge_named(s, n, e);
     if (r < 0)
         return r;
     net_msg_bridge(&b, n);
@@ -71,17 +87,20 @@ static bool in_table(struct net_ctx *c, const struct net_network *n)
            strv_has(bridges, n->bridge);
 }
 
-static int up_all(struct net_ctx *c, const struct net_network *n, struct net_opened *o, struct err *e)
+/* lame: the tables are made although the bridge cannot be. */
+static int up_all(struct net_ctx *c, const struct net_network *n, bool lame, struct net_opened *o,
+                  struct err *e)
 {
     struct nl_sock *s;
     bool routed = net_routed_by_us(n);
-    int r = net_ctx_rt(c, &s, e);
-    if (r == 0)
-        r = bridge_up(c, s, n, e);
+    int r = net_ctx_rt(c, &s, e), bridge = r < 0 ? r : bridge_up(c, s, n, e);
+    if (r == 0 && !lame)
+        r = bridge;
     if (r == 0)
         r = routed ? net_forward_plan(c, n, o, e) : net_forward_known(c, o, e);
     if (r == 0)
         r = net_table_up(c, n, o->v4, o->v6, o->all6, e);
+    r = bridge < 0 ? bridge : r;
     return r < 0 || !routed ? r : net_forward_apply(c, n, o, e);
 }
 
@@ -110,7 +129,7 @@ void net_saved_take_over(struct net_ctx *c, json *saved)
         net_opened_now(saved);
 }
 
-int net_network_up(struct net_ctx *c, const struct net_network *n, json **saved, struct err *e)
+static int up(struct net_ctx *c, const struct net_network *n, bool repair, json **saved, struct err *e)
 {
     auto_done(net_opened_done) struct net_opened o = {0};
     if (saved && *saved)
@@ -119,9 +138,9 @@ int net_network_up(struct net_ctx *c, const struct net_network *n, json **saved,
     if (r < 0 || n->type == SPEC_NET_MACVLAN)
         return r;
     bool was_up = net_network_is_up(c, n), first = no_network(c);
-    r = up_all(c, n, &o, e);
+    r = up_all(c, n, repair, &o, e);
     if (r < 0) {
-        if (!was_up)
+        if (!was_up && !repair)
             net_network_down(c, n, first, NULL, NULL);
         return err_prefix(e, "network %s", n->name);
     }
@@ -130,6 +149,16 @@ int net_network_up(struct net_ctx *c, const struct net_network *n, json **saved,
         *saved = net_opened_to_json(&o);
     }
     return 0;
+}
+
+int net_network_up(struct net_ctx *c, const struct net_network *n, json **saved, struct err *e)
+{
+    return up(c, n, false, saved, e);
+}
+
+int net_network_repair(struct net_ctx *c, const struct net_network *n, json **saved, struct err *e)
+{
+    return up(c, n, true, saved, e);
 }
 
 static bool is_master(struct nl_sock *s, const struct net_network *n)
@@ -169,7 +198,7 @@ int net_network_down(struct net_ctx *c, const struct net_network *n, bool last, 
     bool pair = n->type != SPEC_NET_MACVLAN, known = pair && !last && in_table(c, n);
     if (n->type == SPEC_NET_BRIDGE && is_master(s, n))
         net_msg_master(&b, n->parent, 0);
-    if (pair && !str_eq(n->bridge, n->parent))
+    if (pair && !str_eq(n->bridge, n->parent) && check_ours(s, n, NULL) == 0)
         net_msg_del(&b, n->bridge);
     r = net_batch_send(s, &b, n->bridge, e);
     if (r == 0 && last)

@@ -115,6 +115,8 @@ void net_table_keep_descriptor(void);
  * in the table, so a crash forgets none. A second network needs the same record: one for the instance. saved
  * itself may be NULL. */
 int net_network_up(struct net_ctx *c, const struct net_network *n, json **saved, struct err *e);
+/* The same for a network that zones are on: what fails is not undone, and without its bridge it has its tables all the same. */
+int net_network_repair(struct net_ctx *c, const struct net_network *n, json **saved, struct err *e);
 /* What a version of us wrote that did not say of which boot it was: of this one, where our tables are still there. At our start. */
 void net_saved_take_over(struct net_ctx *c, json *saved);
 /* Takes it away again and restores; with the last network the table goes too. Missing is success. */

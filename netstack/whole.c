@@ -34,7 +34,7 @@ bool net_network_whole(struct net_ctx *c, const struct net_network *n)
     if (!net_routed_by_us(n))
         return net_network_is_up(c, n);
     bool is = net_links(s, n->bridge, &v, NULL) == 0 && v.len && v.at[0].up &&
-              addressed(s, n, v.at[0].index) && net_forward_there(c, n);
+              !strcmp(v.at[0].kind, "bridge") && addressed(s, n, v.at[0].index) && net_forward_there(c, n);
     vec_done(&v);
     return is;
 }

@@ -82,5 +82,13 @@ void etc_doctor(struct zd *d, etc_told told, void *arg)
         told(&e, arg);
     }
     look(d, "networks", "network", read_network, told, arg);
+    char **gone = networks_gone(d);
+    for (char **name = gone; name && *name; name++) {
+        struct err ge = {0};
+        auto_free char *text = network_gone_text(d, *name);
+        err_set(&ge, ERR_NOT_FOUND, ENOENT, "%s", text);
+        told(&ge, arg);
+    }
+    strv_free(gone);
     look(d, "pools", "pool", read_pool, told, arg);
 }

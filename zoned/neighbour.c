@@ -98,16 +98,15 @@ static void put_names(struct zd *d)
 void neighbour_repair(struct zd *d)
 {
     struct err e = {0};
-    int r = 0;
     bool any = false;
-    for (unsigned i = 0; i < d->networks.len && r == 0; i++)
+    for (unsigned i = 0; i < d->networks.len; i++)
         if (d->networks.at[i].up && has_pair(&d->networks.at[i].net)) {
             any = true;
-            r = network_repair(d, &d->networks.at[i], &e);
+            parents_mend(d, &d->networks.at[i], true);
         }
     if (!any)
         return;
-    r = r < 0 ? r : firewall_load(d, NULL, &e); /* before anybody may send */
+    int r = firewall_load(d, NULL, &e); /* before anybody may send */
     r = r < 0 ? r : put_elements(d, &e);
     neighbour_hooks(d);
     put_names(d);
@@ -121,13 +120,9 @@ void neighbour_repair(struct zd *d)
 /* Who turns forwarding on for all wants what is not ours to pass; who turns it off takes it from our links too. */
 static void put_right(struct zd *d)
 {
-    struct err e = {0};
-    int r = 0;
-    for (unsigned i = 0; i < d->networks.len && r == 0; i++)
+    for (unsigned i = 0; i < d->networks.len; i++)
         if (d->networks.at[i].up && has_pair(&d->networks.at[i].net))
-            r = network_repair(d, &d->networks.at[i], &e);
-    if (r < 0)
-        log_error("networks: %s", e.text);
+            parents_mend(d, &d->networks.at[i], false);
 }
 
 static int on_change(sd_event_source *s, int fd, uint32_t revents, void *arg)
@@ -188,6 +183,7 @@ void neighbour_close(struct zd *d)
     look_never(&d->hides_later);
     look_never(&d->ends_later);
     look_never(&d->links_later);
+    look_never(&d->mend_later);
     d->net_changed = sd_event_source_disable_unref(d->net_changed);
     net_watch_close(d->net_watch);
     d->net_watch = NULL;

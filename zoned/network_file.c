@@ -86,6 +86,6 @@ char *network_file_told(struct zd *d, const struct net_entry *n, bool *pending)
     auto_spec_network struct spec_network *s = NULL;
     int r = network_file(d, n->net.name, &s, &e);
     auto_js json *a = spec_network_to_json(n->spec), *b = s ? spec_network_to_json(s) : NULL;
-    *pending = r == 0 ? differs(a, b, true) || differs(b, a, true) : r != -ENOENT;
-    return r == 0 || r == -ENOENT ? NULL : xstrdup(e.text);
+    *pending = r < 0 || differs(a, b, true) || differs(b, a, true);
+    return r == -ENOENT ? network_gone_text(d, n->net.name) : r < 0 ? xstrdup(e.text) : NULL;
 }

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "zoned/networks.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 
@@ -14,6 +15,21 @@
 char *network_state_path(struct zd *d, const char *name)
 {
     return xasprintf("%s/networks/%s.json", d->lib_dir, name);
+}
+
+char **network_states(struct zd *d)
+{
+    auto_free char *path = xasprintf("%s/networks", d->lib_dir);
+    auto_dir DIR *dir = opendir(path);
+    char **names = NULL;
+    for (struct dirent *ent; dir && (ent = readdir(dir));) {
+        auto_free char *name = str_ends(ent->d_name, ".json")
+                                   ? xstrndup(ent->d_name, strlen(ent->d_name) - strlen(".json"))
+                                   : NULL;
+        if (name && spec_check_name("network", name, NULL) == 0)
+            strv_add(&names, name);
+    }
+    return names;
 }
 
 /* NULL: an older zoned kept none. */

@@ -63,6 +63,19 @@ int network_check_unused(struct zd *d, const struct net_entry *n, struct err *e)
     return check_unnamed(d, n->net.name, e);
 }
 
+int network_check_reach(struct zd *d, const struct spec_network *s, struct err *e)
+{
+    for (char **r = s->reach; r && *r; r++) {
+        const struct net_entry *n = network_find(d, *r);
+        if (!n)
+            return err_set(e, ERR_NOT_FOUND, ENOENT, "reach: network %s does not exist", *r);
+        if (spec_network_joins_lan(n->net.type))
+            return err_set(e, ERR_INVALID, EINVAL, "reach: the host does not route network %s (type %s)", *r,
+                           spec_network_type_name(n->net.type));
+    }
+    return 0;
+}
+
 static int each_network(struct zd *d, const struct spec *s,
                         int (*of)(struct zd *d, struct net_entry *n, struct err *e), struct err *e)
 {

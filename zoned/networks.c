@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The networks of this instance. ETC/networks/NAME.yaml says what was asked for and is the truth; LIB/networks/NAME.json keeps
  * what was chosen for it, so that addresses stay, and what was taken from the file, by which a network that is up is known while
- * the file cannot be read: its rules hold. A network comes up with its first zone and goes when zoned leaves with none running,
+ * the file cannot be read, or is gone: its rules hold. A network comes up with its first zone and goes when zoned leaves with none running,
  * or by delete. `default` is made where it is missing. */
 #include "zoned/networks.h"
 #include "base/file.h"
@@ -120,7 +120,10 @@ static struct net_entry *get(struct zd *d, const char *name, bool serves, struct
         return n;
     auto_free char *path = network_path(d, name);
     bool there = spec_check_name("network", name, NULL) == 0 && file_exists(AT_FDCWD, path);
-    if (!there) {
+    if (!there && network_runs(d, name)) {
+        auto_free char *gone = network_gone_text(d, name);
+        err_set(e, ERR_CONFLICT, ENODATA, "%s", gone);
+    } else if (!there) {
         err_set(e, ERR_NOT_FOUND, ENOENT, "network %s does not exist", name);
         err_hint(e, "zonectl network list shows the networks");
     } else if (load_one(d, name, !serves, &le) < 0) {
@@ -147,10 +150,7 @@ static json *look(struct zd *d, bool serves)
         struct err e = {0};
         if (spec_check_name("network", *name, &e) == 0 && get(d, *name, serves, &e))
             continue;
-        json *o = js_object();
-        js_set_str(o, "name", *name);
-        js_set_str(o, "error", e.text);
-        js_add(broken, o);
+        js_add(broken, network_refused(*name, e.text));
     }
     strv_free(names);
     return broken;
@@ -158,41 +158,48 @@ static json *look(struct zd *d, bool serves)
 
 json *networks_look(struct zd *d)
 {
-    return look(d, true);
+    json *broken = look(d, true);
+    networks_gone_add(d, broken);
+    return broken;
 }
 
-int networks_open(struct zd *d, struct err *e)
+/* Files that are gone: what was taken from them last counts, until networks_adopted knows whether zones run on it. */
+static void load_gone(struct zd *d)
+{
+    char **names = network_states(d);
+    for (char **name = names; name && *name; name++) {
+        auto_free char *path = network_path(d, *name);
+        if (!file_exists(AT_FDCWD, path) && load_one(d, *name, true, NULL) == 0)
+            network_find(d, *name)->gone = true;
+    }
+    strv_free(names);
+}
+
+static int make_default(struct zd *d, struct err *e)
 {
     auto_free char *path = network_path(d, "default");
-    int r = etc_tidy(d, "networks", e);
-    if (r < 0)
-        return r;
-    auto_js json *broken = look(d, false);
-    for (size_t i = 0; i < js_len(broken); i++) /* its zones cannot start and say so; the others can */
-        log_error("%s", js_get_str(js_at(broken, i), "error", ""));
-    network_switches_load(d);
-    net_saved_take_over(d->net, d->net_saved);
-    if (file_exists(AT_FDCWD, path))
+    if (network_find(d, "default") || file_exists(AT_FDCWD, path))
         return 0;
     struct spec_network *s = xcalloc(1, sizeof(*s));
     s->network = xstrdup("default");
     return network_create(d, s, e) < 0 ? err_prefix(e, "default network") : 0;
 }
 
-/* ---- create, delete ---- */
-static int check_reach(struct zd *d, const struct spec_network *s, struct err *e)
+int networks_open(struct zd *d, struct err *e)
 {
-    for (char **r = s->reach; r && *r; r++) {
-        const struct net_entry *n = network_find(d, *r);
-        if (!n)
-            return err_set(e, ERR_NOT_FOUND, ENOENT, "reach: network %s does not exist", *r);
-        if (spec_network_joins_lan(n->net.type))
-            return err_set(e, ERR_INVALID, EINVAL, "reach: the host does not route network %s (type %s)", *r,
-                           spec_network_type_name(n->net.type));
-    }
-    return 0;
+    int r = etc_tidy(d, "networks", e);
+    if (r < 0)
+        return r;
+    auto_js json *broken = look(d, false);
+    for (size_t i = 0; i < js_len(broken); i++) /* its zones cannot start and say so; the others can */
+        log_error("%s", js_get_str(js_at(broken, i), "error", ""));
+    load_gone(d);
+    network_switches_load(d);
+    net_saved_take_over(d->net, d->net_saved);
+    return make_default(d, e);
 }
 
+/* ---- create, delete ---- */
 int network_create(struct zd *d, struct spec_network *spec, struct err *e)
 {
     auto_spec_network struct spec_network *s = spec;
@@ -208,7 +215,7 @@ int network_create(struct zd *d, struct spec_network *spec, struct err *e)
         err_set(e, ERR_CONFLICT, EEXIST, "%s", le.text);
         return err_hint(e, "mend the file, or delete it");
     }
-    int r = check_reach(d, s, e);
+    int r = network_check_reach(d, s, e);
     r = r < 0 ? r : make(d, s, NULL, &n, e);
     r = r < 0 ? r : net_network_attach(d->net, &n, e);
     r = r < 0 ? r : net_network_check_mtu(d->net, &n, &less, e);
@@ -276,14 +283,12 @@ static int down(struct zd *d, struct net_entry *n, bool last, struct err *e)
     return r;
 }
 
-/* A macvlan is up whenever its parent is there. */
+/* A macvlan is up whenever its parent is there; one without a file is left when its zones are. */
 static bool is_needed(struct zd *d, const struct net_entry *n)
 {
-    bool runs = n->up && n->net.type != SPEC_NET_MACVLAN;
-    for (unsigned i = 0; i < d->table_size && !runs; i++)
-        for (const struct zone *z = d->table[i]; z && !runs; z = z->next)
-            runs = z->plan && zone_is_on(z, n->net.name);
-    return runs;
+    auto_free char *path = network_path(d, n->net.name);
+    bool runs = n->up && n->net.type != SPEC_NET_MACVLAN && file_exists(AT_FDCWD, path);
+    return runs || network_runs(d, n->net.name);
 }
 
 /* Its file could not be taken: what is up is known by what was taken last, so that what it denies stays denied. */
@@ -292,7 +297,8 @@ static void settle_untaken(struct zd *d, unsigned i)
     struct net_entry *n = &d->networks.at[i];
     auto_free char *why = take_ptr(&n->untaken);
     bool stays = is_needed(d, n);
-    log_error(UNTAKEN "%s", n->net.name, why, stays ? ": it runs on as it was taken last" : "");
+    if (stays || !n->gone)
+        log_error(UNTAKEN "%s", n->net.name, why, stays ? ": it runs on as it was taken last" : "");
     if (stays)
         return;
     entry_done(n);
@@ -312,6 +318,10 @@ void networks_adopted(struct zd *d)
         if (n->untaken)
             settle_untaken(d, i);
     }
+    networks_gone_tell(d);
+    struct err e = {0};
+    if (make_default(d, &e) < 0)
+        log_error("%s", e.text);
 }
 
 int network_delete(struct zd *d, struct net_entry *n, struct err *e)
@@ -389,7 +399,7 @@ int network_change(struct zd *d, struct net_entry *n, const json *patch, bool *l
     r = r < 0 ? r : edited(d, n, patch, &text, &s, lost, ps, e);
     if (r < 0)
         return r;
-    r = check_reach(d, s, e);
+    r = network_check_reach(d, s, e);
     r = r < 0 ? r : put_spec(d, n, s, &old, e);
     if (r == 0)
         r = file_replace(AT_FDCWD, path, text, strlen(text), 0600, true, e);
@@ -426,11 +436,15 @@ int network_ensure_up(struct zd *d, struct net_entry *n, struct err *e)
     unsigned less;
     int r = net_network_attach(d->net, &n->net, e);
     r = r < 0 ? r : net_network_check_mtu(d->net, &n->net, &less, e);
-    if (r < 0 || (n->up && net_network_is_up(d->net, &n->net)))
+    if (r < 0 || (n->up && !n->lost && net_network_is_up(d->net, &n->net)))
         return r;
-    r = n->up ? 0 : hides_look_at(d, n, e); /* what zones are on is made whole all the same */
-    r = r < 0 ? r : net_network_up(d->net, &n->net, &d->net_saved, e);
-    r = r < 0 ? r : set_reach(d, n, true, e);
+    if (n->up) { /* what zones are on is made whole all the same */
+        r = network_repair(d, n, e);
+    } else {
+        r = hides_look_at(d, n, e);
+        r = r < 0 ? r : net_network_up(d->net, &n->net, &d->net_saved, e);
+        r = r < 0 ? r : set_reach(d, n, true, e);
+    }
     if (r < 0)
         return r;
     if (!n->up)
@@ -444,9 +458,9 @@ int network_ensure_up(struct zd *d, struct net_entry *n, struct err *e)
 
 int network_repair(struct zd *d, struct net_entry *n, struct err *e)
 {
-    int r = net_network_up(d->net, &n->net, &d->net_saved, e);
+    int r = net_network_repair(d->net, &n->net, &d->net_saved, e), reach = set_reach(d, n, true, e);
     network_switches_save(d);
-    return r < 0 ? r : set_reach(d, n, true, e);
+    return r < 0 ? r : reach;
 }
 
 void networks_down(struct zd *d)

@@ -16,7 +16,7 @@ int network_create(struct zd *d, struct spec_network *spec /* stolen */, struct 
 int network_change(struct zd *d, struct net_entry *n, const json *patch, bool *lost, struct problems *ps,
                    struct err *e);
 int network_delete(struct zd *d, struct net_entry *n, struct err *e); /* busy: who uses it */
-int network_repair(struct zd *d, struct net_entry *n, struct err *e); /* its place in our tables */
+int network_repair(struct zd *d, struct net_entry *n, struct err *e); /* undoes nothing where it fails */
 int network_ensure_up(struct zd *d, struct net_entry *n, struct err *e);
 /* Undoes what a zoned that was killed left halfway, where no zone needs it; what has a broken file and is not up is not known. */
 void networks_adopted(struct zd *d);
@@ -35,6 +35,7 @@ char *network_file_told(struct zd *d, const struct net_entry *n, bool *pending);
 
 /* network_state.c */
 char *network_state_path(struct zd *d, const char *name);
+char **network_states(struct zd *d); /* the names of all that are kept; strv */
 /* *taken: the spec as it was last taken from its file, or NULL: an older zoned kept none. */
 int network_state_load(struct zd *d, const char *name, struct net_network *n, struct spec_network **taken,
                        struct err *e);
@@ -43,7 +44,17 @@ int network_state_save(struct zd *d, const struct net_network *n, const struct s
 void network_switches_save(struct zd *d);
 void network_switches_load(struct zd *d);
 
+/* network_gone.c: networks without a file that zones run on */
+bool network_runs(const struct zd *d, const char *name); /* zones do */
+char **networks_gone(struct zd *d);                      /* strv */
+char *network_gone_text(struct zd *d, const char *name); /* what is to be said of one of these; malloc'd */
+void networks_gone_tell(struct zd *d);
+void networks_gone_add(struct zd *d,
+                       json *broken); /* those of which nothing is known, as networks_look has them */
+json *network_refused(const char *name, const char *why);
+
 /* network_use.c: what zones ask of networks */
+int network_check_reach(struct zd *d, const struct spec_network *s, struct err *e);
 char **network_zones(struct zd *d, const char *name); /* whose spec or start names it; strv */
 char *
 network_user(struct zd *d,
@@ -86,6 +97,8 @@ void neighbour_pass_done(struct net_pass *pass);
 void parents_follow(struct zd *d);    /* there are other networks */
 void parents_look(struct zd *d);      /* such a link came, went or changed */
 void parents_look_soon(struct zd *d); /* … and there may be more to come */
+/* Makes what is missing of a network that is up. What fails is told once, and tried again after pauses that grow. */
+void parents_mend(struct zd *d, struct net_entry *n, bool at_once);
 void parents_look_at(struct zone *z); /* at one zone that was not known to run */
 void parents_look_at_told(
     struct zone *z); /* … or of whose links something was told while they were changed */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The host's links of our networks. Those that bridge and macvlan networks hang on come and go without us: one that is gone is
  * told at once, by an event, network show and doctor; with one that is there again the network is made whole, running zones too.
- * Bridges of our own, which somebody else deleted, shut or emptied, are made whole at once. Looks only when the
+ * Bridges of our own, which somebody else deleted, shut or emptied, are made whole at once; what fails waits. Looks only when the
  * kernel tells of such a link (or at our start), and at zones only when it is another link than before. */
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
@@ -15,6 +16,8 @@
 #include <stdio.h>
 
 #define PAUSE_US 200000u /* what others do, and what we do about it, is told in many messages */
+#define MEND_US 1000000u /* from a repair that failed to the next one, and how long that may become */
+#define MEND_MAX_US 60000000u
 
 static bool hangs(const struct net_entry *n)
 {
@@ -115,11 +118,47 @@ static void tell(struct zd *d, struct net_entry *n, const char *lost)
     if (lost)
         log_warning("%s", lost);
     event_publish(d, lost ? "network-down" : "network-up", NULL, extra);
+    if (!lost) /* what was told of its ports found no bridge */
+        ends_look_at_all(d);
+}
+
+/* Another link with the bridge's name, or none: what was in the way may be gone. */
+static bool is_moved(const struct net_entry *n)
+{
+    return if_nametoindex(n->net.bridge) != n->in_the_way;
+}
+
+static bool is_due(const struct net_entry *n)
+{
+    return clock_mono_us() - n->tried >= (is_moved(n) ? MEND_US : n->pause);
+}
+
+/* Why it is not whole, or NULL; malloc'd. */
+static char *mend(struct zd *d, struct net_entry *n, bool at_once)
+{
+    struct err e = {0};
+    if (!at_once && n->pause && !is_due(n))
+        return xstrdup(n->lost);
+    int r = network_repair(d, n, &e);
+    bool again = n->pause && !is_moved(n);
+    n->pause = r == 0 ? 0 : !again ? MEND_US : n->pause * 2 < MEND_MAX_US ? n->pause * 2 : MEND_MAX_US;
+    if (r == 0)
+        return NULL;
+    n->tried = clock_mono_us();
+    n->in_the_way = if_nametoindex(n->net.bridge);
+    look_later(d, &d->mend_later, MEND_US, parents_look); /* later ones come with the look that goes round */
+    return *e.hint ? xasprintf("%s (%s)", e.text, e.hint) : xstrdup(e.text);
+}
+
+void parents_mend(struct zd *d, struct net_entry *n, bool at_once)
+{
+    auto_free char *lost = mend(d, n, at_once);
+    tell(d, n, lost);
 }
 
 static void look_at(struct zd *d, struct net_entry *n)
 {
-    struct err e = {0}, re = {0};
+    struct err e = {0};
     struct net_network now = n->net;
     int r = net_network_attach(d->net, &now, &e);
     unsigned index = if_nametoindex(n->net.parent);
@@ -128,8 +167,9 @@ static void look_at(struct zd *d, struct net_entry *n)
     auto_free char *lost = r < 0 ? xasprintf("%s", e.text) : NULL;
     if (r == 0 && n->up && port && !net_network_is_up(d->net, &n->net)) {
         n->net = now;
-        if (network_repair(d, n, &re) < 0)
-            lost = xasprintf("%s", re.text);
+        lost = mend(d, n, false);
+    } else {
+        n->pause = 0;
     }
     if (n->up && (fresh || n->lost))
         look_at_zones(d, n, !lost);
@@ -139,15 +179,15 @@ static void look_at(struct zd *d, struct net_entry *n)
 /* Its ports are told of one by one, when they have left the bridge. */
 static void look_at_bridge(struct zd *d, struct net_entry *n)
 {
-    struct err e = {0};
     if (!n->up)
         return;
     if (net_network_whole(d->net, &n->net)) {
+        n->pause = 0;
         if (n->lost) /* whoever mended it */
             tell(d, n, NULL);
         return;
     }
-    auto_free char *lost = network_repair(d, n, &e) < 0 ? xasprintf("%s", e.text) : NULL;
+    auto_free char *lost = mend(d, n, false);
     if (!lost) {
         log_warning("network %s: another program changed its bridge %s, which is as it was", n->net.name,
                     n->net.bridge);
@@ -180,7 +220,7 @@ int parents_doctor(const struct zd *d, struct err *e)
         return hangs(n)
                    ? err_hint(e, "ip link shows the links; when %s is there and up, the zones have it again",
                               n->net.parent)
-                   : err_hint(e, "zoned tries again with the next change; see its log");
+                   : err_hint(e, "zoned tries again when that link goes, and at least once a minute");
     }
     for (unsigned i = 0; i < d->table_size; i++)
         for (const struct zone *z = d->table[i]; z; z = z->next)

@@ -153,7 +153,10 @@ struct net_entry {
     char *lost;            /* why it is cut off from the host's link, or NULL; of parents.c */
     char *hides;           /* what of the host it hides, or would, or NULL; of hides.c */
     char *untaken;         /* at our start: why its file could not be taken, or NULL; of networks.c */
+    bool gone;             /* … which is that there was none */
     unsigned parent_index; /* of that link, as it was seen last */
+    unsigned in_the_way;   /* the link that had its bridge's name when a repair failed; of parents.c */
+    uint64_t tried, pause; /* when that was, how long until the next; µs, pause 0 = none failed */
     struct names *names;   /* its dnsmasq, NULL = none */
     struct dhcp *dhcp;     /* the one for zones that ask for their addresses, NULL = none does */
 };
@@ -186,7 +189,8 @@ struct zd {
     const struct pool_entry *pool_asks; /* whose change is held against the ledger, or NULL */
     struct net_watch *net_watch;        /* of neighbour.c */
     struct sd_event_source *net_changed;
-    struct later *hooks_later, *hides_later, *ends_later, *links_later; /* looks that were asked for */
+    struct later *hooks_later, *hides_later, *ends_later, *links_later,
+        *mend_later; /* looks that were asked for */
     struct firewalld *firewalld;
     char **judged;                    /* whom rules of networks name, sorted; of firewall.c */
     VEC(struct resolver *) resolvers; /* for zones on several networks, of names.c */

@@ -63,6 +63,35 @@ sysctl -qw "net.ipv4.conf.$br.route_localnet=0"; healed "... and route_localnet"
 ip link set "$br" down; ip link set "$br" name foreign0; ip link set foreign0 up; healed "a bridge renamed has its name again"
 is "$(ip -o link show foreign0 2>/dev/null)" "" "... and is no second one"
 ip link del "$br"; healed "a bridge deleted is there again, with its zones"
+# ---- somebody else's link has the bridge's name ----
+told() { zc events -o json | jq -r --arg e "$1" 'select(.network == "app" and .event == $e) | .event' | wc -l; }
+full=$(ours) downs=$(told network-down) ups=$(told network-up) lines=$(wc -l <"$T/zoned.log")
+said() { tail -n +$((lines + 1)) "$T/zoned.log" | grep -c "network app"; }
+wrong() { zc network show app -o json | jq -r '"\(.up) \(.error)"'; }
+shown() { wrong | grep -q "^false .*$br.* is no bridge but veth .*ip link del $br"; }
+ip link set "$br" down; ip link set "$br" name foreign0; ip link add "$br" type veth peer name foreign1; ip link del foreign0
+index() { ip -j link show "$br" | jq .[0].ifindex; }
+other=$(index)
+until_ok shown; ok $? "another link has the bridge's name: network show says what to do" "$(wrong)"
+like "$(zc doctor)" "LACK .*$br.* is no bridge but veth .*ip link del $br" "... and doctor"
+nft flush ruleset
+tables() { ours | grep -v "$br"; }
+others=$(echo "$full" | grep -v "$br")
+same "$(tries=30 eventually "$others" tables)" "$others" "... tables flushed meanwhile are back, its own too"
+works; ok $? "... and other networks work"
+status_is 125 "... no zone comes up on it" zc run --rm --network app host true
+like "$out" "$br.* is no bridge but veth" "... which says why"
+for _ in 1 2 3 4 5 6 7 8 9 10; do ip link set "$br" up; ip link set "$br" down; sleep 0.3; done
+is "$(told network-down)" $((downs + 1)) "... an event says so, once"
+is "$(said)" 1 "... and one line of the log"
+is "$(index)" "$other" "... and the link is left alone"
+stop_zoned; start_zoned
+until_ok shown; ok $? "... zoned that starts anew says it"
+is "$(index)" "$other" "... and leaves it alone"
+ip link del "$br"; healed "... it goes: the bridge is there, with its zones"
+is "$(told network-up)" $((ups + 1)) "... as an event says"
+is "$(zc network show app -o json | jq -c '[.up, .error]')" '[true,null]' "... and network show"
+same "$(tries=30 eventually "$full" ours)" "$full" "... with all its rules"
 end=$(host_end db)
 ip link set "$end" down; healed "a zone's host end set down is up"
 ip link set "$end" nomaster; healed "... taken out of its bridge it is in it again"

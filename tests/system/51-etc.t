@@ -148,15 +148,55 @@ reaches; is $? 1 "... which hold"
 is "$(eventually "$hook" hooks)" "$hook" "... other firewalls let its zones pass"
 dhcp_runs() { kill -0 "$(server)"; }
 until_ok dhcp_runs; ok $? "... its DHCP server runs"
+dhcp=$(server)
+rm "$file"
+like "$(zc network show secure -o json | jq -r .error)" "secure.yaml is missing" "the file is removed: network show says so"
+again
+reaches; is $? 1 "zoned starts anew without it: what was denied is denied"
+same "$(denied)" "$guards" "... by the same rules"
+is "$(server) $(kill -0 "$dhcp" && echo runs)" "$dhcp runs" "... its DHCP server runs on"
+is "$(eventually "$hook" hooks)" "$hook" "... other firewalls let its zones pass"
+like "$(cat "$T/zoned.log")" "secure.yaml.* runs on as it was taken last" "... zoned's log says what is wrong"
+like "$(zc events -o json | jq -r 'select(.event == "network-file-missing") | "\(.network) \(.reason)"')" "^secure .*secure.yaml is missing" "... an event"
+like "$(zc network show secure -o json | jq -r '.error, .pending' | xargs)" "secure.yaml is missing: .*zonectl network set secure.* true$" "... show, with the remedy"
+like "$(zc network list -o json | jq -r '.[] | select(.name == "secure") | .error')" "secure.yaml is missing" "... list"
+like "$(zc doctor)" "LACK .*secure.yaml is missing" "... doctor"
+is "$(zc network show secure -o json | jq -c 'del(.pending, .error)')" "$net" "... all else is as it was"
+status_is 0 "... its zones start anew" zc restart s2
+ns s2 ip addr add "$(addr s2)/16" dev eth0
+reaches; is $? 1 "... as denied as before"
+status_is 0 "... set writes it again" zc network set secure --policy deny
+is "$(zc network show secure -o json | jq -c '[.error, .pending]')" '[null,false]' "... and all is in order"
+again
+same "$(denied)" "$guards" "... with its rules"
+rm "$file" && stop_zoned
+jq 'del(.spec)' "$ROOT/lib/networks/secure.json" >"$T/old.json" && cp "$T/old.json" "$ROOT/lib/networks/secure.json"
+start_zoned
+like "$(zc doctor)" "LACK .*secure.yaml is missing, and what it said was not kept" "an older zoned kept nothing of it: doctor says what is open"
+like "$(zc network list -o json | jq -r '.[] | select(.name == "secure") | .type + .error')" "^broken.*secure.yaml is missing" "... list"
+status_is 4 "... show" zc network show secure
+like "$(zc events -o json | jq -r 'select(.event == "network-file-missing") | .reason' | tail -1)" "was not kept" "... an event"
+cp "$T/secure.yaml" "$file"
+is "$(zc network show secure -o json | jq -c '[.error, .pending]')" '[null,false]' "... put back, all is in order"
+same "$(denied)" "$guards" "... with its rules"
 status_is 0 "its rules change" zc network set secure --policy allow
 reaches; ok $? "... at once"
 sed -i 's/^type:/tpye:/' "$file"
 again
 reaches; ok $? "... and are what counts over a broken file"
+zc network set default --policy deny && rm "$etc/networks/default.yaml"
+again
+is "$(zc network show default -o json | jq -c '[.policy, (.error | test("is missing")), .zones]')" '["deny",true,["beside"]]' "default without its file denies what it denied, for it has a zone"
+zc network set default --policy allow
+rm "$etc/networks/default.yaml"
 zc stop -t 0 s1 s2 beside
 again
+is "$(zc network show default -o json | jq -c '[.policy, .error]') $(ls "$etc/networks/default.yaml")" "[\"allow\",null] $etc/networks/default.yaml" "... and is made anew when it has none"
 status_is 7 "when no zone runs, networks go, and a start of zoned leaves it unknown" zc network show secure
 like "$out" "secure.yaml:[0-9]*: tpye: unknown key" "... which says why"
+rm "$file"
+again
+status_is 3 "... as without its file" zc network show secure
 cp "$T/secure.yaml" "$file"
 status_is 0 "... until it is mended" zc start s1 s2
 zc delete --force s1 s2 beside && zc network delete wide secure
