@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A growing array of T: VEC(int) v = {0}; *vec_add(&v) = 3; v.at[i], v.len; vec_done(&v). */
+/* A growing array of T: VEC(int) v = {0}; *vec_add(&v) = 3; v.at[i], v.len; vec_done(&v). Most have one item for life (a
+ * zone's links, its ports), so they begin with room for one. */
 #pragma once
 #include "base/mem.h"
 #include <string.h>
@@ -13,7 +14,7 @@
     ({                                                                                                       \
         __typeof__(v) v_ = (v);                                                                              \
         if (v_->len == v_->cap) {                                                                            \
-            v_->cap = v_->cap ? v_->cap * 2 : 4;                                                             \
+            v_->cap = v_->cap ? v_->cap * 2 : 1;                                                             \
             v_->at = xrealloc(v_->at, v_->cap, sizeof(*v_->at));                                             \
         }                                                                                                    \
         memset(&v_->at[v_->len], 0, sizeof(*v_->at));                                                        \

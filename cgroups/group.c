@@ -39,6 +39,7 @@ void cg_forget_kept(struct cg_group *g)
     for (unsigned i = 0; i < g->nkept; i++)
         close_fd(&g->kept[i].fd);
     g->nkept = 0;
+    g->number = 0;
 }
 
 void cg_close(struct cg_group *g)

@@ -68,6 +68,7 @@ struct cg_group {
     bool join_open;
     struct cg_kept kept[24];
     unsigned nkept;
+    uint64_t number; /* of what the kept ones are open on; 0: not asked yet */
     struct cg_oom {
         int control_fd; /* v1: memory.oom_control */
         uint64_t seen;  /* v2: count of memory.events */

@@ -288,13 +288,18 @@ static uint64_t group_number(struct cg_group *g)
     int acct = hier_of(g, CG_CPUACCT), hier = acct >= 0 ? acct : g->h->v2;
     bool kept;
     struct stat st;
+    if (g->number)
+        return g->number;
     int fd = hier < 0 ? hier : open_file(g, hier, acct >= 0 ? "cpuacct.usage" : "cpu.stat", &kept);
     if (fd < 0)
         return UINT64_MAX;
     int r = fstat(fd, &st);
+    uint64_t ino = r < 0 ? UINT64_MAX : st.st_ino & INT64_MAX;
     if (!kept)
         close(fd);
-    return r < 0 ? UINT64_MAX : st.st_ino & INT64_MAX;
+    else if (r == 0)
+        g->number = ino;
+    return ino;
 }
 
 int cg_read(struct cg_group *g, bool brief, struct cg_stats *out, struct err *e)
