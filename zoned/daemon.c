@@ -34,6 +34,7 @@
 #include <systemd/sd-event.h>
 
 #define LARGE_TEXT 131072
+#define QUIET_US 10000000u /* after a start */
 
 void zd_exit(struct zd *d, int code)
 {
@@ -268,6 +269,13 @@ static int listen_fd(void)
     return sd_listen_fds(1) >= 1 ? SD_LISTEN_FDS_START : -1;
 }
 
+/* Reading all specs and plans, and what supervisors tell whoever adopts them, leave a heap of holes. */
+static int on_quiet(sd_event_source *s, uint64_t usec, void *arg)
+{
+    (void)malloc_trim(0);
+    return 0;
+}
+
 static int serve(struct zd *d, struct err *e)
 {
     int r = zd_server_new(d, d->event, d->socket_path, listen_fd(), d->tmp_fd, zd_routes, zd_nroutes,
@@ -277,7 +285,7 @@ static int serve(struct zd *d, struct err *e)
     if ((r = drift_watch(d, e)) < 0)
         return r;
     boot_autostart(d);
-    (void)malloc_trim(0); /* what reading all specs and plans took */
+    (void)sd_event_add_time_relative(d->event, NULL, CLOCK_MONOTONIC, QUIET_US, QUIET_US, on_quiet, NULL);
     (void)sd_notify(0, "READY=1");
     log_notice("zoned %s serves %s with %u zones", ZONED_VERSION, d->socket_path, d->nzones);
     r = sd_event_loop(d->event);

@@ -2,8 +2,8 @@
 /* Networks without a file that zones run on: somebody removed it, while zoned was away or serves. What was taken from it last
  * counts meanwhile; an older zoned kept nothing of it, then at least it is told. Must never make or change a network. */
 #include "base/file.h"
-#include "base/str.h"
 #include "base/log.h"
+#include "base/str.h"
 #include "zoned/networks.h"
 #include "zoned/zoned.h"
 #include <fcntl.h>
