@@ -108,6 +108,7 @@ void neighbour_repair(struct zd *d)
         return;
     int r = firewall_load(d, NULL, &e); /* before anybody may send */
     r = r < 0 ? r : put_elements(d, &e);
+    ends_look_at_all(d);
     neighbour_hooks(d);
     put_names(d);
     if (r < 0)
@@ -120,9 +121,12 @@ void neighbour_repair(struct zd *d)
 /* Who turns forwarding on for all wants what is not ours to pass; who turns it off takes it from our links too. */
 static void put_right(struct zd *d)
 {
+    bool healed = false;
     for (unsigned i = 0; i < d->networks.len; i++)
         if (d->networks.at[i].up && has_pair(&d->networks.at[i].net))
-            parents_mend(d, &d->networks.at[i], false);
+            healed |= parents_mend(d, &d->networks.at[i], false);
+    if (healed)
+        ends_look_at_all(d);
 }
 
 static int on_change(sd_event_source *s, int fd, uint32_t revents, void *arg)

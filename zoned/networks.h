@@ -97,8 +97,9 @@ void neighbour_pass_done(struct net_pass *pass);
 void parents_follow(struct zd *d);    /* there are other networks */
 void parents_look(struct zd *d);      /* such a link came, went or changed */
 void parents_look_soon(struct zd *d); /* … and there may be more to come */
-/* Makes what is missing of a network that is up. What fails is told once, and tried again after pauses that grow. */
-void parents_mend(struct zd *d, struct net_entry *n, bool at_once);
+/* Makes what is missing of a network that is up. What fails is told once, and tried again after pauses that grow. True: it
+ * had been lost, and the ends of its zones are to be looked at. */
+bool parents_mend(struct zd *d, struct net_entry *n, bool at_once);
 void parents_look_at(struct zone *z); /* at one zone that was not known to run */
 void parents_look_at_told(
     struct zone *z); /* … or of whose links something was told while they were changed */

@@ -118,8 +118,6 @@ static void tell(struct zd *d, struct net_entry *n, const char *lost)
     if (lost)
         log_warning("%s", lost);
     event_publish(d, lost ? "network-down" : "network-up", NULL, extra);
-    if (!lost) /* what was told of its ports found no bridge */
-        ends_look_at_all(d);
 }
 
 /* Another link with the bridge's name, or none: what was in the way may be gone. */
@@ -150,10 +148,12 @@ static char *mend(struct zd *d, struct net_entry *n, bool at_once)
     return *e.hint ? xasprintf("%s (%s)", e.text, e.hint) : xstrdup(e.text);
 }
 
-void parents_mend(struct zd *d, struct net_entry *n, bool at_once)
+bool parents_mend(struct zd *d, struct net_entry *n, bool at_once)
 {
     auto_free char *lost = mend(d, n, at_once);
+    bool healed = n->lost && !lost;
     tell(d, n, lost);
+    return healed;
 }
 
 static void look_at(struct zd *d, struct net_entry *n)
@@ -176,19 +176,20 @@ static void look_at(struct zd *d, struct net_entry *n)
     tell(d, n, lost);
 }
 
-/* Its ports are told of one by one, when they have left the bridge. */
+/* Its ports are told of one by one, when they have left the bridge; whoever was looked at while there was none is told of no more. */
 static void look_at_bridge(struct zd *d, struct net_entry *n)
 {
     if (!n->up)
         return;
-    if (net_network_whole(d->net, &n->net)) {
+    bool whole = net_network_whole(d->net, &n->net);
+    if (whole)
         n->pause = 0;
-        if (n->lost) /* whoever mended it */
-            tell(d, n, NULL);
+    if (whole && !n->lost)
         return;
-    }
-    auto_free char *lost = mend(d, n, false);
-    if (!lost) {
+    auto_free char *lost = whole ? NULL : mend(d, n, false);
+    if (!lost)
+        ends_look_at_all(d);
+    if (!lost && !whole) {
         log_warning("network %s: another program changed its bridge %s, which is as it was", n->net.name,
                     n->net.bridge);
         event_of(d, "network-repaired", "network", n->net.name);
