@@ -111,6 +111,11 @@ int ctl_run(struct ctl *c, int argc, char **argv)
     c->own_failure = CTL_OWN_FAILURE;
     if (parse(c, argc, argv, true, &k, &source, &status) < 0)
         return status;
+    if (k.tty && k.stdin_ && (status = ctl_need_terminal(c))) {
+        ctl_create_done(&k);
+        js_free(source);
+        return status;
+    }
     if (k.tty)
         ctl_window(&rows, &cols);
     json *body = ctl_create_body(&k, source, true, rows, cols);

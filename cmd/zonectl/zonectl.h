@@ -144,6 +144,7 @@ struct ctl_session {
 };
 /* Runs until the exit frame; the exit status. Takes fd. */
 int ctl_stream(struct ctl *c, int fd, const struct ctl_session *s);
+int ctl_need_terminal(struct ctl *c);  /* of -i with -t: 0 if standard input is one, else the exit status */
 void ctl_window(int *rows, int *cols); /* 24x80 where there is no terminal */
 /* Keys on their way out: handles "~." and "~~". Returns bytes put into out (room for n + 1); *leave: "~." was
  * typed. */

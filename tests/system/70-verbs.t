@@ -107,6 +107,12 @@ like "$out" "delete --force v3" "... and the hint says how"
 status_is 0 "restart -t" zc restart -t 1 v3
 zc delete --force v3 >/dev/null
 status_is 0 "the new volume stays" zc volume delete fresh
+for verb in "run -it --rm host" "run -i --tty --rm host" "exec -it mark --" "exec -ti mark"; do
+    status_is 125 "$verb without a terminal" timeout -k 1 20 "$BIN/zonectl" $verb sh </dev/null
+    like "$out" "^zonectl: .*: -t: standard input is not a terminal" "... says so"
+    like "$out" "^hint: leave out -t" "... and what helps"
+done
+status_is 0 "-t alone needs none" timeout 20 "$BIN/zonectl" run -t --rm host tty </dev/null
 status_is 127 "run names the command that is not there" zc run --rm host -it sh
 like "$out" "-it: command not found" "... by name"
 like "$out" "before IMAGE" "... and where options go"
