@@ -34,7 +34,8 @@ struct ctl_verb {
 };
 extern const struct ctl_verb ctl_verbs[];
 const struct ctl_verb *ctl_find_verb(const char *name);
-const char *ctl_nearest_verb(const char *name);
+
+int ctl_unknown_verb(struct ctl *c, const char *word); /* the usage error, with what was meant */
 
 struct ctl {
     const char *socket;
@@ -76,6 +77,9 @@ int ctl_option(struct ctl *c, struct ctl_args *a, int *rest, int *status);
 int ctl_positionals(struct ctl *c, int argc, char **argv, int least, int most, int *status);
 int ctl_usage(struct ctl *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 const char *ctl_nearest(const char *word, const char *const *words, unsigned n);
+bool ctl_has_word(const char *list, const char *word); /* list: words with a space between, or NULL */
+/* elsewhere.c: what to type here for another manager's verb (of ""), or second word or option of a verb; or NULL. */
+const char *ctl_elsewhere(const char *of, const char *word);
 void ctl_help_verb(const struct ctl_verb *v, FILE *to);
 int ctl_help(struct ctl *c, int argc, char **argv);
 

@@ -175,6 +175,36 @@ like "$(zc list -l tier=front -q)" "^web$" "list by label"
 like "$(zc list -o yaml)" "name: mark" "YAML output"
 like "$(script -qec "$BIN/zonectl exec -t mark -- tty" /dev/null | tr -d '\r')" "/dev/pts/" "exec -t has a terminal"
 like "$(script -qec "$BIN/zonectl exec -t mark -- sh -c 'stty size'" /dev/null </dev/null | tr -d '\r')" "^[0-9]+ [0-9]+" "... with a size"
+# ---- words of other managers: each is answered by what is to be typed here, which there is ----
+told=0 wrong= rows=$(sed -nE 's/^    \{(SPEC|"[^"]*"), "([^"]*)", "([^"]*)"\},$/\1\t\2\t\3/p' "$top/cmd/zonectl/elsewhere.c")
+while IFS=$'\t' read -r of word say; do
+    of=${of//\"/} of=${of/SPEC/create run}
+    for verb in ${of:--}; do
+        got=$(zc ${verb#-} "$word" 2>&1 </dev/null)
+        [ $? != 0 ] && [ "$(tail -1 <<<"$got")" = "hint: $say" ] && told=$((told + 1)) || wrong+="$verb $word: $got"$'\n'
+    done
+    while read -r _ verb second; do
+        case $verb in
+            image | network | volume | pool) zc help "$verb" | grep -qE "^Usage: .*[ |]$second[| ]" ;;
+            *) zc help "$verb" >/dev/null 2>&1 ;;
+        esac || wrong+="$word: there is no $verb $second"$'\n'
+    done < <(grep -oE 'zonectl [a-z]+( [a-z]+)?' <<<"$say")
+    for option in $(grep -oE -- '--[a-z-]+' <<<"$say"); do
+        for verb in run image network list logs; do zc help $verb; done | grep -qE -- " $option( |$)" || wrong+="$word: there is no $option"$'\n'
+    done
+done <<<"$rows"
+is "$([ $told -gt 90 ] && echo many)$wrong" many "words of other managers have an answer that is true"
+status_is 0 "... the options work" zc create docked --image host --network none --set 'health.exec=[sh, -c, true]' \
+    --set 'sysctls={net.core.somaxconn: 4096}' --set limits.nofile=900 --set security.seccomp=unconfined --set security.no_new_privs=false -- sleep 1000
+zc set docked 'network=[{link: default}]' >/dev/null && zc network create second >/dev/null
+status_is 0 "... a network is connected" zc set docked 'network[]={link: second}'
+status_is 0 "... and disconnected" zc set docked 'network[1]='
+is "$(zc show docked -o json | jq -c '[.spec.network[].link]')" '["default"]' "... it alone"
+zc delete docked && zc network delete second
+is "$(for word in rmx kil hal dele killall rmxx; do zc $word; done 2>&1 | grep -oE 'mean [a-z]+' | xargs)" "mean rm mean kill mean halt" "what ends something is offered for one slip alone"
+like "$(zc sotp 2>&1)" "mean stop" "... as two letters swapped are"
+status_is 2 "ps without a name" zc ps
+like "$out" "all zones: zonectl list" "... says where all are"
 chmod 711 "$T"
 is "$(setpriv --reuid 65533 --regid 65533 --clear-groups "$BIN/zonectl" list 2>&1 >/dev/null | head -1 | grep -c 'may not')" 1 "a stranger is told so"
 zc create boot --image host --autoboot --set 'depends=[base]' -- sleep 1000

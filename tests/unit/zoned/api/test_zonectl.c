@@ -2,6 +2,7 @@
 /* zonectl's pure parts: argv to request, quoting, YAML, the escape of the console. It lives here because this
  * folder is what zonectl links. */
 #include "cmd/zonectl/args.c"
+#include "cmd/zonectl/elsewhere.c"
 #include "cmd/zonectl/options.c"
 #include "cmd/zonectl/stream.c"
 #include "cmd/zonectl/yaml.c"
