@@ -128,7 +128,7 @@ int ctl_job(struct ctl *c, const char *path, json *body, json **result, const ch
 
 /* ---- options.c: create and run, pure ---- */
 struct ctl_create {
-    const char *name, *file;
+    const char *name, *file, *one_cpu; /* one_cpu: --cpus was this number alone */
     char **set;
     bool rm, detach, stdin_, tty, start, publish_all;
 };

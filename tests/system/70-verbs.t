@@ -203,6 +203,13 @@ is "$(zc show docked -o json | jq -c '[.spec.network[].link]')" '["default"]' ".
 zc delete docked && zc network delete second
 is "$(for word in rmx kil hal dele killall rmxx; do zc $word; done 2>&1 | grep -oE 'mean [a-z]+' | xargs)" "mean rm mean kill mean halt" "what ends something is offered for one slip alone"
 like "$(zc sotp 2>&1)" "mean stop" "... as two letters swapped are"
+status_is 7 "--cpus with an amount" zc create some --image host --cpus 1.5
+like "$out" "^hint: .*--cpu-cap 1.5$" "... names what is one"
+status_is 0 "--cpus with a number" zc create some --image host --cpus 1 -- true
+is "$out" "cpu.set: CPU number 1 alone; for the time of 1 CPU: --cpu-cap 1" "... is remarked"
+zc delete some
+is "$(zc create some --image host --cpus 0-1 -- true 2>&1)" "" "... a list is not"
+zc delete some
 status_is 2 "ps without a name" zc ps
 like "$out" "all zones: zonectl list" "... says where all are"
 chmod 711 "$T"

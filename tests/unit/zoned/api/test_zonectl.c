@@ -113,6 +113,9 @@ static void refusals(void)
     SET(false, "error: -l x: KEY=VALUE is wanted", "create", "a", "-l", "x");
     SET(false, "error: --set x: KEY=VALUE is wanted", "create", "a", "--set", "x");
     SET(false, "error: unknown output format xml (table, json, yaml)", "create", "a", "-o", "xml");
+    SET(false,
+        "error: --cpus 1.5: a list of CPUs such as 0-3,6 is wanted / for the time of 1.5 CPUs: --cpu-cap 1.5",
+        "create", "a", "--cpus", "1.5");
     SET(true, "error: an image is missing", "run");
     SET(true, "error: -d goes without -i and -t", "run", "-d", "-it", "x");
 }
