@@ -67,6 +67,8 @@ status_is 0 "cp into a zone" zc cp "$T/in.txt" mark:/root/in.txt
 is "$(zc exec mark -- cat /root/in.txt)" outside "... is there"
 status_is 0 "cp out of a zone" zc cp mark:/root/file "$T/out.txt"
 is "$(cat "$T/out.txt")" mine "... is here"
+status_is 3 "cp of what is not there" zc cp mark:/root/none "$T/out.txt"
+is "$out" "zonectl: cp mark:/root/none $T/out.txt: none: No such file or directory" "... says that and nothing else"
 zc exec mark -- sh -c 'cp /usr/bin/id /root/id; chown 5:5 /root/id; chmod 6777 /root/id'
 (umask 022 && zc cp mark:/root/id "$T/id")
 is "$(stat -c '%a %u' "$T/id")" "755 0" "a setuid file of a zone is no setuid file of the host's root"
