@@ -66,7 +66,7 @@ enum {
         {"user", 'u', "USER", "user of the process", KEYS("process.user")},                                  \
         {"workdir", 'w', "DIR", "working folder of the process", KEYS("process.cwd")},                       \
         {"hostname", O_HOSTNAME, "NAME", "host name (the zone's)", KEYS("hostname")},                        \
-        {"init", O_INIT, "app|system", "what PID 1 is", KEYS("init")},                                       \
+        {"init", O_INIT, "app|system", "what PID 1 is", NOKEY},                                              \
         {"restart", O_RESTART, "POLICY", "no, on-failure[:MAX], always, unless-stopped", NOKEY},             \
         {"depends", O_DEPENDS, "NAME", "start after this zone", KEYS("depends[]")},                          \
         {"stop-signal", O_STOP_SIGNAL, "SIG", "signal that asks the process to stop",                        \
@@ -250,6 +250,17 @@ static int take_cpus(const char *list, struct ctl_create *k, struct err *e)
     return 0;
 }
 
+/* Elsewhere --init takes no value, and what follows it would be taken for one. */
+static int take_init(const char *word, struct ctl_create *k, struct err *e)
+{
+    if (strcmp(word, "app") != 0 && strcmp(word, "system") != 0) {
+        err_set(e, ERR_INVALID, EINVAL, "--init %s: a value is wanted, app or system", word);
+        return err_hint(e, "leave --init out: a small init (app) is PID 1 as it is"), -EINVAL;
+    }
+    edit(&k->set, "init", word, true);
+    return 0;
+}
+
 static int take_option(int id, const char *v, struct ctl_create *k, struct pending *p, struct err *e)
 {
     switch (id) {
@@ -288,6 +299,8 @@ static int take_option(int id, const char *v, struct ctl_create *k, struct pendi
         return 0;
     case 'v':
         return edit_volume(&k->set, v, e);
+    case O_INIT:
+        return take_init(v, k, e);
     case O_CPUS:
         return take_cpus(v, k, e);
     case O_TMPFS:

@@ -116,6 +116,12 @@ static void refusals(void)
     SET(false,
         "error: --cpus 1.5: a list of CPUs such as 0-3,6 is wanted / for the time of 1.5 CPUs: --cpu-cap 1.5",
         "create", "a", "--cpus", "1.5");
+    SET(true,
+        "error: --init --rm: a value is wanted, app or system / leave --init out: a small init (app) is PID "
+        "1 as "
+        "it is",
+        "run", "--init", "--rm", "host", "true");
+    SET(true, "init=\"system\" ; image=\"host\"", "run", "--init", "system", "host");
     SET(true, "error: an image is missing", "run");
     SET(true, "error: -d goes without -i and -t", "run", "-d", "-it", "x");
 }
