@@ -103,7 +103,8 @@ static void build(const struct ctl_args *a, struct built *b)
         build_one(b, &s, o->name, o->id, o->arg);
     build_one(b, &s, "socket", OPT_SOCKET, true);
     build_one(b, &s, "help", OPT_HELP, false);
-    build_one(b, &s, "output", OPT_OUTPUT, true);
+    if (a->format)
+        build_one(b, &s, "output", OPT_OUTPUT, true);
     if (a->format && !a->own_o) {
         *s++ = 'o';
         *s++ = ':';

@@ -96,6 +96,8 @@ static const struct {
     {"list ls", "--all", "leave it out: all zones are listed"},
     {"list ls", "--filter", "-l KEY=VALUE"},
     {"list ls", "--format", "-o json"},
+    {"logs", "-o", "leave it out: a log is the text that the program wrote"},
+    {"logs", "--output", "leave it out: a log is the text that the program wrote"},
     {"logs", "-t", "--timestamps"},
     {"ps", "-a", "zonectl list"},
     {"ps", "--all", "zonectl list"},

@@ -236,7 +236,8 @@ void ctl_help_verb(const struct ctl_verb *v, FILE *to)
     fputc('\n', to);
     for (const struct ctl_opt *o = v->opts; o && o->name; o++)
         help_option(to, o->id, o->name, o->arg, o->help);
-    help_option(to, 'o', "output", "table|json|yaml", "form of the data printed");
+    if (v->run != ctl_logs && v->run != ctl_exec && v->run != ctl_login)
+        help_option(to, 'o', "output", "table|json|yaml", "form of the data printed");
     help_option(to, 0, "socket", "PATH", "zoned's socket (ZONED_SOCKET, " CTL_SOCKET ")");
     help_option(to, 'h', "help", NULL, "this help");
     if (v->note)

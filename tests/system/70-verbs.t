@@ -20,6 +20,15 @@ status_is 0 "verify" zc verify -f "$T/web.yaml"
 status_is 0 "create -f" zc create web -f "$T/web.yaml"
 status_is 7 "a NAME that differs from zone: is refused" zc create other -f "$T/web.yaml"
 same "$(zc export web)" "$(cat "$T/web.yaml")" "export gives the file as it was"
+is "$(zc export web -o json | jq -c '[.zone, .cpu.shares, .restart.max]')" '["web",200,3]' "... as JSON what it says"
+status_is 0 "... which create takes, too" zc create json -f <(zc export -o json web | jq '.zone = "json"')
+is "$(zc export json -o json | jq 'del(.zone)')" "$(zc export web -o json | jq 'del(.zone)')" "... as the same"
+zc delete json
+for o in "-o json" "--output json" "--output=json"; do
+    status_is 2 "logs $o" zc logs $o web
+    like "$out" "^hint: leave it out: a log is the text" "... is refused with the reason"
+done
+is "$(zc help logs | grep -c -- --output) $(zc help list | grep -c -- --output)" "0 1" "... and not in its help"
 status_is 0 "set of a zone at rest" zc set web memory.cap=100T tasks=500 labels.floor=two
 like "$out" "tasks: .* \(at its start\)" "... counts at its start"
 like "$out" "labels.*\(applied live\)" "... but not what zoned alone keeps"
