@@ -3,10 +3,12 @@
  * guess: "1e3", "0x10", "NaN", " 5" and "5 " are no numbers. */
 #include "specs/number.h"
 #include "base/mem.h"
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #define FRACTION_MAX 6 /* digits: few enough that 15 significant ones always give the same double again */
 
@@ -133,9 +135,6 @@ static const char *example(enum spec_type t)
     switch (t) {
     case SPEC_T_PERCENT:
         return "is not a percentage like 80%";
-    case SPEC_T_SIZE:
-    case SPEC_T_SOURCE:
-        return "is not a size like 512M";
     case SPEC_T_RATE:
         return "is not a rate like 100M";
     case SPEC_T_TIME:
@@ -147,17 +146,31 @@ static const char *example(enum spec_type t)
     }
 }
 
+/* 64m, 64MB and 64Mi as they are spelt here (64M); 512M for what is nothing of that kind. */
+static void spelt_size(const char *s, char out[24])
+{
+    size_t n = strspn(s, "0123456789.");
+    const char *unit = n && s[n] ? strchr("kKmMgGtT", s[n]) : NULL, *rest = unit ? s + n + 1 : "";
+    bool known = unit && n < 20 &&
+                 (!*rest || !strcasecmp(rest, "b") || !strcasecmp(rest, "i") || !strcasecmp(rest, "ib"));
+    snprintf(out, 24, "%.*s%c", known ? (int)n : 3, known ? s : "512",
+             known ? toupper((unsigned char)*unit) : 'M');
+}
+
 static bool bad_number(struct spec_load *l, const struct spec_row *r, const struct spec_node *n,
                        const struct spec_where *w, int error)
 {
-    char range[80], show[SPEC_SHOW];
+    char range[80], show[SPEC_SHOW], size[24];
     spec_range(r, range);
     if (error == -ERANGE || (n->text[0] == '-' && n->text[1] >= '0' && n->text[1] <= '9'))
         spec_bad(l, n->line, w, "%s is out of range (%s)", spec_show(n->text, show), range);
     else if (error == -EPROTOTYPE)
         spec_bad(l, n->line, w, "\"%s\" is text, not a number (%s, without quotes)", spec_show(n->text, show),
                  range);
-    else
+    else if (r->type == SPEC_T_SIZE || r->type == SPEC_T_SOURCE) {
+        spelt_size(n->text, size);
+        spec_bad(l, n->line, w, "\"%s\" is not a size like %s (%s)", spec_show(n->text, show), size, range);
+    } else
         spec_bad(l, n->line, w, "\"%s\" %s (%s)", spec_show(n->text, show), example(r->type), range);
     return false;
 }

@@ -36,15 +36,33 @@ static unsigned distance(const char *a, const char *b)
     return row[n];
 }
 
+static bool swapped(const char *a, const char *b)
+{
+    while (*a && *a == *b)
+        a++, b++;
+    return *a && *b && a[0] == b[1] && a[1] == b[0] && !strcmp(a + 2, b + 2);
+}
+
+bool ctl_has_word(const char *list, const char *word)
+{
+    size_t n = strlen(word);
+    for (const char *p = list; p && n && (p = strstr(p, word)); p += n)
+        if ((p == list || p[-1] == ' ') && (!p[n] || p[n] == ' '))
+            return true;
+    return false;
+}
+
+/* Of short words two slips leave too little to tell them by; what deletes or ends is offered for one slip only. */
 const char *ctl_nearest(const char *word, const char *const *words, unsigned n)
 {
     const char *best = NULL;
-    unsigned least = 3;
+    unsigned least = strlen(word) > 4 ? 3 : 2;
     for (unsigned i = 0; i < n; i++) {
-        unsigned d = distance(word, words[i]);
-        if (str_starts(words[i], word) && strlen(word) > 1)
+        bool ends = ctl_has_word("rm delete kill stop halt shutdown prune", words[i]);
+        unsigned d = swapped(word, words[i]) ? 1 : distance(word, words[i]);
+        if (!ends && str_starts(words[i], word) && strlen(word) > 1)
             d = 1;
-        if (d < least && d < strlen(words[i])) {
+        if (d < least && d < strlen(words[i]) && (!ends || d == 1)) {
             least = d;
             best = words[i];
         }
@@ -85,7 +103,8 @@ static void build(const struct ctl_args *a, struct built *b)
         build_one(b, &s, o->name, o->id, o->arg);
     build_one(b, &s, "socket", OPT_SOCKET, true);
     build_one(b, &s, "help", OPT_HELP, false);
-    build_one(b, &s, "output", OPT_OUTPUT, true);
+    if (a->format)
+        build_one(b, &s, "output", OPT_OUTPUT, true);
     if (a->format && !a->own_o) {
         *s++ = 'o';
         *s++ = ':';
@@ -109,9 +128,14 @@ static int bad_option(const struct ctl_args *a, const struct built *b, bool miss
         err_set(e, ERR_USAGE, EINVAL, "unknown option %s", word);
     else
         err_set(e, ERR_USAGE, EINVAL, "unknown option -%c", optopt);
-    if (is_long && !missing && !optopt) {
-        auto_free char *bare = xstrndup(word + 2, strcspn(word + 2, "="));
-        const char *near = ctl_nearest(bare, b->names, b->n);
+    if (missing || (is_long && optopt))
+        return CTL_BAD;
+    auto_free char *name = is_long ? xstrndup(word, strcspn(word, "=")) : xasprintf("-%c", optopt);
+    const char *here = ctl_elsewhere(a->argv[0], name);
+    if (here)
+        err_hint(e, "%s", here);
+    else if (is_long) {
+        const char *bare = name + 2, *near = ctl_nearest(bare, b->names, b->n);
         if (near)
             err_hint(e, "did you mean --%s?", near);
         else if (a->format && (!strcmp(bare, "json") || !strcmp(bare, "yaml")))

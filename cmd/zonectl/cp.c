@@ -4,6 +4,7 @@
 #include "cmd/zonectl/zonectl.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -30,6 +31,16 @@ static char *archive_path(const struct side *s)
     return ctl_zone_path(s->zone, tail);
 }
 
+/* A request that was refused sends nothing: that is zoned's to tell, not tar's. */
+static void await_archive(void)
+{
+    struct pollfd p = {0, POLLIN, 0};
+    while (poll(&p, 1, -1) < 0 && errno == EINTR)
+        ;
+    if (!(p.revents & POLLIN))
+        _exit(1);
+}
+
 /* tar with one end of a pipe as its standard input or output; *fd is our end. */
 static pid_t start_tar(char *const *args, bool writes, int *fd, struct err *e)
 {
@@ -39,6 +50,10 @@ static pid_t start_tar(char *const *args, bool writes, int *fd, struct err *e)
     pid_t pid = fork();
     if (pid == 0) {
         dup2(p[writes ? 1 : 0], writes ? 1 : 0);
+        if (!writes) {
+            close(p[1]);
+            await_archive();
+        }
         execvp("tar", args);
         dprintf(2, "zonectl: tar: %s\n", strerror(errno));
         _exit(127);

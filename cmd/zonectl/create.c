@@ -4,6 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
+static void remark_on_cpus(const char *number)
+{
+    if (number && strspn(number, "0") != strlen(number))
+        fprintf(stderr, "cpu.set: CPU number %s alone; for the time of %s CPU%s: --cpu-cap %s\n", number,
+                number, strcmp(number, "1") ? "s" : "", number);
+}
+
 /* 0, or CTL_BAD with *status. */
 static int parse(struct ctl *c, int argc, char **argv, bool run, struct ctl_create *k, json **source,
                  int *status)
@@ -22,8 +29,10 @@ static int parse(struct ctl *c, int argc, char **argv, bool run, struct ctl_crea
         ctl_create_done(k);
         r = CTL_BAD;
     }
-    if (r == 0)
+    if (r == 0) {
+        remark_on_cpus(k->one_cpu);
         return 0;
+    }
     if (e.kind == ERR_USAGE)
         err_hint(&e, "usage: zonectl %s %s", c->verb->name, c->verb->args);
     *status = ctl_fail(c, &e, NULL, c->called);
@@ -111,6 +120,11 @@ int ctl_run(struct ctl *c, int argc, char **argv)
     c->own_failure = CTL_OWN_FAILURE;
     if (parse(c, argc, argv, true, &k, &source, &status) < 0)
         return status;
+    if (k.tty && k.stdin_ && (status = ctl_need_terminal(c))) {
+        ctl_create_done(&k);
+        js_free(source);
+        return status;
+    }
     if (k.tty)
         ctl_window(&rows, &cols);
     json *body = ctl_create_body(&k, source, true, rows, cols);

@@ -113,6 +113,8 @@ int ctl_exec(struct ctl *c, int argc, char **argv)
         return ctl_usage(c, at >= argc ? "the zone's name is missing" : "a command is missing");
     if (x.detach && (x.stdin_ || x.tty))
         return ctl_usage(c, "-d goes without -i and -t");
+    if (x.tty && x.stdin_ && (status = ctl_need_terminal(c)))
+        return status;
     auto_free char *path = ctl_zone_path(argv[at], "exec");
     auto_free char *what = xasprintf("exec %s", argv[at]);
     bool tty = x.tty, in = x.stdin_;

@@ -55,18 +55,6 @@ static int bad_global(struct ctl *c, const char *word, int why)
     return ctl_fail(c, &e, NULL, NULL);
 }
 
-static int unknown_verb(struct ctl *c, const char *word)
-{
-    struct err e = {0};
-    const char *near = ctl_nearest_verb(word);
-    err_set(&e, ERR_USAGE, EINVAL, "unknown verb %s", word);
-    if (near)
-        err_hint(&e, "did you mean %s?", near);
-    else
-        err_hint(&e, "the verbs are listed by `zonectl help`");
-    return ctl_fail(c, &e, NULL, NULL);
-}
-
 static int finish(struct ctl *c, int status)
 {
     api_close(c->client);
@@ -100,7 +88,7 @@ int main(int argc, char **argv)
     c.called = at < argc ? argv[at] : "help";
     c.verb = ctl_find_verb(c.called);
     if (!c.verb)
-        return unknown_verb(&c, c.called);
+        return ctl_unknown_verb(&c, c.called);
     char *none[] = {(char *)"help", NULL};
     return finish(&c, at < argc ? c.verb->run(&c, argc - at, argv + at) : c.verb->run(&c, 1, none));
 }

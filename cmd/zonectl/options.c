@@ -46,7 +46,7 @@ enum {
         {"image", O_IMAGE, "REF", "image: an OCI reference, host, dir:/path or tar:/path", KEYS("image")},   \
         {"cpu-shares", O_CPU_SHARES, "N", "share of the CPUs against other zones (100)", KEY("cpu.shares")}, \
         {"cpu-cap", O_CPU_CAP, "CPUS", "at most so many CPUs (1.5)", KEY("cpu.cap")},                        \
-        {"cpus", O_CPUS, "LIST", "run on these CPUs only (0-3,6)", KEYS("cpu.set")},                         \
+        {"cpus", O_CPUS, "LIST", "run on these CPUs only (0-3,6)", NOKEY},                                   \
         {"dedicated", O_DEDICATED, "N", "CPUs for this zone alone", KEY("cpu.dedicated")},                   \
         {"reserved", O_RESERVED, "CPUS", "CPUs promised to this zone", KEY("cpu.reserved")},                 \
         {"memory", O_MEMORY, "SIZE", "memory cap (512M)", KEY("memory.cap")},                                \
@@ -66,7 +66,7 @@ enum {
         {"user", 'u', "USER", "user of the process", KEYS("process.user")},                                  \
         {"workdir", 'w', "DIR", "working folder of the process", KEYS("process.cwd")},                       \
         {"hostname", O_HOSTNAME, "NAME", "host name (the zone's)", KEYS("hostname")},                        \
-        {"init", O_INIT, "app|system", "what PID 1 is", KEYS("init")},                                       \
+        {"init", O_INIT, "app|system", "what PID 1 is", NOKEY},                                              \
         {"restart", O_RESTART, "POLICY", "no, on-failure[:MAX], always, unless-stopped", NOKEY},             \
         {"depends", O_DEPENDS, "NAME", "start after this zone", KEYS("depends[]")},                          \
         {"stop-signal", O_STOP_SIGNAL, "SIG", "signal that asks the process to stop",                        \
@@ -237,6 +237,30 @@ struct pending {
     char **links, **addresses, **ports;
 };
 
+/* Elsewhere --cpus is an amount of time. */
+static int take_cpus(const char *list, struct ctl_create *k, struct err *e)
+{
+    bool number = *list && !list[strspn(list, "0123456789.")];
+    if (number && strchr(list, '.')) {
+        err_set(e, ERR_INVALID, EINVAL, "--cpus %s: a list of CPUs such as 0-3,6 is wanted", list);
+        return err_hint(e, "for the time of %s CPUs: --cpu-cap %s", list, list), -EINVAL;
+    }
+    k->one_cpu = number ? list : NULL;
+    edit(&k->set, "cpu.set", list, true);
+    return 0;
+}
+
+/* Elsewhere --init takes no value, and what follows it would be taken for one. */
+static int take_init(const char *word, struct ctl_create *k, struct err *e)
+{
+    if (strcmp(word, "app") != 0 && strcmp(word, "system") != 0) {
+        err_set(e, ERR_INVALID, EINVAL, "--init %s: a value is wanted, app or system", word);
+        return err_hint(e, "leave --init out: a small init (app) is PID 1 as it is"), -EINVAL;
+    }
+    edit(&k->set, "init", word, true);
+    return 0;
+}
+
 static int take_option(int id, const char *v, struct ctl_create *k, struct pending *p, struct err *e)
 {
     switch (id) {
@@ -275,6 +299,10 @@ static int take_option(int id, const char *v, struct ctl_create *k, struct pendi
         return 0;
     case 'v':
         return edit_volume(&k->set, v, e);
+    case O_INIT:
+        return take_init(v, k, e);
+    case O_CPUS:
+        return take_cpus(v, k, e);
     case O_TMPFS:
         return edit_tmpfs(&k->set, v, e);
     case 'e':

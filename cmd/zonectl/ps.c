@@ -5,9 +5,11 @@
 int ctl_ps(struct ctl *c, int argc, char **argv)
 {
     static const char *const heads[] = {"PID", "HOST-PID", "USER", "CPU-TIME", "RSS", "COMMAND"};
-    int status, at = ctl_positionals(c, argc, argv, 1, 1, &status);
+    int status, at = ctl_positionals(c, argc, argv, 0, 1, &status);
     if (at < 0)
         return status;
+    if (at == argc)
+        return ctl_usage(c, "the zone's name is missing; all zones: zonectl list");
     auto_free char *path = ctl_zone_path(argv[at], "ps"), *what = xasprintf("ps %s", argv[at]);
     auto_js json *list = NULL;
     if ((status = ctl_call(c, "GET", path, NULL, &list, what)) || ctl_print_data(c, list))

@@ -76,6 +76,22 @@ static char *fetch_spec(struct ctl *c, const char *name, size_t *len, int *statu
     return text;
 }
 
+/* The text as zoned reads it. */
+static int print_as_json(struct ctl *c, const char *name, const char *text)
+{
+    auto_free char *what = xasprintf("%s %s", c->called, name);
+    auto_js json *answer = NULL;
+    json *source = js_object(), *body = js_object();
+    js_set_str(source, "file", name);
+    js_set_str(source, "text", text);
+    js_set(body, "source", source);
+    js_set_strv(body, "set", NULL);
+    int status = ctl_call(c, "POST", "/verify", body, &answer, what);
+    if (!status)
+        (void)ctl_print_data(c, js_get(answer, "spec"));
+    return status;
+}
+
 int ctl_export(struct ctl *c, int argc, char **argv)
 {
     struct ctl_args a = {.argc = argc, .argv = argv, .opts = c->verb->opts, .format = &c->format};
@@ -90,6 +106,8 @@ int ctl_export(struct ctl *c, int argc, char **argv)
     if (root)
         return ctl_export_root(c, argv[at], root);
     auto_free char *text = fetch_spec(c, argv[at], &n, &status);
+    if (text && c->format == CTL_JSON)
+        return print_as_json(c, argv[at], text);
     if (text)
         fwrite(text, 1, n, stdout);
     return status;

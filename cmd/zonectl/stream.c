@@ -52,6 +52,17 @@ static bool raw_terminal(void)
     return true;
 }
 
+/* The end of a file is no key: a shell on a terminal would wait for the next one for ever. */
+int ctl_need_terminal(struct ctl *c)
+{
+    struct err e = {0};
+    if (isatty(0))
+        return 0;
+    err_set(&e, ERR_USAGE, ENOTTY, "-t: standard input is not a terminal");
+    err_hint(&e, "leave out -t");
+    return ctl_fail(c, &e, NULL, c->called);
+}
+
 void ctl_window(int *rows, int *cols)
 {
     struct winsize w = {0};

@@ -2,6 +2,7 @@
 /* Volumes, networks, and what the host says of itself. Lists of objects become tables by a list of columns.
  */
 #include "cmd/zonectl/zonectl.h"
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -73,7 +74,13 @@ static int volume_create(struct ctl *c, char **names)
 
 int ctl_subverb(struct ctl *c, const char *word, const char *const *words, unsigned n)
 {
-    const char *near = ctl_nearest(word, words, n);
+    const char *near = ctl_nearest(word, words, n), *here = ctl_elsewhere(c->verb->name, word);
+    if (here) {
+        struct err e = {0};
+        err_set(&e, ERR_USAGE, EINVAL, "unknown word %s", word);
+        err_hint(&e, "%s", here);
+        return ctl_fail(c, &e, NULL, c->called);
+    }
     return ctl_usage(c, "unknown word %s%s%s%s", word, near ? " (did you mean " : "", near ? near : "",
                      near ? "?)" : "");
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The table of verbs: help, completion and the manual page follow it. */
 #include "cmd/zonectl/zonectl.h"
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -180,24 +181,15 @@ const struct ctl_verb ctl_verbs[] = {
     {0},
 };
 
-static bool has_word(const char *list, const char *word)
-{
-    size_t n = strlen(word);
-    for (const char *p = list; p && n && (p = strstr(p, word)); p += n)
-        if ((p == list || p[-1] == ' ') && (!p[n] || p[n] == ' '))
-            return true;
-    return false;
-}
-
 const struct ctl_verb *ctl_find_verb(const char *name)
 {
     for (const struct ctl_verb *v = ctl_verbs; v->name; v++)
-        if (!strcmp(v->name, name) || (has_word(v->aliases, name) && !strchr(name, ' ')))
+        if (!strcmp(v->name, name) || (ctl_has_word(v->aliases, name) && !strchr(name, ' ')))
             return v;
     return NULL;
 }
 
-const char *ctl_nearest_verb(const char *name)
+static const char *nearest_verb(const char *name)
 {
     const char *names[ARRAY_LEN(ctl_verbs) + 16];
     static char aliases[256];
@@ -211,6 +203,20 @@ const char *ctl_nearest_verb(const char *name)
     for (char *w = strtok_r(aliases, " ", &save); w && n < ARRAY_LEN(names); w = strtok_r(NULL, " ", &save))
         names[n++] = w;
     return ctl_nearest(name, names, n);
+}
+
+int ctl_unknown_verb(struct ctl *c, const char *word)
+{
+    struct err e = {0};
+    const char *here = ctl_elsewhere("", word), *near = nearest_verb(word);
+    err_set(&e, ERR_USAGE, EINVAL, "unknown verb %s", word);
+    if (here)
+        err_hint(&e, "%s", here);
+    else if (near)
+        err_hint(&e, "did you mean %s?", near);
+    else
+        err_hint(&e, "the verbs are listed by `zonectl help`");
+    return ctl_fail(c, &e, NULL, NULL);
 }
 
 static void help_option(FILE *to, int id, const char *name, const char *arg, const char *help)
@@ -230,7 +236,8 @@ void ctl_help_verb(const struct ctl_verb *v, FILE *to)
     fputc('\n', to);
     for (const struct ctl_opt *o = v->opts; o && o->name; o++)
         help_option(to, o->id, o->name, o->arg, o->help);
-    help_option(to, 'o', "output", "table|json|yaml", "form of the data printed");
+    if (v->run != ctl_logs && v->run != ctl_exec && v->run != ctl_login)
+        help_option(to, 'o', "output", "table|json|yaml", "form of the data printed");
     help_option(to, 0, "socket", "PATH", "zoned's socket (ZONED_SOCKET, " CTL_SOCKET ")");
     help_option(to, 'h', "help", NULL, "this help");
     if (v->note)
@@ -243,10 +250,8 @@ int ctl_help(struct ctl *c, int argc, char **argv)
     bool bold = ctl_colours(1);
     if (argc > 1 && argv[1][0] != '-') {
         const struct ctl_verb *v = ctl_find_verb(argv[1]);
-        const char *near = v ? NULL : ctl_nearest_verb(argv[1]);
         if (!v)
-            return ctl_usage(c, "unknown verb %s%s%s%s", argv[1], near ? " (did you mean " : "",
-                             near ? near : "", near ? "?)" : "");
+            return ctl_unknown_verb(c, argv[1]);
         ctl_help_verb(v, stdout);
         return 0;
     }

@@ -34,7 +34,8 @@ struct ctl_verb {
 };
 extern const struct ctl_verb ctl_verbs[];
 const struct ctl_verb *ctl_find_verb(const char *name);
-const char *ctl_nearest_verb(const char *name);
+
+int ctl_unknown_verb(struct ctl *c, const char *word); /* the usage error, with what was meant */
 
 struct ctl {
     const char *socket;
@@ -76,6 +77,9 @@ int ctl_option(struct ctl *c, struct ctl_args *a, int *rest, int *status);
 int ctl_positionals(struct ctl *c, int argc, char **argv, int least, int most, int *status);
 int ctl_usage(struct ctl *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 const char *ctl_nearest(const char *word, const char *const *words, unsigned n);
+bool ctl_has_word(const char *list, const char *word); /* list: words with a space between, or NULL */
+/* elsewhere.c: what to type here for another manager's verb (of ""), or second word or option of a verb; or NULL. */
+const char *ctl_elsewhere(const char *of, const char *word);
 void ctl_help_verb(const struct ctl_verb *v, FILE *to);
 int ctl_help(struct ctl *c, int argc, char **argv);
 
@@ -124,7 +128,7 @@ int ctl_job(struct ctl *c, const char *path, json *body, json **result, const ch
 
 /* ---- options.c: create and run, pure ---- */
 struct ctl_create {
-    const char *name, *file;
+    const char *name, *file, *one_cpu; /* one_cpu: --cpus was this number alone */
     char **set;
     bool rm, detach, stdin_, tty, start, publish_all;
 };
@@ -144,6 +148,7 @@ struct ctl_session {
 };
 /* Runs until the exit frame; the exit status. Takes fd. */
 int ctl_stream(struct ctl *c, int fd, const struct ctl_session *s);
+int ctl_need_terminal(struct ctl *c);  /* of -i with -t: 0 if standard input is one, else the exit status */
 void ctl_window(int *rows, int *cols); /* 24x80 where there is no terminal */
 /* Keys on their way out: handles "~." and "~~". Returns bytes put into out (room for n + 1); *leave: "~." was
  * typed. */

@@ -20,6 +20,15 @@ status_is 0 "verify" zc verify -f "$T/web.yaml"
 status_is 0 "create -f" zc create web -f "$T/web.yaml"
 status_is 7 "a NAME that differs from zone: is refused" zc create other -f "$T/web.yaml"
 same "$(zc export web)" "$(cat "$T/web.yaml")" "export gives the file as it was"
+is "$(zc export web -o json | jq -c '[.zone, .cpu.shares, .restart.max]')" '["web",200,3]' "... as JSON what it says"
+status_is 0 "... which create takes, too" zc create json -f <(zc export -o json web | jq '.zone = "json"')
+is "$(zc export json -o json | jq 'del(.zone)')" "$(zc export web -o json | jq 'del(.zone)')" "... as the same"
+zc delete json
+for o in "-o json" "--output json" "--output=json"; do
+    status_is 2 "logs $o" zc logs $o web
+    like "$out" "^hint: leave it out: a log is the text" "... is refused with the reason"
+done
+is "$(zc help logs | grep -c -- --output) $(zc help list | grep -c -- --output)" "0 1" "... and not in its help"
 status_is 0 "set of a zone at rest" zc set web memory.cap=100T tasks=500 labels.floor=two
 like "$out" "tasks: .* \(at its start\)" "... counts at its start"
 like "$out" "labels.*\(applied live\)" "... but not what zoned alone keeps"
@@ -67,6 +76,8 @@ status_is 0 "cp into a zone" zc cp "$T/in.txt" mark:/root/in.txt
 is "$(zc exec mark -- cat /root/in.txt)" outside "... is there"
 status_is 0 "cp out of a zone" zc cp mark:/root/file "$T/out.txt"
 is "$(cat "$T/out.txt")" mine "... is here"
+status_is 3 "cp of what is not there" zc cp mark:/root/none "$T/out.txt"
+is "$out" "zonectl: cp mark:/root/none $T/out.txt: none: No such file or directory" "... says that and nothing else"
 zc exec mark -- sh -c 'cp /usr/bin/id /root/id; chown 5:5 /root/id; chmod 6777 /root/id'
 (umask 022 && zc cp mark:/root/id "$T/id")
 is "$(stat -c '%a %u' "$T/id")" "755 0" "a setuid file of a zone is no setuid file of the host's root"
@@ -107,6 +118,12 @@ like "$out" "delete --force v3" "... and the hint says how"
 status_is 0 "restart -t" zc restart -t 1 v3
 zc delete --force v3 >/dev/null
 status_is 0 "the new volume stays" zc volume delete fresh
+for verb in "run -it --rm host" "run -i --tty --rm host" "exec -it mark --" "exec -ti mark"; do
+    status_is 125 "$verb without a terminal" timeout -k 1 20 "$BIN/zonectl" $verb sh </dev/null
+    like "$out" "^zonectl: .*: -t: standard input is not a terminal" "... says so"
+    like "$out" "^hint: leave out -t" "... and what helps"
+done
+status_is 0 "-t alone needs none" timeout 20 "$BIN/zonectl" run -t --rm host tty </dev/null
 status_is 127 "run names the command that is not there" zc run --rm host -it sh
 like "$out" "-it: command not found" "... by name"
 like "$out" "before IMAGE" "... and where options go"
@@ -169,6 +186,43 @@ like "$(zc list -l tier=front -q)" "^web$" "list by label"
 like "$(zc list -o yaml)" "name: mark" "YAML output"
 like "$(script -qec "$BIN/zonectl exec -t mark -- tty" /dev/null | tr -d '\r')" "/dev/pts/" "exec -t has a terminal"
 like "$(script -qec "$BIN/zonectl exec -t mark -- sh -c 'stty size'" /dev/null </dev/null | tr -d '\r')" "^[0-9]+ [0-9]+" "... with a size"
+# ---- words of other managers: each is answered by what is to be typed here, which there is ----
+told=0 wrong= rows=$(sed -nE 's/^    \{(SPEC|"[^"]*"), "([^"]*)", "([^"]*)"\},$/\1\t\2\t\3/p' "$top/cmd/zonectl/elsewhere.c")
+while IFS=$'\t' read -r of word say; do
+    of=${of//\"/} of=${of/SPEC/create run}
+    for verb in ${of:--}; do
+        got=$(zc ${verb#-} "$word" 2>&1 </dev/null)
+        [ $? != 0 ] && [ "$(tail -1 <<<"$got")" = "hint: $say" ] && told=$((told + 1)) || wrong+="$verb $word: $got"$'\n'
+    done
+    while read -r _ verb second; do
+        case $verb in
+            image | network | volume | pool) zc help "$verb" | grep -qE "^Usage: .*[ |]$second[| ]" ;;
+            *) zc help "$verb" >/dev/null 2>&1 ;;
+        esac || wrong+="$word: there is no $verb $second"$'\n'
+    done < <(grep -oE 'zonectl [a-z]+( [a-z]+)?' <<<"$say")
+    for option in $(grep -oE -- '--[a-z-]+' <<<"$say"); do
+        for verb in run image network list logs; do zc help $verb; done | grep -qE -- " $option( |$)" || wrong+="$word: there is no $option"$'\n'
+    done
+done <<<"$rows"
+is "$([ $told -gt 90 ] && echo many)$wrong" many "words of other managers have an answer that is true"
+status_is 0 "... the options work" zc create docked --image host --network none --set 'health.exec=[sh, -c, true]' \
+    --set 'sysctls={net.core.somaxconn: 4096}' --set limits.nofile=900 --set security.seccomp=unconfined --set security.no_new_privs=false -- sleep 1000
+zc set docked 'network=[{link: default}]' >/dev/null && zc network create second >/dev/null
+status_is 0 "... a network is connected" zc set docked 'network[]={link: second}'
+status_is 0 "... and disconnected" zc set docked 'network[1]='
+is "$(zc show docked -o json | jq -c '[.spec.network[].link]')" '["default"]' "... it alone"
+zc delete docked && zc network delete second
+is "$(for word in rmx kil hal dele killall rmxx; do zc $word; done 2>&1 | grep -oE 'mean [a-z]+' | xargs)" "mean rm mean kill mean halt" "what ends something is offered for one slip alone"
+like "$(zc sotp 2>&1)" "mean stop" "... as two letters swapped are"
+status_is 7 "--cpus with an amount" zc create some --image host --cpus 1.5
+like "$out" "^hint: .*--cpu-cap 1.5$" "... names what is one"
+status_is 0 "--cpus with a number" zc create some --image host --cpus 1 -- true
+is "$out" "cpu.set: CPU number 1 alone; for the time of 1 CPU: --cpu-cap 1" "... is remarked"
+zc delete some
+is "$(zc create some --image host --cpus 0-1 -- true 2>&1)" "" "... a list is not"
+zc delete some
+status_is 2 "ps without a name" zc ps
+like "$out" "all zones: zonectl list" "... says where all are"
 chmod 711 "$T"
 is "$(setpriv --reuid 65533 --regid 65533 --clear-groups "$BIN/zonectl" list 2>&1 >/dev/null | head -1 | grep -c 'may not')" 1 "a stranger is told so"
 zc create boot --image host --autoboot --set 'depends=[base]' -- sleep 1000

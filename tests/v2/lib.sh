@@ -34,6 +34,7 @@ put_payload() {
     cp "$top"/build/release/bin/* "$T/payload/build/release/bin/"
     cp -r "$top/tests/system" "$top/tests/v2" "$T/payload/tests/"
     cp -r "$top/specs" "$T/payload/"
+    install -D "$top/cmd/zonectl/elsewhere.c" "$T/payload/cmd/zonectl/elsewhere.c"
     echo "export DIVIDE_FULL=${DIVIDE_FULL:-}" >"$T/payload/environment"
     for f in "$@"; do
         case $f in build/*) install -D "$top/$f" "$T/payload/$f" ;; esac

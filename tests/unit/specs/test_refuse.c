@@ -140,6 +140,10 @@ static void test_numbers(void)
     taken("cpu: {cap: 0.1, reserved: 0.07}\n", "\"cap\":0.1,\"reserved\":0.07");
     refused_body("memory: {cap: 1}\n", "memory.cap: 1 is out of range (4M to");
     refused_body("memory: {cap: 512MB}\n", "is not a size like 512M");
+    refused_body("memory: {cap: 64m}\n", "memory.cap: \"64m\" is not a size like 64M (4M to");
+    refused_body("memory: {cap: 1.5gib}\n", "\"1.5gib\" is not a size like 1.5G (");
+    refused_body("memory: {cap: 64mm}\n", "\"64mm\" is not a size like 512M (");
+    refused_body("filesystems: [{target: /a, tmpfs: 64k}]\n", "\"64k\" is not a size like 64K (");
     refused_body("memory: {cap: 1Q}\n", "memory.cap");
     refused_body("memory: {cap: -5M}\n", "memory.cap: -5M is out of range");
     taken("memory: {cap: 536870912}\n", "\"cap\":\"512M\"");

@@ -2,6 +2,7 @@
 /* zonectl's pure parts: argv to request, quoting, YAML, the escape of the console. It lives here because this
  * folder is what zonectl links. */
 #include "cmd/zonectl/args.c"
+#include "cmd/zonectl/elsewhere.c"
 #include "cmd/zonectl/options.c"
 #include "cmd/zonectl/stream.c"
 #include "cmd/zonectl/yaml.c"
@@ -112,6 +113,15 @@ static void refusals(void)
     SET(false, "error: -l x: KEY=VALUE is wanted", "create", "a", "-l", "x");
     SET(false, "error: --set x: KEY=VALUE is wanted", "create", "a", "--set", "x");
     SET(false, "error: unknown output format xml (table, json, yaml)", "create", "a", "-o", "xml");
+    SET(false,
+        "error: --cpus 1.5: a list of CPUs such as 0-3,6 is wanted / for the time of 1.5 CPUs: --cpu-cap 1.5",
+        "create", "a", "--cpus", "1.5");
+    SET(true,
+        "error: --init --rm: a value is wanted, app or system / leave --init out: a small init (app) is PID "
+        "1 as "
+        "it is",
+        "run", "--init", "--rm", "host", "true");
+    SET(true, "init=\"system\" ; image=\"host\"", "run", "--init", "system", "host");
     SET(true, "error: an image is missing", "run");
     SET(true, "error: -d goes without -i and -t", "run", "-d", "-it", "x");
 }
