@@ -107,6 +107,7 @@ int h_create_zone(struct zd *d, struct zd_request *r, struct err *e)
     if (start)
         return op_start(d, z, r, NULL, e);
     note_all(z, limits_remarks(d, z->spec));
+    note_all(z, depends_remarks(d, z->spec));
     return op_install(d, z, r, e);
 }
 
@@ -334,6 +335,8 @@ static int change_zone(struct zd *d, struct zone *z, struct zd_request *r, const
     if (lost)
         js_add(notes, js_string("comments in a rewritten part were lost"));
     js_set(answer, "messages", notes);
+    auto_js json *absent = depends_remarks(d, s);
+    add_remarks(notes, absent, &changes);
     k = heal_named(d, z, edits, &changes, notes, e);
     k = k < 0 ? k : write_change(d, z, text, r, e);
     bool written = k == 0, sent = written && zone_is_up(z) && changes_any_live(&changes);
@@ -426,6 +429,7 @@ int h_verify_spec(struct zd *d, struct zd_request *r, struct err *e)
     json *o = js_object();
     js_set_bool(o, "ok", true);
     js_set(o, "spec", spec_to_json(s));
+    js_set(o, "messages", depends_remarks(d, s));
     zd_reply_json(r, 200, o);
     return 0;
 }

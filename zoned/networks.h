@@ -119,6 +119,8 @@ json *firewall_warnings(struct zd *d, const struct net_entry *n); /* rules that 
 bool zone_is_on(const struct zone *z, const char *network);       /* as it runs; at rest, by its spec */
 char **firewall_naming(struct zd *d, enum spec_side_kind kind,
                        const char *name); /* networks whose rules name that zone or network; strv */
+char **firewall_rules_naming(const struct spec_network *s, enum spec_side_kind kind,
+                             const char *name);                              /* which of its rules; strv */
 struct spec_rule *firewall_rules(const struct spec_network *s, unsigned *n); /* free() */
 
 /* ports.c: which zone publishes what; refuses a conflict before the start */

@@ -33,6 +33,20 @@ like "$(zc set web tasks= memory.cap=100T 2>&1)" "bounds nothing" "a cap that bo
 is "$(zc set web cpu.shares=301 2>&1)" "cpu.shares: 200 -> 301 (applied live)" "... and not at each later change"
 status_is 7 "one key with two values" zc set web cpu.cap=1 cpu.shares=7 cpu.cap=2
 like "$out" "cpu.cap: is given twice: cpu.cap=1 and cpu.cap=2" "... says which"
+# ---- dependencies that are not there ----
+says="depends: zone nosuch does not exist: until it does, the host's boot does not start zone needy"
+like "$(zc create needy --depends nosuch --image host -- sleep 1000 2>&1)" "$says" "a dependency that is not there is remarked at create"
+like "$(zc start needy 2>&1)" "$says" "... at the start"
+is "$(zc set needy labels.a=b 2>&1 | grep -c depends)" 0 "... not at a change of something else"
+like "$(zc export needy | zc verify -f - 2>&1)" "$says" "... at verify"
+zc stop -t 0 needy && zc set needy depends= >/dev/null
+like "$(zc set needy 'depends=[nosuch]' 2>&1)" "$says" "... at the set that names it"
+zc set needy 'depends=[web]' >/dev/null
+is "$(zc start needy 2>&1)" "" "of one that is there nothing is said"
+mkdir "$T/pair" && printf 'zone: a-needs\nimage: host\ndepends: [b-needed]\nprocess: {args: [sleep, "9"]}\n' >"$T/pair/a.yaml"
+printf 'zone: b-needed\nimage: host\nprocess: {args: [sleep, "9"]}\n' >"$T/pair/b.yaml"
+is "$(zc apply -f "$T/pair" 2>&1 | grep -c "does not exist")" 0 "nor of one that the same apply makes"
+zc delete --force needy a-needs b-needed >/dev/null
 is "$(field web '[.spec.cpu.cap, .spec.cpu.shares] | map(. // "-") | join(" ")')" "- 301" "... and changes nothing"
 status_is 0 "set several keys" zc set web cpu.shares=300 memory.cap=64M
 like "$out" "cpu.shares.*live" "... says applied live"
