@@ -15,7 +15,9 @@
 
 const char *spec_source_file(const json *source)
 {
-    return js_get_str(source, "file", "(request)");
+    const char *text = js_get_str(source, "text", "");
+    return js_get_str(source, "file",
+                      *text ? "(request)" : NULL); /* nobody wrote a text: there are edits alone */
 }
 
 /* A YAML or JSON text that says which zone it is: only then may the name be left to it. */
@@ -318,6 +320,7 @@ static int change_zone(struct zd *d, struct zone *z, struct zd_request *r, const
         return err_set(e, ERR_INVALID, EINVAL, "zone: a change of the name is zonectl rename %s %s", z->name,
                        s->zone);
     check_limits(d, s, zd_problems(r));
+    spec_blame_edits(edits, zd_problems(r));
     spec_locate(text, path, zd_problems(r));
     if (zd_problems(r)->len)
         return problems_to_err(zd_problems(r), e, z->name);
