@@ -45,9 +45,8 @@ void network_switches_load(struct zd *d);
 
 /* network_use.c: what zones ask of networks */
 char **network_zones(struct zd *d, const char *name); /* whose spec or start names it; strv */
-char *
-network_user(struct zd *d,
-             const char *name); /* a zone that is on it, or will be by its file as it is now; malloc'd */
+/* "zones a, b": who is on it, or will be by its file as it is now; NULL: nobody; malloc'd */
+char *network_users(struct zd *d, const char *name);
 int network_check_unused(struct zd *d, const struct net_entry *n, struct err *e); /* busy: who uses it */
 int networks_needed(struct zd *d, const struct spec *s,
                     struct err *e); /* up, all that the spec's links join */
