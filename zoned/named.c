@@ -49,9 +49,10 @@ static void add_rules(struct zd *d, const char *zone, json *list)
         unsigned more = strv_len(rules) - 1;
         auto_free char *others = rules && more ? xasprintf(" (and %u more)", more) : xstrdup("");
         if (rules)
-            add(list, xasprintf("network %s: its rule \"%s\"%s stays, and is about the next zone of the name %s "
-                                "(zonectl network set %s with a --rule for each that shall stay)",
-                                n->net.name, rules[0], others, zone, n->net.name));
+            add(list,
+                xasprintf("network %s: its rule \"%s\"%s stays, and is about the next zone of the name %s "
+                          "(zonectl network set %s with a --rule for each that shall stay)",
+                          n->net.name, rules[0], others, zone, n->net.name));
         strv_free(rules);
     }
 }
@@ -64,9 +65,10 @@ json *zone_gone_remarks(struct zd *d, const struct zone *z)
     add_rules(d, z->name, list);
     for (unsigned i = 0; i < n; i++)
         if (all[i] != z && all[i]->spec && strv_has(all[i]->spec->depends, z->name))
-            add(list, xasprintf("depends: zone %s depends on it still: without it the host's boot starts none "
-                                "of both (zonectl set %s depends=)",
-                                all[i]->name, all[i]->name));
+            add(list,
+                xasprintf("depends: zone %s depends on it still: without it the host's boot starts none "
+                          "of both (zonectl set %s depends=)",
+                          all[i]->name, all[i]->name));
     return list;
 }
 
