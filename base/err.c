@@ -222,6 +222,8 @@ int problems_to_err(const struct problems *ps, struct err *e, const char *what)
     if (!ps->len)
         return err_set(e, ERR_INVALID, EINVAL, "%s is refused", what ? what : "the request");
     const struct problem *first = &ps->at[0];
+    if (first->file && !strcmp(first->file, PROBLEM_SET))
+        what = NULL;
     bool ours = e && !err_is(e); /* else the first error stays, without our remedy */
     int r;
     if (ps->len == 1)

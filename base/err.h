@@ -69,6 +69,7 @@ int err_exit_status(enum err_kind kind);
 int err_http_status(enum err_kind kind);
 
 /* All problems of one input at once: each with file, line (0 = none), key and message. */
+#define PROBLEM_SET "set" /* in place of a file: it came with an edit KEY=VALUE, no line of a file holds it */
 struct problem {
     char *file;
     int line;

@@ -40,7 +40,8 @@ static void check_required(struct spec_load *l, const struct spec_node *root)
     if (!node_of(root, "zone"))
         bad_at(l, root, "zone", "is missing (every zone has a name)");
     if (!node_of(root, "image"))
-        bad_at(l, root, "image", "is missing (an OCI reference, host, dir:/PATH or tar:/PATH)");
+        bad_at(l, root, "image",
+               "is missing (an OCI reference, host, dir:/PATH or tar:/PATH; create has --image for it)");
 }
 
 static void check_process(struct spec_load *l, struct spec *s, const struct spec_node *root)

@@ -55,14 +55,7 @@ static int read_index(struct edit_reader *rd)
 static int unknown(struct edit_reader *rd, const char *dotted)
 {
     struct spec_where w = {NULL, rd->e->shown, -1};
-    auto_free char *near = spec_row_nearest(rd->t, dotted);
-    const char *why = spec_unknown_why(rd->t, dotted);
-    if (why)
-        spec_bad(rd->l, 0, &w, "%s", why);
-    else if (near)
-        spec_bad(rd->l, 0, &w, "unknown key (did you mean %s?)", near);
-    else
-        spec_bad(rd->l, 0, &w, "unknown key (zone.yaml(5) lists all)");
+    spec_unknown(rd->l, rd->t, dotted, 0, &w);
     return -EINVAL;
 }
 
@@ -244,9 +237,11 @@ int spec_edit_text(const struct spec_table *t, const char *text, char *const *ed
     }
     if (r < 0)
         return r;
+    struct spec_load own = {.file = PROBLEM_SET, .ps = l->ps};
     for (unsigned i = 0; edits && edits[i]; i++)
-        if (edit_one(t, &now, edits[i], &lost, l) < 0)
+        if (edit_one(t, &now, edits[i], &lost, &own) < 0)
             r = -EINVAL;
+    l->bad += own.bad;
     if (r < 0)
         return r;
     if (lost_comments)
@@ -264,6 +259,7 @@ int spec_edit(const char *text, const char *file, char *const *edits, char **out
     int r = spec_edit_text(&spec_table_zone, text, edits, &now, lost_comments, &l);
     if (!r)
         r = spec_parse(now, strlen(now), NULL, &s, ps);
+    spec_blame_edits(edits, ps);
     spec_locate(text, file, ps); /* lines as the file has them */
     if (!r)
         *out = take_ptr(&now);

@@ -31,6 +31,27 @@ static int line_of(const struct spec_node *at, const char *key)
     return line;
 }
 
+/* Does the edit's key hold the problem's? "cpu" holds cpu.cap, "network[0].ports" network[0].ports[1]. */
+static bool holds(const char *edit, const char *key)
+{
+    size_t n = strcspn(edit, "=");
+    return n && edit[n] && !strncmp(edit, key, n) && (!key[n] || strchr(".[", key[n]));
+}
+
+void spec_blame_edits(char *const *edits, struct problems *ps)
+{
+    for (unsigned i = 0; ps && i < ps->len; i++) {
+        struct problem *p = &ps->at[i];
+        for (char *const *e = edits; p->key && e && *e; e++)
+            if (holds(*e, p->key)) {
+                free(p->file);
+                p->file = xstrdup(PROBLEM_SET);
+                p->line = 0;
+                break;
+            }
+    }
+}
+
 void spec_locate(const char *text, const char *file, struct problems *ps)
 {
     unsigned lost = 0;

@@ -45,8 +45,9 @@ int spec_check_name(const char *what, const char *name, struct err *e)
     const char *complaint = spec_check_zone(name ? name : "");
     if (!complaint)
         return 0;
-    return err_set(e, ERR_INVALID, EINVAL, "%s \"%s\" %s", what, spec_show(name ? name : "", show),
-                   complaint);
+    err_set(e, ERR_INVALID, EINVAL, "%s \"%s\" %s", what, spec_show(name ? name : "", show), complaint);
+    return name && name[0] == '@' ? err_hint(e, "the host's own part is @host: zonectl set @host KEY=VALUE…")
+                                  : -EINVAL;
 }
 
 /* Decimal within the zone's map, or a name as in /etc/passwd. */

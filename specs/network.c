@@ -152,7 +152,8 @@ static const struct spec_row rows[] = {
      .doc = "Zones hand the kernel IPv4's TCP in pieces of up to 180 KiB (Linux 6.3 and later). Between zones of the network bulk data is faster; what leaves it is cut up by the CPU. Not on bridge and macvlan networks."},
 };
 /* clang-format on */
-static const struct spec_table table = {rows, ARRAY_LEN(rows), sizeof(struct spec_network), "zonectl(1)"};
+static const struct spec_table table = {rows, ARRAY_LEN(rows), sizeof(struct spec_network), "zonectl(1)",
+                                        NULL};
 
 const char *spec_network_type_name(enum spec_network_type t)
 {
@@ -228,9 +229,10 @@ static void check_lan(struct spec_load *l, const struct spec_network *n, const s
 
 static void check_all(struct spec_load *l, struct spec_network *n, const struct spec_node *root)
 {
-    if (!n->network)
+    const struct spec_node *name = spec_node_get(root, "network");
+    if (!n->network && (!name || spec_node_null(name)))
         bad(l, root, "network", "is missing (every network has a name)");
-    else if (!strcmp(n->network, "none") || !strcmp(n->network, "host"))
+    else if (n->network && (!strcmp(n->network, "none") || !strcmp(n->network, "host")))
         bad(l, root, "network", "is a word of its own in a zone's link (take another name)");
     check_families(l, root, "subnets", n->subnets);
     check_families(l, root, "gateways", n->gateways);
@@ -323,8 +325,9 @@ int spec_network_edit(const char *text, const char *file, const json *patch, cha
     for (void *it = js_iter((json *)patch); it; it = js_next((json *)patch, it))
         strv_take(&edits, edit_of(js_iter_key(it), js_iter_value(it)));
     int r = spec_edit_text(&table, text, edits, &now, lost_comments, &l);
-    strv_free(edits);
     r = r < 0 ? r : spec_network_parse(now, strlen(now), NULL, network, ps);
+    spec_blame_edits(edits, ps);
+    strv_free(edits);
     spec_locate(text, file, ps);
     if (r == 0)
         *out = take_ptr(&now);

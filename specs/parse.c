@@ -17,7 +17,7 @@ struct reader {
     bool seen[SPEC_ROWS_MAX];
 };
 
-const char *spec_unknown_why(const struct spec_table *t, const char *dotted)
+static const char *unknown_why(const struct spec_table *t, const char *dotted)
 {
     if (t == &spec_table_zone && !strcmp(dotted, "disk"))
         return "is not available in this version (leave it out)";
@@ -26,17 +26,29 @@ const char *spec_unknown_why(const struct spec_table *t, const char *dotted)
     return NULL;
 }
 
-static void unknown_key(struct reader *rd, const char *dotted, int line, const struct spec_where *w)
+static char *all_keys(const struct spec_table *t)
 {
-    /* beyond what a list of problems keeps, a guess is wasted time */
-    auto_free char *near = rd->l->bad < GUESSES_MAX ? spec_row_nearest(rd->t, dotted) : NULL;
-    const char *why = spec_unknown_why(rd->t, dotted);
+    struct str s = {0};
+    for (unsigned i = 0; i < t->n; i++)
+        if (t->rows[i].type != SPEC_T_VERSION)
+            str_addf(&s, "%s%s", s.len ? ", " : "", t->rows[i].key);
+    return str_take(&s);
+}
+
+void spec_unknown(struct spec_load *l, const struct spec_table *t, const char *dotted, int line,
+                  const struct spec_where *w)
+{
+    const char *page = t->page ? t->page : "zone.yaml(5)", *why = unknown_why(t, dotted);
+    bool many = l->bad >= GUESSES_MAX; /* beyond what a list of problems keeps, a guess is wasted time */
+    auto_free char *near = many ? NULL : spec_row_nearest(t, dotted), *all = t->of ? all_keys(t) : NULL;
     if (why)
-        spec_bad(rd->l, line, w, "%s", why);
+        spec_bad(l, line, w, "%s", why);
     else if (near)
-        spec_bad(rd->l, line, w, "unknown key (did you mean %s?)", near);
+        spec_bad(l, line, w, "unknown key (did you mean %s?)", near);
+    else if (all)
+        spec_bad(l, line, w, "unknown key (%s has %s: %s)", t->of, all, page);
     else
-        spec_bad(rd->l, line, w, "unknown key (%s lists all)", rd->t->page ? rd->t->page : "zone.yaml(5)");
+        spec_bad(l, line, w, "unknown key (%s lists all)", page);
 }
 
 static void read_section(struct reader *rd, const struct spec_node *map, const char *prefix,
@@ -63,7 +75,7 @@ static void read_section(struct reader *rd, const struct spec_node *map, const c
             strcat(dotted, ".");
             read_section(rd, c, dotted, &at);
         } else if (!section) {
-            unknown_key(rd, dotted, c->key_line, &at);
+            spec_unknown(rd->l, rd->t, dotted, c->key_line, &at);
         } else if (!spec_node_null(c)) {
             spec_bad(rd->l, c->line, &at, "is not a mapping (wanted: keys with values)");
         }

@@ -66,6 +66,7 @@ int spec_party_edit(enum spec_party_kind kind, const char *text, const char *fil
     int r = spec_edit_text(table_of(kind), text, edits, &now, lost_comments, &l);
     if (!r)
         r = spec_party_parse(kind, now, strlen(now), NULL, &p, ps);
+    spec_blame_edits(edits, ps);
     spec_locate(text, file, ps);
     if (!r)
         *out = take_ptr(&now);

@@ -9,7 +9,7 @@
 
 #define ROWS(rows, type)                                                                                     \
     {                                                                                                        \
-        rows, ARRAY_LEN(rows), sizeof(type), "recipe.yaml(5)"                                                \
+        rows, ARRAY_LEN(rows), sizeof(type), "recipe.yaml(5)", NULL                                          \
     }
 #define SUITE_MAX 32
 

@@ -12,7 +12,7 @@
 #define CPUS_MAX 4096
 #define ROWS(rows, type)                                                                                     \
     {                                                                                                        \
-        rows, ARRAY_LEN(rows), sizeof(type), NULL                                                            \
+        rows, ARRAY_LEN(rows), sizeof(type), NULL, NULL                                                      \
     }
 
 static const struct spec_word init_words[] = {
@@ -210,7 +210,7 @@ static const struct spec_row host_rows[] = {
     {.key = "memory.reserved", .type = SPEC_T_SIZE, .offset = P(memory.reserved), .max = SIZE_MAX_ALLOWED, .unset = UNSET, .live = true,
      .doc = "Memory that is promised to no zone. Does not hold what zones use beyond their promises (memory.cap does)."},
 };
-const struct spec_table spec_table_host = ROWS(host_rows, struct spec_party);
+const struct spec_table spec_table_host = {host_rows, ARRAY_LEN(host_rows), sizeof(struct spec_party), "zonectl(1)", "@host"};
 
 static const struct spec_row pool_rows[] = {
     {.key = "version", .type = SPEC_T_VERSION, .min = 1, .max = 1, .def = "1",
@@ -232,7 +232,7 @@ static const struct spec_row pool_rows[] = {
     {.key = "cpu.idle", .type = SPEC_T_BOOL, .offset = P(cpu.idle), .def = "false", .live = true,
      .doc = "Run only when nobody outside wants the CPU."},
 };
-const struct spec_table spec_table_pool = ROWS(pool_rows, struct spec_party);
+const struct spec_table spec_table_pool = {pool_rows, ARRAY_LEN(pool_rows), sizeof(struct spec_party), "zonectl(1)", "a pool"};
 /* clang-format on */
 _Static_assert(ARRAY_LEN(zone_rows) <= SPEC_ROWS_MAX, "the reader keeps a flag for each row");
 
@@ -276,23 +276,25 @@ void spec_each_row(spec_row_fn fn, void *arg)
 
 #define NEAR_MAX 48
 
-/* Levenshtein distance of short words. */
+/* Distance of short words; two letters that changed places are one slip, as one that is wrong. */
 static unsigned distance(const char *a, const char *b)
 {
-    unsigned row[NEAR_MAX + 1], la = (unsigned)strlen(a), lb = (unsigned)strlen(b);
+    unsigned row[NEAR_MAX + 1], up[NEAR_MAX + 1], over[NEAR_MAX + 1] = {0};
+    unsigned la = (unsigned)strlen(a), lb = (unsigned)strlen(b);
     if (la > NEAR_MAX || lb > NEAR_MAX)
         return NEAR_MAX;
     for (unsigned j = 0; j <= lb; j++)
         row[j] = j;
     for (unsigned i = 1; i <= la; i++) {
-        unsigned diagonal = row[0];
+        memcpy(up, row, (lb + 1) * sizeof(*row));
         row[0] = i;
         for (unsigned j = 1; j <= lb; j++) {
-            unsigned up = row[j], best = diagonal + (a[i - 1] != b[j - 1]);
-            best = best < up + 1 ? best : up + 1;
+            bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+            unsigned best = swapped ? over[j - 2] + 1 : up[j - 1] + (a[i - 1] != b[j - 1]);
+            best = best < up[j] + 1 ? best : up[j] + 1;
             row[j] = best < row[j - 1] + 1 ? best : row[j - 1] + 1;
-            diagonal = up;
         }
+        memcpy(over, up, (lb + 1) * sizeof(*up));
     }
     return row[lb];
 }

@@ -61,10 +61,13 @@ struct spec_table {
     unsigned n;
     size_t size;      /* of the struct that it fills */
     const char *page; /* of the manual; NULL: zone.yaml(5) */
+    const char *
+        of; /* whose keys they are, where they are so few that an unknown one is answered with all; or NULL */
 };
 extern const struct spec_table spec_table_zone, spec_table_host, spec_table_pool;
-/* Why a key that the table lacks is refused, where there is more to say than that it is unknown; or NULL. */
-const char *spec_unknown_why(const struct spec_table *t, const char *dotted);
+/* Says that the table lacks the key, and what may be meant or where all keys are. */
+void spec_unknown(struct spec_load *l, const struct spec_table *t, const char *dotted, int line,
+                  const struct spec_where *w);
 void spec_diff_table(const struct spec_table *t, const void *a, const void *b, spec_changes *out);
 /* The checks of cpu and memory that rows alone cannot see. */
 void spec_check_cpu(struct spec_load *l, const struct spec_cpu *c, const struct spec_node *root);

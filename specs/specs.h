@@ -141,6 +141,8 @@ DEFINE_AUTO(struct spec, spec_free);
 int spec_parse(const char *text, size_t n, const char *file, struct spec **out, struct problems *ps);
 /* Problems without a file are of this spec: each gets the file, and the line of its key in the text. */
 void spec_locate(const char *text, const char *file, struct problems *ps);
+/* Problems of a key that came with one of the edits are those of PROBLEM_SET, not of a line: before spec_locate. */
+void spec_blame_edits(char *const *edits, struct problems *ps);
 /* A spec as JSON with every effective key (defaults included): the "spec" member of the API's zone object,
  * the snapshot in a plan. spec_from_json(spec_to_json(s)) equals s. */
 json *spec_to_json(const struct spec *s);

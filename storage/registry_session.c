@@ -245,6 +245,12 @@ static void network_error(struct reg_session *s, struct reg_request *r)
         err_hint(&r->error, "--ca FILE names a private authority's certificate");
     else if (r->ranged)
         err_hint(&r->error, "the same command goes on where this one stopped");
+    else if (strstr(clean, "resolve host"))
+        err_hint(&r->error,
+                 "is the registry's name right, and does this host resolve names (/etc/resolv.conf)? A name "
+                 "without a registry is docker.io's");
+    else
+        err_hint(&r->error, "does this host reach the registry? Try again when it does");
 }
 
 static void answered_badly(struct reg_session *s, struct reg_request *r)

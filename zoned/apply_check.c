@@ -267,7 +267,7 @@ static void try_division(struct apply_job *a, struct problems *ps)
             spec_free(will);
             continue;
         }
-        asks[n] = (struct division_ask){z, will};
+        asks[n] = (struct division_ask){.z = z, .spec = will};
         of[n++] = &a->at[i];
     }
     if (n) {

@@ -132,9 +132,12 @@ int op_delete(struct zd *d, struct zone *z, struct zd_request *r, bool force, st
         remove_run_dir(z);
         mounts_drop_own(d, z);
     }
+    json *answer = js_object(), *remarks = told.len ? zone_gone_remarks(d, z) : js_array();
+    js_set(answer, "messages", js_len(remarks) ? js_ref(remarks) : NULL);
+    js_free(remarks);
     event_publish(d, "deleted", z->name, NULL);
     registry_remove(d, z);
-    trash_empty(d, told.at, told.len);
+    trash_empty(d, told.at, told.len, answer);
     vec_done(&told);
     return 0;
 }

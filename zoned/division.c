@@ -98,6 +98,7 @@ int division_make(struct zd *d, const struct division_ask *asks, unsigned n, uns
     for (unsigned i = 0; i < n; i++)
         add_zone(v, asks[i].z, asks[i].spec, xstrdup(asks[i].spec->cpu.pool));
     v->l.asks = n ? (int)(v->first + asker) : -1;
+    v->l.planned = n && asks[asker].planned;
     add_pools(d, v);
     v->l.online = cg_online(d->cgroups);
     v->l.memory = d->facts.memory;
@@ -168,7 +169,7 @@ void division_keep(const struct plan *running, struct plan *p)
 int division_plan(struct zd *d, struct zone *z, struct plan *p, struct problems *ps)
 {
     struct division v;
-    const struct division_ask ask = {z, p->spec};
+    const struct division_ask ask = {.z = z, .spec = p->spec};
     int r = division_make(d, &ask, 1, 0, &v, ps);
     if (r == 0) {
         const struct ledger_entry *e = &v.l.at[v.first];

@@ -22,6 +22,7 @@ struct division { /* one ledger with what its entries are */
 struct division_ask { /* a zone as it would be, in the spec's pool */
     struct zone *z;   /* NULL: not known yet */
     const struct spec *spec;
+    bool planned; /* it asks whether it would fit, no more */
 };
 
 /* The running zones, and the n that ask, as they would be; asks[asker] is told what breaks. To be ended in either

@@ -109,18 +109,33 @@ static bool of_family(const struct question *q, const struct spec_port *p)
            at.family == q->address.family;
 }
 
+static bool is_proto(const struct question *q, const struct spec_port *p)
+{
+    return (p->proto == SPEC_TCP && q->proto == SPEC_RULE_TCP) ||
+           (p->proto == SPEC_UDP && q->proto == SPEC_RULE_UDP) ||
+           (p->proto == SPEC_SCTP && q->proto == SPEC_RULE_SCTP);
+}
+
 static const struct spec_port *published(const struct question *q, const struct spec_link *l)
 {
     for (unsigned i = 0; i < l->ports.len; i++) {
         const struct spec_port *p = &l->ports.at[i];
         unsigned last = p->zone_first + (p->host_last - p->host_first);
-        bool proto = (p->proto == SPEC_TCP && q->proto == SPEC_RULE_TCP) ||
-                     (p->proto == SPEC_UDP && q->proto == SPEC_RULE_UDP) ||
-                     (p->proto == SPEC_SCTP && q->proto == SPEC_RULE_SCTP);
-        if (proto && q->port >= p->zone_first && q->port <= last && of_family(q, p))
+        if (is_proto(q, p) && q->port >= p->zone_first && q->port <= last && of_family(q, p))
             return p;
     }
     return NULL;
+}
+
+/* The zone's port behind the host's of that number; 0: none is. */
+static unsigned behind(const struct question *q, const struct spec_link *l)
+{
+    for (unsigned i = 0; i < l->ports.len; i++) {
+        const struct spec_port *p = &l->ports.at[i];
+        if (is_proto(q, p) && q->port >= p->host_first && q->port <= p->host_last)
+            return p->zone_first + (q->port - p->host_first);
+    }
+    return 0;
 }
 
 static bool reaches(const struct question *q, const struct net_entry *n)
@@ -193,6 +208,13 @@ static void through(const struct question *q, const struct spec_link *l, struct 
                xasprintf("a network of zone %s may reach network %s (--reach)", q->from->name, n->net.name));
     if (!a->decided)
         by_port(q, l, a);
+    unsigned port = a->decided ? 0 : behind(q, l);
+    if (port)
+        decide(
+            a, false, NULL,
+            xasprintf("%u is a port of the host: behind it is the zone's port %u (zonectl network explain %s "
+                      "%u says who reaches it)",
+                      q->port, port, q->to->name, port));
     if (!a->decided)
         decide(a, false, NULL,
                xasprintf(

@@ -238,23 +238,27 @@ void firewall_follow(struct zone *z)
 }
 
 /* ---- whom rules name ---- */
-static bool rules_name(const struct spec_network *s, enum spec_side_kind kind, const char *name)
+char **firewall_rules_naming(const struct spec_network *s, enum spec_side_kind kind, const char *name)
 {
-    unsigned n;
-    bool is = false;
-    auto_free struct spec_rule *rules = firewall_rules(s, &n);
-    for (unsigned i = 0; i < n && !is; i++)
-        is = (rules[i].from.kind == kind && !strcmp(rules[i].from.name, name)) ||
-             (rules[i].to.kind == kind && !strcmp(rules[i].to.name, name));
-    return is;
+    char **list = NULL;
+    for (char **t = s->rules; t && *t; t++) {
+        struct spec_rule r;
+        if (spec_rule_parse(*t, &r) == NULL && ((r.from.kind == kind && !strcmp(r.from.name, name)) ||
+                                                (r.to.kind == kind && !strcmp(r.to.name, name))))
+            strv_add(&list, *t);
+    }
+    return list;
 }
 
 char **firewall_naming(struct zd *d, enum spec_side_kind kind, const char *name)
 {
     char **list = NULL;
-    for (unsigned i = 0; i < d->networks.len; i++)
-        if (rules_name(d->networks.at[i].spec, kind, name))
+    for (unsigned i = 0; i < d->networks.len; i++) {
+        char **rules = firewall_rules_naming(d->networks.at[i].spec, kind, name);
+        if (rules)
             strv_add(&list, d->networks.at[i].net.name);
+        strv_free(rules);
+    }
     return list;
 }
 

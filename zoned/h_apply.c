@@ -155,6 +155,20 @@ static void tell_applied(struct apply_job *a, struct problems *ps)
     }
 }
 
+/* Said when all of this apply are there. */
+static void remark_on_depends(struct apply_job *a)
+{
+    for (unsigned i = 0; i < a->n; i++) {
+        const struct apply_item *it = &a->at[i];
+        auto_js json *absent = it->same ? NULL : depends_remarks(a->d, it->spec);
+        if (!js_len(absent))
+            continue;
+        if (!js_get(it->view, "messages"))
+            js_set(it->view, "messages", js_array());
+        js_add_all(js_get(it->view, "messages"), absent);
+    }
+}
+
 static void answer(struct apply_job *a)
 {
     struct problems *ps = zd_problems(a->r);
@@ -164,6 +178,8 @@ static void answer(struct apply_job *a)
         js_free(a->list);
     } else {
         json *o = js_object();
+        if (a->phase != APPLY_BACK) /* not dry_run */
+            remark_on_depends(a);
         js_set(o, "zones", a->list);
         zd_reply_json(a->r, 200, o);
     }

@@ -80,7 +80,7 @@ int zone_to_change(struct zd *d, const struct zd_request *r, struct zone **out, 
 static int on_again(sd_event_source *s, uint64_t usec, void *arg)
 {
     build_clear(arg);
-    trash_empty(arg, NULL, 0);
+    trash_empty(arg, NULL, 0, NULL);
     return 0;
 }
 

@@ -35,12 +35,12 @@ static int read_one(struct zd *d, struct plan_job *j, const json *source, char *
         for (unsigned k = 0; k < i; k++)
             if (str_eq(j->at[k].spec->zone, p->spec->zone))
                 problem_add(ps, ERR_INVALID, p->file, 0, "zone", "%s is the zone of %s too", p->spec->zone,
-                            j->at[k].file);
+                            j->at[k].file ? j->at[k].file : "another");
     }
     spec_locate(p->text, p->file, ps);
     if (ps->len)
         return problems_to_err(ps, e, p->file);
-    j->asks[i] = (struct division_ask){registry_find(d, p->spec->zone), p->spec};
+    j->asks[i] = (struct division_ask){registry_find(d, p->spec->zone), p->spec, .planned = true};
     return 0;
 }
 

@@ -15,7 +15,9 @@
 
 const char *spec_source_file(const json *source)
 {
-    return js_get_str(source, "file", "(request)");
+    const char *text = js_get_str(source, "text", "");
+    return js_get_str(source, "file",
+                      *text ? "(request)" : NULL); /* nobody wrote a text: there are edits alone */
 }
 
 /* A YAML or JSON text that says which zone it is: only then may the name be left to it. */
@@ -107,6 +109,7 @@ int h_create_zone(struct zd *d, struct zd_request *r, struct err *e)
     if (start)
         return op_start(d, z, r, NULL, e);
     note_all(z, limits_remarks(d, z->spec));
+    note_all(z, depends_remarks(d, z->spec));
     return op_install(d, z, r, e);
 }
 
@@ -317,6 +320,7 @@ static int change_zone(struct zd *d, struct zone *z, struct zd_request *r, const
         return err_set(e, ERR_INVALID, EINVAL, "zone: a change of the name is zonectl rename %s %s", z->name,
                        s->zone);
     check_limits(d, s, zd_problems(r));
+    spec_blame_edits(edits, zd_problems(r));
     spec_locate(text, path, zd_problems(r));
     if (zd_problems(r)->len)
         return problems_to_err(zd_problems(r), e, z->name);
@@ -334,6 +338,8 @@ static int change_zone(struct zd *d, struct zone *z, struct zd_request *r, const
     if (lost)
         js_add(notes, js_string("comments in a rewritten part were lost"));
     js_set(answer, "messages", notes);
+    auto_js json *absent = depends_remarks(d, s);
+    add_remarks(notes, absent, &changes);
     k = heal_named(d, z, edits, &changes, notes, e);
     k = k < 0 ? k : write_change(d, z, text, r, e);
     bool written = k == 0, sent = written && zone_is_up(z) && changes_any_live(&changes);
@@ -426,6 +432,7 @@ int h_verify_spec(struct zd *d, struct zd_request *r, struct err *e)
     json *o = js_object();
     js_set_bool(o, "ok", true);
     js_set(o, "spec", spec_to_json(s));
+    js_set(o, "messages", depends_remarks(d, s));
     zd_reply_json(r, 200, o);
     return 0;
 }

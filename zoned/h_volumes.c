@@ -118,6 +118,6 @@ int h_delete_volume(struct zd *d, struct zd_request *r, struct err *e)
     if (k < 0)
         return k;
     event_of(d, "volume_deleted", "volume", name);
-    trash_empty(d, &r, 1);
+    trash_empty(d, &r, 1, js_object());
     return 0;
 }

@@ -273,34 +273,6 @@ static int move_zone(struct zd *d, struct zone *z, const char *name, const char 
     return k;
 }
 
-/* Rules and specs know a zone by its name: under another one a deny would be passed by, an allow be nobody's. */
-static int check_unnamed(struct zd *d, const struct zone *z, struct err *e)
-{
-    unsigned n;
-    char **rules = firewall_naming(d, SPEC_SIDE_ZONE, z->name);
-    auto_free struct zone **all = registry_sorted(d, &n);
-    if (rules) {
-        err_set(e, ERR_BUSY, EBUSY, "zone %s is in use: rules of network %s name it", z->name, rules[0]);
-        err_hint(e,
-                 "zonectl network set %s with a --rule for each of its rules without that zone, rename it, "
-                 "and set them with the new name",
-                 rules[0]);
-    }
-    for (unsigned i = 0; i < n && !rules; i++) {
-        const struct spec *s = all[i]->spec;
-        const char *key = s && strv_has(s->depends, z->name) ? "depends"
-                          : str_eq(sharer_owner(s), z->name) ? "network"
-                                                             : NULL;
-        if (!key)
-            continue;
-        err_set(e, ERR_BUSY, EBUSY, "zone %s is in use: %s of zone %s names it", z->name, key, all[i]->name);
-        return err_hint(e, "zonectl set %s %s= first, and to the new name after it", all[i]->name, key);
-    }
-    int r = rules ? -EBUSY : 0;
-    strv_free(rules);
-    return r;
-}
-
 int h_rename_zone(struct zd *d, struct zd_request *r, struct err *e)
 {
     struct zone *z;
@@ -311,7 +283,7 @@ int h_rename_zone(struct zd *d, struct zd_request *r, struct err *e)
         return k;
     if (z->op != OP_NONE || state_allows(z->state, VERB_RENAME, z->name, e) == VERB_REFUSED)
         return err_set(e, ERR_BUSY, EBUSY, "zone %s: another operation is under way", z->name);
-    if ((k = check_unnamed(d, z, e)) < 0)
+    if ((k = zone_check_unnamed(d, z, e)) < 0)
         return k;
     k = renamed_text(d, z, name, &text, e);
     if (k == 0)

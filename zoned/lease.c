@@ -61,7 +61,36 @@ void lease_network_there(struct zd *d, const char *network)
                     lease_claim(d, &z->lease.links[k]);
 }
 
-static int fix(struct net_entry *n, const char *text, struct lease_link *l, struct err *e)
+static const char *holder(const struct zd *d, const struct net_entry *n, const struct net_addr *a)
+{
+    for (unsigned i = 0; i < d->table_size; i++)
+        for (const struct zone *z = d->table[i]; z; z = z->next)
+            for (unsigned k = 0; k < z->lease.nlinks; k++) {
+                const struct lease_link *l = &z->lease.links[k];
+                if (!strcmp(l->network, n->net.name) &&
+                    (net_addr_eq(&l->addr4, a) || net_addr_eq(&l->addr6, a)))
+                    return z->name;
+            }
+    return NULL;
+}
+
+static int claim_fixed(struct zd *d, const struct net_entry *n, const struct net_addr *a, struct err *e)
+{
+    struct err le = {0};
+    char text[64];
+    int r = net_pool_claim(n->pool, a, &le);
+    if (r == 0)
+        return 0;
+    const char *who = r == -EADDRINUSE ? holder(d, n, a) : NULL;
+    net_addr_print(a, false, text);
+    if (who)
+        err_set(e, le.kind, le.code, "address %s is taken by zone %s", text, who);
+    else
+        err_set(e, le.kind, le.code, "%s", le.text);
+    return le.hint[0] ? err_hint(e, "%s", le.hint) : r;
+}
+
+static int fix(struct zd *d, struct net_entry *n, const char *text, struct lease_link *l, struct err *e)
 {
     struct net_addr want;
     if (net_addr_parse(text, &want) < 0)
@@ -69,7 +98,7 @@ static int fix(struct net_entry *n, const char *text, struct lease_link *l, stru
     struct net_addr *have = want.family == AF_INET ? &l->addr4 : &l->addr6;
     if (have->family && net_addr_eq(have, &want))
         return 0;
-    int r = net_pool_claim(n->pool, &want, e);
+    int r = claim_fixed(d, n, &want, e);
     if (r < 0)
         return r;
     if (have->family)
@@ -97,11 +126,12 @@ static bool derive(struct zd *d, const struct zone *z, const struct spec_link *s
     return true;
 }
 
-static int fit_derived(struct net_entry *n, const struct net_addr *want, struct lease_link *l, struct err *e)
+static int fit_derived(struct zd *d, struct net_entry *n, const struct net_addr *want, struct lease_link *l,
+                       struct err *e)
 {
     if (l->addr6.family)
         return 0;
-    int r = net_pool_claim(n->pool, want, e);
+    int r = claim_fixed(d, n, want, e);
     if (r == 0)
         l->addr6 = *want;
     return r;
@@ -114,9 +144,9 @@ static int fill(struct zd *d, const struct zone *z, const struct spec_link *s, s
     struct net_addr derived;
     int r = 0;
     for (unsigned i = 0; r == 0 && i < strv_len(s->address); i++)
-        r = fix(n, s->address[i], l, e);
+        r = fix(d, n, s->address[i], l, e);
     if (r == 0 && derive(d, z, s, &derived))
-        r = fit_derived(n, &derived, l, e);
+        r = fit_derived(d, n, &derived, l, e);
     return r < 0 ? r : take(n, l, e);
 }
 

@@ -178,8 +178,9 @@ static void advise(const struct ledger *l, const struct ledger_entry *asks, bool
                      : NULL;
     problem_hint(ps, "%s%s%s%s%s", left ? "ask for at most " : "", left ? left : "", from ? from : "",
                  left || from ? "; " : "",
-                 l->asks >= 0 && !l->at[l->asks].is_pool ? "zonectl plan -f SPEC tells beforehand what fits"
-                                                         : "zonectl stats tells who uses what");
+                 l->asks >= 0 && !l->at[l->asks].is_pool && !l->planned
+                     ? "zonectl plan -f SPEC tells beforehand what fits"
+                     : "zonectl stats tells who uses what");
 }
 
 /* As a value of its key, or NULL if nothing would fit. One CPU stays undedicated, and zones have some of all. */

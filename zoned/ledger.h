@@ -30,7 +30,8 @@ struct ledger {
     uint64_t top_weights; /* cg_top_weights */
     struct ledger_entry *at;
     unsigned n;
-    int asks; /* index of the entry that is new or changed, or -1: for the words only */
+    int asks;     /* index of the entry that is new or changed, or -1: for the words only */
+    bool planned; /* it asks whether it would fit: the same */
     /* out */
     unsigned cpus, words, dedicated;
     uint64_t *block; /* all bit sets */

@@ -24,14 +24,21 @@ char **network_zones(struct zd *d, const char *name)
     return list;
 }
 
-char *network_user(struct zd *d, const char *name)
+#define USERS_NAMED 3u
+
+char *network_users(struct zd *d, const char *name)
 {
-    unsigned n;
+    unsigned n, users = 0;
+    struct str s = {0};
     auto_free struct zone **all = registry_sorted(d, &n);
     for (unsigned i = 0; i < n; i++)
-        if (store_names(d, all[i], uses, name) || (all[i]->plan && uses(all[i]->plan->spec, name)))
-            return xstrdup(all[i]->name);
-    return NULL;
+        if ((store_names(d, all[i], uses, name) || (all[i]->plan && uses(all[i]->plan->spec, name))) &&
+            users++ < USERS_NAMED)
+            str_addf(&s, "%s%s", s.len ? ", " : "", all[i]->name);
+    if (users > USERS_NAMED)
+        str_addf(&s, " and %u more", users - USERS_NAMED);
+    auto_free char *list = str_take(&s);
+    return users ? xasprintf("zone%s %s", users > 1 ? "s" : "", list) : NULL;
 }
 
 /* Rules that name a network would be those of the next one of that name. */
@@ -51,9 +58,9 @@ static int check_unnamed(struct zd *d, const char *name, struct err *e)
 
 int network_check_unused(struct zd *d, const struct net_entry *n, struct err *e)
 {
-    auto_free char *zone = network_user(d, n->net.name);
-    if (zone) {
-        err_set(e, ERR_BUSY, EBUSY, "network %s is in use by zone %s", n->net.name, zone);
+    auto_free char *zones = network_users(d, n->net.name);
+    if (zones) {
+        err_set(e, ERR_BUSY, EBUSY, "network %s is in use by %s", n->net.name, zones);
         return err_hint(e, "delete the zones or take the link out of their specs first");
     }
     for (unsigned i = 0; i < d->networks.len; i++)

@@ -56,9 +56,8 @@ json *network_refused(const char *name, const char *why);
 /* network_use.c: what zones ask of networks */
 int network_check_reach(struct zd *d, const struct spec_network *s, struct err *e);
 char **network_zones(struct zd *d, const char *name); /* whose spec or start names it; strv */
-char *
-network_user(struct zd *d,
-             const char *name); /* a zone that is on it, or will be by its file as it is now; malloc'd */
+/* "zones a, b": who is on it, or will be by its file as it is now; NULL: nobody; malloc'd */
+char *network_users(struct zd *d, const char *name);
 int network_check_unused(struct zd *d, const struct net_entry *n, struct err *e); /* busy: who uses it */
 int networks_needed(struct zd *d, const struct spec *s,
                     struct err *e); /* up, all that the spec's links join */
@@ -133,6 +132,8 @@ json *firewall_warnings(struct zd *d, const struct net_entry *n); /* rules that 
 bool zone_is_on(const struct zone *z, const char *network);       /* as it runs; at rest, by its spec */
 char **firewall_naming(struct zd *d, enum spec_side_kind kind,
                        const char *name); /* networks whose rules name that zone or network; strv */
+char **firewall_rules_naming(const struct spec_network *s, enum spec_side_kind kind,
+                             const char *name);                              /* which of its rules; strv */
 struct spec_rule *firewall_rules(const struct spec_network *s, unsigned *n); /* free() */
 
 /* ports.c: which zone publishes what; refuses a conflict before the start */

@@ -59,7 +59,7 @@ static int tidy(sd_event_source *s, void *arg)
 {
     struct zd *d = arg;
     stor_zone_prepare(d->pool);
-    trash_empty(d, NULL, 0);
+    trash_empty(d, NULL, 0, NULL);
     auto_fd int tmp = openat(d->run_fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
     (void)path_remove_tree(tmp, "gone", NULL);
     return 0;

@@ -241,6 +241,7 @@ static int prepare_start(struct zone *z, struct problems *ps, struct err *e)
     if ((r = drift_heal_shared(d, pool, e)) < 0 || (r = division_apply(d, z, e)) < 0)
         return r;
     remark(z, plan_remarks(d, p));
+    remark(z, depends_remarks(d, z->spec));
     if (ports_claim(d, z, z->spec, true, ps) < 0 || aliases_claim(d, z, z->spec, ps) < 0)
         return problems_to_err(ps, e, z->name);
     r = firewall_join(z, e);

@@ -12,12 +12,14 @@
 struct emptying {
     struct zd_request **requests;
     unsigned n;
+    json *answer;
 };
 
-static void answer(struct zd_request *const *requests, unsigned n)
+static void answer_all(struct zd_request *const *requests, unsigned n, json *answer)
 {
     for (unsigned i = 0; i < n; i++)
-        zd_reply_json(requests[i], 200, js_object());
+        zd_reply_json(requests[i], 200, js_ref(answer));
+    js_free(answer);
 }
 
 static json *empty_work(struct zd *d, void *arg)
@@ -35,12 +37,12 @@ static void empty_done(struct zd *d, json *result, void *arg)
     const char *failed = js_get_str(result, "failed", NULL);
     if (failed)
         log_warning("%s; it stays in the trash until zoned starts again", failed);
-    answer(t->requests, t->n);
+    answer_all(t->requests, t->n, t->answer);
     free(t->requests);
     free(t);
 }
 
-void trash_empty(struct zd *d, struct zd_request *const *requests, unsigned n)
+void trash_empty(struct zd *d, struct zd_request *const *requests, unsigned n, json *answer)
 {
     struct err e = {0};
     int r = stor_trash_empty(d->pool, AT_ONCE, &e);
@@ -48,6 +50,7 @@ void trash_empty(struct zd *d, struct zd_request *const *requests, unsigned n)
         struct emptying *t = xcalloc(1, sizeof(*t));
         t->requests = xcalloc(n + 1, sizeof(struct zd_request *));
         t->n = n;
+        t->answer = answer;
         for (unsigned i = 0; i < n; i++)
             t->requests[i] = requests[i];
         if (worker_run(d, empty_work, t, empty_done, &e) == 0)
@@ -57,5 +60,5 @@ void trash_empty(struct zd *d, struct zd_request *const *requests, unsigned n)
     }
     if (r < 0)
         log_warning("%s; it stays in the trash until zoned starts again", e.text);
-    answer(requests, n);
+    answer_all(requests, n, answer);
 }

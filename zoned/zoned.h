@@ -340,8 +340,14 @@ int worker_run(struct zd *d, json *(*work)(struct zd *d, void *arg), void *arg,
 int worker_answer(struct zd *d, struct zd_request *r, const char *name,
                   json *(*make)(struct zd *d, const char *name, struct err *e), struct err *e);
 
-/* trash.c: removes what was discarded, in a worker where it is much, and then answers the requests with {}. */
-void trash_empty(struct zd *d, struct zd_request *const *requests, unsigned n);
+/* trash.c: removes what was discarded, in a worker where it is much, and then gives the requests that answer, which it takes. */
+void trash_empty(struct zd *d, struct zd_request *const *requests, unsigned n, json *answer);
+
+/* named.c: who names a zone by its name */
+int zone_check_unnamed(struct zd *d, const struct zone *z, struct err *e);
+json *zone_gone_remarks(struct zd *d,
+                        const struct zone *z);             /* who will name it still; an array of sentences */
+json *depends_remarks(struct zd *d, const struct spec *s); /* on zones that are not there; the same */
 
 /* view.c: zone object */
 json *zone_to_json(struct zd *d, struct zone *z, bool with_spec);

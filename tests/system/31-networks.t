@@ -49,6 +49,8 @@ is "$(cd "$ROOT" && find etc/networks lib/networks -iname '*bad*')" "" "... nor 
 status_is 7 "two IPv4 addresses on one link" zc create two --network apps --address 10.20.0.10 --address 10.20.0.11 --image host -- true
 like "$out" "network\[0\].address: has 10.20.0.11 besides 10.20.0.10 \(at most one IPv4 and one IPv6 .*another link" "... says what to do"
 is "$(zc network show apps -o json | jq .addresses_used)" 0 "... and takes none"
+status_is 7 "a name that is none" zc network create bad/name
+is "$(printf '%s\n' "$out" | grep -c "missing")" 0 "... is not missing, too"
 # ---- zones ----
 serve='mkdir -p /srv/www && hostname >/srv/www/index.html && busybox httpd -p 80 -h /srv/www && busybox httpd -p [::]:81 -h /srv/www; exec sleep 1000'
 for z in f:front b:back a:apps; do
@@ -123,6 +125,7 @@ status_is 0 "and comes again, beside a third" zc set f 'network=[{link: front}, 
 is "$(zc exec f -- cat /sys/class/net/eth0/address)" "$mac" "with the same MAC as before"
 is "$(zc exec f -- busybox ip route | grep -c '^default via .* dev eth0')" 1 "... and the default route"
 status_is 4 "a join that cannot be: the address is taken" zc set f 'network[2].address=10.20.0.77'
+like "$out" "address 10.20.0.77 is taken by zone [a-z]" "... by whom, is said"
 is "$(field f '.network[2].addresses[0]')" 10.20.0.78 "... leaves what was"
 zc export f | grep -q 10.20.0.78; ok $? "... on disk too"
 status_is 3 "a join of a network that is not" zc set f 'network[2].link=nowhere'
@@ -237,6 +240,10 @@ zc delete --force last >/dev/null
 # ---- delete ----
 status_is 6 "a network in use is not deleted" zc network delete back
 like "$out" "zone b" "... and says who"
+for i in 1 2 3 4; do zc create "user$i" --network back --image host -- sleep 9; done
+zc network delete back >"$T/said" 2>&1
+like "$(cat "$T/said")" "network back is in use by zones b, .* and [0-9]+ more" "... and of many the first three, and how many more"
+zc delete user1 user2 user3 user4
 zc delete --force a a2 a4 f b >/dev/null
 status_is 6 "a network that another reaches is not deleted" zc network delete back
 like "$out" "network apps" "... and says which"

@@ -124,6 +124,8 @@ for i in range(5):
 P
 is "$(ns v python3 "$T/ask.py" "$(addr u)" 8003)" "none " "... and not directly"
 like "$(zc network explain v 80 u)" "yes on app: published" "explain knows"
+like "$(zc network explain v "$(field v '.network[0].ports[0]' | sed 's/:[^:]*$//; s/.*://')" 2>&1)" \
+    "no on app: [0-9]+ is a port of the host: behind it is the zone's port [0-9]+" "... and a port of the host for what it is"
 like "$(zc network explain v 81 u)" "no on app: .*policy" "... and what is not"
 zc network set app --policy allow >/dev/null
 (cd "$T" && exec python3 -m http.server -b 127.0.0.1 7500 >/dev/null 2>&1) >/dev/null 2>&1 & # for below

@@ -40,7 +40,7 @@ zc start rest
 spec "cpu: {reserved: $cpus}"
 refused 8 "asks for $cpus CPUs, but of $cpus CPUs 0.75 are promised \(zone web 0.75\): $(awk "BEGIN { print $cpus - 0.75 }") are left" \
     "plan: a promise of all CPUs does not fit" zc plan -f "$T/n.yaml"
-like "$out" "^hint: ask for at most $(awk "BEGIN { print $cpus - 0.75 }"), or zonectl set web cpu.reserved=… takes some back; zonectl plan" "... and the remedy"
+like "$out" "^hint: ask for at most $(awk "BEGIN { print $cpus - 0.75 }"), or zonectl set web cpu.reserved=… takes some back; zonectl stats tells who uses what$" "... and the remedy, which is not to ask the same again"
 status_is 0 "plan: with less it does" zc plan -f "$T/n.yaml" --set cpu.reserved=0.5
 like "$out" "^n +zone +- +[0-9.]+ +0.50" "... and says what the new one is sure of"
 like "$out" "^web +zone +[0-9.]+ +[0-9.]+ +0.75" "... and what web has"

@@ -168,6 +168,8 @@ status_is 0 "the pull is continued" zc image pull localhost:5001/big:1
 like "$out" "${big[0]}" "and ends well"
 is "$(have)" 0 "the part is gone"
 status_is 0 "the store is clean again" zc image verify
+status_is 1 "a registry whose name is unknown" zc image pull nosuch.invalid/big:1
+like "$out" "hint: is the registry's name right, and does this host resolve names" "... says what to look at"
 # on a terminal: bars in place
 zc image delete localhost:5001/big:1 >/dev/null; zc image prune >/dev/null
 out=$(script -qec "$BIN/zonectl image pull localhost:5001/big:1" /dev/null </dev/null | cat -v)

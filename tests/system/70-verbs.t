@@ -42,6 +42,36 @@ like "$(zc set web tasks= memory.cap=100T 2>&1)" "bounds nothing" "a cap that bo
 is "$(zc set web cpu.shares=301 2>&1)" "cpu.shares: 200 -> 301 (applied live)" "... and not at each later change"
 status_is 7 "one key with two values" zc set web cpu.cap=1 cpu.shares=7 cpu.cap=2
 like "$out" "cpu.cap: is given twice: cpu.cap=1 and cpu.cap=2" "... says which"
+status_is 7 "a value of set that is refused" zc set web memory.cap=1
+like "$out" "^set: memory.cap: 1 is out of range" "... is named as one of set, with no line of the file"
+is "$(printf '%s\n' "$out" | grep -c "web.yaml")" 0 "... which says nothing of it"
+status_is 7 "a key with two letters exchanged" zc set web 'network[0].prots=1'
+like "$out" "did you mean network.*ports|did you mean ports" "... is guessed"
+status_is 7 "a name that is nearly the host's" zc set @hots cpu.reserved=0.1
+like "$out" "hint: the host's own part is @host" "... is guessed too"
+status_is 0 "a pool" zc pool create verbs
+status_is 7 "a zone's key, which pools lack" zc pool set verbs memory.cap=1G
+like "$out" "memory.cap.*unknown key .a pool has pool, cpu.shares, .*cpu.idle: zonectl.1" "... says which they have"
+status_is 7 "one that the host's part lacks" zc set @host cpu.cap=1
+like "$out" "cpu.cap.*unknown key .@host has cpu.shares, cpu.reserved, memory.reserved: zonectl.1" "... says which it has"
+zc pool delete verbs
+status_is 7 "a zone without an image" zc create imageless
+like "$out" "image: is missing .*create has --image" "... says how it gets one"
+is "$(printf '%s\n' "$out" | grep -c '(request)')" 0 "... and names no file that is none"
+# ---- dependencies that are not there ----
+says="depends: zone nosuch does not exist: until it does, the host's boot does not start zone needy"
+like "$(zc create needy --depends nosuch --image host -- sleep 1000 2>&1)" "$says" "a dependency that is not there is remarked at create"
+like "$(zc start needy 2>&1)" "$says" "... at the start"
+is "$(zc set needy labels.a=b 2>&1 | grep -c depends)" 0 "... not at a change of something else"
+like "$(zc export needy | zc verify -f - 2>&1)" "$says" "... at verify"
+zc stop -t 0 needy && zc set needy depends= >/dev/null
+like "$(zc set needy 'depends=[nosuch]' 2>&1)" "$says" "... at the set that names it"
+zc set needy 'depends=[web]' >/dev/null
+is "$(zc start needy 2>&1)" "" "of one that is there nothing is said"
+mkdir "$T/pair" && printf 'zone: a-needs\nimage: host\ndepends: [b-needed]\nprocess: {args: [sleep, "9"]}\n' >"$T/pair/a.yaml"
+printf 'zone: b-needed\nimage: host\nprocess: {args: [sleep, "9"]}\n' >"$T/pair/b.yaml"
+is "$(zc apply -f "$T/pair" 2>&1 | grep -c "does not exist")" 0 "nor of one that the same apply makes"
+zc delete --force needy a-needs b-needed >/dev/null
 is "$(field web '[.spec.cpu.cap, .spec.cpu.shares] | map(. // "-") | join(" ")')" "- 301" "... and changes nothing"
 status_is 0 "set several keys" zc set web cpu.shares=300 memory.cap=64M
 like "$out" "cpu.shares.*live" "... says applied live"
