@@ -70,7 +70,8 @@ static void hint(enum zone_state s, enum zone_verb v, const char *zone, struct e
     else if (v == VERB_CLEAR)
         err_hint(e, "only a zone that has failed needs it");
     else if (v == VERB_START && s == ZONE_FAILED)
-        err_hint(e, "see zonectl logs %s, then zonectl clear %s", zone, zone);
+        err_hint(e, "see zonectl show %s (error) and zonectl logs %s, then zonectl clear %s", zone, zone,
+                 zone);
     else if (s == ZONE_FAILED)
         err_hint(e, "zonectl clear %s, then zonectl start %s", zone, zone);
     else if (s == ZONE_SHUTTING_DOWN || s == ZONE_DOWN)
