@@ -54,7 +54,7 @@ yes_no() { zc network explain "$@" -o json | jq -r 'if .allowed then "yes" else 
 # a live join that is refused: what the rules knew of its links before these came is taken back
 known() { # but for what comes and goes by its own clock
     nft -sj list ruleset |
-        jq '.nftables[] | select(.metainfo | not) | if .set.flags // [] | index("dynamic") then del(.set.elem) else . end'
+        jq '.nftables[] | select(.metainfo | not) | if .set.flags // [] | index("timeout") then del(.set.elem) else . end | del(.[].handle)'
 }
 before_join=$(known)
 ns web ip link add eth1 type veth peer name other1
