@@ -16,7 +16,7 @@
 static const char skeleton[] =
     "add table inet $\n"
     "add set inet $ layout { type ifname; }\n" /* by which version of us the tables were made */
-    "add element inet $ layout { \"" NET_LAYOUT "\" }\n"
+    "flush set inet $ layout\nadd element inet $ layout { \"" NET_LAYOUT "\" }\n"
     "add set inet $ bridges { type ifname; }\n" /* of networks that the host routes */
     "add set inet $ natted { type ifname; }\n"
     "add set inet $ sealed { type ifname; }\n"

@@ -129,6 +129,8 @@ int h_create_network(struct zd *d, struct zd_request *r, struct err *e)
 /* The body: keys of the spec with their new values. */
 int h_patch_network(struct zd *d, struct zd_request *r, struct err *e)
 {
+    js_free(networks_look(
+        d)); /* a zone that is changed with it may need one that is not known yet, and n would move */
     struct net_entry *n = network_get(d, zd_param(r, 0), e);
     bool lost = false;
     int k = n ? network_change(d, n, zd_body_of(r), &lost, zd_problems(r), e) : -ENOENT;

@@ -152,6 +152,8 @@ bool parents_mend(struct zd *d, struct net_entry *n, bool at_once)
 {
     auto_free char *lost = mend(d, n, at_once);
     bool healed = n->lost && !lost;
+    if (hangs(n) && healed) /* the tables are there; of the link on which it hangs only look_at knows */
+        return false;
     tell(d, n, lost);
     return healed;
 }
@@ -181,9 +183,7 @@ static void look_at_bridge(struct zd *d, struct net_entry *n)
 {
     if (!n->up)
         return;
-    bool whole = net_network_whole(d->net, &n->net);
-    if (whole)
-        n->pause = 0;
+    bool whole = !n->pause && net_network_whole(d->net, &n->net); /* which says nothing of the tables */
     if (whole && !n->lost)
         return;
     auto_free char *lost = whole ? NULL : mend(d, n, false);
