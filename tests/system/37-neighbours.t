@@ -66,7 +66,7 @@ ip link del "$br"; healed "a bridge deleted is there again, with its zones"
 # ---- somebody else's link has the bridge's name ----
 told() { zc events -o json | jq -r --arg e "$1" 'select(.network == "app" and .event == $e) | .event' | wc -l; }
 full=$(ours) downs=$(told network-down) ups=$(told network-up) lines=$(wc -l <"$T/zoned.log")
-said() { tail -n +$((lines + 1)) "$T/zoned.log" | grep -c "network app"; }
+said() { tail -n +$((lines + 1)) "$T/zoned.log" | grep -c "network app.*$br.* is no bridge"; }
 wrong() { zc network show app -o json | jq -r '"\(.up) \(.error)"'; }
 shown() { wrong | grep -q "^false .*$br.* is no bridge but veth .*ip link del $br"; }
 ip link set "$br" down; ip link set "$br" name foreign0; ip link add "$br" type veth peer name foreign1; ip link del foreign0
