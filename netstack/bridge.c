@@ -25,6 +25,15 @@ static int check_ours(struct nl_sock *s, const struct net_network *n, struct err
     return r;
 }
 
+int net_bridge_index(struct nl_sock *s, const struct net_network *n)
+{
+    net_link_list v = {0};
+    int r = net_links(s, n->bridge, &v, NULL);
+    r = r < 0 ? r : v.len && !strcmp(v.at[0].kind, "bridge") ? v.at[0].index : -ENODEV;
+    vec_done(&v);
+    return r;
+}
+
 static int bridge_up(struct net_ctx *c, struct nl_sock *s, const struct net_network *n, struct err *e)
 {
     struct net_batch b = {0};
@@ -96,8 +105,8 @@ static int up_all(struct net_ctx *c, const struct net_network *n, bool lame, str
     int r = net_ctx_rt(c, &s, e), bridge = r < 0 ? r : bridge_up(c, s, n, e);
     if (r == 0 && !lame)
         r = bridge;
-    if (r == 0)
-        r = routed ? net_forward_plan(c, n, o, e) : net_forward_known(c, o, e);
+    if (r == 0) /* what is not opened must not be kept as opened: it would be closed under whoever opens it */
+        r = routed && bridge == 0 ? net_forward_plan(c, n, o, e) : net_forward_known(c, o, e);
     if (r == 0)
         r = net_table_up(c, n, o->v4, o->v6, o->all6, e);
     r = bridge < 0 ? bridge : r;
@@ -215,7 +224,7 @@ bool net_network_is_up(struct net_ctx *c, const struct net_network *n)
         return false;
     if (n->type == SPEC_NET_MACVLAN)
         return net_ifindex(nl_socket_get_fd(s), n->parent) > 0;
-    return net_ifindex(nl_socket_get_fd(s), n->bridge) > 0 && in_table(c, n) &&
+    return net_bridge_index(s, n) > 0 && in_table(c, n) &&
            (n->type != SPEC_NET_BRIDGE || str_eq(n->bridge, n->parent) || is_master(s, n));
 }
 
@@ -225,7 +234,7 @@ bool net_network_is_half_up(struct net_ctx *c, const struct net_network *n)
     if (n->type == SPEC_NET_MACVLAN || net_network_is_up(c, n) || net_ctx_rt(c, &s, NULL) < 0)
         return false;
     bool ours = !str_eq(n->bridge, n->parent);
-    return (ours && net_ifindex(nl_socket_get_fd(s), n->bridge) > 0) || in_table(c, n);
+    return (ours && net_bridge_index(s, n) > 0) || in_table(c, n);
 }
 
 /* ---- what a LAN network hangs on ---- */

@@ -204,9 +204,9 @@ int net_link_rejoin(struct net_ctx *c, const struct net_link_plan *l, struct err
     struct nl_sock *s;
     struct net_batch b = {0};
     int r = net_ctx_rt(c, &s, e);
-    int bridge = r < 0 ? r : net_ifindex(nl_socket_get_fd(s), l->network.bridge);
+    int bridge = r < 0 ? r : net_bridge_index(s, &l->network);
     if (r < 0 || bridge < 0)
-        return r < 0 ? r : err_sysk(e, ERR_INTERNAL, -bridge, "%s", l->network.bridge);
+        return r < 0 ? r : err_sysk(e, ERR_INTERNAL, -bridge, "the bridge %s", l->network.bridge);
     net_msg_master(&b, l->host_ifname, bridge);
     net_msg_up(&b, l->host_ifname, 0);
     net_msg_port(&b, l->host_ifname, net_bridge_nf(c));

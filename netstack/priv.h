@@ -66,7 +66,8 @@ int net_ns_enter(int ns, struct err *e);
 void net_ns_return(int own);
 
 /* ---- link, addr, route: one message each ---- */
-int net_ifindex(int sock, const char *name); /* -errno */
+int net_ifindex(int sock, const char *name);                          /* -errno */
+int net_bridge_index(struct nl_sock *s, const struct net_network *n); /* -ENODEV: none, or of another kind */
 void net_msg_veth(struct net_batch *b, const struct net_link_plan *l, int bridge, int ns);
 void net_msg_no_addrconf(struct net_batch *b, const char *ifname); /* no IPv6 of the kernel's own making */
 void net_msg_up(struct net_batch *b, const char *ifname, int index);

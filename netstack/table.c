@@ -167,7 +167,7 @@ static const char skeleton[] =
     "add chain bridge $ dhcp\n"
     "add chain bridge $ client\n"
     "add chain bridge $ output { type filter hook output priority filter; policy accept; }\n"
-    /* behind the inet table, where bridged frames meet that too (br_netfilter, 0) */
+    /* behind the inet table, where bridged frames meet that too (br_netfilter, at -1) */
     "add chain bridge $ judged { type filter hook forward priority 10; policy accept; }\n"
     "add chain bridge $ first { type filter hook prerouting priority -300; policy accept; }\n"
     "flush chain bridge $ whole\nflush chain bridge $ opened\nflush chain bridge $ six\nflush chain bridge $ "
@@ -178,7 +178,7 @@ static const char skeleton[] =
     "add rule bridge $ output icmpv6 type nd-router-advert oifname \"%*\" oifname != @hear drop\n"
     "add rule bridge $ output udp sport { 67, 547 } oifname \"%*\" oifname != @hear drop\n"
     /* Out where it came in: only what the bridge itself translated to this zone, which is addressed to it alone (see
-     * net_msg_port). A frame to nobody known that comes back with it ends at the zone's link, which has another address. */
+     * net_msg_port). A frame to nobody known that comes back with it ends at the zone's link, which has another address, unless it listens to all. */
     "add rule bridge $ judged ether daddr & 01:00:00:00:00:00 != 00:00:00:00:00:00 iifname . oifname @self "
     "iifname != @trusted drop\n"
     "add rule bridge $ judged iifname \"%*\" jump judge\n"

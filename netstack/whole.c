@@ -70,7 +70,7 @@ int net_link_whole(struct net_ctx *c, const struct net_link_plan *l, struct err 
     r = r < 0 ? r : net_links(s, l->host_ifname, &v, NULL);
     bool there = r == 0 && v.len, joined = false;
     if (there) {
-        int bridge = net_ifindex(nl_socket_get_fd(s), l->network.bridge);
+        int bridge = net_bridge_index(s, &l->network);
         joined = bridge < 0 /* comes back by itself */ || (v.at[0].master == bridge && v.at[0].up);
     }
     vec_done(&v);

@@ -151,7 +151,10 @@ static void spelt_size(const char *s, char out[24])
 {
     size_t n = strspn(s, "0123456789.");
     const char *unit = n && s[n] ? strchr("kKmMgGtT", s[n]) : NULL, *rest = unit ? s + n + 1 : "";
-    bool known = unit && n < 20 &&
+    const char *dot = memchr(s, '.', n);
+    bool number =
+        n && s[0] != '.' && s[n - 1] != '.' && (!dot || !memchr(dot + 1, '.', (size_t)(s + n - dot - 1)));
+    bool known = unit && n < 20 && number &&
                  (!*rest || !strcasecmp(rest, "b") || !strcasecmp(rest, "i") || !strcasecmp(rest, "ib"));
     snprintf(out, 24, "%.*s%c", known ? (int)n : 3, known ? s : "512",
              known ? toupper((unsigned char)*unit) : 'M');

@@ -290,7 +290,8 @@ static unsigned distance(const char *a, const char *b)
         row[0] = i;
         for (unsigned j = 1; j <= lb; j++) {
             bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
-            unsigned best = swapped ? over[j - 2] + 1 : up[j - 1] + (a[i - 1] != b[j - 1]);
+            unsigned best = up[j - 1] + (a[i - 1] != b[j - 1]);
+            best = swapped && over[j - 2] + 1 < best ? over[j - 2] + 1 : best;
             best = best < up[j] + 1 ? best : up[j] + 1;
             row[j] = best < row[j - 1] + 1 ? best : row[j - 1] + 1;
         }

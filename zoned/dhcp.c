@@ -296,10 +296,10 @@ void dhcp_adopt(struct zd *d)
 int dhcp_check(const struct zd *d, struct err *e)
 {
     for (unsigned i = 0; i < d->networks.len; i++) {
-        const struct dhcp *h = d->networks.at[i].dhcp;
+        const struct dhcp *h = d->networks.at[i]->dhcp;
         if (!h || service_runs(&h->server->process))
             continue;
-        err_set(e, ERR_INTERNAL, EIO, "DHCP of network %s: %s", d->networks.at[i].net.name,
+        err_set(e, ERR_INTERNAL, EIO, "DHCP of network %s: %s", d->networks.at[i]->net.name,
                 h->server->process.problem.text);
         return err_hint(e, "see %s/log; it is started again by itself", h->dir);
     }

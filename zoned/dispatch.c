@@ -65,7 +65,8 @@ static const struct zd_field install[] = {MUST("ref", ZD_TEXT),
                                           MAY("allow", ZD_TEXTS),
                                           MAY("dry_run", ZD_BOOL),
                                           END};
-static const struct zd_field verify[] = {{"source", ZD_OBJECT, true, source}, MAY("set", ZD_TEXTS), END};
+static const struct zd_field verify[] = {
+    {"source", ZD_OBJECT, true, source}, MAY("set", ZD_TEXTS), MAY("host", ZD_BOOL), END};
 static const struct zd_field apply[] = {{"sources", ZD_OBJECTS, true, source}, MAY("dry_run", ZD_BOOL), END};
 static const struct zd_field plan[] = {{"sources", ZD_OBJECTS, true, source}, MAY("set", ZD_TEXTS), END};
 static const struct zd_field name[] = {MUST("name", ZD_TEXT), END};

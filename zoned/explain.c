@@ -16,6 +16,7 @@ struct question {
     bool host;               /* the address is this host's own */
     enum spec_rule_proto proto;
     unsigned port;
+    const char *proto_text, *from_text; /* as asked: "/udp", a zone or an address; or "", NULL */
 };
 struct answer {
     bool decided, allowed;
@@ -116,6 +117,11 @@ static bool is_proto(const struct question *q, const struct spec_port *p)
            (p->proto == SPEC_SCTP && q->proto == SPEC_RULE_SCTP);
 }
 
+static bool is_local(const struct spec_port *p)
+{
+    return p->host_ip && str_starts(p->host_ip, "127.");
+}
+
 static const struct spec_port *published(const struct question *q, const struct spec_link *l)
 {
     for (unsigned i = 0; i < l->ports.len; i++) {
@@ -127,13 +133,15 @@ static const struct spec_port *published(const struct question *q, const struct 
     return NULL;
 }
 
-/* The zone's port behind the host's of that number; 0: none is. */
+/* The zone's other port that who asks reaches by the host's of that number; 0: none. */
 static unsigned behind(const struct question *q, const struct spec_link *l)
 {
     for (unsigned i = 0; i < l->ports.len; i++) {
         const struct spec_port *p = &l->ports.at[i];
-        if (is_proto(q, p) && q->port >= p->host_first && q->port <= p->host_last)
-            return p->zone_first + (q->port - p->host_first);
+        unsigned port = p->zone_first + (q->port - p->host_first);
+        if (is_proto(q, p) && q->port >= p->host_first && q->port <= p->host_last && port != q->port &&
+            of_family(q, p) && !(is_local(p) && q->from))
+            return port;
     }
     return 0;
 }
@@ -141,7 +149,7 @@ static unsigned behind(const struct question *q, const struct spec_link *l)
 static bool reaches(const struct question *q, const struct net_entry *n)
 {
     for (unsigned i = 0; i < q->d->networks.len; i++) {
-        const struct net_entry *other = &q->d->networks.at[i];
+        const struct net_entry *other = q->d->networks.at[i];
         if (zone_is_on(q->from, other->net.name) && strv_has(other->spec->reach, n->net.name))
             return true;
     }
@@ -152,9 +160,9 @@ static bool only_sealed(const struct question *q)
 {
     bool some = false;
     for (unsigned i = 0; i < q->d->networks.len; i++)
-        if (zone_is_on(q->from, q->d->networks.at[i].net.name)) {
+        if (zone_is_on(q->from, q->d->networks.at[i]->net.name)) {
             some = true;
-            if (q->d->networks.at[i].net.type != SPEC_NET_SEALED)
+            if (q->d->networks.at[i]->net.type != SPEC_NET_SEALED)
                 return false;
         }
     return some;
@@ -163,8 +171,8 @@ static bool only_sealed(const struct question *q)
 static void by_port(const struct question *q, const struct spec_link *l, struct answer *a)
 {
     const struct spec_port *p = published(q, l);
-    bool local = p && p->host_ip && str_starts(p->host_ip, "127.");
-    if (!p || (local && q->from))
+    bool local = p && is_local(p);
+    if (!p || (local && zone_is_on(q->from, l->link))) /* whom the network's policy tells more */
         return;
     bool six = p->host_ip && strchr(p->host_ip, ':');
     auto_free char *at = xasprintf("%s%s%s%s%u", six ? "[" : "", p->host_ip ? p->host_ip : "", six ? "]" : "",
@@ -213,8 +221,9 @@ static void through(const struct question *q, const struct spec_link *l, struct 
         decide(
             a, false, NULL,
             xasprintf("%u is a port of the host: behind it is the zone's port %u (zonectl network explain %s "
-                      "%u says who reaches it)",
-                      q->port, port, q->to->name, port));
+                      "%u%s%s%s says who reaches it)",
+                      q->port, port, q->to->name, port, q->proto_text, q->from_text ? " " : "",
+                      q->from_text ? q->from_text : ""));
     if (!a->decided)
         decide(a, false, NULL,
                xasprintf(
@@ -239,6 +248,7 @@ static int read_port(const char *text, struct question *q, struct err *e)
         return err_set(e, ERR_INVALID, EINVAL, "port \"%.40s\": wanted is a zone's port like 5432 or 53/udp",
                        text ? text : "");
     q->port = (unsigned)port;
+    q->proto_text = text + n;
     return 0;
 }
 
@@ -261,6 +271,7 @@ static struct zone *zone_at(struct zd *d, const struct net_addr *a)
 
 static int read_from(const char *text, struct question *q, struct err *e)
 {
+    q->from_text = text;
     if (!text)
         return 0;
     if (net_addr_parse(text, &q->address) == 0) {

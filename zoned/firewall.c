@@ -144,7 +144,7 @@ static struct net_guard *guards(struct zd *d, const char *without, char ***whos)
 {
     struct net_guard *g = xcalloc(d->networks.len + 1, sizeof(*g));
     for (unsigned i = 0; i < d->networks.len; i++) {
-        const struct net_entry *n = &d->networks.at[i];
+        const struct net_entry *n = d->networks.at[i];
         g[i].net = &n->net;
         if (str_eq(n->net.name, without))
             continue;
@@ -182,7 +182,7 @@ static void all_members(struct zd *d, members *v)
 static bool some_up(const struct zd *d)
 {
     for (unsigned i = 0; i < d->networks.len; i++)
-        if (d->networks.at[i].up && d->networks.at[i].net.type != SPEC_NET_MACVLAN)
+        if (d->networks.at[i]->up && d->networks.at[i]->net.type != SPEC_NET_MACVLAN)
             return true;
     return false;
 }
@@ -194,7 +194,7 @@ static void judge_by(struct zd *d, const struct net_guard *g, bool on, bool *jud
     d->judged = *whos;
     *whos = was;
     for (unsigned i = 0; i < d->networks.len; i++) {
-        struct net_entry *n = &d->networks.at[i];
+        struct net_entry *n = d->networks.at[i];
         if (on)
             judged[i] = n->judged;
         n->judged = on ? g[i].nrules || g[i].deny : judged[i];
@@ -226,7 +226,7 @@ static bool judges(const struct zd *d)
 {
     bool any = d->judged != NULL;
     for (unsigned i = 0; i < d->networks.len; i++)
-        any |= d->networks.at[i].judged;
+        any |= d->networks.at[i]->judged;
     return any;
 }
 
@@ -254,9 +254,9 @@ char **firewall_naming(struct zd *d, enum spec_side_kind kind, const char *name)
 {
     char **list = NULL;
     for (unsigned i = 0; i < d->networks.len; i++) {
-        char **rules = firewall_rules_naming(d->networks.at[i].spec, kind, name);
+        char **rules = firewall_rules_naming(d->networks.at[i]->spec, kind, name);
         if (rules)
-            strv_add(&list, d->networks.at[i].net.name);
+            strv_add(&list, d->networks.at[i]->net.name);
         strv_free(rules);
     }
     return list;

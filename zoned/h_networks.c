@@ -94,7 +94,7 @@ int h_list_networks(struct zd *d, struct zd_request *r, struct err *e)
     auto_free const struct net_entry **all = xcalloc(n + 1, sizeof(*all));
     json *list = js_array();
     for (unsigned i = 0; i < n; i++)
-        all[i] = &d->networks.at[i];
+        all[i] = d->networks.at[i];
     qsort(all, n, sizeof(*all), by_name);
     for (unsigned i = 0; i < n; i++)
         js_add(list, row(d, all[i]));

@@ -406,6 +406,17 @@ int h_put_zone(struct zd *d, struct zd_request *r, struct err *e)
     return k < 0 ? k : change_zone(d, z, r, text, NULL, false, e);
 }
 
+/* Whether this host can run it. Whether a file is there is told to those alone who could look for themselves. */
+static void check_here(struct zd *d, struct zd_request *r, const struct spec *s)
+{
+    struct err e = {0};
+    bool of_host = str_starts(s->image, "dir:") || str_starts(s->image, "tar:");
+    check_limits(d, s, zd_problems(r));
+    networks_check(d, s, zd_problems(r));
+    if ((!of_host || zd_role_of(r) == ROLE_ADMIN) && stor_image_check(d->pool, s->image, &e) < 0)
+        problem_add(zd_problems(r), e.kind, NULL, 0, "image", "%s", e.text);
+}
+
 int h_verify_spec(struct zd *d, struct zd_request *r, struct err *e)
 {
     auto_free char *text = NULL;
@@ -419,13 +430,8 @@ int h_verify_spec(struct zd *d, struct zd_request *r, struct err *e)
         return k;
     if (spec_parse(text, strlen(text), file, &s, zd_problems(r)) < 0)
         return problems_to_err(zd_problems(r), e, file);
-    check_limits(d, s, zd_problems(r));
-    networks_check(d, s, zd_problems(r));
-    struct err ie = {0};
-    /* whether a file is there is told to those alone who could look for themselves */
-    bool of_host = str_starts(s->image, "dir:") || str_starts(s->image, "tar:");
-    if ((!of_host || zd_role_of(r) == ROLE_ADMIN) && stor_image_check(d->pool, s->image, &ie) < 0)
-        problem_add(zd_problems(r), ie.kind, NULL, 0, "image", "%s", ie.text);
+    if (js_get_bool(body, "host", true))
+        check_here(d, r, s);
     spec_locate(text, file, zd_problems(r));
     if (zd_problems(r)->len)
         return problems_to_err(zd_problems(r), e, file);

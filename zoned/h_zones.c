@@ -166,11 +166,13 @@ static int simple_verb(struct zd *d, struct zd_request *r, enum zone_verb verb, 
     struct zone *z;
     int k = registry_get(d, zd_param(r, 0), &z, e);
     enum verb_answer v = k < 0 ? VERB_REFUSED : state_allows(z->state, verb, z->name, e);
-    if (v == VERB_OK && verb == VERB_RESUME && z->op == OP_COPY) {
+    bool again = v == VERB_ALREADY && somebody_else(z, verb);
+    if ((v == VERB_OK || again) && verb == VERB_RESUME &&
+        z->op == OP_COPY) { /* it is frozen for that, or soon */
         err_set(e, ERR_BUSY, EBUSY, "zone %s: a copy is under way", z->name);
         v = VERB_REFUSED;
+        again = false;
     }
-    bool again = v == VERB_ALREADY && somebody_else(z, verb);
     if (v == VERB_OK || again)
         return sup_request(z, message, NULL, 0, again ? relay_again : relay_zone, r, e);
     js_free(message);

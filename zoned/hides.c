@@ -69,7 +69,7 @@ void hides_look(struct zd *d)
     }
     for (unsigned i = 0; i < d->networks.len; i++) {
         struct err own = {0};
-        (void)look_at(d, h, &d->networks.at[i], &own);
+        (void)look_at(d, h, d->networks.at[i], &own);
     }
     net_host_free(h);
 }
@@ -86,7 +86,7 @@ int hides_doctor(const struct zd *d, struct err *e)
     if (r < 0)
         return r;
     for (unsigned i = 0; i < d->networks.len && r == 0; i++) {
-        const struct net_entry *n = &d->networks.at[i];
+        const struct net_entry *n = d->networks.at[i];
         r = check(h, n, e);
         if (r == -EEXIST && n->up)
             err_prefix(e, "zones run on, and the host does not reach that");

@@ -42,7 +42,7 @@ static void want_rules(json *list, const struct zd *d, enum spec_side_kind kind,
                        const char *name)
 {
     for (unsigned i = 0; i < d->networks.len; i++) {
-        const struct spec_network *net = d->networks.at[i].spec;
+        const struct spec_network *net = d->networks.at[i]->spec;
         for (char **r = net->rules; r && *r; r++) {
             struct spec_rule rule;
             if (spec_rule_parse(*r, &rule) || !(names(&rule.from, kind, name) || names(&rule.to, kind, name)))

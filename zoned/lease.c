@@ -162,7 +162,7 @@ static int fill_on_lan(struct zd *d, const struct zone *z, const struct spec_lin
     for (unsigned i = 0; i < count; i++)
         *vec_add(&others) = host[i];
     for (unsigned i = 0; i < d->networks.len; i++) {
-        const struct net_entry *o = &d->networks.at[i];
+        const struct net_entry *o = d->networks.at[i];
         if (o == n || strcmp(o->net.parent, n->net.parent) != 0)
             continue;
         *vec_add(&beside) = o->pool;

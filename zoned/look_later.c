@@ -12,6 +12,14 @@ struct later {
     void (*look)(struct zd *d);
 };
 
+#define TRY_US 1000000u
+#define TRY_MAX_US 60000000u
+
+uint64_t look_pause(uint64_t was_us)
+{
+    return !was_us ? TRY_US : was_us * 2 < TRY_MAX_US ? was_us * 2 : TRY_MAX_US;
+}
+
 void look_never(struct later **at)
 {
     if (*at)

@@ -5,4 +5,6 @@
 
 /* look: once, pause_us after the first call; *at holds it until then. */
 void look_later(struct zd *d, struct later **at, uint64_t pause_us, void (*look)(struct zd *d));
+/* From a failure to the next trial, and from there to the one after it; 0: none failed. */
+uint64_t look_pause(uint64_t was_us);
 void look_never(struct later **at); /* idempotent */

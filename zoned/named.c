@@ -44,7 +44,7 @@ static void add(json *list, char *sentence)
 static void add_rules(struct zd *d, const char *zone, json *list)
 {
     for (unsigned i = 0; i < d->networks.len; i++) {
-        const struct net_entry *n = &d->networks.at[i];
+        const struct net_entry *n = d->networks.at[i];
         char **rules = firewall_rules_naming(n->spec, SPEC_SIDE_ZONE, zone);
         unsigned more = strv_len(rules) - 1;
         auto_free char *others = rules && more ? xasprintf(" (and %u more)", more) : xstrdup("");
@@ -57,18 +57,36 @@ static void add_rules(struct zd *d, const char *zone, json *list)
     }
 }
 
+/* The list without one, as set takes it. */
+static char *others(char *const *list, const char *without)
+{
+    char *text = NULL;
+    for (; *list; list++) {
+        if (!strcmp(*list, without))
+            continue;
+        char *longer = xasprintf("%s%s%s", text ? text : "[", text ? ", " : "", *list);
+        free(text);
+        text = longer;
+    }
+    char *whole = text ? xasprintf("%s]", text) : xstrdup("");
+    free(text);
+    return whole;
+}
+
 json *zone_gone_remarks(struct zd *d, const struct zone *z)
 {
     unsigned n;
     json *list = js_array();
     auto_free struct zone **all = registry_sorted(d, &n);
     add_rules(d, z->name, list);
-    for (unsigned i = 0; i < n; i++)
-        if (all[i] != z && all[i]->spec && strv_has(all[i]->spec->depends, z->name))
-            add(list,
-                xasprintf("depends: zone %s depends on it still: without it the host's boot starts none "
-                          "of both (zonectl set %s depends=)",
-                          all[i]->name, all[i]->name));
+    for (unsigned i = 0; i < n; i++) {
+        if (all[i] == z || !all[i]->spec || !strv_has(all[i]->spec->depends, z->name))
+            continue;
+        auto_free char *rest = others(all[i]->spec->depends, z->name);
+        add(list, xasprintf("depends: zone %s depends on it still: without it the host's boot starts none "
+                            "of both (zonectl set %s 'depends=%s')",
+                            all[i]->name, all[i]->name, rest));
+    }
     return list;
 }
 

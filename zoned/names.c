@@ -285,15 +285,15 @@ void names_adopt(struct zd *d)
     auto_free struct zone **all = registry_sorted(d, &count);
     struct err e = {0};
     for (unsigned i = 0; i < d->networks.len; i++)
-        if (d->networks.at[i].up) /* with zones or without: its end must find the process */
-            names_network_up(d, &d->networks.at[i]);
+        if (d->networks.at[i]->up) /* with zones or without: its end must find the process */
+            names_network_up(d, d->networks.at[i]);
     if (net_resolvers_forget(d->net, &e) < 0)
         log_warning("%s", e.text);
     for (unsigned i = 0; i < count; i++)
         names_publish(all[i]);
     for (unsigned i = 0; i < d->networks.len; i++)
-        if (d->networks.at[i].names && d->networks.at[i].names->hosts_fd >= 0)
-            drop_stale(d, &d->networks.at[i]);
+        if (d->networks.at[i]->names && d->networks.at[i]->names->hosts_fd >= 0)
+            drop_stale(d, d->networks.at[i]);
     end_unused(d);
 }
 
@@ -355,7 +355,7 @@ int names_check(const struct zd *d, struct err *e)
         return err_hint(e, "install the package dnsmasq-base");
     }
     for (unsigned i = 0; i < d->networks.len && r == 0; i++)
-        r = check_network(&d->networks.at[i], e);
+        r = check_network(d->networks.at[i], e);
     for (unsigned i = 0; i < d->resolvers.len && r == 0; i++)
         r = check(d->resolvers.at[i], e);
     return r;

@@ -24,8 +24,8 @@ struct net_pass neighbour_pass(const struct zd *d)
 {
     struct net_pass pass = {0};
     for (unsigned i = 0; i < d->networks.len; i++) {
-        const struct net_network *n = &d->networks.at[i].net;
-        if (!d->networks.at[i].up || spec_network_joins_lan(n->type))
+        const struct net_network *n = &d->networks.at[i]->net;
+        if (!d->networks.at[i]->up || spec_network_joins_lan(n->type))
             continue;
         strv_add(&pass.askers, n->bridge);
         if (n->type != SPEC_NET_SEALED)
@@ -95,26 +95,43 @@ static void put_names(struct zd *d)
             names_publish(all[i]);
 }
 
+/* Rules, before anybody may send, and what zones have in the sets. */
+static int fill(struct zd *d, struct err *e)
+{
+    int r = firewall_load(d, NULL, e);
+    return r < 0 ? r : put_elements(d, e);
+}
+
+/* Tables without rules or elements: packets go astray. */
+static void try_again(struct zd *d, const struct err *why)
+{
+    log_error("the network's tables: %s", why->text);
+    d->repair_pause = look_pause(d->repair_pause);
+    look_later(d, &d->repair_later, d->repair_pause, neighbour_repair);
+}
+
 void neighbour_repair(struct zd *d)
 {
     struct err e = {0};
     bool any = false;
     for (unsigned i = 0; i < d->networks.len; i++)
-        if (d->networks.at[i].up && has_pair(&d->networks.at[i].net)) {
+        if (d->networks.at[i]->up && has_pair(&d->networks.at[i]->net)) {
             any = true;
-            parents_mend(d, &d->networks.at[i], true);
+            parents_mend(d, d->networks.at[i], true);
         }
     if (!any)
         return;
-    int r = firewall_load(d, NULL, &e); /* before anybody may send */
-    r = r < 0 ? r : put_elements(d, &e);
+    int r = fill(d, &e);
     ends_look_at_all(d);
     neighbour_hooks(d);
     put_names(d);
-    if (r < 0)
-        log_error("the network's tables: %s", e.text);
-    else
-        log_warning("another program changed the tables of our networks: they are as they were");
+    if (r < 0) {
+        try_again(d, &e);
+        return;
+    }
+    d->repair_pause = 0;
+    look_never(&d->repair_later);
+    log_warning("another program changed the tables of our networks: they are as they were");
     event_publish(d, "network-repaired", NULL, NULL);
 }
 
@@ -123,8 +140,8 @@ static void put_right(struct zd *d)
 {
     bool healed = false;
     for (unsigned i = 0; i < d->networks.len; i++)
-        if (d->networks.at[i].up && has_pair(&d->networks.at[i].net))
-            healed |= parents_mend(d, &d->networks.at[i], false);
+        if (d->networks.at[i]->up && has_pair(&d->networks.at[i]->net))
+            healed |= parents_mend(d, d->networks.at[i], false);
     if (healed)
         ends_look_at_all(d);
 }
@@ -153,9 +170,9 @@ int neighbour_open(struct zd *d, struct err *e)
 {
     bool lost = false, any = false;
     for (unsigned i = 0; i < d->networks.len; i++)
-        if (d->networks.at[i].up) {
-            any |= has_pair(&d->networks.at[i].net);
-            lost |= !net_network_is_up(d->net, &d->networks.at[i].net);
+        if (d->networks.at[i]->up) {
+            any |= has_pair(&d->networks.at[i]->net);
+            lost |= !net_network_is_up(d->net, &d->networks.at[i]->net);
         }
     lost |= any && !net_tables_current(d->net); /* another version of us made them */
     struct err own = {0};
@@ -163,12 +180,8 @@ int neighbour_open(struct zd *d, struct err *e)
         neighbour_repair(d);
     } else {
         put_right(d);
-        if (any &&
-            put_elements(d, &own) < 0) /* sets may have been emptied, which leaves the tables as they are */
-            log_error("the network's tables: %s", own.text);
-        own = (struct err){0};
-        if (firewall_load(d, NULL, &own) < 0)
-            log_error("firewall: %s", own.text);
+        if (any && fill(d, &own) < 0) /* sets may have been emptied, which leaves the tables as they are */
+            try_again(d, &own);
         neighbour_hooks(d); /* of who came or reloaded while nobody looked */
     }
     int r = net_watch_open(d->instance, &d->net_watch, e);
@@ -188,6 +201,7 @@ void neighbour_close(struct zd *d)
     look_never(&d->ends_later);
     look_never(&d->links_later);
     look_never(&d->mend_later);
+    look_never(&d->repair_later);
     d->net_changed = sd_event_source_disable_unref(d->net_changed);
     net_watch_close(d->net_watch);
     d->net_watch = NULL;

@@ -64,9 +64,9 @@ int network_check_unused(struct zd *d, const struct net_entry *n, struct err *e)
         return err_hint(e, "delete the zones or take the link out of their specs first");
     }
     for (unsigned i = 0; i < d->networks.len; i++)
-        if (strv_has(d->networks.at[i].spec->reach, n->net.name))
+        if (strv_has(d->networks.at[i]->spec->reach, n->net.name))
             return err_set(e, ERR_BUSY, EBUSY, "network %s is in use: network %s may reach it", n->net.name,
-                           d->networks.at[i].net.name);
+                           d->networks.at[i]->net.name);
     return check_unnamed(d, n->net.name, e);
 }
 

@@ -19,27 +19,39 @@
 /* ---- the table ---- */
 static void add(struct zd *d, const struct net_network *n, struct spec_network *spec)
 {
-    struct net_entry *entry = vec_add(&d->networks);
+    struct net_entry *entry = xcalloc(1, sizeof(*entry));
+    *vec_add(&d->networks) = entry;
     entry->net = *n;
     entry->spec = spec;
     entry->pool = net_pool_new(n);
     entry->up = net_network_is_up(d->net, n); /* a zoned before us may have left it */
 }
 
-static void entry_done(struct net_entry *n)
+static void entry_free(struct net_entry *n)
 {
     net_pool_free(n->pool);
     spec_network_free(n->spec);
     free(n->lost);
     free(n->hides);
     free(n->untaken);
+    free(n);
+}
+
+static void forget(struct zd *d, struct net_entry *n)
+{
+    unsigned i = 0;
+    while (i < d->networks.len && d->networks.at[i] != n)
+        i++;
+    if (i < d->networks.len)
+        vec_remove(&d->networks, i);
+    entry_free(n);
 }
 
 struct net_entry *network_find(struct zd *d, const char *name)
 {
     for (unsigned i = 0; name && i < d->networks.len; i++)
-        if (!strcmp(d->networks.at[i].net.name, name))
-            return &d->networks.at[i];
+        if (!strcmp(d->networks.at[i]->net.name, name))
+            return d->networks.at[i];
     return NULL;
 }
 
@@ -49,7 +61,7 @@ static int make(struct zd *d, const struct spec_network *s, const struct net_net
 {
     auto_free struct net_network *others = xcalloc(d->networks.len + 1, sizeof(*others));
     for (unsigned i = 0; i < d->networks.len; i++)
-        others[i] = d->networks.at[i].net;
+        others[i] = d->networks.at[i]->net;
     return net_network_make(d->instance, s, kept, others, d->networks.len, out, e);
 }
 
@@ -213,7 +225,7 @@ int network_create(struct zd *d, struct spec_network *spec, struct err *e)
     if (le.kind != ERR_NOT_FOUND ||
         le.code != ENOENT) { /* a file that somebody wrote is not ours to replace */
         err_set(e, ERR_CONFLICT, EEXIST, "%s", le.text);
-        return err_hint(e, "mend the file, or delete it");
+        return le.code == ENODATA ? -EEXIST : err_hint(e, "mend the file, or delete it");
     }
     int r = network_check_reach(d, s, e);
     r = r < 0 ? r : make(d, s, NULL, &n, e);
@@ -241,7 +253,7 @@ int network_create(struct zd *d, struct spec_network *spec, struct err *e)
 static bool others_up(const struct zd *d, const struct net_entry *n)
 {
     for (unsigned i = 0; i < d->networks.len; i++)
-        if (&d->networks.at[i] != n && d->networks.at[i].up)
+        if (d->networks.at[i] != n && d->networks.at[i]->up)
             return true;
     for (unsigned i = 0; i < d->table_size; i++)
         for (const struct zone *z = d->table[i]; z; z = z->next)
@@ -294,26 +306,27 @@ static bool is_needed(struct zd *d, const struct net_entry *n)
 /* Its file could not be taken: what is up is known by what was taken last, so that what it denies stays denied. */
 static void settle_untaken(struct zd *d, unsigned i)
 {
-    struct net_entry *n = &d->networks.at[i];
+    struct net_entry *n = d->networks.at[i];
     auto_free char *why = take_ptr(&n->untaken);
     bool stays = is_needed(d, n);
     if (stays || !n->gone)
         log_error(UNTAKEN "%s", n->net.name, why, stays ? ": it runs on as it was taken last" : "");
     if (stays)
         return;
-    entry_done(n);
-    vec_remove(&d->networks, i);
+    names_network_down(d, n, true);
+    dhcp_network_down(d, n, true);
+    forget(d, n);
 }
 
 void networks_adopted(struct zd *d)
 {
     for (unsigned i = d->networks.len; i-- > 0;) {
-        struct net_entry *n = &d->networks.at[i];
+        struct net_entry *n = d->networks.at[i];
         struct err e = {0};
-        bool half = !n->up && net_network_is_half_up(d->net, &n->net);
-        if (half)
+        bool left = n->up ? n->gone && !is_needed(d, n) : net_network_is_half_up(d->net, &n->net);
+        if (left)
             log_info("network %s: what is left of it is undone", n->net.name);
-        if (half && undo(d, n, !others_up(d, n), &e) < 0)
+        if (left && undo(d, n, !others_up(d, n), &e) < 0)
             log_warning("%s", e.text);
         if (n->untaken)
             settle_untaken(d, i);
@@ -340,8 +353,7 @@ int network_delete(struct zd *d, struct net_entry *n, struct err *e)
     if (unlink(path) < 0 && errno != ENOENT)
         return err_sys(e, "%s", path);
     (void)unlink(state);
-    entry_done(n);
-    vec_remove(&d->networks, (unsigned)(n - d->networks.at));
+    forget(d, n);
     parents_follow(d);
     event_of(d, "network-deleted", "network", name);
     return 0;
@@ -426,7 +438,7 @@ int network_change(struct zd *d, struct net_entry *n, const json *patch, bool *l
 static bool has_rules(const struct zd *d)
 {
     for (unsigned i = 0; i < d->networks.len; i++)
-        if (d->networks.at[i].spec->rules || d->networks.at[i].spec->deny)
+        if (d->networks.at[i]->spec->rules || d->networks.at[i]->spec->deny)
             return true;
     return false;
 }
@@ -447,6 +459,10 @@ int network_ensure_up(struct zd *d, struct net_entry *n, struct err *e)
     }
     if (r < 0)
         return r;
+    if (n->lost) { /* no more: the look tells it, and looks after its other zones */
+        n->pause = 0;
+        parents_look_soon(d);
+    }
     if (!n->up)
         n->parent_index = if_nametoindex(n->net.parent);
     n->up = true;
@@ -467,9 +483,9 @@ void networks_down(struct zd *d)
 {
     for (unsigned i = 0; i < d->networks.len; i++) {
         struct err e = {0};
-        names_network_down(d, &d->networks.at[i], true);
-        dhcp_network_down(d, &d->networks.at[i], true);
-        if (down(d, &d->networks.at[i], i + 1 == d->networks.len, &e) < 0)
+        names_network_down(d, d->networks.at[i], true);
+        dhcp_network_down(d, d->networks.at[i], true);
+        if (down(d, d->networks.at[i], i + 1 == d->networks.len, &e) < 0)
             log_warning("%s", e.text);
     }
 }
@@ -477,9 +493,9 @@ void networks_down(struct zd *d)
 void networks_free(struct zd *d)
 {
     for (unsigned i = 0; i < d->networks.len; i++) {
-        names_network_down(d, &d->networks.at[i], false);
-        dhcp_network_down(d, &d->networks.at[i], false);
-        entry_done(&d->networks.at[i]);
+        names_network_down(d, d->networks.at[i], false);
+        dhcp_network_down(d, d->networks.at[i], false);
+        entry_free(d->networks.at[i]);
     }
     js_free(d->net_saved);
     vec_done(&d->networks);

@@ -5,7 +5,7 @@
 
 /* networks.c */
 int networks_open(struct zd *d, struct err *e);
-struct net_entry *network_find(struct zd *d, const char *name); /* valid until one is created or deleted */
+struct net_entry *network_find(struct zd *d, const char *name); /* valid until it is deleted */
 /* The same; one that is not known yet is read from its file. NULL: not found, or what is wrong with the file. */
 struct net_entry *network_get(struct zd *d, const char *name, struct err *e);
 /* Reads all files of networks that are not known yet: [{name, error}] of those that cannot be taken. */
@@ -18,7 +18,8 @@ int network_change(struct zd *d, struct net_entry *n, const json *patch, bool *l
 int network_delete(struct zd *d, struct net_entry *n, struct err *e); /* busy: who uses it */
 int network_repair(struct zd *d, struct net_entry *n, struct err *e); /* undoes nothing where it fails */
 int network_ensure_up(struct zd *d, struct net_entry *n, struct err *e);
-/* Undoes what a zoned that was killed left halfway, where no zone needs it; what has a broken file and is not up is not known. */
+/* Undoes what a zoned that was killed left halfway, and what has neither file nor zones; what has a broken file and is not up is
+ * not known. */
 void networks_adopted(struct zd *d);
 void networks_down(struct zd *d); /* all, when no zone runs */
 void networks_free(struct zd *d);

@@ -16,8 +16,6 @@
 #include <stdio.h>
 
 #define PAUSE_US 200000u /* what others do, and what we do about it, is told in many messages */
-#define MEND_US 1000000u /* from a repair that failed to the next one, and how long that may become */
-#define MEND_MAX_US 60000000u
 
 static bool hangs(const struct net_entry *n)
 {
@@ -28,8 +26,8 @@ void parents_follow(struct zd *d)
 {
     char **names = NULL, **bridges = NULL;
     for (unsigned i = 0; i < d->networks.len; i++) {
-        const struct net_network *n = &d->networks.at[i].net;
-        if (hangs(&d->networks.at[i]))
+        const struct net_network *n = &d->networks.at[i]->net;
+        if (hangs(d->networks.at[i]))
             strv_add(&names, n->parent);
         else
             strv_add(&bridges, n->bridge);
@@ -92,8 +90,8 @@ void parents_look_at(struct zone *z)
 {
     ends_look_at(z);
     for (unsigned i = 0; i < z->d->networks.len && zone_is_up(z); i++)
-        if (hangs(&z->d->networks.at[i]))
-            look_at_zone(z, &z->d->networks.at[i], !z->d->networks.at[i].lost);
+        if (hangs(z->d->networks.at[i]))
+            look_at_zone(z, z->d->networks.at[i], !z->d->networks.at[i]->lost);
 }
 
 void parents_look_at_told(struct zone *z)
@@ -117,6 +115,8 @@ static void tell(struct zd *d, struct net_entry *n, const char *lost)
     js_set_str(extra, "reason", lost);
     if (lost)
         log_warning("%s", lost);
+    else
+        log_info("network %s: what it lacked is there again", n->net.name);
     event_publish(d, lost ? "network-down" : "network-up", NULL, extra);
 }
 
@@ -128,7 +128,7 @@ static bool is_moved(const struct net_entry *n)
 
 static bool is_due(const struct net_entry *n)
 {
-    return clock_mono_us() - n->tried >= (is_moved(n) ? MEND_US : n->pause);
+    return clock_mono_us() - n->tried >= (is_moved(n) ? look_pause(0) : n->pause);
 }
 
 /* Why it is not whole, or NULL; malloc'd. */
@@ -139,12 +139,13 @@ static char *mend(struct zd *d, struct net_entry *n, bool at_once)
         return xstrdup(n->lost);
     int r = network_repair(d, n, &e);
     bool again = n->pause && !is_moved(n);
-    n->pause = r == 0 ? 0 : !again ? MEND_US : n->pause * 2 < MEND_MAX_US ? n->pause * 2 : MEND_MAX_US;
+    n->pause = r == 0 ? 0 : look_pause(again ? n->pause : 0);
     if (r == 0)
         return NULL;
     n->tried = clock_mono_us();
     n->in_the_way = if_nametoindex(n->net.bridge);
-    look_later(d, &d->mend_later, MEND_US, parents_look); /* later ones come with the look that goes round */
+    look_later(d, &d->mend_later, look_pause(0),
+               parents_look); /* later ones come with the look that goes round */
     return *e.hint ? xasprintf("%s (%s)", e.text, e.hint) : xstrdup(e.text);
 }
 
@@ -178,32 +179,35 @@ static void look_at(struct zd *d, struct net_entry *n)
     tell(d, n, lost);
 }
 
-/* Its ports are told of one by one, when they have left the bridge; whoever was looked at while there was none is told of no more. */
-static void look_at_bridge(struct zd *d, struct net_entry *n)
+/* Its ports are told of one by one, when they have left the bridge; whoever was looked at while there was none is told of no more. True:
+ * it is whole again, and the ends of its zones are to be looked at. */
+static bool look_at_bridge(struct zd *d, struct net_entry *n)
 {
     if (!n->up)
-        return;
+        return false;
     bool whole = !n->pause && net_network_whole(d->net, &n->net); /* which says nothing of the tables */
     if (whole && !n->lost)
-        return;
+        return false;
     auto_free char *lost = whole ? NULL : mend(d, n, false);
-    if (!lost)
-        ends_look_at_all(d);
-    if (!lost && !whole) {
+    if (!lost && !n->lost) {
         log_warning("network %s: another program changed its bridge %s, which is as it was", n->net.name,
                     n->net.bridge);
         event_of(d, "network-repaired", "network", n->net.name);
     }
     tell(d, n, lost);
+    return !lost;
 }
 
 void parents_look(struct zd *d)
 {
+    bool healed = false;
     for (unsigned i = 0; i < d->networks.len; i++)
-        if (hangs(&d->networks.at[i]))
-            look_at(d, &d->networks.at[i]);
+        if (hangs(d->networks.at[i]))
+            look_at(d, d->networks.at[i]);
         else
-            look_at_bridge(d, &d->networks.at[i]);
+            healed |= look_at_bridge(d, d->networks.at[i]);
+    if (healed)
+        ends_look_at_all(d);
 }
 
 void parents_look_soon(struct zd *d)
@@ -214,7 +218,7 @@ void parents_look_soon(struct zd *d)
 int parents_doctor(const struct zd *d, struct err *e)
 {
     for (unsigned i = 0; i < d->networks.len; i++) {
-        const struct net_entry *n = &d->networks.at[i];
+        const struct net_entry *n = d->networks.at[i];
         if (!n->lost || !n->up)
             continue;
         err_set(e, ERR_NOT_FOUND, ENODEV, "%s: its zones are cut off", n->lost);

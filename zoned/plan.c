@@ -12,8 +12,8 @@
 static const struct net_network *find(const struct plan_inputs *in, const char *name)
 {
     for (unsigned i = 0; i < in->nnetworks; i++)
-        if (!strcmp(in->networks[i].net.name, name))
-            return &in->networks[i].net;
+        if (!strcmp(in->networks[i]->net.name, name))
+            return &in->networks[i]->net;
     return NULL;
 }
 
@@ -114,8 +114,8 @@ static void go_by_sealed(const struct plan_inputs *in, struct plan *p)
 {
     for (unsigned i = 0; i < p->links.len; i++)
         for (unsigned k = 0; k < in->nnetworks; k++)
-            if (!strcmp(in->networks[k].net.name, p->links.at[i].network.name) &&
-                in->networks[k].net.type == SPEC_NET_SEALED && strv_len(in->networks[k].spec->reach)) {
+            if (!strcmp(in->networks[k]->net.name, p->links.at[i].network.name) &&
+                in->networks[k]->net.type == SPEC_NET_SEALED && strv_len(in->networks[k]->spec->reach)) {
                 p->links.at[i].default_route = true;
                 return;
             }

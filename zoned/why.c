@@ -71,9 +71,26 @@ static json *moved(const struct why_facts *f)
                   name, f->moved, name, name);
 }
 
+/* What it was cut for is gone, by somebody else's hand. */
+static json *still_cut(const struct why_facts *f)
+{
+    const struct why_zone *z = &f->self;
+    auto_free char *pool =
+        f->pool ? xasprintf(", and zonectl pool set %s cpu.cap=… its pool's", f->pool) : xstrdup("");
+    return answer(
+        f, "cap", NULL,
+        "Zone %s is slow because its group still has a cap of %.2f CPUs, which was cut for one above it that "
+        "somebody "
+        "else has taken away since: it used %.2f, and was held back in %.0f %% of the periods (cpu.stat: "
+        "nr_throttled). zonectl set @host cpu.reserved=… writes the caps of all zones again%s.",
+        z->name, z->cap, z->used, percent(z->held), pool);
+}
+
 static json *own_cap(const struct why_facts *f)
 {
     const struct why_zone *z = &f->self;
+    if (z->cut)
+        return still_cut(f);
     return answer(
         f, "cap", NULL,
         "Zone %s is slow because of its own cap: it may use %.2f CPUs, used %.2f, and was held back in "
@@ -88,6 +105,11 @@ static bool cut_by_pool(const struct why_facts *f)
     return f->self.cut && f->pool && f->pool_cap > 0 && f->pool_cap <= f->self.cap + 0.005;
 }
 
+static bool cut_by_all(const struct why_facts *f)
+{
+    return f->self.cut && !cut_by_pool(f) && f->all_cap > 0 && f->all_cap <= f->self.cap + 0.005;
+}
+
 static double pool_held(const struct why_facts *f)
 {
     return cut_by_pool(f) && f->self.held > f->pool_held ? f->self.held : f->pool_held;
@@ -95,7 +117,7 @@ static double pool_held(const struct why_facts *f)
 
 static double all_held(const struct why_facts *f)
 {
-    return f->self.cut && !cut_by_pool(f) && f->self.held > f->all_held ? f->self.held : f->all_held;
+    return cut_by_all(f) && f->self.held > f->all_held ? f->self.held : f->all_held;
 }
 
 static json *by_pool(const struct why_facts *f)
@@ -316,12 +338,13 @@ static json *none(const struct why_facts *f)
 static json *decide(const struct why_facts *f)
 {
     const struct why_zone *z = &f->self;
-    bool full = z->mem_cap != SPEC_UNSET && (double)z->mem >= FULL * (double)z->mem_cap;
+    bool full = z->mem_cap != SPEC_UNSET && (double)z->mem >= FULL * (double)z->mem_cap,
+         above = cut_by_pool(f) || cut_by_all(f);
     double mem = z->wait_mem >= MEMORY_LEAST ? z->wait_mem : 0,
            disk = z->wait_io >= WAIT_LEAST ? z->wait_io : 0,
-           held = z->held >= HELD_LEAST && !z->cut ? z->held : 0,
+           held = z->held >= HELD_LEAST && !above ? z->held : 0,
            pool = f->pool && pool_held(f) >= HELD_LEAST ? pool_held(f) : 0,
-           all = (z->cut || z->wait_cpu >= WAIT_LEAST) && all_held(f) >= HELD_LEAST ? all_held(f) : 0,
+           all = (above || z->wait_cpu >= WAIT_LEAST) && all_held(f) >= HELD_LEAST ? all_held(f) : 0,
            wait = held || pool || all || z->wait_cpu < WAIT_LEAST ? 0 : z->wait_cpu;
     if (full && disk > mem && (mem > 0 || z->refaults * 2 > z->read))
         mem = disk;

@@ -177,7 +177,7 @@ struct zd {
     struct cg_host *cgroups;
     struct stor_pool *pool;
     struct net_ctx *net;
-    VEC(struct net_entry) networks;
+    VEC(struct net_entry *) networks;
     VEC(struct pool_entry *) pools;
     VEC(struct build_job *) builds; /* under way */
     struct sd_event_source *build_again;
@@ -189,8 +189,9 @@ struct zd {
     const struct pool_entry *pool_asks; /* whose change is held against the ledger, or NULL */
     struct net_watch *net_watch;        /* of neighbour.c */
     struct sd_event_source *net_changed;
-    struct later *hooks_later, *hides_later, *ends_later, *links_later,
-        *mend_later; /* looks that were asked for */
+    struct later *hooks_later, *hides_later, *ends_later, *links_later, *mend_later,
+        *repair_later;     /* looks that were asked for */
+    uint64_t repair_pause; /* µs from a repair of the tables that failed to the next; 0: none failed */
     struct firewalld *firewalld;
     char **judged;                    /* whom rules of networks name, sorted; of firewall.c */
     VEC(struct resolver *) resolvers; /* for zones on several networks, of names.c */
@@ -270,7 +271,7 @@ struct plan_inputs {
     char *const *own_dirs;
     const struct spec *spec;
     const struct zone_lease *lease;
-    const struct net_entry *networks;
+    struct net_entry *const *networks;
     unsigned nnetworks;
     const struct stor_root_plan *root;
     const char *host_resolv;

@@ -11,7 +11,7 @@ static void options_of(const struct ctl_verb *v)
             printf("-%c ", o->id);
         printf("--%s ", o->name);
     }
-    fputs("--output --socket --help", stdout);
+    fputs(ctl_prints_data(v) ? "--output --socket --help" : "--socket --help", stdout);
 }
 
 static bool takes_zone(const struct ctl_verb *v)

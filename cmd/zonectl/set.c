@@ -76,7 +76,7 @@ static char *fetch_spec(struct ctl *c, const char *name, size_t *len, int *statu
     return text;
 }
 
-/* The text as zoned reads it. */
+/* The text as zoned reads it, whether or not this host can run it. */
 static int print_as_json(struct ctl *c, const char *name, const char *text)
 {
     auto_free char *what = xasprintf("%s %s", c->called, name);
@@ -86,6 +86,7 @@ static int print_as_json(struct ctl *c, const char *name, const char *text)
     js_set_str(source, "text", text);
     js_set(body, "source", source);
     js_set_strv(body, "set", NULL);
+    js_set_bool(body, "host", false);
     int status = ctl_call(c, "POST", "/verify", body, &answer, what);
     if (!status)
         (void)ctl_print_data(c, js_get(answer, "spec"));

@@ -228,6 +228,11 @@ static void help_option(FILE *to, int id, const char *name, const char *arg, con
     fprintf(to, "  %-34s  %s\n", left, help);
 }
 
+bool ctl_prints_data(const struct ctl_verb *v)
+{
+    return v->run != ctl_logs && v->run != ctl_exec && v->run != ctl_login;
+}
+
 void ctl_help_verb(const struct ctl_verb *v, FILE *to)
 {
     fprintf(to, "Usage: zonectl %s %s\n%s.\n", v->name, v->args, v->help);
@@ -236,7 +241,7 @@ void ctl_help_verb(const struct ctl_verb *v, FILE *to)
     fputc('\n', to);
     for (const struct ctl_opt *o = v->opts; o && o->name; o++)
         help_option(to, o->id, o->name, o->arg, o->help);
-    if (v->run != ctl_logs && v->run != ctl_exec && v->run != ctl_login)
+    if (ctl_prints_data(v))
         help_option(to, 'o', "output", "table|json|yaml", "form of the data printed");
     help_option(to, 0, "socket", "PATH", "zoned's socket (ZONED_SOCKET, " CTL_SOCKET ")");
     help_option(to, 'h', "help", NULL, "this help");

@@ -80,6 +80,7 @@ const char *ctl_nearest(const char *word, const char *const *words, unsigned n);
 bool ctl_has_word(const char *list, const char *word); /* list: words with a space between, or NULL */
 /* elsewhere.c: what to type here for another manager's verb (of ""), or second word or option of a verb; or NULL. */
 const char *ctl_elsewhere(const char *of, const char *word);
+bool ctl_prints_data(const struct ctl_verb *v); /* takes --output */
 void ctl_help_verb(const struct ctl_verb *v, FILE *to);
 int ctl_help(struct ctl *c, int argc, char **argv);
 

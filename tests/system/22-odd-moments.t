@@ -46,6 +46,20 @@ status_is 0 "... frozen again, resume" timeout 20 "$BIN/zonectl" resume ice
 is "$out" "zone ice was frozen by somebody else: it is thawed again" "... says what it found"
 is "$(timeout 5 "$BIN/zonectl" exec ice -- echo hi)" hi "... and thaws it"
 like "$(zc resume ice 2>&1)" "zone ice is already running" "... the next one finds nothing to do"
+install -D "$(command -v busybox)" "$T/img/busybox"
+zc create frost --image "dir:$T/img" -- /busybox sleep 1000
+zc start frost
+kill -STOP "$(sup_of frost)"
+"$BIN/zonectl" commit frost frozen:1 >"$T/copy" 2>&1 & copy=$!
+sleep 0.5
+freezer frost 1
+status_is 6 "a zone that somebody else freezes while a copy of it begins: resume" timeout 5 "$BIN/zonectl" resume frost
+like "$out" "a copy is under way" "... is refused, for the copy wants it still"
+kill -CONT "$(sup_of frost)"
+wait $copy; ok $? "... the copy is made" "$(cat "$T/copy")"
+freezer frost 0
+is "$(eventually running state frost)" running "... and it runs"
+zc delete --force frost >/dev/null
 zc pause ice >/dev/null
 freezer ice 0
 like "$(zc pause ice 2>&1)" "zone ice was thawed by somebody else: it is paused again" "a paused zone that somebody thawed: pause"

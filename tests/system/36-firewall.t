@@ -259,12 +259,12 @@ status_is 6 "a network that rules of another name is not deleted" zc network del
 like "$out" "rules of network app name it" "... which, is said"
 zc network set app --rule "from network app allow" >/dev/null
 status_is 0 "without them it is" zc network delete far
-zc set db 'depends=[www]' >/dev/null
+zc set db 'depends=[www, remote]' >/dev/null
 zc network set app --rule "from zone www to zone db deny" --rule "from zone www deny udp" --rule "from zone db allow" >/dev/null
 status_is 0 "a zone that rules name is deleted" zc delete --force www
 like "$out" 'network app: its rule "from zone www to zone db deny" \(and 1 more\) stays, and is about the next zone of the name www' \
     "... and the rule that stays is named"
-like "$out" "zone db depends on it still" "... and who depends on it"
+like "$out" "zone db depends on it still.*'depends=\[remote\]'" "... and who depends on it"
 is "$(zc network show app -o json | jq -c '.spec.rules | length')" 3 "... it stays indeed"
 zc network set app --rule "from zone db allow" >/dev/null
 is "$(zc delete shared 2>&1)" "" "of another nothing is said"

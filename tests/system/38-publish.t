@@ -127,6 +127,12 @@ like "$(zc network explain v 80 u)" "yes on app: published" "explain knows"
 like "$(zc network explain v "$(field v '.network[0].ports[0]' | sed 's/:[^:]*$//; s/.*://')" 2>&1)" \
     "no on app: [0-9]+ is a port of the host: behind it is the zone's port [0-9]+" "... and a port of the host for what it is"
 like "$(zc network explain v 81 u)" "no on app: .*policy" "... and what is not"
+zc create loc --network default -p 127.0.0.1:5432:5432 -p 127.0.0.1:5431:531 -p 0.0.0.0:5353:5353/udp -p 5454:54/udp --image host -- sleep 1000
+like "$(zc network explain loc 5432 v)" "no on default: published on 127.0.0.1:5432, for this host alone" "... what is published on the host's loopback"
+like "$(zc network explain loc 5431 v)" "no on default: no network in common" "... whose number there is nobody else's"
+like "$(zc network explain loc 5353/udp 2001:db8:1::2)" "no on default: not published" "... what is published over IPv4 alone"
+like "$(zc network explain loc 5454/udp v)" "zonectl network explain loc 54/udp v says who" "... and whom to ask about"
+zc delete loc
 zc network set app --policy allow >/dev/null
 (cd "$T" && exec python3 -m http.server -b 127.0.0.1 7500 >/dev/null 2>&1) >/dev/null 2>&1 & # for below
 until_ok curl -fs -m 1 -o /dev/null http://127.0.0.1:7500/

@@ -199,6 +199,16 @@ again
 status_is 3 "... as without its file" zc network show secure
 cp "$T/secure.yaml" "$file"
 status_is 0 "... until it is mended" zc start s1 s2
+bridge=$(zc network show secure -o json | jq -r .bridge)
+zc stop -t 0 s1 s2
+is "$(ip -o link show "$bridge" | wc -l)" 1 "its bridge stays when its last zone ends"
+rm "$file"
+kill9_zoned
+start_zoned
+status_is 3 "a network without file and zones when zoned starts is none" zc network show secure
+is "$(ip -o link show "$bridge" 2>/dev/null; nft list ruleset | grep "$bridge")" "" "... and nothing of it stays"
+cp "$T/secure.yaml" "$file"
+status_is 0 "... until its file is there again" zc start s1 s2
 zc delete --force s1 s2 beside && zc network delete wide secure
 nft delete table ip filter
 # ---- a lease that another version, or nobody, has written ----

@@ -24,6 +24,13 @@ is "$(zc export web -o json | jq -c '[.zone, .cpu.shares, .restart.max]')" '["we
 status_is 0 "... which create takes, too" zc create json -f <(zc export -o json web | jq '.zone = "json"')
 is "$(zc export json -o json | jq 'del(.zone)')" "$(zc export web -o json | jq 'del(.zone)')" "... as the same"
 zc delete json
+install -D "$(command -v busybox)" "$T/gone/busybox" && zc create json --image "dir:$T/gone" -- /busybox true && rm -r "$T/gone"
+is "$(zc export json -o json | jq -r .image)" "dir:$T/gone" "... also of one that this host cannot run"
+sed -i 's/^image:/imgae:/' "$ROOT/etc/zones/json.yaml"
+status_is 7 "... of one that cannot be read" zc export json -o json
+like "$out" "^json:[0-9]+: imgae: unknown key" "... it says why"
+sed -i 's/^imgae:/image:/' "$ROOT/etc/zones/json.yaml"
+zc delete json
 for o in "-o json" "--output json" "--output=json"; do
     status_is 2 "logs $o" zc logs $o web
     like "$out" "^hint: leave it out: a log is the text" "... is refused with the reason"

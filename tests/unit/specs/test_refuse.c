@@ -142,6 +142,7 @@ static void test_numbers(void)
     refused_body("memory: {cap: 512MB}\n", "is not a size like 512M");
     refused_body("memory: {cap: 64m}\n", "memory.cap: \"64m\" is not a size like 64M (4M to");
     refused_body("memory: {cap: 1.5gib}\n", "\"1.5gib\" is not a size like 1.5G (");
+    refused_body("memory: {cap: 1..5M}\n", "\"1..5M\" is not a size like 512M (");
     refused_body("memory: {cap: 64mm}\n", "\"64mm\" is not a size like 512M (");
     refused_body("filesystems: [{target: /a, tmpfs: 64k}]\n", "\"64k\" is not a size like 64K (");
     refused_body("memory: {cap: 1Q}\n", "memory.cap");
@@ -178,6 +179,7 @@ static void test_keys(void)
     refused_body("cpu: {share: 5}\n", "t.yaml:3: cpu.share: unknown key (did you mean cpu.shares?)");
     refused_body("labels: {a: b}\nmemmory: {cap: 1G}\n",
                  "t.yaml:4: memmory: unknown key (did you mean memory?)");
+    refused_body("process: {evnn: {}}\n", "process.evnn: unknown key (did you mean process.env?)");
     refused_body("shares: 5\n", "shares: unknown key (did you mean cpu.shares?)");
     refused_body("cpu.shares: 5\n", "cpu.shares: unknown key");
     refused_body("zzzzzzzz: 5\n", "zzzzzzzz: unknown key (zone.yaml(5)");

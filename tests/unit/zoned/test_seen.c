@@ -126,6 +126,9 @@ static void test_why_limits(void)
     f.pool_cap = 0.5;
     says(&f, "pool", "batch", "in 90 % of the periods");
     f.pool_cap = -1;
+    f.all_cap = -1;
+    says(&f, "cap", NULL, "zonectl pool set batch cpu.cap"); /* somebody took away what it was cut for */
+    f.all_cap = 0.5;
     says(&f, "reserved", "@host", "in 90 % of the periods");
     f.pool = NULL;
     says(&f, "reserved", "@host", "in 90 % of the periods");
